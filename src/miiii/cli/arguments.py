@@ -1,0 +1,99 @@
+"""From words to a typed record with tyro, and its refusals on one line."""
+
+import contextlib
+import dataclasses
+import difflib
+import io
+import re
+from collections.abc import Sequence
+from typing import Any, TypeVar, get_type_hints
+
+import tyro
+
+Arguments = TypeVar("Arguments")
+
+
+class UsageError(ValueError):
+    """The words were not understood; the message is one line."""
+
+
+def parse(kind: type[Arguments], words: Sequence[str], prog: str, **options: Any) -> Arguments:
+    """Parse words into a dataclass; `--help` prints and exits 0.
+
+    Args:
+        kind: the dataclass; each field's docstring is its help.
+        words: what stood on the command line.
+        prog: how the command is called.
+        options: passed to `tyro.cli` (default, description).
+
+    Raises:
+        UsageError: an unknown option (the nearest is given), a missing or a bad value.
+    """
+    if not {"-h", "--help"} & set(words):
+        _refuse_unknown_options(kind, words)
+    captured = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(captured):
+            return tyro.cli(kind, args=list(words), prog=prog, **options)
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise UsageError(_one_line(captured.getvalue())) from None
+
+
+def option_names(kind: Any) -> list[str]:
+    """Every option of a dataclass, nested ones without a prefix, as typed: --train-fraction.
+
+    A field's metadata may say `option`: another spelling, or None for a positional argument.
+    """
+    names = []
+    for item in dataclasses.fields(kind):
+        hint = get_type_hints(kind)[item.name]
+        if dataclasses.is_dataclass(hint):
+            names += option_names(hint)
+        else:
+            names.append(item.metadata.get("option", "--" + item.name.replace("_", "-")))
+    return [name for name in names if name]
+
+
+def _refuse_unknown_options(kind: Any, words: Sequence[str]) -> None:
+    known = [*option_names(kind), "--help"]
+    known += ["--no-" + name[2:] for name in known]
+    for word in words:
+        name = word.split("=")[0].replace("_", "-")
+        if word.startswith("--") and len(word) > 2 and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else "--help lists all"
+            raise UsageError(f"unknown option {name!r}: {hint}")
+
+
+_CHOICE = re.compile(r"invalid choice '(.*?)' for argument '(.*?)'\. Expected one of \((.*?)\)")
+_NUMBER = re.compile(r"(--[\w-]+): (?:invalid literal for int\(\).*: |could not convert .*: )(.+)")
+_UNPARSED = re.compile(r"Error parsing (--[\w-]+): .*arguments: \[(.*)\]")
+
+
+def _one_line(box: str) -> str:
+    """The message out of tyro's frame: what stands before the first rule, in our words."""
+    lines = []
+    for line in box.splitlines()[1:]:
+        text = line.strip("│╭╰╮╯ ")
+        if set(text) <= {"─"}:
+            break
+        lines.append(text)
+    message = " ".join(lines) or "the options were not understood"
+    if choice := _CHOICE.search(message):
+        value, name, listed = choice.groups()
+        choices = re.findall(r"'([^']+)'", listed)
+        near = difflib.get_close_matches(value, choices, n=1, cutoff=0.5)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        return f"{name} is {value!r}{hint}: it must be one of {', '.join(choices)}"
+    if number := _NUMBER.search(message):
+        kind = "a whole number" if "int()" in message else "a number"
+        return f"{number[1]} is {number[2]}: it must be {kind}"
+    if unparsed := _UNPARSED.search(message):
+        return f"{unparsed[1]} has {unparsed[2]}: it must be whole numbers"
+    if optional := re.match(r"Error parsing (--[\w-]+): no type .*INT.* from \['(.*)'\]", message):
+        return f"{optional[1]} is {optional[2]!r}: it must be a whole number"
+    if missing := re.match(r"Missing from (.*?): (?:STR|PATH) (.*?) \(required\)", message):
+        return f"{missing[1]} needs an argument: {missing[2].rstrip('.').lower()}"
+    return re.sub(r"^Error parsing (config\.?\w*|[\w.]+): ", "", message)

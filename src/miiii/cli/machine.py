@@ -1,0 +1,29 @@
+"""JAX as the command line wants it: quiet, and with compiled programs kept between runs."""
+
+import os
+import warnings
+from pathlib import Path
+
+
+def cache_directory() -> Path:
+    """Where compiled programs are kept: $MIIII_CACHE, else the user's cache directory."""
+    if "MIIII_CACHE" in os.environ:
+        return Path(os.environ["MIIII_CACHE"])
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "miiii"
+
+
+def prepare_jax() -> None:
+    """Import JAX once the command is known to be good, and keep what it compiles."""
+    # XLA's own log lines would break the panel; errors still come through.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import jax
+
+    directory = cache_directory()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return  # A cache is a convenience: without one everything compiles anew.
+    jax.config.update("jax_compilation_cache_dir", str(directory))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation")

@@ -1,0 +1,86 @@
+"""`miiii`: which command was meant, and what an error looks like from outside.
+
+Exit codes: 0 done; 1 failed; 2 the command was not understood or its settings are refused;
+75 saved after SIGTERM, run me again; 130 interrupted from the keyboard, saved.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from miiii import __version__
+from miiii.config import unknown_name
+
+COMMANDS = {
+    "train": ("miiii.cli.train", "train one configuration, one seed or several at once"),
+    "resume": ("miiii.cli.train", "go on with a run that was interrupted, or make it longer"),
+    "list": ("miiii.cli.inspect", "list the runs"),
+    "show": ("miiii.cli.inspect", "show one run: settings, state, when each task was solved"),
+    "plot": ("miiii.cli.plot", "draw a run's accuracy and loss through training"),
+    "doctor": ("miiii.cli.doctor", "check this machine: device, versions, precision, disk"),
+}
+
+FAILED, USAGE = 1, 2
+
+
+def overview() -> str:
+    """What `miiii --help` prints."""
+    lines = [
+        "usage: miiii COMMAND [OPTIONS]",
+        "",
+        "The laboratory for multi-task grokking: train a small transformer on many",
+        "modular-arithmetic tasks at once, watch it grok, and take it apart.",
+        "",
+        "commands:",
+        *(f"  {name:8} {purpose}" for name, (_, purpose) in COMMANDS.items()),
+        "",
+        "  miiii COMMAND --help explains a command and every field of it.",
+        "  miiii --version prints the version.",
+        "",
+        "Start with: miiii train --preset small",
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit with its code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(run(words))
+
+
+def run(words: list[str]) -> int:
+    """Run a command; returns its exit code."""
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        return 0 if words else USAGE
+    if words[0] in ("-V", "--version"):
+        print(f"miiii {__version__}")
+        return 0
+    name, *rest = words
+    if name not in COMMANDS:
+        return refuse(unknown_name("command", name, list(COMMANDS)))
+    # A pipe that is closed early (`miiii list | head`) is no error of ours.
+    try:
+        return import_module(COMMANDS[name][0]).commands[name](rest)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ValueError as error:
+        return refuse(str(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        from miiii.runs.errors import RunError, RunExistsError, RunLockedError, RunNotFoundError
+
+        if not isinstance(error, RunError):
+            raise
+        usage = isinstance(error, RunExistsError | RunNotFoundError | RunLockedError)
+        return refuse(str(error), USAGE if usage else FAILED)
+
+
+def refuse(message: str, code: int = USAGE) -> int:
+    """Say on one line what is wrong; returns the exit code."""
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    return code

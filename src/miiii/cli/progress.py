@@ -1,0 +1,202 @@
+"""Progress on stderr: a live panel in a terminal, one plain line per interval elsewhere."""
+
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+import numpy as np
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from miiii.cli.text import clock, percent
+from miiii.cli.tracker import Tracker
+from miiii.experiment import Report
+from miiii.recorder import SOLVED, Member
+
+PLAIN_SECONDS = 10.0
+
+
+class PlainProgress:
+    """One line per interval, for logs and pipes."""
+
+    def __init__(self, seconds: float = PLAIN_SECONDS) -> None:
+        self.tracker: Tracker | None = None
+        self._seconds, self._printed = seconds, 0.0
+
+    def __enter__(self) -> "PlainProgress":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.tracker is not None and self._printed < self.tracker.done:
+            self._print()
+
+    def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
+        """Say what is about to train."""
+        self.tracker = Tracker(members, done, epochs)
+        where = f"from epoch {done:,} " if done else ""
+        print(
+            f"{_title(self.tracker)}: {where}to {epochs:,}; compiling", file=sys.stderr, flush=True
+        )
+        self._next = time.monotonic()
+
+    def advanced(self, report: Report) -> None:
+        """Print a line if the interval is over."""
+        assert self.tracker is not None
+        self.tracker.advance(report)
+        if time.monotonic() >= self._next:
+            self._print()
+            self._next = time.monotonic() + self._seconds
+
+    def warned(self, message: str) -> None:
+        """Print a warning."""
+        print(f"warning: {message}", file=sys.stderr, flush=True)
+
+    def _print(self) -> None:
+        tracker = self.tracker
+        assert tracker is not None
+        self._printed = tracker.done
+        latest = tracker.validation.mean(axis=0)
+        tasks = " ".join(
+            f"{modulus}:{percent(value)[:-2]}"
+            for modulus, value in zip(tracker.moduli, latest, strict=True)
+        )
+        print(
+            f"epoch {tracker.done:,}/{tracker.epochs:,}  {tracker.epochs_per_second:.1f} epochs/s  "
+            f"ETA {clock(tracker.seconds_left)}  train {percent(tracker.train.mean())}  "
+            f"validation {percent(tracker.validation.mean())}  "
+            f"solved {tracker.solved_now:g}/{len(tracker.moduli)}  [{tasks}]",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+class PanelProgress:
+    """A live panel: speed, ETA, means, and every task with the epoch that solved it."""
+
+    def __init__(self, console: Console) -> None:
+        self.tracker: Tracker | None = None
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=False)
+
+    def __enter__(self) -> "PanelProgress":
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
+        """Draw the empty panel."""
+        self.tracker = Tracker(members, done, epochs)
+        self._draw()
+
+    def advanced(self, report: Report) -> None:
+        """Redraw."""
+        assert self.tracker is not None
+        self.tracker.advance(report)
+        self._draw()
+
+    def warned(self, message: str) -> None:
+        """Print a warning above the panel."""
+        self._console.print(Text(f"warning: {message}", style="yellow"))
+
+    def _draw(self) -> None:
+        assert self.tracker is not None
+        self._live.update(render_panel(self.tracker, self._console.width), refresh=True)
+
+
+def render_panel(tracker: Tracker, width: int) -> Panel:
+    """The panel as it stands."""
+    head = Table.grid(padding=(0, 2))
+    running = tracker.epochs_per_second > 0
+    elapsed = clock(time.monotonic() - tracker.began)
+    head.add_row(
+        f"epoch {tracker.done:,} / {tracker.epochs:,}",
+        f"{tracker.epochs_per_second:.1f} epochs/s" if running else "compiling …",
+        f"ETA {clock(tracker.seconds_left)}",
+        f"elapsed {elapsed}",
+    )
+    means = Table.grid(padding=(0, 2))
+    means.add_row(
+        f"train {percent(tracker.train.mean())}",
+        Text(f"validation {percent(tracker.validation.mean())}", style="bold"),
+        f"solved {tracker.solved_now:g} / {len(tracker.moduli)}",
+        Text("(training measured with dropout on)", style="dim"),
+    )
+    bar = ProgressBar(total=tracker.epochs, completed=tracker.done, width=max(20, width - 6))
+    parts = [head, bar, means, _tasks(tracker, width)]
+    if len(tracker.names) > 1:
+        parts.append(_runs(tracker, width))
+    return Panel(Group(*parts), title=_title(tracker), title_align="left", padding=(0, 1))
+
+
+def _tasks(tracker: Tracker, width: int) -> Table:
+    """Every task: modulus, bar, accuracy (mean over runs), and when it was first solved."""
+    columns = max(1, min(4, (width - 6) // 32))
+    cells = []
+    for column, modulus in enumerate(tracker.moduli):
+        accuracy = tracker.validation[:, column].mean()
+        solved = tracker.solved[:, column]
+        style = "green" if accuracy >= SOLVED else ("" if accuracy > 0.5 else "dim")
+        if (solved > 0).all():
+            when = f"@{int(np.median(solved)):,}"
+        elif (solved > 0).any():
+            when = f"{(solved > 0).sum()}/{len(solved)}"
+        else:
+            when = ""
+        cells.append(
+            Text.assemble(
+                (f"{modulus:>4} ", "bold"),
+                (_bar(accuracy), style),
+                (f"{percent(accuracy):>8} ", style),
+                (f"{when:<8}", "cyan"),
+            )
+        )
+    grid = Table.grid(padding=(0, 1))
+    rows = -(-len(cells) // columns)
+    for row in range(rows):
+        grid.add_row(*(cells[index] for index in range(row, len(cells), rows)))
+    return grid
+
+
+def _runs(tracker: Tracker, width: int) -> Text:
+    parts = [
+        f"{name} {percent(value)}"
+        for name, value in zip(tracker.names, tracker.validation.mean(axis=1), strict=True)
+    ]
+    return Text("   ".join(parts), style="dim", overflow="fold")
+
+
+def _bar(share: float, cells: int = 8) -> str:
+    filled = 0 if np.isnan(share) else round(share * cells)
+    return "█" * filled + "·" * (cells - filled)
+
+
+def _title(tracker: Tracker) -> str:
+    names = tracker.names
+    run = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]} ({len(names)} runs)"
+    tasks = "1 task" if len(tracker.moduli) == 1 else f"{len(tracker.moduli)} tasks"
+    return f"{run}: {tracker.task}, p = {tracker.base}, {tasks}"
+
+
+def make_progress() -> PlainProgress | PanelProgress:
+    """The panel where stderr is a terminal, plain lines elsewhere."""
+    console = Console(stderr=True)
+    if console.is_terminal and not console.is_dumb_terminal:
+        return PanelProgress(console)
+    return PlainProgress()

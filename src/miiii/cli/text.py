@@ -1,0 +1,20 @@
+"""Numbers as people read them."""
+
+import math
+
+
+def clock(seconds: float | None) -> str:
+    """Seconds as 1:02:03 or 2:03."""
+    if seconds is None:
+        return "-:--"
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def percent(share: float | None) -> str:
+    """A share as 98.7 %, never rounded up to 100 %; a dash where there is none."""
+    if share is None or math.isnan(share):
+        return "-"
+    # The tiny addition keeps 0.29 × 1000 from becoming 289.
+    return f"{math.floor(share * 1000 + 1e-6) / 10:.1f} %"

@@ -1,0 +1,256 @@
+"""`miiii train` and `miiii resume`."""
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from miiii.cli.arguments import UsageError, parse
+from miiii.config import Config, from_toml, replace_fields
+from miiii.presets import PRESETS, get_preset
+
+
+@dataclass(frozen=True)
+class TrainArguments:
+    """Train one configuration, with one seed or several at once."""
+
+    preset: str = "small"
+    """Where every field starts from: tiny, small, paper, reference or nanda."""
+    config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE")] = field(
+        default=None, metadata={"option": "--config"}
+    )
+    """A TOML file of fields, whole or in part, laid over the preset (any run's config.toml)."""
+    name: str = ""
+    """Name of the run's directory; default: the preset's name, numbered. With several seeds,
+    -seed0, -seed1, … is added."""
+    runs_dir: Path = Path("runs")
+    """The directory that holds the runs."""
+    seeds: int = 1
+    """How many seeds to train together, from --seed on; each is stored as a run of its own."""
+    force: bool = False
+    """Move an existing run of the same name aside instead of refusing."""
+    dry_run: bool = False
+    """Print parameters, memory and time, measured over a few seconds; write nothing."""
+    json: bool = False
+    """Print the result as JSON on stdout."""
+    config: tyro.conf.OmitArgPrefixes[Config] = field(default_factory=Config)
+
+
+@dataclass(frozen=True)
+class ResumeArguments:
+    """Go on with a run from its newest checkpoint, with those that trained together with it."""
+
+    run: tyro.conf.Positional[str] = field(metadata={"option": None})
+    """Name of the run, or its path."""
+    runs_dir: Path = Path("runs")
+    """The directory that holds the runs."""
+    epochs: int | None = None
+    """A larger number of epochs than the run was started with; default: unchanged."""
+    config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE")] = field(
+        default=None, metadata={"option": "--config"}
+    )
+    """A TOML file that the run's configuration must agree with; only epochs may be larger."""
+    json: bool = False
+    """Print the result as JSON on stdout."""
+
+
+def train(words: list[str]) -> int:
+    """`miiii train`: returns the exit code."""
+    arguments = _parse_train(words)
+    if arguments.seeds < 1:
+        raise UsageError(f"--seeds is {arguments.seeds}: it must be at least 1")
+    config = arguments.config
+    seeds = range(config.seed, config.seed + arguments.seeds)
+    configs = [replace_fields(config, seed=seed) for seed in seeds]
+    if arguments.dry_run:
+        return _dry_run(configs, arguments)
+    names = _names(arguments, list(seeds))
+    _check_place(arguments.runs_dir, names, arguments.force)
+    command = ["miiii", "train", *words]
+
+    def begin(progress, stop):
+        from miiii import experiment
+
+        return experiment.start(
+            configs,
+            names,
+            arguments.runs_dir,
+            force=arguments.force,
+            command=command,
+            progress=progress,
+            stop=stop,
+        )
+
+    return _supervise(begin, names[0], arguments.runs_dir, arguments.json)
+
+
+def resume(words: list[str]) -> int:
+    """`miiii resume`: returns the exit code."""
+    arguments = parse(ResumeArguments, words, "miiii resume")
+    from miiii.runs.directory import RunDirectory
+
+    directory = RunDirectory.open(arguments.runs_dir, arguments.run)
+    config = None
+    if arguments.config_file is not None:
+        config = _read_config(arguments.config_file, from_toml(directory.config_text))
+
+    def go_on(progress, stop):
+        from miiii import experiment
+
+        return experiment.resume(
+            directory.path,
+            arguments.runs_dir,
+            epochs=arguments.epochs,
+            config=config,
+            progress=progress,
+            stop=stop,
+        )
+
+    return _supervise(go_on, arguments.run, arguments.runs_dir, arguments.json)
+
+
+commands = {"train": train, "resume": resume}
+
+
+def _parse_train(words: list[str]) -> TrainArguments:
+    """Two passes: the preset and the file decide what the other fields' defaults are."""
+    preset, file = _peek(words, "--preset"), _peek(words, "--config")
+    config = get_preset(preset or TrainArguments.preset)
+    if file is not None:
+        config = _read_config(Path(file), config)
+    default = TrainArguments(preset=preset or TrainArguments.preset, config=config)
+    presets = "\n".join(f"  {name}: {preset.purpose}" for name, preset in PRESETS.items())
+    return parse(
+        TrainArguments,
+        words,
+        "miiii train",
+        default=default,
+        description=f"{TrainArguments.__doc__}\n\nPresets:\n{presets}",
+    )
+
+
+def _peek(words: Sequence[str], option: str) -> str | None:
+    """The value of an option, before everything is parsed."""
+    for index, word in enumerate(words):
+        if word == option and index + 1 < len(words):
+            return words[index + 1]
+        if word.startswith(option + "="):
+            return word.split("=", 1)[1]
+    return None
+
+
+def _read_config(path: Path, base: Config) -> Config:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"--config is {str(path)!r}: it cannot be read ({reason})") from error
+    try:
+        return from_toml(text, base)
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _names(arguments: TrainArguments, seeds: list[int]) -> list[str]:
+    name = arguments.name or _free_name(arguments)
+    return [name] if len(seeds) == 1 else [f"{name}-seed{seed}" for seed in seeds]
+
+
+def _free_name(arguments: TrainArguments) -> str:
+    """The preset's name, or with the first number that no run has."""
+    taken = {path.name for path in arguments.runs_dir.glob("*")}
+    stem, number = arguments.preset, 1
+    while True:
+        name = stem if number == 1 else f"{stem}-{number}"
+        if name not in taken and not any(other.startswith(f"{name}-seed") for other in taken):
+            return name
+        number += 1
+
+
+def _check_place(runs_dir: Path, names: list[str], force: bool) -> None:
+    """A directory that cannot be written is the user's to choose again, before any compute."""
+    from miiii.runs.creation import check_new_runs
+    from miiii.runs.errors import StorageError
+
+    try:
+        check_new_runs(runs_dir, names, force)
+    except StorageError as error:
+        raise UsageError(f"--runs-dir is {str(runs_dir)!r}: {error}") from error
+
+
+def _supervise(run, name: str, runs_dir: Path, as_json: bool) -> int:
+    """Train with progress on the screen and signals heard; say how it ended."""
+    from miiii.cli.interrupts import StopRequest
+    from miiii.cli.machine import prepare_jax
+
+    stop = StopRequest()
+    with stop.listening():
+        prepare_jax()
+        from miiii.cli.progress import make_progress
+
+        with make_progress() as progress:
+            outcome = run(progress, stop)
+    if as_json:
+        record = dataclasses.asdict(outcome)
+        record["paths"] = [str(path) for path in outcome.paths]
+        print(json.dumps(record))
+    if outcome.state == "failed":
+        for problem in outcome.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        return 1
+    where = "" if runs_dir == Path("runs") else f" --runs-dir {runs_dir}"
+    if outcome.state == "finished":
+        if not as_json:
+            for path in outcome.paths:
+                print(f"finished: {path} ({outcome.done:,} epochs)")
+            print(f"next: miiii plot {outcome.paths[0].name}{where}")
+        return 0
+    print(
+        f"saved at epoch {outcome.done:,}; go on with: miiii resume {name}{where}", file=sys.stderr
+    )
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A compiler thread may still be at work, and cannot be waited for.
+    os._exit(stop.exit_code)
+
+
+def _dry_run(configs: list[Config], arguments: TrainArguments) -> int:
+    from miiii.cli.interrupts import StopRequest
+    from miiii.cli.machine import prepare_jax
+    from miiii.cli.text import clock
+
+    prepare_jax()
+    from miiii.experiment import estimate
+
+    stop = StopRequest()
+    with stop.listening():
+        print("compiling, and timing a few epochs …", file=sys.stderr, flush=True)
+        found = estimate(configs, stop)
+    if found is None:
+        sys.stderr.flush()
+        os._exit(stop.exit_code)
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(found)))
+        return 0
+    config = configs[0]
+    megabytes = 1 / 2**20
+    rows = [
+        ("runs", f"{len(configs)}"),
+        ("tasks", f"{len(config.task.task_moduli)}, {sum(config.task.class_sizes):,} outputs"),
+        ("parameters", f"{found.parameters:,} per run"),
+        ("numbers", f"{found.train:,} train, {found.validation:,} validation, {found.test:,} test"),
+        ("memory", f"{found.memory_bytes * megabytes:,.0f} MiB for states, data and temporaries"),
+        ("disk", f"{found.disk_bytes * megabytes:,.0f} MiB"),
+        ("speed", f"{1 / found.seconds_per_epoch:,.1f} epochs/s (measured here, now)"),
+        ("time", f"{clock(found.seconds)} for {config.training.epochs:,} epochs"),
+    ]
+    for name, value in rows:
+        print(f"{name:11}{value}")
+    print("nothing was written (--dry-run)", file=sys.stderr)
+    return 0

@@ -1,0 +1,161 @@
+"""One configuration for a run: the rooms' own settings, side by side, and their TOML form."""
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args, get_origin, get_type_hints
+
+import tomli_w
+
+from miiii.model.config import ModelConfig
+from miiii.optim.config import OptimConfig
+from miiii.tasks.config import TaskConfig
+from miiii.training.config import TrainingConfig
+
+SECTIONS = ("task", "model", "optim", "training")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides a run. Two runs of one configuration are equal bit for bit (CPU)."""
+
+    task: TaskConfig = field(default_factory=TaskConfig)
+    """What is learnt, and from which numbers."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    """The transformer."""
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    """AdamW and the gradient filter."""
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    """How it is trained and measured."""
+    seed: int = 0
+    """Seed of the split, the initial weights and dropout (0 … 2³¹ − 1)."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"seed is {self.seed}: it must be from 0 to 2³¹ − 1")
+        if self.training.validate_every > self.training.epochs:
+            raise ValueError(
+                f"validate_every is {self.training.validate_every}: it must be at most epochs, "
+                f"{self.training.epochs}, or nothing is ever validated"
+            )
+
+
+def field_sections() -> dict[str, str]:
+    """The section of every field by its name; names are unique over all sections."""
+    return {
+        item.name: section
+        for section in SECTIONS
+        for item in dataclasses.fields(get_type_hints(Config)[section])
+    }
+
+
+def replace_fields(config: Config, **values: Any) -> Config:
+    """A configuration with some fields changed, named without their section.
+
+    Example:
+        >>> replace_fields(Config(), base=59, width=128).model.width
+        128
+
+    Raises:
+        ValueError: a name is unknown (the nearest is given) or a value is out of its limits.
+    """
+    sections = field_sections()
+    changes: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        if name == "seed":
+            continue
+        if name not in sections:
+            raise ValueError(unknown_name("field", name, [*sections, "seed"]))
+        changes.setdefault(sections[name], {})[name] = value
+    parts = {
+        section: dataclasses.replace(getattr(config, section), **fields)
+        for section, fields in changes.items()
+    }
+    return dataclasses.replace(config, **parts, seed=values.get("seed", config.seed))
+
+
+def unknown_name(kind: str, name: str, known: list[str]) -> str:
+    """The one line that refuses an unknown name and offers the nearest."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(sorted(known))}"
+    return f"unknown {kind} {name!r}: {hint}"
+
+
+def to_toml(config: Config) -> str:
+    """The whole configuration as TOML text; `from_toml` reads it back to an equal one."""
+    record = dataclasses.asdict(config)
+    ordered = {"seed": record["seed"], **{section: record[section] for section in SECTIONS}}
+    return tomli_w.dumps(ordered)
+
+
+def from_toml(text: str, base: Config | None = None) -> Config:
+    """Read a configuration, whole or in part.
+
+    Args:
+        text: `seed = …` and the tables [task], [model], [optim], [training].
+        base: where fields that are not given come from; default: the defaults.
+
+    Raises:
+        ValueError: not TOML, an unknown table or field (the nearest is given), a value of the wrong
+            type or out of its limits.
+    """
+    try:
+        record = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"not valid TOML: {error}") from error
+    base = base or Config()
+    changes: dict[str, Any] = {}
+    for key, value in record.items():
+        if key == "seed":
+            changes["seed"] = _checked("seed", value, int)
+        elif key not in SECTIONS:
+            raise ValueError(_misplaced(key))
+        elif not isinstance(value, Mapping):
+            raise ValueError(f"{key} is {value!r}: it must be a table, [{key}]")
+        else:
+            part = getattr(base, key)
+            kinds = get_type_hints(type(part))
+            names = [item.name for item in dataclasses.fields(part)]
+            for name in value:
+                if name not in names:
+                    raise ValueError(unknown_name(f"field in [{key}]", name, names))
+            checked = {name: _checked(name, item, kinds[name]) for name, item in value.items()}
+            changes[key] = dataclasses.replace(part, **checked)
+    return dataclasses.replace(base, **changes)
+
+
+def _misplaced(key: str) -> str:
+    sections = field_sections()
+    if key in sections:
+        return f"field {key!r} stands outside its table: put it under [{sections[key]}]"
+    return unknown_name("table or field", key, ["seed", *SECTIONS, *sections])
+
+
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    """A TOML value as the field's type, or a refusal that names both."""
+    if get_origin(kind) is tuple:
+        if isinstance(value, list) and all(type(item) is int for item in value):
+            return tuple(value)
+        raise ValueError(f"{name} is {value!r}: it must be a list of whole numbers")
+    if kind is float and type(value) in (int, float):
+        return float(value)
+    if kind is int and type(value) is int:
+        return value
+    if (kind is str or get_args(kind)) and isinstance(value, str):
+        return value
+    expected = {int: "a whole number", float: "a number"}.get(kind, "text")
+    raise ValueError(f"{name} is {value!r}: it must be {expected}")
+
+
+def differences(one: Config, other: Config) -> dict[str, tuple[Any, Any]]:
+    """The fields in which two configurations differ, with both values."""
+    found: dict[str, tuple[Any, Any]] = {}
+    if one.seed != other.seed:
+        found["seed"] = (one.seed, other.seed)
+    for name, section in field_sections().items():
+        pair = tuple(getattr(getattr(config, section), name) for config in (one, other))
+        if pair[0] != pair[1]:
+            found[name] = (pair[0], pair[1])
+    return found

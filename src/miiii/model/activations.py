@@ -1,0 +1,84 @@
+"""What happens inside the transformer, by name."""
+
+from dataclasses import dataclass
+
+import jax
+from jaxtyping import Array, Float
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class BlockActivations:
+    """Inside one block. Q positions are computed: all three, or the answer's alone in the last.
+
+    Where nothing depends on the sample the leading axis has size 1 (the answer token's input).
+    """
+
+    residual_in: Float[Array, "B Q D"]
+    """The residual stream that enters, at the computed positions."""
+    attention_scores: Float[Array, "B H Q T"]
+    """Before the softmax, scaled by 1/√K; −∞ where a position may not be seen."""
+    attention_weights: Float[Array, "B H Q T"]
+    """After the softmax: rows sum to 1 (paper Eq. 6)."""
+    attention_mixed: Float[Array, "B Q H K"]
+    """Each head's weighted sum of values, before W_o."""
+    attention_output: Float[Array, "B Q D"]
+    """The sum of the heads."""
+    residual_mid: Float[Array, "B Q D"]
+    """After attention and its dropout."""
+    mlp_pre: Float[Array, "B Q F"]
+    """Neurons before the ReLU."""
+    mlp_hidden: Float[Array, "B Q F"]
+    """Neurons after the ReLU."""
+    mlp_output: Float[Array, "B Q D"]
+    """What the MLP adds ("activations after W_out", paper §4.3)."""
+    residual_out: Float[Array, "B Q D"]
+    """After the MLP and its dropout."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Activations:
+    """Everything that the forward pass computed.
+
+    The properties are the last block's at the answer position, the ones that reach the output.
+    """
+
+    blocks: tuple[BlockActivations, ...]
+    logits: Float[Array, "B V"]
+    """Every task's classes side by side."""
+
+    @property
+    def attention_weights(self) -> Float[Array, "B H T"]:
+        """How much each head looks from the answer at x0, x1 and itself."""
+        return self.blocks[-1].attention_weights[:, :, -1]
+
+    @property
+    def attention_output(self) -> Float[Array, "B D"]:
+        """The sum of the heads at the answer position."""
+        return self.blocks[-1].attention_output[:, -1]
+
+    @property
+    def residual_mid(self) -> Float[Array, "B D"]:
+        """The residual stream between attention and MLP."""
+        return self.blocks[-1].residual_mid[:, -1]
+
+    @property
+    def mlp_pre(self) -> Float[Array, "B F"]:
+        """Neurons before the ReLU."""
+        return self.blocks[-1].mlp_pre[:, -1]
+
+    @property
+    def mlp_hidden(self) -> Float[Array, "B F"]:
+        """Neurons after the ReLU."""
+        return self.blocks[-1].mlp_hidden[:, -1]
+
+    @property
+    def mlp_output(self) -> Float[Array, "B D"]:
+        """What the MLP adds to the residual stream."""
+        return self.blocks[-1].mlp_output[:, -1]
+
+    @property
+    def residual_out(self) -> Float[Array, "B D"]:
+        """What the unembedding reads."""
+        return self.blocks[-1].residual_out[:, -1]

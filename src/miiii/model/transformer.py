@@ -1,0 +1,176 @@
+"""The forward pass: exact, and computing only what reaches the output.
+
+Only the answer position of the last block is read, so there queries, MLP and unembedding exist for
+that position alone. Digits are one of p, so the first block's projections are tables over
+(position, token), looked up per sample. With one block the work that is left per sample is W_o,
+the MLP and the unembedding.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from miiii.model.activations import Activations, BlockActivations
+from miiii.model.dropout import BlockMasks
+from miiii.model.lookup import lookup
+from miiii.model.parameters import POSITIONS, Block, Parameters
+
+
+def forward(
+    parameters: Parameters,
+    digits: Int[Array, "B 2"],
+    masks: tuple[BlockMasks, ...] | None = None,
+) -> tuple[Float[Array, "B V"], Activations]:
+    """Run the transformer on numbers given by their digits (paper Eqs. 5 to 9).
+
+    Attention is causal (this matters from the second block on; the answer sees everything).
+
+    Args:
+        parameters: the weights.
+        digits: the columns x0 and x1.
+        masks: dropout factors, one record per block; none: no dropout.
+
+    Returns:
+        Logits, all tasks side by side, and the named activations. Under `jit`, activations that
+        are not used cost nothing.
+    """
+    blocks, records = parameters.blocks, []
+    masks_of = masks if masks is not None else (None,) * len(blocks)
+    residual = None
+    for index, block in enumerate(blocks):
+        last = index == len(blocks) - 1
+        if index == 0 and last:
+            record = _single_block_attention(parameters, block, digits)
+        elif index == 0:
+            record = _first_block_attention(parameters, block, digits)
+        else:
+            record = _attention(block, residual, answer_only=last)
+        scores, weights, mixed, residual_in = record
+        activations = _finish_block(block, scores, weights, mixed, residual_in, masks_of[index])
+        records.append(activations)
+        residual = activations.residual_out
+    assert residual is not None
+    # Computed class-major, as the loss reads it; the two transposes cost nothing.
+    logits = (parameters.unembedding.T @ residual[:, -1].T).T
+    return logits, Activations(blocks=tuple(records), logits=logits)
+
+
+def embeddings(
+    parameters: Parameters,
+) -> tuple[Float[Array, "2 p D"], Float[Array, "D"]]:
+    """Token plus position (paper Eq. 5) of both digits for every value, and of the answer token."""
+    tokens, positions = parameters.token_embedding, parameters.position_embedding
+    return tokens[None, :-1] + positions[:2, None], tokens[-1] + positions[2]
+
+
+def _single_block_attention(parameters: Parameters, block: Block, digits: Int[Array, "B 2"]):
+    """The answer's attention when this block is first and last.
+
+    The query is one constant vector, so a token's score is one number per head: the product of its
+    embedding with W_k q. Scores and values of each digit are two tables, joined to be looked up in
+    one go.
+    """
+    heads, width, head_width = block.query.shape
+    tables, answer = embeddings(parameters)
+    query = jnp.einsum("d,hdk->hk", answer, block.query)
+    score_direction = jnp.einsum("hdk,hk->dh", block.key, query) / math.sqrt(head_width)
+    projection = jnp.concatenate(
+        [block.value.transpose(1, 0, 2).reshape(width, heads * head_width), score_direction], axis=1
+    )
+    per_token, of_answer = tables @ projection, answer @ projection
+    split = heads * head_width
+    rows = [lookup(per_token[position], digits[:, position]) for position in range(2)]
+    values = [row[:, :split].reshape(-1, heads, head_width) for row in rows]
+    values.append(of_answer[:split].reshape(1, heads, head_width))
+    # Three arrays [B, H] rather than one with a last axis of three, which vectorises badly.
+    scores = [row[:, split:] for row in rows]
+    scores.append(jnp.broadcast_to(of_answer[split:], scores[0].shape))
+    largest = jax.lax.stop_gradient(jnp.maximum(jnp.maximum(*scores[:2]), scores[2]))
+    exponentials = [jnp.exp(score - largest) for score in scores]
+    total = exponentials[0] + exponentials[1] + exponentials[2]
+    weights = [exponential / total for exponential in exponentials]
+    mixed = (
+        weights[0][..., None] * values[0]
+        + weights[1][..., None] * values[1]
+        + weights[2][..., None] * values[2]
+    )
+    stacked = (jnp.stack(rows, axis=-1)[:, :, None] for rows in (scores, weights))
+    return *stacked, mixed[:, None], answer[None, None]
+
+
+def _first_block_attention(parameters: Parameters, block: Block, digits: Int[Array, "B 2"]):
+    """All positions of a first block that others follow: projections looked up, not computed."""
+    heads, width, head_width = block.query.shape
+    tables, answer = embeddings(parameters)
+    projection = jnp.stack([block.query, block.key, block.value])
+    projection = projection.transpose(2, 0, 1, 3).reshape(width, 3 * heads * head_width)
+    # The embedding itself travels along: it is what the residual stream carries on.
+    per_token = jnp.concatenate([tables @ projection, tables], axis=-1)
+    answer_row = jnp.concatenate([answer @ projection, answer])
+    samples = digits.shape[0]
+    rows = [lookup(per_token[position], digits[:, position]) for position in range(2)]
+    rows.append(jnp.broadcast_to(answer_row, (samples, answer_row.shape[0])))
+    joined = jnp.stack(rows, axis=1)
+    projected, residual = joined[..., :-width], joined[..., -width:]
+    projected = projected.reshape(samples, POSITIONS, 3, heads, head_width)
+    query, key, value = projected[:, :, 0], projected[:, :, 1], projected[:, :, 2]
+    return *_attend(query, key, value), residual
+
+
+def _attention(block: Block, residual: Float[Array, "B T D"] | None, *, answer_only: bool):
+    """A later block's attention; the last one asks from the answer position alone."""
+    assert residual is not None
+    asking = residual[:, -1:] if answer_only else residual
+    query = jnp.einsum("bqd,hdk->bqhk", asking, block.query)
+    key = jnp.einsum("btd,hdk->bthk", residual, block.key)
+    value = jnp.einsum("btd,hdk->bthk", residual, block.value)
+    return *_attend(query, key, value), asking
+
+
+def _attend(
+    query: Float[Array, "B Q H K"], key: Float[Array, "B T H K"], value: Float[Array, "B T H K"]
+):
+    """Causal scaled dot-product attention (paper Eq. 6): scores, weights, mixed values."""
+    scores = jnp.einsum("bqhk,bthk->bhqt", query, key) / math.sqrt(query.shape[-1])
+    asked, seen = query.shape[1], key.shape[1]
+    visible = jnp.arange(seen) <= jnp.arange(seen - asked, seen)[:, None]
+    scores = jnp.where(visible, scores, -jnp.inf)
+    weights = jax.nn.softmax(scores, axis=-1)
+    return scores, weights, jnp.einsum("bhqt,bthk->bqhk", weights, value)
+
+
+def _finish_block(
+    block: Block,
+    scores: Float[Array, "B H Q T"],
+    weights: Float[Array, "B H Q T"],
+    mixed: Float[Array, "B Q H K"],
+    residual_in: Float[Array, "B Q D"],
+    masks: BlockMasks | None,
+) -> BlockActivations:
+    """Output projection, residual sums with dropout on each, and the MLP (paper Eq. 7)."""
+    width = residual_in.shape[-1]
+    flat = mixed.reshape(*mixed.shape[:-2], -1)
+    attention_output = flat @ block.output.reshape(-1, width)
+    residual_mid = residual_in + attention_output
+    if masks is not None:
+        residual_mid = residual_mid * masks.attention
+    mlp_pre = residual_mid @ block.mlp_in
+    mlp_hidden = jax.nn.relu(mlp_pre)
+    mlp_output = mlp_hidden @ block.mlp_out
+    residual_out = residual_mid + mlp_output
+    if masks is not None:
+        residual_out = residual_out * masks.mlp
+    return BlockActivations(
+        residual_in=residual_in,
+        attention_scores=scores,
+        attention_weights=weights,
+        attention_mixed=mixed,
+        attention_output=attention_output,
+        residual_mid=residual_mid,
+        mlp_pre=mlp_pre,
+        mlp_hidden=mlp_hidden,
+        mlp_output=mlp_output,
+        residual_out=residual_out,
+    )

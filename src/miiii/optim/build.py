@@ -1,0 +1,65 @@
+"""From settings to one optax transformation."""
+
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int
+
+from miiii.optim.config import OptimConfig
+from miiii.optim.grokfast import grokfast_ema, grokfast_ma
+
+Scalar = float | Float[Array, ""]
+
+
+def learning_rate_factor(config: OptimConfig, epoch: Int[Array, ""] | int) -> Float[Array, ""]:
+    """The learning rate at an epoch (1 is the first) as a share of its configured value.
+
+    Linear warm-up to 1 over `warmup_epochs`, then 1, then along a cosine from 1 to `decay_floor`
+    over `decay_epochs` from `decay_start` on.
+    """
+    epoch = jnp.asarray(epoch, jnp.float32)
+    factor = jnp.ones_like(epoch)
+    if config.warmup_epochs:
+        factor = jnp.minimum(epoch / config.warmup_epochs, 1.0)
+    if config.decay_epochs:
+        progress = jnp.clip((epoch - config.decay_start) / config.decay_epochs, 0.0, 1.0)
+        cosine = 0.5 * (1 + jnp.cos(jnp.pi * progress))
+        factor = factor * (config.decay_floor + (1 - config.decay_floor) * cosine)
+    return factor
+
+
+def build_optimiser(
+    config: OptimConfig,
+    *,
+    learning_rate: Scalar | None = None,
+    weight_decay: Scalar | None = None,
+    filter_strength: Scalar | None = None,
+) -> optax.GradientTransformation:
+    """Grokfast filter, then AdamW.
+
+    The three numbers default to the configuration's; they may be traced, so that runs which differ
+    only in them can train as one batch.
+
+    Args:
+        config: everything that shapes the state.
+        learning_rate: step size at this epoch.
+        weight_decay: decoupled weight decay.
+        filter_strength: λ.
+    """
+    learning_rate = config.learning_rate if learning_rate is None else learning_rate
+    weight_decay = config.weight_decay if weight_decay is None else weight_decay
+    strength = config.filter_strength if filter_strength is None else filter_strength
+    filters = {
+        "ema": lambda: grokfast_ema(config.filter_decay, strength, config.filter_start),
+        "ma": lambda: grokfast_ma(config.filter_window, strength),
+        "none": optax.identity,
+    }
+    return optax.chain(
+        filters[config.filter](),
+        optax.adamw(
+            learning_rate,
+            b1=config.beta1,
+            b2=config.beta2,
+            eps=config.epsilon,
+            weight_decay=weight_decay,  # pyright: ignore[reportArgumentType]
+        ),
+    )

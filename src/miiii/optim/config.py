@@ -1,0 +1,80 @@
+"""The optimiser's settings."""
+
+import difflib
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Filter = Literal["ema", "ma", "none"]
+FilterStart = Literal["gradient", "zeros"]
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """AdamW and the gradient filter in front of it (paper §3.4).
+
+    Raises:
+        ValueError: a field is out of its limits; the message names field, value and limits.
+    """
+
+    learning_rate: float = 3e-4
+    """Step size of AdamW (> 0)."""
+    weight_decay: float = 1 / 3
+    """Decoupled weight decay: each epoch takes learning_rate × weight_decay of every weight."""
+    beta1: float = 0.9
+    """AdamW's decay of the mean gradient, per epoch (0 ≤ beta1 < 1)."""
+    beta2: float = 0.98
+    """AdamW's decay of the mean squared gradient, per epoch (0 ≤ beta2 < 1)."""
+    epsilon: float = 1e-8
+    """Added to AdamW's denominator (> 0)."""
+    filter: Filter = "ema"
+    """Grokfast: ema (exponential moving average of the gradients), ma (mean of the last
+    filter_window), or none."""
+    filter_strength: float = 0.5
+    """λ: how much of the slow gradient is added to the gradient (≥ 0)."""
+    filter_decay: float = 0.98
+    """α: decay of the ema per epoch (0 ≤ α < 1)."""
+    filter_start: FilterStart = "gradient"
+    """The ema before the first epoch: the first gradient (Lee et al. 2024), or zeros."""
+    filter_window: int = 100
+    """Gradients that the ma averages, in epochs (≥ 1); each is kept in memory."""
+    warmup_epochs: int = 0
+    """Epochs over which the learning rate rises linearly to its value (0: none)."""
+    decay_start: int = 0
+    """Epoch from which the learning rate falls along a cosine (counts with decay_epochs > 0)."""
+    decay_epochs: int = 0
+    """Epochs that the fall takes; 0: the learning rate stays constant."""
+    decay_floor: float = 0.1
+    """What the learning rate falls to, as a share of its value (0 ≤ floor ≤ 1)."""
+
+    def __post_init__(self) -> None:
+        for field, choices in (
+            ("filter", get_args(Filter)),
+            ("filter_start", get_args(FilterStart)),
+        ):
+            value = getattr(self, field)
+            if value not in choices:
+                near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
+                hint = f" (did you mean {near[0]!r}?)" if near else ""
+                raise ValueError(
+                    f"{field} is {value!r}{hint}: it must be one of {', '.join(choices)}"
+                )
+        for field in ("learning_rate", "epsilon"):
+            value = getattr(self, field)
+            if not (0 < value < math.inf):
+                raise ValueError(f"{field} is {value}: it must be above 0 and finite")
+        for field in ("weight_decay", "filter_strength"):
+            value = getattr(self, field)
+            if not (0 <= value < math.inf):
+                raise ValueError(f"{field} is {value}: it must be at least 0 and finite")
+        for field in ("beta1", "beta2", "filter_decay"):
+            value = getattr(self, field)
+            if not 0 <= value < 1:
+                raise ValueError(f"{field} is {value}: it must be at least 0 and below 1")
+        if not 0 <= self.decay_floor <= 1:
+            raise ValueError(f"decay_floor is {self.decay_floor}: it must be from 0 to 1")
+        if self.filter_window < 1:
+            raise ValueError(f"filter_window is {self.filter_window}: it must be at least 1")
+        for field in ("warmup_epochs", "decay_start", "decay_epochs"):
+            if getattr(self, field) < 0:
+                raise ValueError(f"{field} is {getattr(self, field)}: it must be at least 0")

@@ -1,0 +1,81 @@
+"""Named configurations. What each one is for stands beside it."""
+
+from dataclasses import dataclass
+
+from miiii.config import Config, replace_fields, unknown_name
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named configuration and, in one line, what it is for."""
+
+    config: Config
+    purpose: str
+
+
+_PAPER = Config()
+
+PRESETS: dict[str, Preset] = {
+    "tiny": Preset(
+        replace_fields(
+            _PAPER,
+            base=11,
+            train_fraction=0.7,
+            width=32,
+            epochs=400,
+            learning_rate=3e-3,
+            snapshots=16,
+        ),
+        "four tasks at p = 11, for tests: seconds, and too few numbers to grok",
+    ),
+    "small": Preset(
+        replace_fields(
+            _PAPER,
+            base=59,
+            train_fraction=0.7,
+            width=128,
+            epochs=4096,
+            learning_rate=3e-3,
+        ),
+        "16 tasks at p = 59, grokked in minutes on two CPU cores",
+    ),
+    "paper": Preset(
+        _PAPER,
+        "T_miiii at p = 113 as the paper's text has it: 29 tasks, 30 % of the numbers",
+    ),
+    "reference": Preset(
+        replace_fields(
+            _PAPER,
+            train_fraction=0.5,
+            initialisation="reference",
+            filter_start="zeros",
+            dropout_mask="per_step",
+            task_reduction="mean",
+            precision="float64",
+        ),
+        "T_miiii at p = 113 as the paper's published figures appear to have been made",
+    ),
+    "nanda": Preset(
+        replace_fields(
+            _PAPER,
+            task="nanda",
+            width=128,
+            learning_rate=1e-3,
+            weight_decay=1.0,
+            dropout=0.0,
+            epochs=16384,
+        ),
+        "addition mod 113 (Nanda et al. 2023): one task, width 128, no dropout",
+    ),
+}
+
+
+def get_preset(name: str) -> Config:
+    """The configuration of a preset.
+
+    Raises:
+        ValueError: there is none of that name; the nearest is given.
+    """
+    if name not in PRESETS:
+        raise ValueError(unknown_name("preset", name, list(PRESETS)))
+    return PRESETS[name].config

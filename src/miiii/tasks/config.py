@@ -1,0 +1,143 @@
+"""What is to be learnt, and from which numbers: the fields of a task and their limits."""
+
+import difflib
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from miiii.tasks.numbers import primes_below
+
+TaskName = Literal["miiii", "nanda", "basis", "waves"]
+Target = Literal["remainder", "divisibility"]
+Operation = Literal["add", "subtract", "multiply"]
+
+
+def check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse a value that is not among the choices, naming the nearest one."""
+    if value in choices:
+        return
+    near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise ValueError(f"{field} is {value!r}{hint}: it must be one of {', '.join(choices)}")
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+    """The task and its data.
+
+    Raises:
+        ValueError: a field is out of its limits; the message names field, value and limits.
+    """
+
+    task: TaskName = "miiii"
+    """What is learnt: miiii (n mod q for every modulus at once), nanda (x0 + x1 mod p),
+    basis (miiii with shuffled labels), or waves (one real output, Appendix D)."""
+    base: int = 113
+    """p: numbers have two base-p digits, so there are p² of them (≥ 3)."""
+    moduli: tuple[int, ...] = ()
+    """The moduli q of miiii and basis, each ≥ 2, none twice; empty: the primes below p."""
+    target: Target = "remainder"
+    """What is predicted about each modulus: the remainder n mod q (q classes), or divisibility
+    [q divides n] (2 classes). miiii and basis only."""
+    operation: Operation = "add"
+    """nanda's operation on the two digits, modulo p."""
+    train_fraction: float = 0.3
+    """Share of the p² numbers to train on, strictly between 0 and 1."""
+    validation_size: int = 1000
+    """Numbers to validate on; at most half of what training leaves, so fewer where p is small.
+    What is left over is the test set."""
+    masked_tasks: tuple[int, ...] = ()
+    """Moduli left out of the training loss; they are still measured."""
+    data_seed: int = -1
+    """Seed of the split and of basis' shuffle; -1: the run's own seed."""
+
+    def __post_init__(self) -> None:
+        check_choice("task", self.task, get_args(TaskName))
+        check_choice("target", self.target, get_args(Target))
+        check_choice("operation", self.operation, get_args(Operation))
+        if self.base < 3:
+            raise ValueError(f"base is {self.base}: it must be at least 3")
+        if self.base > 4096:
+            raise ValueError(f"base is {self.base}: it must be at most 4096 (p² numbers are held)")
+        object.__setattr__(self, "moduli", tuple(self.moduli))
+        object.__setattr__(self, "masked_tasks", tuple(self.masked_tasks))
+        _check_moduli("moduli", self.moduli)
+        _check_moduli("masked_tasks", self.masked_tasks)
+        if self.moduli and self.task in ("nanda", "waves"):
+            raise ValueError(f"moduli is {self.moduli}: the task {self.task} takes none")
+        if self.target != "remainder" and self.task in ("nanda", "waves"):
+            raise ValueError(f"target is {self.target!r}: the task {self.task} has no divisibility")
+        if self.operation != "add" and self.task != "nanda":
+            raise ValueError(
+                f"operation is {self.operation!r}: only the task nanda has one, not {self.task}"
+            )
+        if not 0 < self.train_fraction < 1:
+            raise ValueError(
+                f"train_fraction is {self.train_fraction}: it must be strictly between 0 and 1"
+            )
+        if self.validation_size < 1:
+            raise ValueError(f"validation_size is {self.validation_size}: it must be at least 1")
+        if self.data_seed < -1 or self.data_seed >= 2**31:
+            raise ValueError(
+                f"data_seed is {self.data_seed}: it must be -1 (the run's seed) or 0 … 2³¹ − 1"
+            )
+        known = self.task_moduli
+        for modulus in self.masked_tasks:
+            if modulus not in known:
+                raise ValueError(
+                    f"masked_tasks has {modulus}: it must be among the moduli "
+                    f"{', '.join(map(str, known))}"
+                )
+        if set(self.masked_tasks) >= set(known):
+            raise ValueError("masked_tasks masks every task: leave at least one to train on")
+        self.split_sizes  # noqa: B018 (refuses a split that leaves nothing)
+
+    @property
+    def task_moduli(self) -> tuple[int, ...]:
+        """One modulus per task: [N]. waves has the single modulus 1 (a real number, no classes)."""
+        if self.task == "nanda":
+            return (self.base,)
+        if self.task == "waves":
+            return (1,)
+        return self.moduli or primes_below(self.base)
+
+    @property
+    def class_sizes(self) -> tuple[int, ...]:
+        """Classes per task, [N]; their sum is V, the number of outputs. waves: one real output."""
+        if self.target == "divisibility":
+            return (2,) * len(self.task_moduli)
+        return self.task_moduli
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the output is a real number (waves) rather than classes."""
+        return self.task == "waves"
+
+    @property
+    def split_sizes(self) -> tuple[int, int, int]:
+        """How many numbers train, validate and test; together p².
+
+        Raises:
+            ValueError: no number would be left to train or to validate on.
+        """
+        total = self.base**2
+        train = int(total * self.train_fraction)
+        validation = min(self.validation_size, (total - train + 1) // 2)
+        if train < 1:
+            raise ValueError(
+                f"train_fraction is {self.train_fraction}: with base {self.base} it leaves none of "
+                f"the {total} numbers to train on; it must be at least {1 / total:.2g}"
+            )
+        if validation < 1:
+            raise ValueError(
+                f"train_fraction is {self.train_fraction}: with base {self.base} it leaves none of "
+                f"the {total} numbers to validate on"
+            )
+        return train, validation, total - train - validation
+
+
+def _check_moduli(field: str, moduli: tuple[int, ...]) -> None:
+    for modulus in moduli:
+        if modulus < 2:
+            raise ValueError(f"{field} has {modulus}: every modulus must be at least 2")
+        if moduli.count(modulus) > 1:
+            raise ValueError(f"{field} has {modulus} twice: each modulus may stand once")

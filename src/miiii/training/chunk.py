@@ -1,0 +1,165 @@
+"""A chunk of epochs in one dispatch, for a batch of runs at once.
+
+The number of epochs is an argument, not a constant, of the compiled program: however a run is cut
+into chunks, each epoch is computed by the same instructions, so the cut changes no bit.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from miiii.training.state import RunInputs, TrainState
+from miiii.training.step import EpochRecord, Measured, Setting, evaluate, train_epoch
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class ChunkRecord:
+    """What a chunk measured; row i is its i-th epoch, rows past the chunk's end are meaningless."""
+
+    train: EpochRecord
+    """Leaves [E, R, …]: epochs, runs."""
+    validation: Measured
+    """Leaves [E, R, N] after the epoch's update; NaN in epochs that do not validate."""
+
+
+Count = Int[Array, ""] | int
+Chunk = Callable[[TrainState, Count, Count, RunInputs], tuple[TrainState, ChunkRecord]]
+
+
+def make_chunk(setting: Setting, capacity: int) -> Chunk:
+    """Build the program that trains a batch of runs for up to `capacity` epochs.
+
+    Args:
+        setting: what shapes the computation.
+        capacity: E, the most epochs that one call can make.
+
+    Returns:
+        chunk(states, done, count, inputs): every leaf of `states` and `inputs` has a leading axis R
+        of runs; `done` epochs have been made before; `count` ≤ capacity are made now. To be jitted;
+        the states may be donated.
+    """
+    every = setting.training.validate_every
+
+    def train(
+        states: TrainState, epoch: Array, inputs: RunInputs
+    ) -> tuple[TrainState, EpochRecord]:
+        return _over_runs(lambda s, i: train_epoch(setting, s, epoch, i), states, inputs)
+
+    def validate(states: TrainState, inputs: RunInputs) -> Measured:
+        def one(state: TrainState, given: RunInputs) -> Measured:
+            return evaluate(setting, state.parameters, given.validation)
+
+        return _over_runs(one, states, inputs)
+
+    def chunk(
+        states: TrainState, done: Count, count: Count, inputs: RunInputs
+    ) -> tuple[TrainState, ChunkRecord]:
+        def body(carry):
+            row, states, record = carry
+            epoch = done + row + 1
+            states, trained = train(states, epoch, inputs)
+            validated = jax.lax.cond(
+                epoch % every == 0,
+                validate,
+                lambda states, inputs: jax.tree.map(
+                    lambda leaf: jnp.full(leaf.shape, jnp.nan, leaf.dtype), shapes.validation
+                ),
+                states,
+                inputs,
+            )
+            written = ChunkRecord(trained, validated)
+            record = jax.tree.map(
+                lambda buffer, value: jax.lax.dynamic_update_index_in_dim(buffer, value, row, 0),
+                record,
+                written,
+            )
+            return row + 1, states, record
+
+        epoch_zero = jnp.asarray(1, jnp.int32)
+        shapes = ChunkRecord(
+            jax.eval_shape(train, states, epoch_zero, inputs)[1],
+            jax.eval_shape(validate, states, inputs),
+        )
+        empty = jax.tree.map(lambda leaf: jnp.zeros((capacity, *leaf.shape), leaf.dtype), shapes)
+        start = (jnp.zeros([], jnp.int32), states, empty)
+        _, states, record = jax.lax.while_loop(lambda carry: carry[0] < count, body, start)
+        return states, record
+
+    return chunk
+
+
+def _over_runs(function: Callable, *batched: Any) -> Any:
+    """`vmap`, except that a single run goes without: batched matrix products are slower."""
+    if jax.tree.leaves(batched)[0].shape[0] > 1:
+        return jax.vmap(function)(*batched)
+    single = function(*jax.tree.map(lambda leaf: leaf[0], batched))
+    return jax.tree.map(lambda leaf: leaf[None], single)
+
+
+def history_rows(
+    record: ChunkRecord, run: int, done: int, count: int, every: int
+) -> dict[str, np.ndarray]:
+    """One run's part of a chunk as named arrays, without the rows that were not computed.
+
+    Returns:
+        epoch [E], train_loss and train_accuracy [E, N], gradient_norm [E, W]; validation_epoch [M],
+        validation_loss and validation_accuracy [M, N].
+    """
+    epochs = np.arange(done + 1, done + count + 1, dtype=np.int64)
+    validated = epochs % every == 0
+
+    def rows(leaf: Any) -> np.ndarray:
+        return np.asarray(leaf)[:count, run]
+
+    return {
+        "epoch": epochs,
+        "train_loss": rows(record.train.train.loss),
+        "train_accuracy": rows(record.train.train.accuracy),
+        "gradient_norm": rows(record.train.gradient_norm),
+        "validation_epoch": epochs[validated],
+        "validation_loss": rows(record.validation.loss)[validated],
+        "validation_accuracy": rows(record.validation.accuracy)[validated],
+    }
+
+
+def first_not_finite(
+    rows: dict[str, np.ndarray], task_names: list[str], weight_names: list[str]
+) -> tuple[int, str] | None:
+    """The first epoch with a loss or gradient that is not finite, and what it is of."""
+    columns = [("train_loss", "loss of task {}", task_names)]
+    columns.append(("gradient_norm", "gradient of {}", weight_names))
+    worst: tuple[int, str] | None = None
+    for key, text, names in columns:
+        bad = np.argwhere(~np.isfinite(rows[key]))
+        if len(bad) and (worst is None or rows["epoch"][bad[0, 0]] < worst[0]):
+            worst = (int(rows["epoch"][bad[0, 0]]), text.format(names[bad[0, 1]]))
+    return worst
+
+
+def snapshot_epochs(epochs: int, count: int) -> list[int]:
+    """Epochs to keep the weights at: 0, then up to `count` spaced evenly in log epoch, the last.
+
+    The spacing is that of 65,536 epochs and `count` points, continued, so that a run that grows
+    keeps the same grid.
+    """
+    if count == 0:
+        return []
+    ratio = 65536 ** (1 / max(count - 1, 1))
+    grid, value = {0, epochs}, 1.0
+    while value <= epochs:
+        grid.add(round(value))
+        value *= ratio
+        if ratio == 1:
+            break
+    return sorted(grid)
+
+
+def total_size(tree: Any) -> Float[Array, ""] | int:
+    """Bytes of all leaves (arrays or shapes)."""
+    return sum(int(np.prod(leaf.shape)) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

@@ -1,0 +1,71 @@
+"""How a run is trained and measured."""
+
+import difflib
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+DropoutMask = Literal["per_sample", "per_step"]
+TaskReduction = Literal["sum", "mean"]
+TaskScale = Literal["log_classes", "none"]
+Precision = Literal["float32", "float64"]
+MatrixProducts = Literal["float32", "tensorfloat32"]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Full-batch training (paper §3.4). One epoch is one update on all training numbers.
+
+    Raises:
+        ValueError: a field is out of its limits; the message names field, value and limits.
+    """
+
+    epochs: int = 65536
+    """Updates to make, each on all training numbers."""
+    dropout: float = 0.1
+    """Share of the residual stream dropped after attention and after the MLP (0 ≤ dropout < 1;
+    0: none)."""
+    dropout_mask: DropoutMask = "per_sample"
+    """per_sample: a fresh mask for every number; per_step: one mask per epoch for all numbers."""
+    task_reduction: TaskReduction = "sum"
+    """The loss over tasks: their sum (paper Eq. 10) or mean."""
+    task_scale: TaskScale = "log_classes"
+    """What a task's cross-entropy is divided by: log_classes (ln q, so that guessing costs 1) or
+    none (nats)."""
+    precision: Precision = "float32"
+    """Of weights, activations and loss."""
+    matrix_products: MatrixProducts = "float32"
+    """How a GPU multiplies float32 matrices: float32 (exact) or tensorfloat32 (faster, 10-bit
+    mantissa). No effect on the CPU or in float64."""
+    validate_every: int = 1
+    """Epochs between validations (1: every epoch)."""
+    snapshots: int = 64
+    """How often the weights are kept for analysis, spaced evenly in log epoch (0: never)."""
+    checkpoint_seconds: float = 30.0
+    """Seconds between checkpoints to resume from (> 0)."""
+
+    def __post_init__(self) -> None:
+        for field, choices in (
+            ("dropout_mask", get_args(DropoutMask)),
+            ("task_reduction", get_args(TaskReduction)),
+            ("task_scale", get_args(TaskScale)),
+            ("precision", get_args(Precision)),
+            ("matrix_products", get_args(MatrixProducts)),
+        ):
+            value = getattr(self, field)
+            if value not in choices:
+                near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
+                hint = f" (did you mean {near[0]!r}?)" if near else ""
+                raise ValueError(
+                    f"{field} is {value!r}{hint}: it must be one of {', '.join(choices)}"
+                )
+        for field in ("epochs", "validate_every"):
+            if getattr(self, field) < 1:
+                raise ValueError(f"{field} is {getattr(self, field)}: it must be at least 1")
+        if self.epochs >= 2**31:
+            raise ValueError(f"epochs is {self.epochs}: it must be below 2³¹")
+        if self.snapshots < 0:
+            raise ValueError(f"snapshots is {self.snapshots}: it must be at least 0")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}: it must be at least 0 and below 1")
+        if not self.checkpoint_seconds > 0:
+            raise ValueError(f"checkpoint_seconds is {self.checkpoint_seconds}: it must be above 0")

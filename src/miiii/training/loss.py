@@ -1,0 +1,103 @@
+"""The loss of every task, from logits that lie side by side without padding.
+
+Inside, arrays are class-major, [V, B]: a task's classes are then whole rows, which every reduction
+and every broadcast over them reads in order (rows of B numbers). That, and a gradient written out
+by hand (softmax minus one-hot), makes this a few passes over memory.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def task_cross_entropy(
+    logits: Float[Array, "V B"], labels: Int[Array, "N B"], class_sizes: tuple[int, ...]
+) -> tuple[Float[Array, "N"], Float[Array, "N"]]:
+    """Mean cross-entropy and accuracy of every task (paper Eq. 4.1).
+
+    Args:
+        logits: all tasks' classes, one row per class.
+        labels: the class of each sample in each task, counted from 0 within the task.
+        class_sizes: classes per task, N of them, V together.
+
+    Returns:
+        Cross-entropy in nats [N], and accuracy [N]: the share of samples whose label has the
+        largest logit of its task, alone (a tie counts as wrong). Accuracy has no gradient.
+    """
+    return _cross_entropy_forward(logits, labels, class_sizes)[0]
+
+
+def _cross_entropy_forward(
+    logits: Float[Array, "V B"], labels: Int[Array, "N B"], class_sizes: tuple[int, ...]
+):
+    segments, _, bounds = _segments(class_sizes)
+    starts = np.asarray([start for start, _ in bounds], np.int32)
+    rivals = jnp.stack(
+        [
+            jnp.where(
+                jnp.arange(end - start)[:, None] == labels[task], -jnp.inf, logits[start:end]
+            ).max(axis=0)
+            for task, (start, end) in enumerate(bounds)
+        ]
+    )
+    of_label = jnp.take_along_axis(logits, labels + starts[:, None], axis=0)
+    maximum = jnp.maximum(rivals, of_label)
+    exponentials = jnp.exp(logits - maximum[segments])
+    sums = jnp.stack([exponentials[start:end].sum(axis=0) for start, end in bounds])
+    losses = (jnp.log(sums) + (maximum - of_label)).mean(axis=1)
+    accuracies = (of_label > rivals).mean(axis=1, dtype=logits.dtype)
+    return (losses, accuracies), (exponentials, sums, labels)
+
+
+def _cross_entropy_backward(class_sizes: tuple[int, ...], saved, cotangents):
+    exponentials, sums, labels = saved
+    segments, classes, _ = _segments(class_sizes)
+    scale = cotangents[0][:, None] / labels.shape[1]
+    is_label = classes[:, None] == labels[segments]
+    gradient = exponentials * (scale / sums)[segments] - jnp.where(is_label, scale[segments], 0)
+    return gradient, None
+
+
+task_cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
+
+
+def _segments(class_sizes: tuple[int, ...]):
+    """Per class its task and its number within the task; per task its first and last-plus-one."""
+    segments = np.repeat(np.arange(len(class_sizes), dtype=np.int32), class_sizes)
+    classes = np.concatenate([np.arange(size, dtype=np.int32) for size in class_sizes])
+    ends = np.cumsum(class_sizes)
+    return segments, classes, list(zip(ends - np.asarray(class_sizes), ends, strict=True))
+
+
+REGRESSION_TOLERANCE = 0.1
+"""A real output this near its target counts as right (the target of waves spans −2 … 2)."""
+
+
+def squared_error(
+    outputs: Float[Array, "1 B"], targets: Float[Array, "1 B"]
+) -> tuple[Float[Array, "1"], Float[Array, "1"]]:
+    """Mean squared error (paper Eq. 4.2) and the share of samples within the tolerance. waves."""
+    error = outputs - targets
+    within = (jnp.abs(error) <= REGRESSION_TOLERANCE).mean(axis=1, dtype=outputs.dtype)
+    return (error**2).mean(axis=1), within
+
+
+def task_divisors(class_sizes: Sequence[int], scale: str, *, regression: bool) -> np.ndarray:
+    """What each task's loss is divided by: ln q for "log_classes" (paper Eq. 10), else 1. [N]."""
+    if regression or scale == "none":
+        return np.ones(len(class_sizes))
+    return np.log(np.asarray(class_sizes, dtype=np.float64))
+
+
+def task_weights(trained: Sequence[bool], reduction: str) -> np.ndarray:
+    """The weight of each (divided) task loss in the total: [N].
+
+    Masked tasks weigh 0; the others keep the weight that they have without a mask.
+    """
+    weights = np.asarray(trained, dtype=np.float64)
+    return weights / len(weights) if reduction == "mean" else weights

@@ -1,0 +1,78 @@
+"""What a run carries from epoch to epoch, and what it is given once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, Key
+
+from miiii.model.parameters import Parameters
+
+Tree = TypeVar("Tree")
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TrainState:
+    """Everything that an update changes. The epoch number and the run's key complete it."""
+
+    parameters: Parameters
+    optimiser: optax.OptState
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Samples:
+    """Numbers and their targets."""
+
+    digits: Int[Array, "B 2"]
+    targets: Int[Array, "N B"] | Float[Array, "1 B"]
+    """Task-major, as the loss reads them."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Hyperparameters:
+    """Settings that do not shape the computation, so runs that differ in them share a batch."""
+
+    learning_rate: Float[Array, ""]
+    weight_decay: Float[Array, ""]
+    filter_strength: Float[Array, ""]
+    dropout: Float[Array, ""]
+    task_weights: Float[Array, "N"]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class RunInputs:
+    """What one run is given. The randomness of epoch e is `fold_in(key, e)`."""
+
+    key: Key[Array, ""]
+    train: Samples
+    validation: Samples
+    hyperparameters: Hyperparameters
+
+
+def to_arrays(tree: Any) -> dict[str, np.ndarray]:
+    """A tree's leaves as named NumPy arrays, e.g. `parameters.blocks.0.query`."""
+    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return {_name(path): np.asarray(leaf) for path, leaf in leaves}
+
+
+def from_arrays(template: Tree, arrays: Mapping[str, np.ndarray]) -> Tree:
+    """The inverse of `to_arrays`; `template` gives the structure (its leaves are not read)."""
+    paths, structure = jax.tree_util.tree_flatten_with_path(template)
+    return jax.tree.unflatten(structure, [arrays[_name(path)] for path, _ in paths])
+
+
+def expected_arrays(template: Any) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Shape and dtype of every leaf by name, to check a file against."""
+    leaves = jax.tree_util.tree_flatten_with_path(template)[0]
+    return {_name(path): (tuple(leaf.shape), str(leaf.dtype)) for path, leaf in leaves}
+
+
+def _name(path: tuple) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator=".")

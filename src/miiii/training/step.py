@@ -1,0 +1,153 @@
+"""One epoch: the loss with its gradient, the update, and what is measured on the way."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, Key
+
+from miiii.model.config import ModelConfig
+from miiii.model.dropout import dropout_masks
+from miiii.model.initialise import initialise
+from miiii.model.parameters import POSITIONS, Parameters
+from miiii.model.transformer import forward
+from miiii.optim.build import build_optimiser, learning_rate_factor
+from miiii.optim.config import OptimConfig
+from miiii.training.config import TrainingConfig
+from miiii.training.loss import squared_error, task_cross_entropy, task_divisors
+from miiii.training.state import RunInputs, Samples, TrainState
+
+_INITIALISATION_STREAM, _DROPOUT_STREAM = 0, 1
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What shapes the computation: runs that agree on it train as one batch."""
+
+    model: ModelConfig
+    optim: OptimConfig
+    training: TrainingConfig
+    base: int
+    class_sizes: tuple[int, ...]
+    regression: bool
+    use_dropout: bool
+
+    @property
+    def outputs(self) -> int:
+        """V."""
+        return sum(self.class_sizes)
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        """Of weights, activations and loss."""
+        return jnp.dtype(self.training.precision)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Measured:
+    """Loss (divided by ln q where so configured) and accuracy of every task."""
+
+    loss: Float[Array, "N"]
+    accuracy: Float[Array, "N"]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class EpochRecord:
+    """What an update saw: the loss it descended, with dropout on, and the gradient's norms."""
+
+    train: Measured
+    gradient_norm: Float[Array, "W"]
+    """L2 norm per weight, before the filter."""
+
+
+def run_key(seed: int) -> Key[Array, ""]:
+    """The key that all randomness of a run's training is folded from."""
+    return jax.random.fold_in(jax.random.key(seed), _DROPOUT_STREAM)
+
+
+def initial_state(setting: Setting, seed: int) -> TrainState:
+    """Epoch 0: initial weights and an optimiser that has seen nothing."""
+    key = jax.random.fold_in(jax.random.key(seed), _INITIALISATION_STREAM)
+    parameters = initialise(
+        key,
+        setting.model,
+        setting.base,
+        setting.outputs,
+        len(setting.class_sizes),
+        setting.dtype,
+    )
+    weights: Any = parameters
+    return TrainState(parameters, build_optimiser(setting.optim).init(weights))
+
+
+def measure(
+    setting: Setting, logits: Float[Array, "B V"], targets: Int[Array, "N B"] | Float[Array, "1 B"]
+) -> Measured:
+    """Loss and accuracy per task (paper Eqs. 4 and 10)."""
+    if setting.regression:
+        loss, accuracy = squared_error(logits.T, targets)
+    else:
+        of_tasks: Any = task_cross_entropy(logits.T, targets, setting.class_sizes)
+        loss, accuracy = of_tasks
+    divisors = task_divisors(
+        setting.class_sizes, setting.training.task_scale, regression=setting.regression
+    )
+    return Measured(loss / jnp.asarray(divisors, loss.dtype), accuracy)
+
+
+def evaluate(setting: Setting, parameters: Parameters, samples: Samples) -> Measured:
+    """Loss and accuracy per task, dropout off."""
+    return measure(setting, forward(parameters, samples.digits)[0], samples.targets)
+
+
+def train_epoch(
+    setting: Setting, state: TrainState, epoch: Int[Array, ""], inputs: RunInputs
+) -> tuple[TrainState, EpochRecord]:
+    """One full-batch update.
+
+    Args:
+        setting: what shapes the computation.
+        state: after epoch − 1 updates.
+        epoch: this update's number, from 1.
+        inputs: data, key and hyperparameters.
+
+    Returns:
+        The state after the update, and what the update saw before it.
+    """
+    hyperparameters = inputs.hyperparameters
+    masks = None
+    if setting.use_dropout:
+        per_step = setting.training.dropout_mask == "per_step"
+        masks = dropout_masks(
+            jax.random.fold_in(inputs.key, epoch),
+            hyperparameters.dropout,
+            samples=1 if per_step else inputs.train.digits.shape[0],
+            depth=setting.model.depth,
+            positions=POSITIONS,
+            width=setting.model.width,
+            dtype=setting.dtype,
+        )
+
+    def total_loss(parameters: Parameters) -> tuple[Float[Array, ""], Measured]:
+        logits, _ = forward(parameters, inputs.train.digits, masks)
+        measured = measure(setting, logits, inputs.train.targets)
+        return (measured.loss * hyperparameters.task_weights).sum(), measured
+
+    gradients, measured = jax.grad(total_loss, has_aux=True)(state.parameters)
+    factor = learning_rate_factor(setting.optim, epoch).astype(setting.dtype)
+    optimiser = build_optimiser(
+        setting.optim,
+        learning_rate=hyperparameters.learning_rate * factor,
+        weight_decay=hyperparameters.weight_decay,
+        filter_strength=hyperparameters.filter_strength,
+    )
+    # optax's own types know arrays and containers, not registered dataclasses.
+    weights: Any = state.parameters
+    updates, optimiser_state = optimiser.update(gradients, state.optimiser, weights)
+    parameters: Any = optax.apply_updates(weights, updates)
+    norms = jnp.stack([jnp.sqrt((leaf**2).sum()) for leaf in jax.tree.leaves(gradients)])
+    return TrainState(parameters, optimiser_state), EpochRecord(measured, norms)
