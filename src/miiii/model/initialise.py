@@ -1,14 +1,14 @@
 """Initial weights: both readings of "initialised following He et al. (2015)" (paper §3.3)."""
 
-import dataclasses
 import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Key
 
 from miiii.model.config import ModelConfig
-from miiii.model.parameters import Block, Parameters, parameter_shapes
+from miiii.model.parameters import Parameters, is_shape, parameter_shapes
 
 # The standard deviation of a unit normal cut at ±2, so that the cut one has the one stated.
 _TRUNCATED_STANDARD_DEVIATION = 0.87962566103423978
@@ -58,39 +58,26 @@ def initialise(
     """Draw the initial weights.
 
     Args:
-        key: randomness; each weight takes its own stream.
+        key: randomness.
         config: the transformer's size and initialisation.
         base: p.
         outputs: V, all tasks' classes.
         tasks: N.
         dtype: float32 or float64.
     """
-    deviations = standard_deviations(config, base, outputs, tasks)
     shapes = parameter_shapes(config, base, outputs)
-
-    def draw(stream: int, name: str, shape: tuple[int, ...]) -> Array:
-        weight_key = jax.random.fold_in(key, stream)
-        if config.initialisation == "reference":
-            unit = jax.random.truncated_normal(weight_key, -2.0, 2.0, shape, dtype)
-            unit = unit / _TRUNCATED_STANDARD_DEVIATION
-        else:
-            unit = jax.random.normal(weight_key, shape, dtype)
-        return (unit * deviations[name]).astype(dtype)
-
-    blocks = []
-    names = [field.name for field in dataclasses.fields(Block)]
-    for index, block in enumerate(shapes.blocks):
-        blocks.append(
-            Block(
-                **{
-                    name: draw(3 + index * len(names) + offset, name, getattr(block, name))
-                    for offset, name in enumerate(names)
-                }
-            )
-        )
-    return Parameters(
-        token_embedding=draw(0, "token_embedding", shapes.token_embedding),  # pyright: ignore[reportArgumentType]
-        position_embedding=draw(1, "position_embedding", shapes.position_embedding),  # pyright: ignore[reportArgumentType]
-        blocks=tuple(blocks),
-        unembedding=draw(2, "unembedding", shapes.unembedding),  # pyright: ignore[reportArgumentType]
-    )
+    leaves, structure = jax.tree_util.tree_flatten_with_path(shapes, is_leaf=is_shape)
+    sizes = [math.prod(shape) for _, shape in leaves]
+    # One draw for all weights, cut into pieces: random bits are slow to compile.
+    if config.initialisation == "reference":
+        unit = jax.random.truncated_normal(key, -2.0, 2.0, (sum(sizes),), dtype)
+        unit = unit / _TRUNCATED_STANDARD_DEVIATION
+    else:
+        unit = jax.random.normal(key, (sum(sizes),), dtype)
+    pieces = jnp.split(unit, np.cumsum(sizes)[:-1])
+    deviations = standard_deviations(config, base, outputs, tasks)
+    weights = [
+        (piece.reshape(shape) * deviations[path[-1].name]).astype(dtype)
+        for piece, (path, shape) in zip(pieces, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(structure, weights)

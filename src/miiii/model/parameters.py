@@ -1,9 +1,9 @@
 """The weights of the transformer, by name."""
 
+import math
 from dataclasses import dataclass
 
 import jax
-import numpy as np
 from jaxtyping import Array, Float
 
 from miiii.model.config import ModelConfig
@@ -80,15 +80,15 @@ def parameter_shapes(config: ModelConfig, base: int, outputs: int) -> Parameters
     )
 
 
+def is_shape(node: object) -> bool:
+    """Whether a node of `parameter_shapes` is a leaf: a tuple of sizes."""
+    return isinstance(node, tuple) and all(isinstance(size, int) for size in node)
+
+
 def count_parameters(config: ModelConfig, base: int, outputs: int) -> int:
     """How many numbers the model learns."""
-    shapes = jax.tree.leaves(
-        parameter_shapes(config, base, outputs),
-        is_leaf=lambda node: (
-            isinstance(node, tuple) and all(isinstance(size, int) for size in node)
-        ),
-    )
-    return int(sum(np.prod(shape) for shape in shapes))
+    shapes = jax.tree.leaves(parameter_shapes(config, base, outputs), is_leaf=is_shape)
+    return sum(math.prod(shape) for shape in shapes)
 
 
 def weight_names(parameters: Parameters) -> list[str]:

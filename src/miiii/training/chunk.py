@@ -49,57 +49,53 @@ def make_chunk(setting: Setting, capacity: int) -> Chunk:
     def train(
         states: TrainState, epoch: Array, inputs: RunInputs
     ) -> tuple[TrainState, EpochRecord]:
-        return _over_runs(lambda s, i: train_epoch(setting, s, epoch, i), states, inputs)
+        return train_epoch(setting, states, epoch, inputs)
 
     def validate(states: TrainState, inputs: RunInputs) -> Measured:
-        def one(state: TrainState, given: RunInputs) -> Measured:
-            return evaluate(setting, state.parameters, given.validation)
-
-        return _over_runs(one, states, inputs)
+        return evaluate(setting, states.parameters, inputs.validation)
 
     def chunk(
         states: TrainState, done: Count, count: Count, inputs: RunInputs
     ) -> tuple[TrainState, ChunkRecord]:
-        def body(carry):
+        # A single run goes without vmap, and without its axis inside the loop: batched matrix
+        # products are slower, and XLA copies reshaped states at every epoch.
+        single = jax.tree.leaves(states)[0].shape[0] == 1
+        if single:
+            states, inputs = jax.tree.map(lambda leaf: leaf[0], (states, inputs))
+        one_epoch = train if single else jax.vmap(train, in_axes=(0, None, 0))
+        measure_all = validate if single else jax.vmap(validate)
+
+        def skip(states: TrainState, inputs: RunInputs) -> Measured:
+            del states, inputs
+            return jax.tree.map(lambda leaf: jnp.full(leaf.shape, jnp.nan, leaf.dtype), measured)
+
+        def body(carry: Any) -> Any:
             row, states, record = carry
             epoch = done + row + 1
-            states, trained = train(states, epoch, inputs)
-            validated = jax.lax.cond(
-                epoch % every == 0,
-                validate,
-                lambda states, inputs: jax.tree.map(
-                    lambda leaf: jnp.full(leaf.shape, jnp.nan, leaf.dtype), shapes.validation
-                ),
-                states,
-                inputs,
-            )
-            written = ChunkRecord(trained, validated)
+            states, trained = one_epoch(states, epoch, inputs)
+            validated = jax.lax.cond(epoch % every == 0, measure_all, skip, states, inputs)
             record = jax.tree.map(
                 lambda buffer, value: jax.lax.dynamic_update_index_in_dim(buffer, value, row, 0),
                 record,
-                written,
+                ChunkRecord(trained, validated),
             )
             return row + 1, states, record
 
-        epoch_zero = jnp.asarray(1, jnp.int32)
-        shapes = ChunkRecord(
-            jax.eval_shape(train, states, epoch_zero, inputs)[1],
-            jax.eval_shape(validate, states, inputs),
+        epoch_type = jax.ShapeDtypeStruct((), jnp.int32)
+        learnt = jax.eval_shape(one_epoch, states, epoch_type, inputs)[1]
+        measured = jax.eval_shape(measure_all, states, inputs)
+        record = jax.tree.map(
+            lambda leaf: jnp.zeros((capacity, *leaf.shape), leaf.dtype),
+            ChunkRecord(learnt, measured),
         )
-        empty = jax.tree.map(lambda leaf: jnp.zeros((capacity, *leaf.shape), leaf.dtype), shapes)
-        start = (jnp.zeros([], jnp.int32), states, empty)
+        start = (jnp.zeros([], jnp.int32), states, record)
         _, states, record = jax.lax.while_loop(lambda carry: carry[0] < count, body, start)
+        if single:
+            states = jax.tree.map(lambda leaf: leaf[None], states)
+            record = jax.tree.map(lambda leaf: leaf[:, None], record)
         return states, record
 
     return chunk
-
-
-def _over_runs(function: Callable, *batched: Any) -> Any:
-    """`vmap`, except that a single run goes without: batched matrix products are slower."""
-    if jax.tree.leaves(batched)[0].shape[0] > 1:
-        return jax.vmap(function)(*batched)
-    single = function(*jax.tree.map(lambda leaf: leaf[0], batched))
-    return jax.tree.map(lambda leaf: leaf[None], single)
 
 
 def history_rows(

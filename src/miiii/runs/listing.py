@@ -1,0 +1,92 @@
+"""What runs there are, and how each of them stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from miiii.runs.atomic import explain
+from miiii.runs.creation import SUBDIRECTORIES
+from miiii.runs.errors import DamagedFileError, RunError
+from miiii.runs.jsonfiles import read_json
+
+CONFIG_NAME = "config.toml"
+STATUS_NAME = "status.json"
+PROVENANCE_NAME = "provenance.json"
+DAMAGED = "damaged"
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One line of a list of runs, from the run's ``status.json``.
+
+    Attributes:
+        name: The run's name.
+        path: Its directory.
+        state: What the run says of itself, or ``damaged``.
+        epoch: The last epoch it reported; None if unknown.
+        heartbeat: When it last reported, as it wrote it; None if unknown.
+        problem: Why it is damaged; None if it is not.
+        status: The whole record; empty if it is damaged.
+    """
+
+    name: str
+    path: Path
+    state: str
+    epoch: int | None = None
+    heartbeat: str | float | None = None
+    problem: str | None = None
+    status: Mapping[str, Any] = field(default_factory=dict)
+
+
+def is_run(path: Path) -> bool:
+    """Says whether a directory looks like a run, damaged or not.
+
+    One that may not be looked into counts as a run, for reading it to say so.
+    """
+    try:
+        if (path / CONFIG_NAME).is_file():
+            return True
+        return all((path / subdirectory).is_dir() for subdirectory in SUBDIRECTORIES)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+
+
+def list_runs(runs_dir: Path) -> list[RunSummary]:
+    """Returns all runs of a directory by name; none if it is missing.
+
+    A run whose status cannot be read is listed as ``damaged`` with the reason. Other directories,
+    and those whose name starts with a dot, are passed over.
+
+    Raises:
+        RunError: The directory is there and cannot be read.
+    """
+    try:
+        names = sorted(path.name for path in runs_dir.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RunError(f"cannot read {runs_dir}: {explain(error)}") from error
+    return [
+        summarize(runs_dir / name)
+        for name in names
+        if not name.startswith(".") and is_run(runs_dir / name)
+    ]
+
+
+def summarize(path: Path) -> RunSummary:
+    """Returns how a run stands; never raises for what its files hold."""
+    try:
+        status = read_json(path / STATUS_NAME)
+        state, epoch, heartbeat = (status.get(key) for key in ("state", "epoch", "heartbeat"))
+        if not isinstance(state, str):
+            raise DamagedFileError(path / STATUS_NAME, f"has state {state!r}, expected text")
+        if epoch is not None and (not isinstance(epoch, int) or isinstance(epoch, bool)):
+            raise DamagedFileError(path / STATUS_NAME, f"has epoch {epoch!r}, expected a number")
+        if heartbeat is not None and not isinstance(heartbeat, str | int | float):
+            raise DamagedFileError(path / STATUS_NAME, f"has heartbeat {heartbeat!r}")
+    except DamagedFileError as error:
+        return RunSummary(path.name, path, DAMAGED, problem=str(error))
+    return RunSummary(path.name, path, state, epoch, heartbeat, status=status)

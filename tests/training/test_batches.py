@@ -1,0 +1,122 @@
+"""Which runs may train together, and what each of them is given."""
+
+import jax
+import numpy as np
+import pytest
+
+from miiii.batch import BATCHED_FIELDS, make_batch
+from miiii.config import Config, replace_fields
+from miiii.tasks.dataset import build_dataset
+from training.tiny import TINY, compiled
+
+OTHERS = {
+    "base": 7,
+    "moduli": (2, 3, 5),
+    "train_fraction": 0.6,
+    "validation_size": 3,
+    "width": 16,
+    "heads": 4,
+    "depth": 2,
+    "initialisation": "reference",
+    "beta2": 0.9,
+    "filter": "none",
+    "filter_decay": 0.9,
+    "warmup_epochs": 2,
+    "epochs": 13,
+    "dropout_mask": "per_step",
+    "task_reduction": "mean",
+    "task_scale": "none",
+    "precision": "float64",
+    "validate_every": 2,
+    "target": "divisibility",
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_mixed_shapes_are_refused_by_name(name):
+    other = replace_fields(TINY, **{name: OTHERS[name]})
+    with pytest.raises(ValueError) as refusal:
+        make_batch([TINY, TINY, other])
+    assert f"runs of one batch must agree on {name}: " in str(refusal.value)
+    assert repr(OTHERS[name]) in str(refusal.value)
+
+
+def test_another_task_is_refused_by_name():
+    add = replace_fields(Config(), task="nanda", base=5)
+    with pytest.raises(ValueError, match="must agree on operation: 'add' and 'subtract'"):
+        make_batch([add, replace_fields(add, operation="subtract")])
+    with pytest.raises(ValueError, match="must agree on task: 'nanda' and 'miiii'"):
+        make_batch([add, replace_fields(add, task="miiii")])
+
+
+def test_no_runs_are_refused():
+    with pytest.raises(ValueError, match="no configuration was given"):
+        make_batch([])
+
+
+def test_what_may_differ_does_not_shape_the_program():
+    values = {
+        "seed": 9,
+        "data_seed": 4,
+        "masked_tasks": (2,),
+        "learning_rate": 0.5,
+        "weight_decay": 0.9,
+        "filter_strength": 3.0,
+        "dropout": 0.5,
+        "task": "basis",
+    }
+    assert set(values) - {"task"} == set(BATCHED_FIELDS)
+    other = replace_fields(TINY, **values)
+    assert make_batch([TINY, other]).setting == make_batch([TINY]).setting
+    assert make_batch([other]).setting == make_batch([TINY]).setting
+
+
+def test_dropout_is_compiled_in_where_any_run_wants_it():
+    without = replace_fields(TINY, dropout=0.0)
+    assert not make_batch([without, without]).setting.use_dropout
+    assert make_batch([without, TINY]).setting.use_dropout
+
+
+def test_equal_data_has_an_equal_digest():
+    configs = [
+        TINY,
+        replace_fields(TINY, learning_rate=0.5),
+        replace_fields(TINY, seed=1),
+        replace_fields(TINY, seed=1, data_seed=0),
+        replace_fields(TINY, task="basis"),
+    ]
+    one, same, other_seed, same_data, shuffled = make_batch(configs).split_hashes
+    assert one == same == same_data
+    assert len({one, other_seed, shuffled}) == 3
+    assert make_batch(configs).task_names == ["2", "3", "7"]
+
+
+def test_each_run_is_given_its_own_data_and_numbers():
+    configs = (
+        replace_fields(TINY, epochs=3),
+        replace_fields(TINY, epochs=3, seed=3, learning_rate=0.5, masked_tasks=(3, 7), dropout=0.0),
+    )
+    program = compiled(*configs)
+    inputs = program.inputs
+    for run, config in enumerate(configs):
+        dataset = build_dataset(config.task, config.seed)
+        for samples, numbers in (
+            (inputs.train, dataset.split.train),
+            (inputs.validation, dataset.split.validation),
+        ):
+            # the digits are base 5, least first
+            digits = np.asarray(samples.digits[run])
+            assert (digits @ [1, 5]).tolist() == numbers.tolist()
+            expected = [[n % q for n in numbers.tolist()] for q in (2, 3, 7)]
+            assert np.asarray(samples.targets[run]).tolist() == expected
+        given = jax.tree.map(lambda leaf, run=run: float(leaf[run].sum()), inputs.hyperparameters)
+        assert given.learning_rate == pytest.approx(config.optim.learning_rate)
+        assert given.dropout == pytest.approx(config.training.dropout)
+    assert np.asarray(inputs.hyperparameters.task_weights).tolist() == [[1, 1, 1], [1, 0, 0]]
+    keys = jax.random.key_data(inputs.key)
+    assert not np.array_equal(keys[0], keys[1])
+    assert program.capacity == 3
+    # 6 tokens and 3 positions of 8, 4 of 8 × 8, 2 of 8 × 32, 8 × 12: four bytes each
+    assert program.parameter_bytes == 4 * (9 * 8 + 4 * 64 + 2 * 256 + 96)
+    # weights, the filter's average, AdamW's two moments, and three counters
+    assert program.state_bytes - 4 * program.parameter_bytes in range(1, 17)

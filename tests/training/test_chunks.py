@@ -1,0 +1,172 @@
+"""How a run is cut into chunks, and with whom it trains, changes nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from miiii.batch import numerics
+from miiii.config import replace_fields
+from miiii.training.chunk import history_rows
+from model.textbook import textbook_forward
+from training.tiny import TINY, as_numpy, compiled, slow_losses, started
+
+EPOCHS, EVERY = 12, 3
+ALONE = (
+    TINY,
+    replace_fields(
+        TINY, seed=5, learning_rate=0.02, dropout=0.1, filter_strength=2.0, masked_tasks=(3,)
+    ),
+)
+
+
+def train(program, counts, inputs=None, states=None):
+    """Every state at the end, and the history of every run, from chunks of these sizes."""
+    runs, done, parts = len(program.batch.configs), 0, []
+    with started(program) as fresh:
+        states = fresh if states is None else program.place(states)
+        for count in counts:
+            states, record = program.chunk(states, done, count, inputs or program.inputs)
+            parts.append(
+                [history_rows(as_numpy(record), run, done, count, EVERY) for run in range(runs)]
+            )
+            done += count
+        histories = [
+            {name: np.concatenate([part[run][name] for part in parts]) for name in parts[0][run]}
+            for run in range(runs)
+        ]
+        return as_numpy(states), histories
+
+
+def member(tree, run):
+    return jax.tree.map(lambda leaf: leaf[run : run + 1], tree)
+
+
+def assert_same(one, other):
+    assert jax.tree.structure(one) == jax.tree.structure(other)
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def assert_close(one, other):
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return compiled(*ALONE)
+
+
+@pytest.fixture(scope="module")
+def single():
+    return compiled(ALONE[0])
+
+
+@pytest.fixture(scope="module")
+def pair_trained(pair):
+    return train(pair, [EPOCHS])
+
+
+@pytest.mark.parametrize("counts", [[1, 2, 5, 4], [1] * EPOCHS, [11, 1]])
+def test_chunk_sizes_change_no_bit_of_a_batch(pair, pair_trained, counts):
+    assert_same(train(pair, counts), pair_trained)
+
+
+def test_chunk_sizes_change_no_bit_of_a_single_run(single):
+    whole = train(single, [EPOCHS])
+    assert_same(train(single, [1, 2, 5, 4]), whole)
+    assert_same(train(single, [EPOCHS]), whole)
+
+
+def test_a_history_has_the_stated_rows(pair_trained):
+    _, histories = pair_trained
+    for rows in histories:
+        assert rows["epoch"].tolist() == list(range(1, EPOCHS + 1))
+        assert rows["validation_epoch"].tolist() == [3, 6, 9, 12]
+        assert rows["train_loss"].shape == rows["train_accuracy"].shape == (EPOCHS, 3)
+        assert rows["validation_loss"].shape == rows["validation_accuracy"].shape == (4, 3)
+        assert rows["gradient_norm"].shape == (EPOCHS, 9)
+        assert all(np.isfinite(values).all() for values in rows.values())
+        assert (rows["gradient_norm"] > 0).all()
+        assert len(np.unique(rows["train_loss"])) > EPOCHS  # every epoch saw something else
+
+
+def test_only_multiples_of_the_interval_are_validated(pair):
+    with started(pair) as states:
+        _, record = pair.chunk(states, 1, 6, pair.inputs)  # epochs 2 … 7
+    validated = ~np.isnan(np.asarray(record.validation.loss)[:6]).any(axis=(1, 2))
+    assert validated.tolist() == [False, True, False, False, True, False]
+    rows = history_rows(as_numpy(record), 0, 1, 6, EVERY)
+    assert rows["epoch"].tolist() == [2, 3, 4, 5, 6, 7]
+    assert rows["validation_epoch"].tolist() == [3, 6]
+
+
+def test_validation_measures_the_weights_after_the_update(pair):
+    states, histories = train(pair, [EVERY])
+    for run, dataset in enumerate(pair.batch.datasets):
+        numbers = dataset.split.validation
+        parameters = jax.tree.map(lambda leaf, run=run: leaf[run], states.parameters)
+        logits = textbook_forward(parameters, dataset.digits[numbers])
+        losses, accuracies = slow_losses(logits, dataset.targets[numbers].T, (2, 3, 7))
+        rows = histories[run]
+        np.testing.assert_allclose(rows["validation_loss"], [losses / np.log([2, 3, 7])], rtol=1e-4)
+        np.testing.assert_allclose(rows["validation_accuracy"], [accuracies], atol=1e-6)
+
+
+def test_a_batch_equals_its_runs_alone(pair, single, pair_trained):
+    states, histories = pair_trained
+    with numerics(single.batch.setting):
+        initial = pair.initial_states()
+    for run in range(2):
+        # One program for both: they agree on everything that shapes the computation.
+        alone = train(single, [EPOCHS], member(pair.inputs, run), member(initial, run))
+        assert_close(alone, (member(states, run), [histories[run]]))
+    assert not np.allclose(histories[0]["train_loss"], histories[1]["train_loss"], rtol=1e-2)
+
+
+def test_runs_of_a_batch_do_not_touch_each_other(pair, pair_trained):
+    def poison(leaf):
+        if leaf.dtype == np.float32:  # hyperparameters: a learning rate that is not a number
+            return leaf.at[1].set(np.nan)
+        if leaf.dtype == np.int32:  # digits and labels
+            return leaf.at[1].set(leaf[1][::-1])
+        return leaf
+
+    with numerics(pair.batch.setting):
+        inputs = pair.place(jax.tree.map(poison, pair.inputs))
+    states, histories = train(pair, [EPOCHS], inputs)
+    assert_same(member(states, 0), member(pair_trained[0], 0))
+    assert_same(histories[0], pair_trained[1][0])
+    assert np.isnan(states.parameters.unembedding[1]).all()
+
+
+ON_TWO_DEVICES = """
+import sys
+import jax, numpy as np
+sys.path.insert(0, {tests!r})
+from training.test_chunks import ALONE, EPOCHS, train
+from training.tiny import compiled
+from miiii.batch import _runs_sharding
+assert len(jax.local_devices()) == 2
+assert [_runs_sharding(runs).mesh.size for runs in (1, 2, 3, 4)] == [1, 2, 1, 2]
+program = compiled(*ALONE)
+assert len(jax.tree.leaves(program.inputs)[0].sharding.device_set) == 2
+states, histories = train(program, [5, EPOCHS - 5])
+np.savez({file!r}, *jax.tree.leaves((states, histories)))
+"""
+
+
+def test_two_devices_give_the_same_runs_as_one(pair_trained, tmp_path):
+    tests, file = str(Path(__file__).parents[1]), str(tmp_path / "two.npz")
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", ON_TWO_DEVICES.format(tests=tests, file=file)],
+        env=os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
+        check=True,
+    )
+    with np.load(file) as stored:
+        assert_close([stored[f"arr_{index}"] for index in range(len(stored))], pair_trained)

@@ -1,0 +1,260 @@
+"""One update against the same update written out by hand, in float64."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from miiii.batch import make_batch, numerics
+from miiii.config import Config, replace_fields
+from miiii.model.dropout import dropout_masks
+from miiii.model.parameters import weight_names
+from miiii.tasks.dataset import build_dataset
+from miiii.training.loss import task_weights
+from miiii.training.state import (
+    Hyperparameters,
+    RunInputs,
+    Samples,
+    expected_arrays,
+    from_arrays,
+    to_arrays,
+)
+from miiii.training.step import evaluate, initial_state, run_key, train_epoch
+from model.textbook import textbook_forward
+from training.tiny import slow_losses
+
+PLAIN = replace_fields(
+    Config(),
+    base=5,
+    moduli=(2, 3, 7),
+    train_fraction=0.5,
+    width=8,
+    heads=2,
+    epochs=10,
+    precision="float64",
+    learning_rate=0.01,
+    weight_decay=0.3,
+    beta1=0.8,
+    beta2=0.9,
+    epsilon=1e-6,
+    filter="ema",
+    filter_strength=2.0,
+    filter_decay=0.7,
+    warmup_epochs=4,
+    masked_tasks=(3,),
+    dropout=0.0,
+)
+
+
+def make(config):
+    """A setting, epoch 0 and what the run is given, put together from the dataset here."""
+    setting = make_batch([config]).setting
+    dataset = build_dataset(config.task, config.seed)
+
+    def samples(numbers):
+        digits, targets = dataset.digits[numbers], dataset.targets[numbers].T
+        return Samples(jnp.asarray(digits), jnp.asarray(targets))
+
+    trained = [modulus not in config.task.masked_tasks for modulus in dataset.moduli]
+    inputs = RunInputs(
+        key=run_key(config.seed),
+        train=samples(dataset.split.train),
+        validation=samples(dataset.split.validation),
+        hyperparameters=Hyperparameters(
+            learning_rate=jnp.asarray(config.optim.learning_rate),
+            weight_decay=jnp.asarray(config.optim.weight_decay),
+            filter_strength=jnp.asarray(config.optim.filter_strength),
+            dropout=jnp.asarray(config.training.dropout),
+            task_weights=jnp.asarray(task_weights(trained, config.training.task_reduction)),
+        ),
+    )
+    return setting, jax.jit(lambda: initial_state(setting, config.seed))(), inputs
+
+
+def train(setting, state, inputs, epochs):
+    """The states and records of some epochs."""
+    step = jax.jit(lambda state, epoch, inputs: train_epoch(setting, state, epoch, inputs))
+    through = []
+    for epoch in epochs:
+        state, record = step(state, epoch, inputs)
+        through.append((state, record))
+    return through
+
+
+def hand_written_epochs(config, state, inputs, epochs):
+    """Full-batch AdamW behind the EMA filter in NumPy; gradients of the textbook by autodiff.
+
+    Yields, per epoch: weights after it; losses in units of ln q and accuracies before it; gradients.
+    """
+    optim, weighted = config.optim, {2: 1.0, 3: 0.0, 7: 1.0}
+    if config.training.task_reduction == "mean":
+        weighted = {q: weight / 3 for q, weight in weighted.items()}
+
+    @jax.jit
+    def gradient_of(parameters):
+        def total(parameters):
+            logits = textbook_forward(parameters, inputs.train.digits)
+            losses, accuracies = slow_losses(logits, inputs.train.targets, (2, 3, 7))
+            losses = losses / jnp.log(jnp.asarray([2.0, 3.0, 7.0]))
+            return (losses * jnp.asarray(list(weighted.values()))).sum(), (losses, accuracies)
+
+        return jax.grad(total, has_aux=True)(parameters)
+
+    leaves, structure = jax.tree.flatten(state.parameters)
+    weights = [np.asarray(leaf) for leaf in leaves]
+    slow, first, second = ([np.zeros_like(leaf) for leaf in weights] for _ in range(3))
+    for epoch in epochs:
+        gradients, measured = gradient_of(jax.tree.unflatten(structure, weights))
+        gradients = [np.asarray(leaf) for leaf in jax.tree.leaves(gradients)]
+        rate = optim.learning_rate * min(epoch / 4, 1)
+        for index, gradient in enumerate(gradients):
+            average = gradient if epoch == 1 else 0.7 * slow[index] + 0.3 * gradient
+            slow[index] = average
+            filtered = gradient + 2.0 * average
+            first[index] = 0.8 * first[index] + 0.2 * filtered
+            second[index] = 0.9 * second[index] + 0.1 * filtered**2
+            mean = first[index] / (1 - 0.8**epoch)
+            variance = second[index] / (1 - 0.9**epoch)
+            move = mean / (np.sqrt(variance) + 1e-6) + 0.3 * weights[index]
+            weights[index] = weights[index] - rate * move
+        yield list(weights), measured, gradients
+
+
+def test_updates_equal_those_written_by_hand(x64):
+    setting, state, inputs = make(PLAIN)
+    epochs = range(1, 6)
+    found = train(setting, state, inputs, epochs)
+    expected = hand_written_epochs(PLAIN, state, inputs, epochs)
+    for (after, record), (weights, (losses, accuracies), gradients) in zip(
+        found, expected, strict=True
+    ):
+        np.testing.assert_allclose(record.train.loss, losses, rtol=1e-11)
+        np.testing.assert_array_equal(record.train.accuracy, accuracies)
+        norms = [np.linalg.norm(gradient.ravel()) for gradient in gradients]
+        np.testing.assert_allclose(record.gradient_norm, norms, rtol=1e-9)
+        for leaf, weight in zip(jax.tree.leaves(after.parameters), weights, strict=True):
+            assert leaf.dtype == jnp.float64
+            np.testing.assert_allclose(leaf, weight, rtol=1e-8, atol=1e-11)
+
+
+def test_the_mean_over_tasks_divides_the_gradient_by_their_number(x64):
+    norms = []
+    for reduction in ("sum", "mean"):
+        setting, state, inputs = make(replace_fields(PLAIN, task_reduction=reduction))
+        ((_, record),) = train(setting, state, inputs, [1])
+        norms.append((record.gradient_norm, record.train.loss))
+    np.testing.assert_allclose(norms[0][0], 3 * norms[1][0], rtol=1e-12)
+    np.testing.assert_allclose(norms[0][1], norms[1][1], rtol=1e-14)  # what is shown stays
+
+
+def test_a_masked_task_is_measured_and_teaches_nothing(x64):
+    config = replace_fields(PLAIN, weight_decay=0.0)
+    setting, state, inputs = make(config)
+    (after, record), *_ = train(setting, state, inputs, [1])
+    before, after = state.parameters.unembedding, after.parameters.unembedding
+    np.testing.assert_array_equal(after[:, 2:5], before[:, 2:5])  # the classes of task 3
+    assert bool((after[:, :2] != before[:, :2]).all())
+    assert bool((after[:, 5:] != before[:, 5:]).all())
+    logits = textbook_forward(state.parameters, inputs.train.digits)
+    losses, _ = slow_losses(logits, inputs.train.targets, (2, 3, 7))
+    np.testing.assert_allclose(record.train.loss, losses / np.log([2, 3, 7]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("mask", ["per_sample", "per_step"])
+def test_dropout_of_an_epoch_is_folded_from_its_number(x64, mask):
+    config = replace_fields(PLAIN, dropout=0.5, dropout_mask=mask, width=64)
+    setting, state, inputs = make(config)
+    assert setting.use_dropout
+    # the same weights at two epochs: only the masks differ
+    for epoch in (3, 4):
+        ((_, record),) = train(setting, state, inputs, [epoch])
+        samples = len(inputs.train.digits)
+        (block,) = dropout_masks(
+            jax.random.fold_in(run_key(config.seed), epoch),
+            0.5,
+            samples=samples if mask == "per_sample" else 1,
+            depth=1,
+            positions=3,
+            width=64,
+            dtype=jnp.float64,
+        )
+        assert block.mlp.shape == (samples if mask == "per_sample" else 1, 1, 64)
+        logits = textbook_forward(
+            state.parameters, inputs.train.digits, [(block.attention, block.mlp)]
+        )
+        losses, _ = slow_losses(logits, inputs.train.targets, (2, 3, 7))
+        np.testing.assert_allclose(record.train.loss, losses / np.log([2, 3, 7]), rtol=1e-11)
+
+
+def test_a_dropout_of_zero_is_none(x64):
+    results = []
+    for dropout in (0.0, 0.5):
+        setting, state, inputs = make(replace_fields(PLAIN, dropout=dropout))
+        assert setting.use_dropout == (dropout > 0)
+        inputs = jax.tree_util.tree_map_with_path(
+            lambda path, leaf: jnp.zeros_like(leaf) if "dropout" in str(path[-1]) else leaf, inputs
+        )
+        results.append(train(setting, state, inputs, [1, 2]))
+    for one, other in zip(*map(jax.tree.leaves, results), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-13)
+
+
+def test_evaluation_has_no_dropout(x64):
+    config = replace_fields(PLAIN, dropout=0.5)
+    setting, state, inputs = make(config)
+    found = jax.jit(lambda p, s: evaluate(setting, p, s))(state.parameters, inputs.validation)
+    logits = textbook_forward(state.parameters, inputs.validation.digits)
+    losses, accuracies = slow_losses(logits, inputs.validation.targets, (2, 3, 7))
+    np.testing.assert_allclose(found.loss, losses / np.log([2, 3, 7]), rtol=1e-12)
+    np.testing.assert_array_equal(found.accuracy, accuracies)
+
+
+def test_waves_descend_their_squared_error(x64):
+    fields = {"task": "waves", "moduli": (), "masked_tasks": (), "epochs": 60}
+    config = replace_fields(PLAIN, **fields, filter="none", weight_decay=0.0)
+    setting, state, inputs = make(config)
+    records = [record for _, record in train(setting, state, inputs, range(1, 61))]
+    outputs = textbook_forward(state.parameters, inputs.train.digits)[:, 0]
+    error = np.asarray(outputs) - np.asarray(inputs.train.targets)[0]
+    np.testing.assert_allclose(records[0].train.loss, [(error**2).mean()], rtol=1e-12)
+    np.testing.assert_array_equal(records[0].train.accuracy, [(abs(error) <= 0.1).mean()])
+    assert records[-1].train.loss[0] < 0.2 * records[0].train.loss[0]
+
+
+def test_the_seed_decides_weights_and_dropout():
+    setting = make_batch([PLAIN]).setting
+    with numerics(setting):
+        make_state = jax.jit(lambda seed: initial_state(setting, seed))
+        first, again, other = (to_arrays(make_state(seed)) for seed in (0, 0, 1))
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, again[name])
+        if name.startswith("parameters"):
+            assert not np.array_equal(values, other[name])
+        else:
+            assert not values.any()  # an optimiser that has seen nothing
+    keys = [jax.random.key_data(run_key(seed)).tolist() for seed in (0, 1)]
+    assert keys[0] != keys[1]
+
+
+@pytest.mark.parametrize("name", ["ema", "ma", "none"])
+def test_a_state_survives_its_arrays(name):
+    setting = make_batch([replace_fields(PLAIN, filter=name, filter_window=3, depth=2)]).setting
+    with numerics(setting):
+        template = jax.eval_shape(lambda: initial_state(setting, 0))
+    generator = np.random.default_rng(0)
+    state = jax.tree.map(
+        lambda leaf: generator.integers(100, size=leaf.shape).astype(leaf.dtype), template
+    )
+    arrays = to_arrays(state)
+    assert len(arrays) == len(jax.tree.leaves(state))
+    weights = [f"parameters.{name}" for name in weight_names(state.parameters)]
+    assert [key for key in arrays if key.startswith("parameters.")] == weights
+    shuffled = dict(sorted(arrays.items(), reverse=True))
+    back = from_arrays(template, shuffled)
+    assert jax.tree.structure(back) == jax.tree.structure(state)
+    jax.tree.map(np.testing.assert_array_equal, back, state)
+    expected = expected_arrays(template)
+    assert expected == {key: (leaf.shape, str(leaf.dtype)) for key, leaf in arrays.items()}
+    assert expected["parameters.blocks.1.mlp_in"] == ((8, 32), "float64")
+    with pytest.raises(KeyError, match="unembedding"):
+        from_arrays(template, {k: v for k, v in arrays.items() if "unembedding" not in k})

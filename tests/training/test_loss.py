@@ -1,0 +1,192 @@
+"""The loss of all tasks at once against a loop over tasks, and its weights by hand."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from miiii.tasks.numbers import primes_below
+from miiii.training.config import TrainingConfig
+from miiii.training.loss import (
+    squared_error,
+    task_cross_entropy,
+    task_divisors,
+    task_weights,
+)
+from training.tiny import slow_losses
+
+SAMPLES = 6
+
+
+def draw(class_sizes, seed, scale=3.0, samples=SAMPLES):
+    """Logits [V, B], labels [N, B] with both extremes among them, and a weight per task."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(scale=scale, size=(sum(class_sizes), samples))
+    labels = np.stack([generator.integers(size, size=samples) for size in class_sizes])
+    labels[:, 0], labels[:, 1] = 0, np.asarray(class_sizes) - 1
+    return jnp.asarray(logits), jnp.asarray(labels, jnp.int32), generator.normal(size=len(labels))
+
+
+def numpy_losses(logits, labels, class_sizes):
+    """The definition, sample by sample."""
+    losses, accuracies, start = [], [], 0
+    for of_labels, size in zip(np.asarray(labels), class_sizes, strict=True):
+        columns = np.asarray(logits, np.float64)[start : start + size].T
+        costs, hits = [], []
+        for column, label in zip(columns, of_labels, strict=True):
+            shifted = column - column.max()
+            costs.append(np.log(np.exp(shifted).sum()) - shifted[label])
+            hits.append(all(column[label] > np.delete(column, label)))
+        losses.append(np.mean(costs))
+        accuracies.append(np.mean(hits))
+        start += size
+    return losses, accuracies
+
+
+@settings(max_examples=10)
+@given(
+    class_sizes=st.lists(st.integers(2, 7), min_size=1, max_size=5).map(tuple),
+    seed=st.integers(0, 2**32 - 1),
+)
+@example(class_sizes=(2,), seed=0)
+@example(class_sizes=(7, 2, 2, 5), seed=1)
+def test_losses_and_gradient_equal_a_loop_over_tasks(class_sizes, seed):
+    @jax.jit
+    def both(logits, labels, weights):
+        def fast(logits):
+            losses, accuracies = task_cross_entropy(logits, labels, class_sizes)
+            return (losses * weights).sum(), (losses, accuracies)
+
+        def slow(logits):
+            losses, accuracies = slow_losses(logits.T, labels, class_sizes)
+            return (losses * weights).sum(), (losses, accuracies)
+
+        return [jax.grad(function, has_aux=True)(logits) for function in (fast, slow)]
+
+    with jax.enable_x64(True):
+        logits, labels, weights = draw(class_sizes, seed)
+        (gradient, found), (expected_gradient, expected) = both(logits, labels, weights)
+    assert gradient.dtype == found[0].dtype == found[1].dtype == np.float64
+    np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-11, atol=1e-14)
+    for values in (expected, numpy_losses(logits, labels, class_sizes)):
+        np.testing.assert_allclose(found[0], values[0], rtol=1e-12)
+        np.testing.assert_array_equal(found[1], values[1])
+
+
+SIZES = (2, 3, 7)
+fast_loss = jax.jit(lambda logits, labels: task_cross_entropy(logits, labels, SIZES))
+fast_gradient = jax.jit(
+    jax.grad(lambda logits, labels: task_cross_entropy(logits, labels, SIZES)[0].sum())
+)
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([1e-3, 1.0, 30.0, 1e4]))
+def test_losses_in_float32(seed, scale):
+    logits, labels, _ = draw(SIZES, seed, scale)
+    losses, accuracies = fast_loss(logits, labels)
+    assert losses.dtype == accuracies.dtype == jnp.float32
+    expected = numpy_losses(logits, labels, SIZES)
+    np.testing.assert_allclose(losses, expected[0], rtol=2e-6, atol=1e-6)
+    np.testing.assert_array_equal(accuracies, np.asarray(expected[1], np.float32))
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4, -1e4])
+def test_large_logits_stay_finite(offset):
+    _, labels, _ = draw(SIZES, 0)
+    starts = np.asarray([0, 2, 5])[:, None]
+    right = np.zeros((12, SAMPLES), bool)
+    np.put_along_axis(right, np.asarray(labels) + starts, True, axis=0)
+    # Certain and right costs nothing; certain and wrong costs the distance.
+    for of_label, of_others, cost, accuracy in [(1e4, -1e4, 0, 1), (-1e4, 1e4, 2e4, 0)]:
+        logits = jnp.asarray(np.where(right, of_label, of_others) + offset, jnp.float32)
+        losses, accuracies = fast_loss(logits, labels)
+        gradient = fast_gradient(logits, labels)
+        # where several others are equally likely, their number adds its logarithm
+        extra = 0 if accuracy else np.log([1, 2, 6])
+        np.testing.assert_allclose(losses, cost + extra, rtol=1e-6)
+        np.testing.assert_array_equal(accuracies, accuracy)
+        assert bool(jnp.isfinite(gradient).all())
+        if not accuracy:
+            np.testing.assert_allclose(gradient[right], -1 / SAMPLES, rtol=1e-6)
+        else:
+            np.testing.assert_array_equal(gradient, 0)
+
+
+def test_ties_count_as_wrong():
+    labels = jnp.asarray([[0, 1], [2, 0], [6, 6]], jnp.int32)
+    logits = np.zeros((12, 2))
+    assert fast_loss(jnp.asarray(logits), labels)[1].tolist() == [0, 0, 0]
+    # A tie with a rival is lost, a tie among rivals below the label is not.
+    logits[0, 0] = 1.0
+    logits[[2 + 1, 2 + 2], 0] = 1.0
+    logits[5 + 6, :] = 1e-6
+    np.testing.assert_array_equal(fast_loss(jnp.asarray(logits), labels)[1], [0.5, 0, 1])
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float64", 1e-15), ("float32", 1e-6)])
+@pytest.mark.parametrize("class_sizes", [(113,), primes_below(113)])
+def test_guessing_costs_one_per_task(precision, tolerance, class_sizes):
+    with jax.enable_x64(precision == "float64"):
+        _, labels, _ = draw(class_sizes, 0, samples=50)
+        logits = jnp.full((sum(class_sizes), 50), -3.75, precision)
+        losses, accuracies = jax.jit(lambda a, b: task_cross_entropy(a, b, class_sizes))(
+            logits, labels
+        )
+        costs = losses / jnp.asarray(
+            task_divisors(class_sizes, "log_classes", regression=False), precision
+        )
+        assert costs.dtype == precision
+    assert abs(np.asarray(costs) - 1).max() <= tolerance
+    np.testing.assert_array_equal(accuracies, 0)
+
+
+def test_divisors():
+    found = task_divisors((2, 3, 113), "log_classes", regression=False)
+    np.testing.assert_allclose(found, [0.69314718056, 1.09861228867, 4.72738781871], rtol=1e-11)
+    np.testing.assert_array_equal(task_divisors((2, 3), "none", regression=False), [1, 1])
+    np.testing.assert_array_equal(task_divisors((1,), "log_classes", regression=True), [1])
+
+
+def test_weights_of_sum_and_mean():
+    assert task_weights([True] * 4, "sum").tolist() == [1, 1, 1, 1]
+    assert task_weights([True] * 4, "mean").tolist() == [0.25, 0.25, 0.25, 0.25]
+    # A masked task weighs nothing, and the others what they weighed without the mask.
+    assert task_weights([False, True, True, False], "sum").tolist() == [0, 1, 1, 0]
+    assert task_weights([False, True, True, False], "mean").tolist() == [0, 0.25, 0.25, 0]
+
+
+def test_squared_error_by_hand():
+    outputs = jnp.asarray([[1.0, -2.0, 0.0, 0.5]])
+    targets = jnp.asarray([[1.0, -1.0, 0.09375, 0.75]])
+    # errors 0, −1, −3/32, −¼; two within 0.1
+    loss, accuracy = squared_error(outputs, targets)
+    np.testing.assert_allclose(loss, [(1 + 9 / 1024 + 1 / 16) / 4], rtol=1e-6)
+    np.testing.assert_array_equal(accuracy, [0.5])
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"epochs": 0}, "epochs is 0: it must be at least 1"),
+        ({"epochs": 2**31}, "epochs is 2147483648: it must be below 2³¹"),
+        ({"validate_every": 0}, "validate_every is 0: it must be at least 1"),
+        ({"snapshots": -1}, "snapshots is -1: it must be at least 0"),
+        ({"dropout": 1.0}, "dropout is 1.0: it must be at least 0 and below 1"),
+        ({"dropout": -0.1}, "dropout is -0.1: it must be at least 0 and below 1"),
+        ({"dropout": float("nan")}, "dropout is nan: it must be at least 0 and below 1"),
+        ({"checkpoint_seconds": 0.0}, "checkpoint_seconds is 0.0: it must be above 0"),
+        ({"checkpoint_seconds": float("nan")}, "checkpoint_seconds is nan: it must be above 0"),
+        ({"precision": "float16"}, "precision is 'float16' (did you mean 'float"),
+        ({"task_reduction": "avg"}, "task_reduction is 'avg': it must be one of sum, mean"),
+        ({"task_scale": "log_class"}, "task_scale is 'log_class' (did you mean 'log_classes'?)"),
+        ({"dropout_mask": "step"}, "dropout_mask is 'step' (did you mean 'per_step'?)"),
+        ({"matrix_products": "tf32"}, "matrix_products is 'tf32'"),
+    ],
+)
+def test_refusals(fields, message):
+    with pytest.raises(ValueError) as refusal:
+        TrainingConfig(**fields)
+    assert message in str(refusal.value)

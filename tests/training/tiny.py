@@ -1,0 +1,61 @@
+"""Runs so small that compiling them is all they cost, and a slow loss to judge them by."""
+
+import contextlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from miiii.batch import compile_program, make_batch, numerics
+from miiii.config import Config, replace_fields
+
+TINY = replace_fields(
+    Config(),
+    base=5,
+    moduli=(2, 3, 7),
+    train_fraction=0.5,
+    width=8,
+    heads=2,
+    epochs=12,
+    learning_rate=0.01,
+    dropout=0.25,
+    validate_every=3,
+    warmup_epochs=4,
+    decay_start=6,
+    decay_epochs=6,
+    snapshots=4,
+)
+
+
+def compiled(*configs):
+    """The program of a batch, and the context to call it in."""
+    batch = make_batch(configs)
+    program = compile_program(batch, lambda: False)
+    assert program is not None
+    return program
+
+
+@contextlib.contextmanager
+def started(program):
+    """Epoch 0 of a program's runs, within its numerics."""
+    with numerics(program.batch.setting):
+        yield program.place(program.initial_states())
+
+
+def as_numpy(tree):
+    return jax.tree.map(np.asarray, tree)
+
+
+def slow_losses(logits, targets, class_sizes):
+    """Cross-entropy in nats and accuracy per task: task by task; logits [B, V], targets [N, B]."""
+    losses, accuracies, start = [], [], 0
+    for task, size in enumerate(class_sizes):
+        of_task = logits[:, start : start + size]
+        label = targets[task][:, None]
+        chosen = jnp.take_along_axis(of_task, label, axis=1)[:, 0]
+        losses.append((jax.nn.logsumexp(of_task, axis=1) - chosen).mean())
+        is_label = jnp.arange(size) == label
+        rivals = jnp.where(is_label, -jnp.inf, of_task).max(axis=1)
+        accuracies.append((chosen > rivals).mean())
+        start += size
+    return jnp.stack(losses), jnp.stack(accuracies)
