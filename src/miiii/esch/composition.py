@@ -138,7 +138,7 @@ def draw(
     side = sides(grid.values, limit, magnitude)
     look = Look.of(style, mark, sign, full)
     texts = _with_scales(texts, grid, limit, normalise, look)
-    content = key.content(grid.values, limit, cut=vmax is not None and cut(grid.values, limit))
+    content = key.Content.of(grid.values, limit, cut=vmax is not None and cut(grid.values, limit))
 
     def make(pitch: float) -> page.Page:
         entries: tuple[key.Entry, ...] = ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from miiii.esch.marks import Layer, Look, layers
 from miiii.esch.normalise import Magnitude, Normalisation, sides
@@ -52,6 +53,17 @@ class Content:
     negative: bool
     cut: bool
     crosses: bool
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64], limit: NDArray[np.float64], cut: bool) -> Content:
+        """Reads it from the values [r, c, h, w, t] and their limits."""
+        finite = np.isfinite(values)
+        return cls(
+            limit=float(limit.max()),
+            negative=bool(np.any(values[finite] < 0)),
+            cut=cut,
+            crosses=not bool(finite.all()),
+        )
 
 
 def entries(
@@ -128,14 +140,3 @@ def _mark(value: float, limit: float, look: Look, magnitude: Magnitude) -> Layer
     values = np.full((1, 1, 1, 1, 1), value)
     side = sides(values, np.full_like(values, limit), magnitude)
     return layers(values[0, 0, :, :, 0], side[0, 0, :, :, 0], look)[0]
-
-
-def content(values: np.ndarray, limit: np.ndarray, cut: bool) -> Content:
-    """Reads from the values [r, c, h, w, t] what the key must explain."""
-    finite = np.isfinite(values)
-    return Content(
-        limit=float(limit.max()),
-        negative=bool(np.any(values[finite] < 0)),
-        cut=cut,
-        crosses=not bool(finite.all()),
-    )

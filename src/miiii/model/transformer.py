@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from miiii.model.activations import Activations, BlockActivations
+from miiii.model.dense import dense
 from miiii.model.dropout import BlockMasks
 from miiii.model.lookup import lookup
 from miiii.model.parameters import POSITIONS, Block, Parameters
@@ -152,13 +153,13 @@ def _finish_block(
     """Output projection, residual sums with dropout on each, and the MLP (paper Eq. 7)."""
     width = residual_in.shape[-1]
     flat = mixed.reshape(*mixed.shape[:-2], -1)
-    attention_output = flat @ block.output.reshape(-1, width)
+    attention_output = _rows(flat, block.output.reshape(-1, width))
     residual_mid = residual_in + attention_output
     if masks is not None:
         residual_mid = residual_mid * masks.attention
-    mlp_pre = residual_mid @ block.mlp_in
+    mlp_pre = _rows(residual_mid, block.mlp_in)
     mlp_hidden = jax.nn.relu(mlp_pre)
-    mlp_output = mlp_hidden @ block.mlp_out
+    mlp_output = _rows(mlp_hidden, block.mlp_out)
     residual_out = residual_mid + mlp_output
     if masks is not None:
         residual_out = residual_out * masks.mlp
@@ -174,3 +175,9 @@ def _finish_block(
         mlp_output=mlp_output,
         residual_out=residual_out,
     )
+
+
+def _rows(inputs: Float[Array, "B Q C"], weight: Float[Array, "C F"]) -> Float[Array, "B Q F"]:
+    """`dense` over samples and positions alike."""
+    flat = dense(inputs.reshape(-1, inputs.shape[-1]), weight)
+    return flat.reshape(*inputs.shape[:-1], weight.shape[-1])
