@@ -19,3 +19,9 @@ def x64():
 
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    """Compiled programs, shared by all processes that the tests start."""
+    return tmp_path_factory.mktemp("cache")

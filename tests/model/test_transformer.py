@@ -18,6 +18,8 @@ BASE, OUTPUTS = 7, 10
 def make(depth, dtype, initialisation="he", heads=2):
     config = ModelConfig(width=8, heads=heads, depth=depth, initialisation=initialisation)
     parameters = initialise(jax.random.key(depth), config, BASE, OUTPUTS, 3, dtype)
+    # Smaller than drawn: saturated attention has gradients of 1e-10, which no oracle can check.
+    parameters = jax.tree.map(lambda leaf: leaf * 0.5, parameters)
     return config, parameters, jnp.asarray(digits(BASE))
 
 
@@ -38,8 +40,9 @@ def relative_error(found, expected):
     return float(jnp.abs(found - expected).max() / jnp.abs(expected).max())
 
 
-@pytest.mark.parametrize("depth", [1, 2, 3])
-@pytest.mark.parametrize("samples_with_mask", [None, 1, BASE**2])
+@pytest.mark.parametrize(
+    ("depth", "samples_with_mask"), [(1, None), (1, 1), (1, BASE**2), (2, BASE**2), (3, 1)]
+)
 def test_forward_and_gradients_equal_the_textbook_in_float64(x64, depth, samples_with_mask):
     config, parameters, numbers = make(depth, jnp.float64)
     masks = wide = None
@@ -56,19 +59,21 @@ def test_forward_and_gradients_equal_the_textbook_in_float64(x64, depth, samples
         wide = wide_masks(masks, len(numbers), config.width)
     weights = jax.random.normal(jax.random.key(5), (len(numbers), OUTPUTS), jnp.float64)
 
-    def fast(p):
-        return (forward(p, numbers, masks)[0] * weights).sum()
+    @jax.jit
+    def compare(p):
+        def loss(forward_pass):
+            def of(p):
+                logits = forward_pass(p)
+                return (logits * weights).sum(), logits
 
-    def slow(p):
-        return (textbook_forward(p, numbers, wide) * weights).sum()
+            return jax.grad(of, has_aux=True)(p)
 
-    assert (
-        relative_error(
-            forward(parameters, numbers, masks)[0], textbook_forward(parameters, numbers, wide)
-        )
-        < 1e-12
-    )
-    found, expected = jax.grad(fast)(parameters), jax.grad(slow)(parameters)
+        fast = loss(lambda p: forward(p, numbers, masks)[0])
+        slow = loss(lambda p: textbook_forward(p, numbers, wide))
+        return fast, slow
+
+    (found, logits), (expected, oracle) = compare(parameters)
+    assert relative_error(logits, oracle) < 1e-12
     for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         assert one.dtype == jnp.float64
         assert relative_error(one, other) < 1e-12
@@ -78,19 +83,18 @@ def test_forward_and_gradients_equal_the_textbook_in_float64(x64, depth, samples
 def test_float32_is_as_exact_as_the_textbook_in_float32(x64, depth):
     _, exact_parameters, numbers = make(depth, jnp.float64)
     parameters = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), exact_parameters)
-    exact = textbook_forward(
-        jax.tree.map(lambda leaf: leaf.astype(jnp.float64), parameters), numbers
-    )
-    logits, _ = forward(parameters, numbers)
+    textbook = jax.jit(textbook_forward)
+    exact = textbook(jax.tree.map(lambda leaf: leaf.astype(jnp.float64), parameters), numbers)
+    logits = jax.jit(lambda p: forward(p, numbers)[0])(parameters)
     assert logits.dtype == jnp.float32
-    unavoidable = relative_error(textbook_forward(parameters, numbers).astype(jnp.float64), exact)
+    unavoidable = relative_error(textbook(parameters, numbers).astype(jnp.float64), exact)
     assert relative_error(logits.astype(jnp.float64), exact) < 4 * unavoidable + 1e-6
 
 
 @pytest.mark.parametrize("depth", [1, 2])
 def test_activations_rebuild_the_logits(x64, depth):
     _, parameters, numbers = make(depth, jnp.float64, heads=4)
-    logits, activations = forward(parameters, numbers)
+    logits, activations = jax.jit(forward)(parameters, numbers)
     block = parameters.blocks[-1]
     np.testing.assert_allclose(activations.attention_weights.sum(axis=-1), 1, rtol=1e-12)
     assert activations.attention_weights.shape == (BASE**2, 4, 3)
@@ -121,7 +125,7 @@ def test_activations_rebuild_the_logits(x64, depth):
 def test_large_scores_do_not_overflow():
     _, parameters, numbers = make(1, jnp.float32)
     loud = jax.tree.map(lambda leaf: leaf * 100, parameters)
-    logits, activations = forward(loud, numbers)
+    logits, activations = jax.jit(forward)(loud, numbers)
     assert bool(jnp.isfinite(logits).all())
     np.testing.assert_allclose(activations.attention_weights.sum(axis=-1), 1, rtol=1e-5)
 

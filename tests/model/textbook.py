@@ -13,7 +13,7 @@ def textbook_forward(parameters, digits, masks=None):
     """Logits [B, V]; `masks`: per block a pair of factors that broadcast to [B, T, D]."""
     samples = digits.shape[0]
     answer = parameters.token_embedding.shape[0] - 1
-    tokens = np.concatenate([np.asarray(digits), np.full((samples, 1), answer)], axis=1)
+    tokens = jnp.concatenate([digits, jnp.full((samples, 1), answer)], axis=1)
     stream = parameters.token_embedding[tokens] + parameters.position_embedding
     visible = np.tril(np.ones((3, 3), dtype=bool))
     for index, block in enumerate(parameters.blocks):

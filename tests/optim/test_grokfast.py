@@ -1,5 +1,6 @@
 """The gradient filters against sequences worked out by hand and loops in plain Python."""
 
+import doctest
 from functools import lru_cache
 
 import jax
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from miiii.optim import grokfast
 from miiii.optim.grokfast import grokfast_ema, grokfast_ma
 
 LENGTH = 12
@@ -166,3 +168,8 @@ def test_refusals():
         grokfast_ema(start="ones")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="window is 0: it must be at least 1"):
         grokfast_ma(window=0)
+
+
+def test_examples_in_the_documentation():
+    found = doctest.testmod(grokfast)
+    assert (found.failed, found.attempted > 0) == (0, True)

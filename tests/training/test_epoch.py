@@ -84,7 +84,7 @@ def train(setting, state, inputs, epochs):
 def hand_written_epochs(config, state, inputs, epochs):
     """Full-batch AdamW behind the EMA filter in NumPy; gradients of the textbook by autodiff.
 
-    Yields, per epoch: weights after it; losses in units of ln q and accuracies before it; gradients.
+    Yields, per epoch: weights after it; losses (guessing: 1), accuracies before it; gradients.
     """
     optim, weighted = config.optim, {2: 1.0, 3: 0.0, 7: 1.0}
     if config.training.task_reduction == "mean":

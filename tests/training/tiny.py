@@ -56,6 +56,6 @@ def slow_losses(logits, targets, class_sizes):
         losses.append((jax.nn.logsumexp(of_task, axis=1) - chosen).mean())
         is_label = jnp.arange(size) == label
         rivals = jnp.where(is_label, -jnp.inf, of_task).max(axis=1)
-        accuracies.append((chosen > rivals).mean())
+        accuracies.append((chosen > rivals).mean(dtype=logits.dtype))
         start += size
     return jnp.stack(losses), jnp.stack(accuracies)

@@ -74,12 +74,15 @@ _UNPARSED = re.compile(r"Error parsing (--[\w-]+): .*arguments: \[(.*)\]")
 
 def _one_line(box: str) -> str:
     """The message out of tyro's frame: what stands before the first rule, in our words."""
-    lines = []
+    lines: list[str] = []
     for line in box.splitlines()[1:]:
-        text = line.strip("│╭╰╮╯ ")
-        if set(text) <= {"─"}:
+        # Without UTF-8 the frame is of |, + and -, and a rule stands under the title too.
+        text = line.strip("│╭╰╮╯|+ ")
+        is_rule = len(text) > 2 and set(text) <= {"─", "-"}
+        if is_rule and lines:
             break
-        lines.append(text)
+        if text and not is_rule:
+            lines.append(text)
     message = " ".join(lines) or "the options were not understood"
     if choice := _CHOICE.search(message):
         value, name, listed = choice.groups()

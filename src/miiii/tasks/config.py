@@ -117,7 +117,7 @@ class TaskConfig:
         """How many numbers train, validate and test; together p².
 
         Raises:
-            ValueError: no number would be left to train or to validate on.
+            ValueError: no number would be left to train on (one is always left to validate on).
         """
         total = self.base**2
         train = int(total * self.train_fraction)
@@ -126,11 +126,6 @@ class TaskConfig:
             raise ValueError(
                 f"train_fraction is {self.train_fraction}: with base {self.base} it leaves none of "
                 f"the {total} numbers to train on; it must be at least {1 / total:.2g}"
-            )
-        if validation < 1:
-            raise ValueError(
-                f"train_fraction is {self.train_fraction}: with base {self.base} it leaves none of "
-                f"the {total} numbers to validate on"
             )
         return train, validation, total - train - validation
 

@@ -1,0 +1,5 @@
+"""`python -m miiii` is `miiii`."""
+
+from miiii.cli.main import main
+
+main()

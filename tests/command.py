@@ -1,0 +1,64 @@
+"""`miiii` as a process of its own, on a model so small that starting it is all it costs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from miiii.runs.directory import RunDirectory
+
+SMALLEST = [
+    *("--preset", "tiny", "--base", "7", "--width", "8", "--heads", "2"),
+    *("--snapshots", "8", "--checkpoint-seconds", "0.05"),
+]
+
+
+def start(words, folder: Path, cache: Path, **options) -> subprocess.Popen:
+    environment = {**os.environ, "MIIII_CACHE": str(cache), "JAX_PLATFORMS": "cpu"}
+    return subprocess.Popen(
+        [sys.executable, "-u", "-m", "miiii", *map(str, words)],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def call(words, folder: Path, cache: Path, **options) -> subprocess.CompletedProcess:
+    process = start(words, folder, cache, **options)
+    output, errors = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def wait_for_training(process: subprocess.Popen) -> None:
+    """Until the first line of progress: the program is compiled and runs."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("epoch "):
+            return
+    raise AssertionError("the process ended before it trained")
+
+
+def contents(path: Path) -> dict[str, np.ndarray]:
+    """All numbers of a run: history, last checkpoint, snapshots."""
+    directory = RunDirectory(path)
+    found = {f"history.{key}": value for key, value in directory.history().items()}
+    epoch, arrays, *_ = directory.load_checkpoint()
+    found |= {f"checkpoint {epoch}.{key}": value for key, value in arrays.items()}
+    for epoch in directory.snapshot_epochs():
+        arrays, _ = directory.load_snapshot(epoch)
+        found |= {f"snapshot {epoch}.{key}": value for key, value in arrays.items()}
+    return found
+
+
+def assert_equal_runs(one: Path, other: Path) -> None:
+    """Bit for bit, NaN or not."""
+    left, right = contents(one), contents(other)
+    assert left.keys() == right.keys()
+    for key, value in left.items():
+        assert value.dtype == right[key].dtype
+        assert value.tobytes() == right[key].tobytes(), key
