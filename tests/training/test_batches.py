@@ -1,13 +1,10 @@
-"""Which runs may train together, and what each of them is given."""
+"""Which runs may train together."""
 
-import jax
-import numpy as np
 import pytest
 
 from miiii.batch import BATCHED_FIELDS, make_batch
 from miiii.config import Config, replace_fields
-from miiii.tasks.dataset import build_dataset
-from training.tiny import TINY, compiled
+from training.tiny import TINY
 
 OTHERS = {
     "base": 7,
@@ -89,34 +86,3 @@ def test_equal_data_has_an_equal_digest():
     assert one == same == same_data
     assert len({one, other_seed, shuffled}) == 3
     assert make_batch(configs).task_names == ["2", "3", "7"]
-
-
-def test_each_run_is_given_its_own_data_and_numbers():
-    configs = (
-        replace_fields(TINY, epochs=3),
-        replace_fields(TINY, epochs=3, seed=3, learning_rate=0.5, masked_tasks=(3, 7), dropout=0.0),
-    )
-    program = compiled(*configs)
-    inputs = program.inputs
-    for run, config in enumerate(configs):
-        dataset = build_dataset(config.task, config.seed)
-        for samples, numbers in (
-            (inputs.train, dataset.split.train),
-            (inputs.validation, dataset.split.validation),
-        ):
-            # the digits are base 5, least first
-            digits = np.asarray(samples.digits[run])
-            assert (digits @ [1, 5]).tolist() == numbers.tolist()
-            expected = [[n % q for n in numbers.tolist()] for q in (2, 3, 7)]
-            assert np.asarray(samples.targets[run]).tolist() == expected
-        given = jax.tree.map(lambda leaf, run=run: float(leaf[run].sum()), inputs.hyperparameters)
-        assert given.learning_rate == pytest.approx(config.optim.learning_rate)
-        assert given.dropout == pytest.approx(config.training.dropout)
-    assert np.asarray(inputs.hyperparameters.task_weights).tolist() == [[1, 1, 1], [1, 0, 0]]
-    keys = jax.random.key_data(inputs.key)
-    assert not np.array_equal(keys[0], keys[1])
-    assert program.capacity == 3
-    # 6 tokens and 3 positions of 8, 4 of 8 × 8, 2 of 8 × 32, 8 × 12: four bytes each
-    assert program.parameter_bytes == 4 * (9 * 8 + 4 * 64 + 2 * 256 + 96)
-    # weights, the filter's average, AdamW's two moments, and three counters
-    assert program.state_bytes - 4 * program.parameter_bytes in range(1, 17)

@@ -11,9 +11,9 @@ import pytest
 
 from miiii.batch import numerics
 from miiii.config import replace_fields
+from miiii.tasks.dataset import build_dataset
 from miiii.training.chunk import history_rows
-from model.textbook import textbook_forward
-from training.tiny import TINY, as_numpy, compiled, slow_losses, started
+from training.tiny import TINY, as_numpy, compiled, started, textbook_losses
 
 EPOCHS, EVERY = 12, 3
 ALONE = (
@@ -143,6 +143,34 @@ def test_runs_of_a_batch_do_not_touch_each_other(pair, pair_trained):
     assert_same(member(states, 0), member(pair_trained[0], 0))
     assert_same(histories[0], pair_trained[1][0])
     assert np.isnan(states.parameters.unembedding[1]).all()
+
+
+def test_each_run_is_given_its_own_data_and_numbers(pair):
+    inputs = pair.inputs
+    for run, config in enumerate(ALONE):
+        dataset = build_dataset(config.task, config.seed)
+        for samples, numbers in (
+            (inputs.train, dataset.split.train),
+            (inputs.validation, dataset.split.validation),
+        ):
+            # the digits are base 5, least first
+            digits = np.asarray(samples.digits[run])
+            assert (digits @ [1, 5]).tolist() == numbers.tolist()
+            expected = [[n % q for n in numbers.tolist()] for q in (2, 3, 7)]
+            assert np.asarray(samples.targets[run]).tolist() == expected
+        given = jax.tree.map(lambda leaf, run=run: float(leaf[run].sum()), inputs.hyperparameters)
+        assert given.learning_rate == pytest.approx(config.optim.learning_rate)
+        assert given.dropout == pytest.approx(config.training.dropout)
+        assert given.weight_decay == pytest.approx(config.optim.weight_decay)
+        assert given.filter_strength == pytest.approx(config.optim.filter_strength)
+    assert np.asarray(inputs.hyperparameters.task_weights).tolist() == [[1, 1, 1], [1, 0, 1]]
+    keys = jax.random.key_data(inputs.key)
+    assert not np.array_equal(keys[0], keys[1])
+    assert pair.capacity == EPOCHS
+    # 6 tokens and 3 positions of 8, 4 of 8 × 8, 2 of 8 × 32, 8 × 12: four bytes each
+    assert pair.parameter_bytes == 4 * (9 * 8 + 4 * 64 + 2 * 256 + 96)
+    # weights, the filter's average, AdamW's two moments, and three counters
+    assert pair.state_bytes - 4 * pair.parameter_bytes in range(1, 17)
 
 
 ON_TWO_DEVICES = """

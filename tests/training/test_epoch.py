@@ -1,5 +1,7 @@
 """One update against the same update written out by hand, in float64."""
 
+from functools import lru_cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,12 +23,13 @@ from miiii.training.state import (
 )
 from miiii.training.step import evaluate, initial_state, run_key, train_epoch
 from model.textbook import textbook_forward
-from training.tiny import slow_losses
+from training.tiny import textbook_losses
 
+TASKS = (2, 3, 7)
 PLAIN = replace_fields(
     Config(),
     base=5,
-    moduli=(2, 3, 7),
+    moduli=TASKS,
     train_fraction=0.5,
     width=8,
     heads=2,
@@ -68,35 +71,41 @@ def make(config):
             task_weights=jnp.asarray(task_weights(trained, config.training.task_reduction)),
         ),
     )
-    return setting, jax.jit(lambda: initial_state(setting, config.seed))(), inputs
+    return setting, compiled_start(setting)(config.seed), inputs
+
+
+@lru_cache
+def compiled_start(setting):
+    return jax.jit(lambda seed: initial_state(setting, seed))
+
+
+@lru_cache
+def compiled_step(setting):
+    return jax.jit(lambda state, epoch, inputs: train_epoch(setting, state, epoch, inputs))
 
 
 def train(setting, state, inputs, epochs):
     """The states and records of some epochs."""
-    step = jax.jit(lambda state, epoch, inputs: train_epoch(setting, state, epoch, inputs))
-    through = []
+    step, through = compiled_step(setting), []
     for epoch in epochs:
         state, record = step(state, epoch, inputs)
         through.append((state, record))
     return through
 
 
-def hand_written_epochs(config, state, inputs, epochs):
+def hand_written_epochs(state, inputs, epochs):
     """Full-batch AdamW behind the EMA filter in NumPy; gradients of the textbook by autodiff.
 
     Yields, per epoch: weights after it; losses (guessing: 1), accuracies before it; gradients.
     """
-    optim, weighted = config.optim, {2: 1.0, 3: 0.0, 7: 1.0}
-    if config.training.task_reduction == "mean":
-        weighted = {q: weight / 3 for q, weight in weighted.items()}
 
     @jax.jit
     def gradient_of(parameters):
         def total(parameters):
-            logits = textbook_forward(parameters, inputs.train.digits)
-            losses, accuracies = slow_losses(logits, inputs.train.targets, (2, 3, 7))
-            losses = losses / jnp.log(jnp.asarray([2.0, 3.0, 7.0]))
-            return (losses * jnp.asarray(list(weighted.values()))).sum(), (losses, accuracies)
+            losses, accuracies = textbook_losses(
+                parameters, inputs.train.digits, inputs.train.targets, TASKS
+            )
+            return (losses * jnp.asarray([1.0, 0.0, 1.0])).sum(), (losses, accuracies)
 
         return jax.grad(total, has_aux=True)(parameters)
 
@@ -106,7 +115,7 @@ def hand_written_epochs(config, state, inputs, epochs):
     for epoch in epochs:
         gradients, measured = gradient_of(jax.tree.unflatten(structure, weights))
         gradients = [np.asarray(leaf) for leaf in jax.tree.leaves(gradients)]
-        rate = optim.learning_rate * min(epoch / 4, 1)
+        rate = 0.01 * min(epoch / 4, 1)
         for index, gradient in enumerate(gradients):
             average = gradient if epoch == 1 else 0.7 * slow[index] + 0.3 * gradient
             slow[index] = average
@@ -124,12 +133,12 @@ def test_updates_equal_those_written_by_hand(x64):
     setting, state, inputs = make(PLAIN)
     epochs = range(1, 6)
     found = train(setting, state, inputs, epochs)
-    expected = hand_written_epochs(PLAIN, state, inputs, epochs)
+    expected = hand_written_epochs(state, inputs, epochs)
     for (after, record), (weights, (losses, accuracies), gradients) in zip(
         found, expected, strict=True
     ):
         np.testing.assert_allclose(record.train.loss, losses, rtol=1e-11)
-        np.testing.assert_array_equal(record.train.accuracy, accuracies)
+        np.testing.assert_allclose(record.train.accuracy, accuracies, rtol=1e-15)
         norms = [np.linalg.norm(gradient.ravel()) for gradient in gradients]
         np.testing.assert_allclose(record.gradient_norm, norms, rtol=1e-9)
         for leaf, weight in zip(jax.tree.leaves(after.parameters), weights, strict=True):
@@ -138,13 +147,13 @@ def test_updates_equal_those_written_by_hand(x64):
 
 
 def test_the_mean_over_tasks_divides_the_gradient_by_their_number(x64):
-    norms = []
-    for reduction in ("sum", "mean"):
-        setting, state, inputs = make(replace_fields(PLAIN, task_reduction=reduction))
-        ((_, record),) = train(setting, state, inputs, [1])
-        norms.append((record.gradient_norm, record.train.loss))
-    np.testing.assert_allclose(norms[0][0], 3 * norms[1][0], rtol=1e-12)
-    np.testing.assert_allclose(norms[0][1], norms[1][1], rtol=1e-14)  # what is shown stays
+    setting, state, inputs = make(PLAIN)
+    _, _, mean_inputs = make(replace_fields(PLAIN, task_reduction="mean"))
+    ((_, of_sum),) = train(setting, state, inputs, [1])
+    ((_, of_mean),) = train(setting, state, mean_inputs, [1])
+    np.testing.assert_allclose(of_sum.gradient_norm, 3 * of_mean.gradient_norm, rtol=1e-12)
+    # what is measured stays per task
+    np.testing.assert_array_equal(of_sum.train.loss, of_mean.train.loss)
 
 
 def test_a_masked_task_is_measured_and_teaches_nothing(x64):
@@ -155,14 +164,13 @@ def test_a_masked_task_is_measured_and_teaches_nothing(x64):
     np.testing.assert_array_equal(after[:, 2:5], before[:, 2:5])  # the classes of task 3
     assert bool((after[:, :2] != before[:, :2]).all())
     assert bool((after[:, 5:] != before[:, 5:]).all())
-    logits = textbook_forward(state.parameters, inputs.train.digits)
-    losses, _ = slow_losses(logits, inputs.train.targets, (2, 3, 7))
-    np.testing.assert_allclose(record.train.loss, losses / np.log([2, 3, 7]), rtol=1e-12)
+    losses, _ = textbook_losses(state.parameters, inputs.train.digits, inputs.train.targets, TASKS)
+    np.testing.assert_allclose(record.train.loss, losses, rtol=1e-12)
 
 
 @pytest.mark.parametrize("mask", ["per_sample", "per_step"])
 def test_dropout_of_an_epoch_is_folded_from_its_number(x64, mask):
-    config = replace_fields(PLAIN, dropout=0.5, dropout_mask=mask, width=64)
+    config = replace_fields(PLAIN, dropout=0.5, dropout_mask=mask)
     setting, state, inputs = make(config)
     assert setting.use_dropout
     # the same weights at two epochs: only the masks differ
@@ -175,15 +183,18 @@ def test_dropout_of_an_epoch_is_folded_from_its_number(x64, mask):
             samples=samples if mask == "per_sample" else 1,
             depth=1,
             positions=3,
-            width=64,
+            width=8,
             dtype=jnp.float64,
         )
-        assert block.mlp.shape == (samples if mask == "per_sample" else 1, 1, 64)
-        logits = textbook_forward(
-            state.parameters, inputs.train.digits, [(block.attention, block.mlp)]
+        assert block.mlp.shape == (samples if mask == "per_sample" else 1, 1, 8)
+        losses, _ = textbook_losses(
+            state.parameters,
+            inputs.train.digits,
+            inputs.train.targets,
+            TASKS,
+            [(block.attention, block.mlp)],
         )
-        losses, _ = slow_losses(logits, inputs.train.targets, (2, 3, 7))
-        np.testing.assert_allclose(record.train.loss, losses / np.log([2, 3, 7]), rtol=1e-11)
+        np.testing.assert_allclose(record.train.loss, losses, rtol=1e-11)
 
 
 def test_a_dropout_of_zero_is_none(x64):
@@ -200,13 +211,13 @@ def test_a_dropout_of_zero_is_none(x64):
 
 
 def test_evaluation_has_no_dropout(x64):
-    config = replace_fields(PLAIN, dropout=0.5)
-    setting, state, inputs = make(config)
-    found = jax.jit(lambda p, s: evaluate(setting, p, s))(state.parameters, inputs.validation)
-    logits = textbook_forward(state.parameters, inputs.validation.digits)
-    losses, accuracies = slow_losses(logits, inputs.validation.targets, (2, 3, 7))
-    np.testing.assert_allclose(found.loss, losses / np.log([2, 3, 7]), rtol=1e-12)
-    np.testing.assert_array_equal(found.accuracy, accuracies)
+    setting, state, inputs = make(replace_fields(PLAIN, dropout=0.5))
+    found = jax.jit(lambda p, s: evaluate(setting, p, s))(state.parameters, inputs.train)
+    losses, accuracies = textbook_losses(
+        state.parameters, inputs.train.digits, inputs.train.targets, TASKS
+    )
+    np.testing.assert_allclose(found.loss, losses, rtol=1e-12)
+    np.testing.assert_allclose(found.accuracy, accuracies, rtol=1e-15)
 
 
 def test_waves_descend_their_squared_error(x64):
@@ -214,7 +225,7 @@ def test_waves_descend_their_squared_error(x64):
     config = replace_fields(PLAIN, **fields, filter="none", weight_decay=0.0)
     setting, state, inputs = make(config)
     records = [record for _, record in train(setting, state, inputs, range(1, 61))]
-    outputs = textbook_forward(state.parameters, inputs.train.digits)[:, 0]
+    outputs = jax.jit(textbook_forward)(state.parameters, inputs.train.digits)[:, 0]
     error = np.asarray(outputs) - np.asarray(inputs.train.targets)[0]
     np.testing.assert_allclose(records[0].train.loss, [(error**2).mean()], rtol=1e-12)
     np.testing.assert_array_equal(records[0].train.accuracy, [(abs(error) <= 0.1).mean()])
@@ -224,8 +235,7 @@ def test_waves_descend_their_squared_error(x64):
 def test_the_seed_decides_weights_and_dropout():
     setting = make_batch([PLAIN]).setting
     with numerics(setting):
-        make_state = jax.jit(lambda seed: initial_state(setting, seed))
-        first, again, other = (to_arrays(make_state(seed)) for seed in (0, 0, 1))
+        first, again, other = (to_arrays(compiled_start(setting)(seed)) for seed in (0, 0, 1))
     for name, values in first.items():
         np.testing.assert_array_equal(values, again[name])
         if name.startswith("parameters"):

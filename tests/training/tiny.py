@@ -1,6 +1,7 @@
 """Runs so small that compiling them is all they cost, and a slow loss to judge them by."""
 
 import contextlib
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +9,7 @@ import numpy as np
 
 from miiii.batch import compile_program, make_batch, numerics
 from miiii.config import Config, replace_fields
+from model.textbook import textbook_forward
 
 TINY = replace_fields(
     Config(),
@@ -59,3 +61,11 @@ def slow_losses(logits, targets, class_sizes):
         accuracies.append((chosen > rivals).mean(dtype=logits.dtype))
         start += size
     return jnp.stack(losses), jnp.stack(accuracies)
+
+
+@partial(jax.jit, static_argnums=3)
+def textbook_losses(parameters, digits, targets, class_sizes, masks=None):
+    """What `slow_losses` makes of the textbook's logits, the losses in units of ln q."""
+    logits = textbook_forward(parameters, digits, masks)
+    losses, accuracies = slow_losses(logits, targets, class_sizes)
+    return losses / np.log(class_sizes), accuracies

@@ -1,8 +1,7 @@
 """Ctrl-C and SIGTERM: finish the chunk, save, leave. A second one leaves at once."""
 
 import signal
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -10,10 +9,11 @@ EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 75}
 
 
 class StopRequest:
-    """Whether a signal asked to stop, and which."""
+    """Whether a signal asked to stop, and which; `notify` is called when the first one comes."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.notify: Callable[[], None] = lambda: None
 
     def __call__(self) -> bool:
         """True once a signal came."""
@@ -40,4 +40,4 @@ class StopRequest:
         # From here on the system's own handler: it needs no Python to act.
         for each in EXIT_CODES:
             signal.signal(each, signal.SIG_DFL)
-        print("\nstopping: saving first (once more: quit at once)", file=sys.stderr, flush=True)
+        self.notify()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 import numpy as np
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -19,6 +19,7 @@ from miiii.experiment import Report
 from miiii.recorder import SOLVED, Member
 
 PLAIN_SECONDS = 10.0
+STOPPING = "stopping: saving first (once more: quit at once)"
 
 
 class PlainProgress:
@@ -57,6 +58,10 @@ class PlainProgress:
             self._print()
             self._next = time.monotonic() + self._seconds
 
+    def stopping(self) -> None:
+        """Say that a signal was heard."""
+        print(STOPPING, file=sys.stderr, flush=True)
+
     def warned(self, message: str) -> None:
         """Print a warning."""
         print(f"warning: {message}", file=sys.stderr, flush=True)
@@ -87,6 +92,7 @@ class PanelProgress:
         self.tracker: Tracker | None = None
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=False)
+        self._stopping = False
 
     def __enter__(self) -> "PanelProgress":
         self._live.__enter__()
@@ -111,13 +117,19 @@ class PanelProgress:
         self.tracker.advance(report)
         self._draw()
 
+    def stopping(self) -> None:
+        """Say that a signal was heard, with the next chunk (a handler must not draw)."""
+        self._stopping = True
+
     def warned(self, message: str) -> None:
         """Print a warning above the panel."""
         self._console.print(Text(f"warning: {message}", style="yellow"))
 
     def _draw(self) -> None:
         assert self.tracker is not None
-        self._live.update(render_panel(self.tracker, self._console.width), refresh=True)
+        panel = render_panel(self.tracker, self._console.width)
+        shown = Group(panel, Text(STOPPING, style="yellow")) if self._stopping else panel
+        self._live.update(shown, refresh=True)
 
 
 def render_panel(tracker: Tracker, width: int) -> Panel:
@@ -138,8 +150,9 @@ def render_panel(tracker: Tracker, width: int) -> Panel:
         f"solved {tracker.solved_now:g} / {len(tracker.moduli)}",
         Text("(training measured with dropout on)", style="dim"),
     )
-    bar = ProgressBar(total=tracker.epochs, completed=tracker.done, width=max(20, width - 6))
-    parts = [head, bar, means, _tasks(tracker, width)]
+    bar = Table.grid()  # a bar of its own ends without a line break
+    bar.add_row(ProgressBar(tracker.epochs, tracker.done, width=max(20, width - 4)))
+    parts: list[RenderableType] = [head, bar, means, _tasks(tracker, width)]
     if len(tracker.names) > 1:
         parts.append(_runs(tracker, width))
     return Panel(Group(*parts), title=_title(tracker), title_align="left", padding=(0, 1))

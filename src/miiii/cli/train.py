@@ -195,6 +195,7 @@ def _supervise(run, name: str, runs_dir: Path, as_json: bool) -> int:
         from miiii.cli.progress import make_progress
 
         with make_progress() as progress:
+            stop.notify = progress.stopping
             outcome = run(progress, stop)
     if as_json:
         record = dataclasses.asdict(outcome)

@@ -83,6 +83,7 @@ def _stacked(
 ) -> "Figure":
     from matplotlib import rc_context
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter
 
     colours = task_colours(len(labels), style)
     with rc_context(matplotlib_style(style)):
@@ -98,6 +99,9 @@ def _stacked(
             if limits:
                 axes.set_ylim(*limits)
         rows[-1].set_xlabel("epoch")
+        rows[-1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        last = max((np.max(epochs, initial=1) for _, epochs, _ in curves), default=1)
+        rows[-1].set_xlim(0.9, max(last, 2) * 1.1)
         handles, names = rows[-1].get_legend_handles_labels()
         figure.legend(
             handles,
