@@ -72,8 +72,8 @@ class PlainProgress:
         self._printed = tracker.done
         latest = tracker.validation.mean(axis=0)
         tasks = " ".join(
-            f"{modulus}:{percent(value)[:-2]}"
-            for modulus, value in zip(tracker.moduli, latest, strict=True)
+            f"{label}:{percent(value)[:-2]}"
+            for label, value in zip(tracker.labels, latest, strict=True)
         )
         print(
             f"epoch {tracker.done:,}/{tracker.epochs:,}  {tracker.epochs_per_second:.1f} epochs/s  "
@@ -162,7 +162,7 @@ def _tasks(tracker: Tracker, width: int) -> Table:
     """Every task: modulus, bar, accuracy (mean over runs), and when it was first solved."""
     columns = max(1, min(4, (width - 6) // 32))
     cells = []
-    for column, modulus in enumerate(tracker.moduli):
+    for column, label in enumerate(tracker.labels):
         accuracy = tracker.validation[:, column].mean()
         solved = tracker.solved[:, column]
         style = "green" if accuracy >= SOLVED else ("" if accuracy > 0.5 else "dim")
@@ -174,7 +174,7 @@ def _tasks(tracker: Tracker, width: int) -> Table:
             when = ""
         cells.append(
             Text.assemble(
-                (f"{modulus:>4} ", "bold"),
+                (f"{label:>5} ", "bold"),
                 (_bar(accuracy), style),
                 (f"{percent(accuracy):>8} ", style),
                 (f"{when:<8}", "cyan"),

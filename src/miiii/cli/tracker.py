@@ -22,7 +22,8 @@ class Tracker:
         self.names = [member.directory.name for member in members]
         task = members[0].config.task
         self.base, self.moduli, self.task = task.base, task.task_moduli, task.task
-        self.start, self.done, self.epochs = done, done, epochs
+        self.labels = [task.task] if task.is_regression else [str(q) for q in task.task_moduli]
+        self.done, self.epochs = done, epochs
         self.epochs_per_second = 0.0
         self.began = time.monotonic()
         shape = (len(members), len(self.moduli))

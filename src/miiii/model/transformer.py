@@ -81,13 +81,13 @@ def _single_block_attention(parameters: Parameters, block: Block, digits: Int[Ar
         [block.value.transpose(1, 0, 2).reshape(width, heads * head_width), score_direction], axis=1
     )
     per_token, of_answer = tables @ projection, answer @ projection
-    split = heads * head_width
+    # jnp.split rather than slices: its gradient is one concatenation.
+    cut = [heads * head_width]
     rows = [lookup(per_token[position], digits[:, position]) for position in range(2)]
-    values = [row[:, :split].reshape(-1, heads, head_width) for row in rows]
-    values.append(of_answer[:split].reshape(1, heads, head_width))
+    parts = [jnp.split(row, cut, axis=1) for row in [*rows, of_answer[None]]]
+    values = [value.reshape(-1, heads, head_width) for value, _ in parts]
     # Three arrays [B, H] rather than one with a last axis of three, which vectorises badly.
-    scores = [row[:, split:] for row in rows]
-    scores.append(jnp.broadcast_to(of_answer[split:], scores[0].shape))
+    scores = [jnp.broadcast_to(score, (digits.shape[0], heads)) for _, score in parts]
     largest = jax.lax.stop_gradient(jnp.maximum(jnp.maximum(*scores[:2]), scores[2]))
     exponentials = [jnp.exp(score - largest) for score in scores]
     total = exponentials[0] + exponentials[1] + exponentials[2]
