@@ -39,7 +39,8 @@ class TrainingConfig:
     validate_every: int = 1
     """Epochs between validations (1: every epoch)."""
     snapshots: int = 64
-    """How often the weights are kept for analysis, spaced evenly in log epoch (0: never)."""
+    """How many times the weights are kept for analysis over 65,536 epochs, evenly spaced in log
+    epoch; a shorter run has fewer, on the same grid (0: never)."""
     checkpoint_seconds: float = 30.0
     """Seconds between checkpoints to resume from (> 0)."""
 
