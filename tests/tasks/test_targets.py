@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from miiii.tasks.config import TaskConfig
@@ -35,7 +35,11 @@ def test_digits_rebuild_the_number(base):
     assert [x0 + base * x1 for x0, x1 in found.tolist()] == list(range(base**2))
 
 
-@given(st.integers(-1, 400))
+@given(st.integers(-2, 400))
+@example(-1)
+@example(0)
+@example(2)
+@example(122)  # above the square of a prime
 def test_primes_below_against_trial_division(limit):
     slow = [n for n in range(2, limit) if all(n % divisor for divisor in range(2, n))]
     assert primes_below(limit) == tuple(slow)

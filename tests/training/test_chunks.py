@@ -13,7 +13,7 @@ from miiii.batch import numerics
 from miiii.config import replace_fields
 from miiii.tasks.dataset import build_dataset
 from miiii.training.chunk import history_rows
-from training.tiny import TINY, as_numpy, compiled, started, textbook_losses
+from training.tiny import TINY, as_numpy, compiled, textbook_losses
 
 EPOCHS, EVERY = 12, 3
 ALONE = (
@@ -24,22 +24,26 @@ ALONE = (
 )
 
 
-def train(program, counts, inputs=None, states=None):
+def train(trainer, counts, inputs=None, initial=None):
     """Every state at the end, and the history of every run, from chunks of these sizes."""
-    runs, done, parts = len(program.batch.configs), 0, []
-    with started(program) as fresh:
-        states = fresh if states is None else program.place(states)
+    program, done, parts = trainer.program, 0, []
+    with numerics(program.batch.setting):
+        states = program.place(trainer.initial if initial is None else initial)
         for count in counts:
             states, record = program.chunk(states, done, count, inputs or program.inputs)
+            record = as_numpy(record)
             parts.append(
-                [history_rows(as_numpy(record), run, done, count, EVERY) for run in range(runs)]
+                [
+                    history_rows(record, run, done, count, EVERY)
+                    for run in range(len(program.batch.configs))
+                ]
             )
             done += count
-        histories = [
-            {name: np.concatenate([part[run][name] for part in parts]) for name in parts[0][run]}
-            for run in range(runs)
-        ]
-        return as_numpy(states), histories
+    histories = [
+        {name: np.concatenate([rows[name] for rows in of_run]) for name in of_run[0]}
+        for of_run in zip(*parts, strict=True)
+    ]
+    return as_numpy(states), histories
 
 
 def member(tree, run):
@@ -97,8 +101,10 @@ def test_a_history_has_the_stated_rows(pair_trained):
 
 
 def test_only_multiples_of_the_interval_are_validated(pair):
-    with started(pair) as states:
-        _, record = pair.chunk(states, 1, 6, pair.inputs)  # epochs 2 … 7
+    program = pair.program
+    with numerics(program.batch.setting):
+        # epochs 2 … 7
+        _, record = program.chunk(program.place(pair.initial), 1, 6, program.inputs)
     validated = ~np.isnan(np.asarray(record.validation.loss)[:6]).any(axis=(1, 2))
     assert validated.tolist() == [False, True, False, False, True, False]
     rows = history_rows(as_numpy(record), 0, 1, 6, EVERY)
@@ -108,7 +114,7 @@ def test_only_multiples_of_the_interval_are_validated(pair):
 
 def test_validation_measures_the_weights_after_the_update(pair):
     states, histories = train(pair, [EVERY])
-    for run, dataset in enumerate(pair.batch.datasets):
+    for run, dataset in enumerate(pair.program.batch.datasets):
         numbers = dataset.split.validation
         parameters = jax.tree.map(lambda leaf, run=run: leaf[run], states.parameters)
         losses, accuracies = textbook_losses(
@@ -121,11 +127,9 @@ def test_validation_measures_the_weights_after_the_update(pair):
 
 def test_a_batch_equals_its_runs_alone(pair, single, pair_trained):
     states, histories = pair_trained
-    with numerics(single.batch.setting):
-        initial = pair.initial_states()
     for run in range(2):
         # One program for both: they agree on everything that shapes the computation.
-        alone = train(single, [EPOCHS], member(pair.inputs, run), member(initial, run))
+        alone = train(single, [EPOCHS], member(pair.program.inputs, run), member(pair.initial, run))
         assert_close(alone, (member(states, run), [histories[run]]))
     assert not np.allclose(histories[0]["train_loss"], histories[1]["train_loss"], rtol=1e-2)
 
@@ -138,8 +142,9 @@ def test_runs_of_a_batch_do_not_touch_each_other(pair, pair_trained):
             return leaf.at[1].set(leaf[1][::-1])
         return leaf
 
-    with numerics(pair.batch.setting):
-        inputs = pair.place(jax.tree.map(poison, pair.inputs))
+    program = pair.program
+    with numerics(program.batch.setting):
+        inputs = program.place(jax.tree.map(poison, program.inputs))
     states, histories = train(pair, [EPOCHS], inputs)
     assert_same(member(states, 0), member(pair_trained[0], 0))
     assert_same(histories[0], pair_trained[1][0])
@@ -147,7 +152,7 @@ def test_runs_of_a_batch_do_not_touch_each_other(pair, pair_trained):
 
 
 def test_each_run_is_given_its_own_data_and_numbers(pair):
-    inputs = pair.inputs
+    inputs = pair.program.inputs
     for run, config in enumerate(ALONE):
         dataset = build_dataset(config.task, config.seed)
         for samples, numbers in (
@@ -167,11 +172,11 @@ def test_each_run_is_given_its_own_data_and_numbers(pair):
     assert np.asarray(inputs.hyperparameters.task_weights).tolist() == [[1, 1, 1], [1, 0, 1]]
     keys = jax.random.key_data(inputs.key)
     assert not np.array_equal(keys[0], keys[1])
-    assert pair.capacity == EPOCHS
+    assert pair.program.capacity == EPOCHS
     # 6 tokens and 3 positions of 8, 4 of 8 × 8, 2 of 8 × 32, 8 × 12: four bytes each
-    assert pair.parameter_bytes == 4 * (9 * 8 + 4 * 64 + 2 * 256 + 96)
+    assert pair.program.parameter_bytes == 4 * (9 * 8 + 4 * 64 + 2 * 256 + 96)
     # weights, the filter's average, AdamW's two moments, and three counters
-    assert pair.state_bytes - 4 * pair.parameter_bytes in range(1, 17)
+    assert pair.program.state_bytes - 4 * pair.program.parameter_bytes in range(1, 17)
 
 
 ON_TWO_DEVICES = """
@@ -183,9 +188,9 @@ from training.tiny import compiled
 from miiii.batch import _runs_sharding
 assert len(jax.local_devices()) == 2
 assert [_runs_sharding(runs).mesh.size for runs in (1, 2, 3, 4)] == [1, 2, 1, 2]
-program = compiled(*ALONE)
-assert len(jax.tree.leaves(program.inputs)[0].sharding.device_set) == 2
-states, histories = train(program, [5, EPOCHS - 5])
+pair = compiled(*ALONE)
+assert len(jax.tree.leaves(pair.program.inputs)[0].sharding.device_set) == 2
+states, histories = train(pair, [5, EPOCHS - 5])
 np.savez({file!r}, *jax.tree.leaves((states, histories)))
 """
 

@@ -88,9 +88,9 @@ def compiled_step(setting):
 
 
 @lru_cache
-def compiled_record(setting):
-    """What an update sees, without making it."""
-    return jax.jit(lambda state, epoch, inputs: train_epoch(setting, state, epoch, inputs)[1])
+def compiled_measurement(setting):
+    """What an update measures, without making it."""
+    return jax.jit(lambda state, epoch, inputs: train_epoch(setting, state, epoch, inputs)[1].train)
 
 
 def train(setting, state, inputs, epochs):
@@ -185,7 +185,7 @@ def test_dropout_of_an_epoch_is_folded_from_its_number(x64, mask):
     assert setting.use_dropout
     # the same weights at two epochs: only the masks differ
     for epoch in (3, 4):
-        record = compiled_record(setting)(state, epoch, inputs)
+        measured = compiled_measurement(setting)(state, epoch, inputs)
         samples = len(inputs.train.digits)
         (block,) = dropout_masks(
             jax.random.fold_in(run_key(config.seed), epoch),
@@ -204,7 +204,7 @@ def test_dropout_of_an_epoch_is_folded_from_its_number(x64, mask):
             TASKS,
             [(block.attention, block.mlp)],
         )
-        np.testing.assert_allclose(record.train.loss, losses, rtol=1e-11)
+        np.testing.assert_allclose(measured.loss, losses, rtol=1e-11)
 
 
 def test_a_dropout_of_zero_is_none(x64):
@@ -213,9 +213,9 @@ def test_a_dropout_of_zero_is_none(x64):
     assert (setting.use_dropout, with_masks.use_dropout) == (False, True)
     assert float(inputs.hyperparameters.dropout) == 0
     ((_, none),) = train(setting, state, inputs, [1])
-    zero = compiled_record(with_masks)(state, 1, inputs)
-    for one, other in zip(jax.tree.leaves(none), jax.tree.leaves(zero), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-12)
+    zero = compiled_measurement(with_masks)(state, 1, inputs)
+    np.testing.assert_allclose(zero.loss, none.train.loss, rtol=1e-13)
+    np.testing.assert_allclose(zero.accuracy, none.train.accuracy, rtol=1e-15)
 
 
 def test_evaluation_has_no_dropout(x64):
@@ -228,16 +228,13 @@ def test_evaluation_has_no_dropout(x64):
     np.testing.assert_allclose(found.accuracy, accuracies, rtol=1e-15)
 
 
-def test_waves_descend_their_squared_error(x64):
-    fields = {"task": "waves", "moduli": (), "masked_tasks": (), "epochs": 60}
-    config = replace_fields(PLAIN, **fields, filter="none", weight_decay=0.0)
-    setting, state, inputs = make(config)
-    records = [record for _, record in train(setting, state, inputs, range(1, 61))]
+def test_waves_are_measured_by_their_squared_error(x64):
+    setting, state, inputs = make(replace_fields(PLAIN, task="waves", moduli=(), masked_tasks=()))
+    found = compiled_measurement(setting)(state, 1, inputs)
     outputs = jax.jit(textbook_forward)(state.parameters, inputs.train.digits)[:, 0]
     error = np.asarray(outputs) - np.asarray(inputs.train.targets)[0]
-    np.testing.assert_allclose(records[0].train.loss, [(error**2).mean()], rtol=1e-12)
-    np.testing.assert_array_equal(records[0].train.accuracy, [(abs(error) <= 0.1).mean()])
-    assert records[-1].train.loss[0] < 0.2 * records[0].train.loss[0]
+    np.testing.assert_allclose(found.loss, [(error**2).mean()], rtol=1e-12)
+    np.testing.assert_allclose(found.accuracy, [(abs(error) <= 0.1).mean()], rtol=1e-15)
 
 
 def test_the_seed_decides_weights_and_dropout():

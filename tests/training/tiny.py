@@ -1,14 +1,15 @@
 """Runs so small that compiling them is all they cost, and a slow loss to judge them by."""
 
-import contextlib
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from miiii.batch import compile_program, make_batch, numerics
+from miiii.batch import Program, compile_program, make_batch, numerics
 from miiii.config import Config, replace_fields
+from miiii.training.state import TrainState
 from model.textbook import textbook_forward
 
 TINY = replace_fields(
@@ -29,19 +30,19 @@ TINY = replace_fields(
 )
 
 
+class Compiled(NamedTuple):
+    """A batch's program and epoch 0 of its runs."""
+
+    program: Program
+    initial: TrainState
+
+
 def compiled(*configs):
-    """The program of a batch, and the context to call it in."""
     batch = make_batch(configs)
     program = compile_program(batch, lambda: False)
     assert program is not None
-    return program
-
-
-@contextlib.contextmanager
-def started(program):
-    """Epoch 0 of a program's runs, within its numerics."""
-    with numerics(program.batch.setting):
-        yield program.place(program.initial_states())
+    with numerics(batch.setting):
+        return Compiled(program, as_numpy(program.initial_states()))
 
 
 def as_numpy(tree):

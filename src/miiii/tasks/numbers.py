@@ -19,9 +19,10 @@ def digits(base: int) -> NDArray[np.int32]:
 
 def primes_below(limit: int) -> tuple[int, ...]:
     """All primes smaller than `limit`, ascending (the paper's F, §3.1)."""
-    sieve = np.ones(max(limit, 2), dtype=bool)
+    limit = max(limit, 2)
+    sieve = np.ones(limit, dtype=bool)
     sieve[:2] = False
     for candidate in range(2, int(limit**0.5) + 1):
         if sieve[candidate]:
             sieve[candidate * candidate :: candidate] = False
-    return tuple(int(prime) for prime in np.flatnonzero(sieve[:limit]))
+    return tuple(int(prime) for prime in np.flatnonzero(sieve))
