@@ -23,7 +23,7 @@ reproduce: $(INSTALLED)
 	$(BIN)/miiii plot small
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from command import SMALLEST, assert_equal_runs, call, start, wait_for_training
 from miiii.run import load_run
 
 KILLS = int(os.environ.get("MIIII_KILLS", "30"))
-EPOCHS = 60_000
+EPOCHS = 20_000
 
 
 @pytest.mark.slow

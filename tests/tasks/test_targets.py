@@ -135,6 +135,9 @@ def test_basis_is_one_permutation_that_says_nothing_about_the_number():
     # A random permutation has one fixed point on average, and correlates by 0 ± 1/13.
     assert sum(source == place for place, source in enumerate(came_from)) < 8
     assert abs(np.corrcoef(came_from, range(169))[0, 1]) < 5 / 13
+    # Nor is it the permutation that the split is cut from.
+    train = build_dataset(TaskConfig(task="basis", base=13, moduli=moduli), 0).split.train.tolist()
+    assert sorted(came_from[: len(train)]) != train
 
 
 def test_the_shuffle_is_seeded():
