@@ -1,0 +1,91 @@
+"""Where each head looks from the answer position (paper §4.5, Figure 16; claim C14)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from miiii.analysis.checks import finite
+from miiii.analysis.recording import record, to_grid
+from miiii.model.parameters import POSITIONS, Parameters
+
+
+@dataclass(frozen=True)
+class AttentionPattern:
+    """The last block's attention from the answer, on every number, dropout off."""
+
+    base: int
+    """p."""
+    weights: NDArray[np.float64]
+    """[H, 3, x1, x0]: from the answer to x0, x1 and itself; sums to 1 over the three (Eq. 6)."""
+    mean: NDArray[np.float64]
+    """[H, 3]: mean over the p² numbers."""
+    entropy_grid: NDArray[np.float64]
+    """[H, x1, x0]: −Σ a ln a over the three positions, nats, 0 to ln 3."""
+    entropy: NDArray[np.float64]
+    """[H]: its mean over the p² numbers, nats."""
+    preferred_digit: NDArray[np.int64]
+    """[H]: 0 or 1, the digit with the larger mean; 0 where they are equal."""
+    preference: NDArray[np.float64]
+    """[H], −1 to 1: (mean to x0 − mean to x1) / (mean to x0 + mean to x1): 1 looks at x0 alone,
+    −1 at x1 alone; 0 where neither gets anything."""
+
+
+def entropy(weights: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
+    """Shannon entropy −Σ a ln a along an axis, in nats, with 0 ln 0 = 0.
+
+    Args:
+        weights: probabilities, summing to 1 along the axis.
+        axis: which one.
+
+    Raises:
+        ValueError: a weight is negative or not finite, or they do not sum to 1.
+    """
+    array = finite("weights", weights)
+    sums = array.sum(axis=axis)
+    if array.min() < 0:
+        raise ValueError(f"weights must be at least 0: found {array.min()}")
+    if not np.allclose(sums, 1, rtol=0, atol=1e-4):
+        worst = sums.ravel()[np.abs(sums - 1).argmax()]
+        raise ValueError(f"weights must sum to 1 over the positions: found {worst}")
+    logarithm = np.log(array, out=np.zeros_like(array), where=array > 0)
+    # Rounded weights just above 1 would give −0 or less.
+    return np.maximum(-(array * logarithm).sum(axis=axis), 0.0)
+
+
+def attention_pattern(weights: ArrayLike, base: int) -> AttentionPattern:
+    """Summarise recorded attention.
+
+    Args:
+        weights: [p², H, 3], from the answer, in the canonical order of the numbers.
+        base: p.
+
+    Raises:
+        ValueError: another shape, or weights that are no probabilities.
+    """
+    array = finite("weights", weights)
+    if array.ndim != 3 or array.shape[2] != POSITIONS:
+        raise ValueError(f"weights have shape {array.shape}: expected [p², heads, 3]")
+    grid = to_grid(array, base)
+    entropies = entropy(grid, axis=1)
+    mean = grid.mean(axis=(2, 3))
+    difference, both = mean[:, 0] - mean[:, 1], mean[:, 0] + mean[:, 1]
+    return AttentionPattern(
+        base=base,
+        weights=grid,
+        mean=mean,
+        entropy_grid=entropies,
+        entropy=entropies.mean(axis=(1, 2)),
+        preferred_digit=(mean[:, 1] > mean[:, 0]).astype(np.int64),
+        preference=np.divide(difference, both, out=np.zeros_like(both), where=both > 0),
+    )
+
+
+def attention(parameters: Parameters) -> AttentionPattern:
+    """Record and summarise a model's attention on all p² numbers.
+
+    Raises:
+        ValueError: an activation is not finite.
+    """
+    recorded = record(parameters, "attention_weights")["attention_weights"]
+    return attention_pattern(recorded, parameters.base)

@@ -1,0 +1,85 @@
+"""Activations on all p² numbers, by name, and seen on the grid of the two digits."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Int
+from numpy.typing import ArrayLike, NDArray
+
+from miiii.analysis.checks import finite
+from miiii.model.activations import Activations
+from miiii.model.parameters import Parameters
+from miiii.model.transformer import forward
+from miiii.tasks.numbers import digits
+
+NAMES = (
+    "attention_weights",
+    "attention_output",
+    "residual_mid",
+    "mlp_pre",
+    "mlp_hidden",
+    "mlp_output",
+    "residual_out",
+    "logits",
+)
+"""What can be recorded: `Activations` of the last block at the answer position, and the logits."""
+
+
+def record(parameters: Parameters, *names: str) -> dict[str, NDArray[np.floating]]:
+    """Run the model without dropout on every number and keep what is named.
+
+    Matrix products are exact in the weights' own precision, on every device.
+
+    Args:
+        parameters: the weights, float32 or float64.
+        names: among `NAMES`.
+
+    Returns:
+        Name to array [p², …], in the canonical order and the weights' precision.
+
+    Raises:
+        ValueError: a name is unknown, or an activation is not finite.
+    """
+    for name in names:
+        if name not in NAMES:
+            raise ValueError(f"activation {name!r} is unknown: expected one of {', '.join(NAMES)}")
+    weights = jax.tree.map(np.asarray, parameters)
+    wide = any(leaf.dtype == np.float64 for leaf in jax.tree.leaves(weights))
+    with jax.enable_x64(wide), jax.default_matmul_precision("highest"):
+        values = _named(weights, digits(weights.base), names)
+    return {
+        name: finite(f"activation {name}", np.asarray(value), None)
+        for name, value in zip(names, values, strict=True)
+    }
+
+
+@partial(jax.jit, static_argnames="names")
+def _named(
+    parameters: Parameters, numbers: Int[Array, "B 2"], names: tuple[str, ...]
+) -> tuple[Float[Array, "B ..."], ...]:
+    activations: Activations = forward(parameters, numbers)[1]
+    return tuple(getattr(activations, name) for name in names)
+
+
+def to_grid(values: ArrayLike, base: int) -> NDArray[Any]:
+    """Per-sample values, seen on the grid.
+
+    Args:
+        values: [p², …] in the canonical order n = x0 + p·x1.
+        base: p.
+
+    Returns:
+        […, x1, x0], a contiguous copy in the values' own precision.
+
+    Raises:
+        ValueError: there are not p² rows.
+    """
+    array = np.asarray(values)
+    if array.ndim == 0 or array.shape[0] != base**2:
+        raise ValueError(
+            f"values have shape {array.shape}: expected p² = {base**2} rows for base p = {base}"
+        )
+    grid = array.reshape(base, base, *array.shape[1:])
+    return np.ascontiguousarray(np.moveaxis(grid, (0, 1), (-2, -1)))
