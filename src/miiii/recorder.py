@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from miiii.batch import Batch, Program, numerics, state_template
-from miiii.config import Config, from_toml, replace_fields, to_toml
+from miiii.config import SOLVED, Config, from_toml, replace_fields, to_toml
 from miiii.runs.atomic import write_atomically
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import CheckpointNotFoundError, DamagedFileError, RunNotFoundError
@@ -25,9 +25,6 @@ from miiii.runs.jsonfiles import encode_json
 from miiii.runs.provenance import collect_provenance
 from miiii.training.chunk import ChunkRecord, first_not_finite, history_rows
 from miiii.training.state import expected_arrays, from_arrays, to_arrays
-
-SOLVED = 0.99
-"""A task counts as solved at the first validation with at least this accuracy."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from miiii.cli.arguments import parse
 from miiii.cli.text import percent
+from miiii.config import SOLVED
 from miiii.runs.directory import RunDirectory, RunSummary, list_runs
 from miiii.runs.locking import is_locked
 
@@ -105,7 +106,7 @@ def show_command(words: list[str]) -> int:
     run = load_run(arguments.run, arguments.runs_dir)
     summary = next(s for s in list_runs(run.path.parent) if s.name == run.name)
     history = run.history
-    solved, nine = history.first_reached(0.99), history.first_reached(0.9, held=True)
+    solved, nine = history.first_reached(SOLVED), history.first_reached(0.9, held=True)
     tasks = [
         {
             "modulus": modulus,
@@ -153,11 +154,26 @@ def show_command(words: list[str]) -> int:
             *(_epoch(task[key]) for key in ("first_0.99", "holds_0.9_from")),
         )
     Console().print(table)
+    if len(history.validation_epoch):
+        print(f"\n{_solved_line(history)}")
     print("\nsettings (config.toml):\n")
     print(run.directory.config_text)
     if live_state(summary) in ("killed", "interrupted"):
         print(f"go on with: miiii resume {run.name}")
     return 0
+
+
+def _solved_line(history: Any) -> str:
+    """How many tasks are solved now, the worst, and since when all have been."""
+    latest = history.validation_accuracy[-1]
+    together = (history.validation_accuracy >= SOLVED).all(axis=1)
+    first = int(history.validation_epoch[together.argmax()]) if together.any() else None
+    worst = int(latest.argmin())
+    return (
+        f"validation ≥ {SOLVED} now: {(latest >= SOLVED).sum()} of {len(latest)} tasks "
+        f"(smallest {percent(latest[worst])}, modulus {history.moduli[worst]}); "
+        f"all of them first at epoch {_epoch(first)}"
+    )
 
 
 def _epoch(value: int | None) -> str:

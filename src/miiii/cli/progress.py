@@ -15,8 +15,9 @@ from rich.text import Text
 
 from miiii.cli.text import clock, percent
 from miiii.cli.tracker import Tracker
+from miiii.config import SOLVED
 from miiii.experiment import Report
-from miiii.recorder import SOLVED, Member
+from miiii.recorder import Member
 
 PLAIN_SECONDS = 10.0
 STOPPING = "stopping: saving first (once more: quit at once)"

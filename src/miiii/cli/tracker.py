@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from miiii.config import SOLVED
 from miiii.experiment import Report
-from miiii.recorder import SOLVED, Member
+from miiii.recorder import Member
 
 
 class Tracker:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Annotated
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
+from miiii.cli.text import clock
 from miiii.config import Config, from_toml, replace_fields
 from miiii.presets import PRESETS, get_preset
 
@@ -189,7 +191,7 @@ def _supervise(run, name: str, runs_dir: Path, as_json: bool) -> int:
     from miiii.cli.interrupts import StopRequest
     from miiii.cli.machine import prepare_jax
 
-    stop = StopRequest()
+    stop, began = StopRequest(), time.monotonic()
     with stop.listening():
         prepare_jax()
         from miiii.cli.progress import make_progress
@@ -208,8 +210,9 @@ def _supervise(run, name: str, runs_dir: Path, as_json: bool) -> int:
     where = "" if runs_dir == Path("runs") else f" --runs-dir {runs_dir}"
     if outcome.state == "finished":
         if not as_json:
+            took = clock(time.monotonic() - began)
             for path in outcome.paths:
-                print(f"finished: {path} ({outcome.done:,} epochs)")
+                print(f"finished: {path} ({outcome.done:,} epochs; {took} in this call)")
             print(f"next: miiii plot {outcome.paths[0].name}{where}")
         return 0
     print(
@@ -224,7 +227,6 @@ def _supervise(run, name: str, runs_dir: Path, as_json: bool) -> int:
 def _dry_run(configs: list[Config], arguments: TrainArguments) -> int:
     from miiii.cli.interrupts import StopRequest
     from miiii.cli.machine import prepare_jax
-    from miiii.cli.text import clock
 
     prepare_jax()
     from miiii.experiment import estimate
