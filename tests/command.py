@@ -15,21 +15,33 @@ SMALLEST = [
 ]
 
 
-def start(words, folder: Path, cache: Path, **options) -> subprocess.Popen:
+LIMITED = (
+    "import os, resource, sys; limit = int(sys.argv[1])\n"
+    "resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))\n"
+    "os.execv(sys.executable, [sys.executable, '-u', '-m', 'miiii', *sys.argv[2:]])"
+)
+
+
+def start(words, folder: Path, cache: Path, largest_file: int | None = None) -> subprocess.Popen:
+    """Start `miiii`; `largest_file` in bytes stands in for a full disk."""
     environment = {**os.environ, "MIIII_CACHE": str(cache), "JAX_PLATFORMS": "cpu"}
+    program = [sys.executable, "-u", "-m", "miiii"]
+    if largest_file is not None:
+        program = [sys.executable, "-c", LIMITED, str(largest_file)]
     return subprocess.Popen(
-        [sys.executable, "-u", "-m", "miiii", *map(str, words)],
+        [*program, *map(str, words)],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **options,
     )
 
 
-def call(words, folder: Path, cache: Path, **options) -> subprocess.CompletedProcess:
-    process = start(words, folder, cache, **options)
+def call(
+    words, folder: Path, cache: Path, largest_file: int | None = None
+) -> subprocess.CompletedProcess:
+    process = start(words, folder, cache, largest_file)
     output, errors = process.communicate(timeout=300)
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 

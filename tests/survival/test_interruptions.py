@@ -1,7 +1,6 @@
 """Signals, locks, damaged files, a full disk, numbers that are not finite."""
 
 import json
-import resource
 import signal
 from pathlib import Path
 
@@ -109,12 +108,9 @@ def test_a_spoilt_checkpoint_is_named_and_the_previous_one_used(tmp_path, cache,
 
 @pytest.mark.slow
 def test_a_full_disk_is_said_and_the_last_good_state_stays(tmp_path, cache, whole):
-    def little_room():
-        # Room for a checkpoint of this model (18 KiB) but not for a history of 6,000 epochs.
-        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
-
     words = ["train", *SMALLEST, *EPOCHS, "--checkpoint-seconds", "2", "--name", "a"]
-    failed = call(words, tmp_path, cache, preexec_fn=little_room)
+    # Room for a checkpoint of this model (18 KiB) but not for a history of 6,000 epochs.
+    failed = call(words, tmp_path, cache, largest_file=60_000)
     assert failed.returncode == 1
     assert failed.stderr.count("error:") == 1
     assert "Traceback" not in failed.stderr
