@@ -16,5 +16,5 @@ def percent(share: float | None) -> str:
     """A share as 98.7 %, never rounded up to 100 %; a dash where there is none."""
     if share is None or math.isnan(share):
         return "-"
-    # The tiny addition keeps 0.29 × 1000 from becoming 289.
-    return f"{math.floor(share * 1000 + 1e-6) / 10:.1f} %"
+    # A perfect float32 share may be 0.99999994; one miss in a million is still no 100 %.
+    return f"{math.floor(share * 1000 + 1e-4) / 10:.1f} %"
