@@ -103,7 +103,7 @@ def neuron_spectra(grids: ArrayLike, order: NDArray[np.integer] | None = None) -
     array = _checked(grids)
     size = array.shape[-1]
     power, variance = [], []
-    for chunk in _centred_chunks(array, order):
+    for chunk in centred_chunks(array, order):
         power.append(spectrum_2d(chunk, centred=True) / size**2)
         variance.append((chunk**2).mean(axis=(1, 2)))
     variances = np.concatenate(variance)
@@ -123,7 +123,7 @@ def mean_spectrum(grids: ArrayLike, order: NDArray[np.integer] | None = None) ->
     array = _checked(grids)
     neurons, size = array.shape[0], array.shape[-1]
     total = np.zeros((size // 2 + 1,) * 2)
-    for chunk in _centred_chunks(array, order):
+    for chunk in centred_chunks(array, order):
         total += spectrum_2d(chunk, centred=True).sum(axis=0)
     return MeanSpectrum(size, neurons, total / (neurons * size**2))
 
@@ -140,9 +140,18 @@ def _checked(grids: ArrayLike) -> NDArray[np.floating]:
     return array
 
 
-def _centred_chunks(
-    grids: NDArray[np.floating], order: NDArray[np.integer] | None
+def centred_chunks(
+    grids: NDArray[np.floating], order: NDArray[np.integer] | None = None
 ) -> Iterator[NDArray[np.float64]]:
+    """A few neurons at a time, each minus its mean; those that count as constant are zero.
+
+    Args:
+        grids: [F, x1, x0].
+        order: as in `neuron_spectra`.
+
+    Returns:
+        An iterator of [at most 64, x1, x0], together all F in order.
+    """
     if order is not None and not np.array_equal(np.sort(order), np.arange(grids[0].size)):
         raise ValueError(
             f"order has shape {np.shape(order)}: expected a permutation of p² = {grids[0].size}"
