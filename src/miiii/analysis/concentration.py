@@ -4,13 +4,16 @@ Periodic neurons hold theirs in a few; the same values in any other order spread
 """
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from miiii.analysis.checks import at_least, finite, share_of_one
-from miiii.analysis.neurons import neuron_spectra
+from miiii.analysis.neurons import Layer, NeuronGrids, neuron_spectra
 from miiii.analysis.permuting import Permuted, permutations
+
+Rule = Literal["ranks", "strongest"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,36 @@ class Periodicity:
     def null_medians(self) -> NDArray[np.float64]:
         """[R]: the median of each permutation."""
         return np.array([_median(row) for row in self.null])
+
+
+@dataclass(frozen=True)
+class NeuronExamples:
+    """A few neurons picked by a rule that does not look at them (paper Figures 6 and 7)."""
+
+    base: int
+    """p."""
+    layer: Layer
+    """Where the neurons were recorded: after the ReLU or after W_out."""
+    rule: Rule
+    """How they were picked, see `neuron_examples`."""
+    count: int
+    """How many pairs of frequencies make a neuron's concentration."""
+    active: int
+    """How many neurons there were to pick from: those with variance."""
+    index: NDArray[np.int64]
+    """[n]: which neurons, the most concentrated first."""
+    rank: NDArray[np.int64]
+    """[n]: their places among the active ones by concentration; 1 is the most concentrated."""
+    grids: NDArray[np.float64]
+    """[n, x1, x0]: their activations, dropout off."""
+    share: NDArray[np.float64]
+    """[n, K, K]: share of the neuron's variance on (k1, k0), summing to 1."""
+    concentration: NDArray[np.float64]
+    """[n], 0 to 1: variance in the `count` strongest pairs / variance."""
+    pair: NDArray[np.int64]
+    """[n, 2]: (k1, k0) of the strongest pair, cycles per p digits along x1 and x0."""
+    pair_share: NDArray[np.float64]
+    """[n], 0 to 1: that pair's variance / variance."""
 
 
 def strongest_share(power: ArrayLike, count: int) -> NDArray[np.float64]:
@@ -118,6 +151,73 @@ def periodicity(
     orders = permutations(spectra.base, draws, seed, permuted)
     null = [strongest_share(neuron_spectra(array, order).power, count) for order in orders]
     return Periodicity(count, permuted, share, np.stack(null), int(spectra.silent.sum()))
+
+
+def neuron_examples(
+    grids: NeuronGrids,
+    layer: Layer = "mlp_output",
+    examples: int = 4,
+    *,
+    count: int = 5,
+    rule: Rule = "ranks",
+) -> NeuronExamples:
+    """Pick neurons for a picture, by their concentration alone.
+
+    Silent neurons are left out; the others stand in the order of their share of variance in the
+    `count` strongest pairs. Then
+
+    - ranks: that order is cut into as many equal parts as there are examples, and the middle one
+      of each part is taken. The examples are spread like the whole.
+    - strongest: from the top, each neuron whose strongest pair no example has yet. The examples
+      are the best there is.
+
+    Args:
+        grids: as from `neurons.neuron_grids`.
+        layer: mlp_hidden or mlp_output.
+        examples: n, how many to pick; there are fewer if so many cannot be found.
+        count: strongest pairs that make the concentration.
+        rule: as above.
+
+    Raises:
+        ValueError: layer or rule is unknown, examples or count is below 1, an activation is not
+            finite, or all neurons are silent.
+    """
+    for name, value, choices in (("layer", layer, get_args(Layer)), ("rule", rule, get_args(Rule))):
+        if value not in choices:
+            raise ValueError(f"{name} is {value!r}: expected one of {', '.join(choices)}")
+    at_least("examples", examples, 1)
+    values = grids.hidden if layer == "mlp_hidden" else grids.output
+    spectra = neuron_spectra(values)
+    active = np.flatnonzero(~spectra.silent)
+    if not len(active):
+        raise ValueError(
+            f"{layer} has {len(spectra.silent)} neurons, all silent: expected at least one that "
+            "varies over the numbers"
+        )
+    share = spectra.power[active] / spectra.power[active].sum(axis=(1, 2), keepdims=True)
+    concentration = strongest_share(share, count)
+    order = np.argsort(-concentration, kind="stable")
+    strongest = share.reshape(len(share), -1).argmax(axis=1)
+    if rule == "ranks":
+        parts = min(examples, len(order))
+        ranks = ((np.arange(parts) + 0.5) * len(order) / parts).astype(np.int64)
+    else:
+        ranks = np.sort(np.unique(strongest[order], return_index=True)[1])[:examples]
+    chosen = order[ranks]
+    return NeuronExamples(
+        base=spectra.base,
+        layer=layer,
+        rule=rule,
+        count=count,
+        active=len(active),
+        index=active[chosen],
+        rank=ranks + 1,
+        grids=values[active[chosen]].astype(np.float64),
+        share=share[chosen],
+        concentration=concentration[chosen],
+        pair=np.stack(np.unravel_index(strongest[chosen], share.shape[1:]), axis=1),
+        pair_share=share[chosen].max(axis=(1, 2)),
+    )
 
 
 def _median(shares: NDArray[np.float64]) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from miiii.analysis.checks import at_least, finite
 from miiii.analysis.fourier import dimensions, spectrum
-from miiii.analysis.significance import MULTIPLE, above_threshold
+from miiii.analysis.significance import MULTIPLE, ROUNDING, above_threshold
 from miiii.model.parameters import Parameters
 
 
@@ -38,11 +38,20 @@ class EmbeddingSpectrum:
     """[K]: of the first random matrix."""
     random_counts: NDArray[np.int64]
     """[R]: frequencies above the threshold in each random matrix."""
+    calibrated: NDArray[np.bool_]
+    """[K − 1]: frequencies 1 … ⌊p/2⌋ whose power per basis function is above that of every one of
+    them in the same matrix with its digits renamed, R times. Were the digits' order without
+    meaning, any would get there with probability 1 / (R + 1)."""
 
     @property
     def count(self) -> int:
         """Frequencies above the threshold."""
         return int(self.significant.sum())
+
+    @property
+    def calibrated_count(self) -> int:
+        """Frequencies above everything that renamed digits reached."""
+        return int(self.calibrated.sum())
 
 
 @dataclass(frozen=True)
@@ -79,8 +88,8 @@ def embedding_spectrum(
         deviation: the standard deviation that the embedding was initialised with
             (`model.initialise.standard_deviations`), for the random matrices.
         multiple: m of the threshold μ + mσ.
-        draws: R, random matrices.
-        seed: of the random matrices.
+        draws: R, random matrices, and renamings of the digits.
+        seed: of both.
 
     Raises:
         ValueError: the embedding is no finite matrix of at least three rows; deviation is not
@@ -93,20 +102,22 @@ def embedding_spectrum(
         raise ValueError(f"deviation is {deviation}: expected a finite number above 0")
     at_least("draws", draws, 1)
     generator = np.random.default_rng(seed)
+    base = len(matrix)
     power = spectrum(matrix, axis=0)
     random = [spectrum(generator.normal(0, deviation, matrix.shape), axis=0) for _ in range(draws)]
+    renamed = [spectrum(generator.permutation(matrix), axis=0) for _ in range(draws)]
+    limit = max(_density(drawn, base)[1:].max() for drawn in renamed)
     return EmbeddingSpectrum(
-        base=len(matrix),
+        base=base,
         power=power,
         row_norms=np.sqrt(power.sum(axis=1)),
-        significant=_significant(power, len(matrix), multiple),
+        significant=_significant(power, base, multiple),
         multiple=float(multiple),
         deviation=float(deviation),
         random_power=random[0],
         random_row_norms=np.sqrt(random[0].sum(axis=1)),
-        random_counts=np.array(
-            [_significant(drawn, len(matrix), multiple).sum() for drawn in random]
-        ),
+        random_counts=np.array([_significant(drawn, base, multiple).sum() for drawn in random]),
+        calibrated=_density(power, base)[1:] > limit * ROUNDING,
     )
 
 
@@ -133,6 +144,10 @@ def positional_embeddings(embeddings: ArrayLike) -> PositionalEmbeddings:
     return PositionalEmbeddings(rows, float(np.clip(pearson, -1, 1)))
 
 
+def _density(power: NDArray[np.float64], base: int) -> NDArray[np.float64]:
+    """[K]: power per basis function of each frequency."""
+    return power.sum(axis=1) / dimensions(base)
+
+
 def _significant(power: NDArray[np.float64], base: int, multiple: float) -> NDArray[np.bool_]:
-    density = power.sum(axis=1) / dimensions(base)
-    return above_threshold(density[1:], multiple)
+    return above_threshold(_density(power, base)[1:], multiple)

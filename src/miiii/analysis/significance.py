@@ -20,7 +20,7 @@ from miiii.analysis.permuting import Permuted, permutations
 MULTIPLE = 2.0
 """m of the threshold μ + mσ (paper §4.3)."""
 
-_ROUNDING = 1 + 1e-9
+ROUNDING = 1 + 1e-9
 """A permutation that changes nothing must not be exceeded by rounding."""
 
 
@@ -151,8 +151,8 @@ def significance(
         null_frequency_counts=np.array(
             [significant_frequencies(drawn, multiple).sum() for drawn in null]
         ),
-        calibrated_pairs=pair_density(spectrum) / scale > pair_limit * _ROUNDING,
-        calibrated_frequencies=frequency_density(spectrum) > frequency_limit * _ROUNDING,
+        calibrated_pairs=pair_density(spectrum) / scale > pair_limit * ROUNDING,
+        calibrated_frequencies=frequency_density(spectrum) > frequency_limit * ROUNDING,
     )
 
 

@@ -34,6 +34,9 @@ class SingularSpectrum:
     """[C], 0 to 1: that frequency's power (cos and sin) / the vector's power, its mean included."""
     random_share: NDArray[np.float64]
     """[R]: the same share for unit vectors of random direction."""
+    random_values: NDArray[np.float64]
+    """[C]: σ of a matrix of this shape with independent normal entries, scaled to the same Σσ²:
+    how slowly σ falls where there is no structure at all."""
 
     def components_for(self, share: float) -> int:
         """The smallest number of leading components whose σ² sum to at least that share.
@@ -89,7 +92,7 @@ def singular_spectrum(
         embedding: [p, D], as from `embeddings.digit_embeddings`.
         centred: whether to take the mean over the digits off first. The paper does not.
         draws: R, random vectors to compare periodicity with.
-        seed: of the random vectors.
+        seed: of the random vectors and of the random matrix.
 
     Raises:
         ValueError: the embedding is no finite matrix of at least three rows, or is zero; draws is
@@ -108,7 +111,12 @@ def singular_spectrum(
     largest = np.abs(left).argmax(axis=1)
     left = left * np.sign(left[np.arange(len(left)), largest])[:, None]
     frequency, share = strongest_frequency(left)
-    random = np.random.default_rng(seed).normal(size=(draws, len(matrix)))
+    generator = np.random.default_rng(seed)
+    random = generator.normal(size=(draws, len(matrix)))
+    structureless = generator.normal(size=matrix.shape)
+    if centred:
+        structureless = structureless - structureless.mean(axis=0)
+    scale = np.linalg.norm(values) / np.linalg.norm(structureless)
     return SingularSpectrum(
         base=len(matrix),
         centred=centred,
@@ -118,4 +126,5 @@ def singular_spectrum(
         frequency=frequency,
         frequency_share=share,
         random_share=strongest_frequency(random)[1],
+        random_values=scale * np.linalg.svd(structureless, compute_uv=False),
     )
