@@ -100,7 +100,7 @@ def neuron_spectra(grids: ArrayLike, order: NDArray[np.integer] | None = None) -
     Raises:
         ValueError: grids have another shape or values that are not finite.
     """
-    array = _checked(grids)
+    array = checked_grids(grids)
     size = array.shape[-1]
     power, variance = [], []
     for chunk in centred_chunks(array, order):
@@ -120,7 +120,7 @@ def mean_spectrum(grids: ArrayLike, order: NDArray[np.integer] | None = None) ->
     Raises:
         ValueError: grids have another shape or values that are not finite.
     """
-    array = _checked(grids)
+    array = checked_grids(grids)
     neurons, size = array.shape[0], array.shape[-1]
     total = np.zeros((size // 2 + 1,) * 2)
     for chunk in centred_chunks(array, order):
@@ -133,7 +133,12 @@ def model_spectrum(parameters: Parameters, layer: Layer = "mlp_hidden") -> MeanS
     return mean_spectrum(to_grid(record(parameters, layer)[layer], parameters.base))
 
 
-def _checked(grids: ArrayLike) -> NDArray[np.floating]:
+def checked_grids(grids: ArrayLike) -> NDArray[np.floating]:
+    """The grids as an array [F, x1, x0].
+
+    Raises:
+        ValueError: they have another shape or values that are not finite.
+    """
     array = finite("grids", grids, None)
     if array.ndim != 3 or array.shape[1] != array.shape[2]:
         raise ValueError(f"grids have shape {array.shape}: expected [neurons, p, p]")
