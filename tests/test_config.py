@@ -35,6 +35,7 @@ PARTS = {
 
 # A value other than the default for every field.
 OTHER_VALUES = {
+    "optimiser": "muon",
     "task": "basis",
     "base": 59,
     "moduli": (2, 9, 200),
@@ -108,13 +109,13 @@ def test_presets_are_those_of_the_tables():
         "task_reduction": ("sum", "mean"),
         "precision": ("float32", "float64"),
     }
-    assert set(PRESETS) == {"tiny", "small", "paper", "reference", "nanda"}
+    assert set(PRESETS) == {"tiny", "mini", "small", "paper", "reference", "nanda"}
 
 
 def test_unknown_presets_are_refused():
     with pytest.raises(ValueError, match="unknown preset 'papr': did you mean 'paper'"):
         get_preset("papr")
-    with pytest.raises(ValueError, match="unknown preset '': known are: nanda, paper, reference"):
+    with pytest.raises(ValueError, match="unknown preset '': known are: mini, nanda, paper, reference"):
         get_preset("")
 
 

@@ -42,6 +42,18 @@ _SMALL = replace_fields(
     decay_epochs=1300,
 )
 
+# Muon solves p = 41 in 1,500 epochs, where AdamW at its best learning rate (3e-3) stands at a mean
+# validation accuracy of 0.78 after 3,000.
+_MINI = replace_fields(
+    _SMALL,
+    base=41,
+    optimiser="muon",
+    learning_rate=1e-2,
+    epochs=1500,
+    decay_start=1000,
+    decay_epochs=500,
+)
+
 PRESETS: dict[str, Preset] = {
     "tiny": Preset(
         replace_fields(
@@ -56,6 +68,7 @@ PRESETS: dict[str, Preset] = {
         ),
         "four tasks at p = 11, for tests: seconds, and too few numbers to grok",
     ),
+    "mini": Preset(_MINI, "12 tasks at p = 41, grokked in half a minute: the study's small scale"),
     "small": Preset(_SMALL, "16 tasks at p = 59, grokked in minutes on two CPU cores"),
     "paper": Preset(
         _PAPER,

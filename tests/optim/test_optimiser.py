@@ -6,6 +6,8 @@ import numpy as np
 import optax
 import pytest
 
+from miiii.model.config import ModelConfig
+from miiii.model.parameters import is_shape, parameter_shapes
 from miiii.optim.build import build_optimiser, learning_rate_factor
 from miiii.optim.config import OptimConfig
 
@@ -85,6 +87,36 @@ def test_the_configured_filter_comes_before_adamw(x64, fields, slow_gradient):
     np.testing.assert_allclose(found, adamw_by_hand(config, filtered, np.ones(2)), rtol=1e-12)
 
 
+def test_muon_orthogonalises_each_matrix_of_a_block_and_nothing_else(x64):
+    # The first update of AdamW's weights is that of AdamW; a block's matrix moves along an (almost)
+    # orthogonal matrix with the singular vectors of its gradient, head by head.
+    shapes = parameter_shapes(ModelConfig(width=8, heads=2, mlp_ratio=2), base=5, outputs=7)
+    draw = np.random.default_rng(3).normal
+    weights = jax.tree.map(lambda shape: draw(size=shape), shapes, is_leaf=is_shape)
+    gradients = jax.tree.map(lambda leaf: draw(size=(1, *leaf.shape)), weights)
+    settings = {"filter": "none", "learning_rate": 0.1, "weight_decay": 0.5}
+    moved = train(build_optimiser(OptimConfig(optimiser="muon", **settings)), gradients, weights)
+    adamw = optax.adamw(0.1, b1=0.9, b2=0.98, weight_decay=0.5, nesterov=True)
+    plain = train(adamw, gradients, weights)
+    for name in ("token_embedding", "position_embedding", "unembedding"):
+        np.testing.assert_allclose(getattr(moved, name), getattr(plain, name), rtol=1e-12)
+    block, before, gradient = moved.blocks[0], weights.blocks[0], gradients.blocks[0]
+    for name in ("query", "key", "value", "output", "mlp_in", "mlp_out"):
+        step = getattr(before, name) * (1 - 0.1 * 0.5) - getattr(block, name)[0]
+        for update, along in zip(
+            step.reshape(-1, *step.shape[-2:]),
+            getattr(gradient, name).reshape(-1, *step.shape[-2:]),
+            strict=True,
+        ):
+            scale = 0.2 * 0.1 * np.sqrt(max(update.shape))
+            left, _, right = np.linalg.svd(along, full_matrices=False)
+            inner = left.T @ (update / scale) @ right.T
+            singular = np.diag(inner)
+            assert singular.min() > 0.5
+            assert singular.max() < 1.3
+            np.testing.assert_allclose(inner, np.diag(singular), atol=1e-9)
+
+
 @pytest.mark.parametrize("name", ["none", "ema", "ma"])
 def test_weight_decay_is_decoupled(x64, name):
     # With no gradient there is nothing to normalise: lr · wd of every weight goes, exactly.
@@ -158,6 +190,7 @@ REFUSALS = [
     ({"decay_start": -1}, "decay_start is -1: it must be at least 0"),
     ({"decay_epochs": -1}, "decay_epochs is -1: it must be at least 0"),
     ({"decay_floor": 1.5}, "decay_floor is 1.5: it must be from 0 to 1"),
+    ({"optimiser": "mouon"}, "optimiser is 'mouon' (did you mean 'muon'?): it must be one of"),
     ({"filter": "emaa"}, "filter is 'emaa' (did you mean 'ema'?): it must be one of ema, ma, none"),
     ({"filter_start": "zero"}, "filter_start is 'zero' (did you mean 'zeros'?): it must be one of"),
 ]

@@ -1,8 +1,12 @@
 """From settings to one optax transformation."""
 
+from typing import Any
+
+import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
+from optax.contrib import MuonDimensionNumbers, muon
 
 from miiii.optim.config import OptimConfig
 from miiii.optim.grokfast import grokfast_ema, grokfast_ma
@@ -53,13 +57,33 @@ def build_optimiser(
         "ma": lambda: grokfast_ma(config.filter_window, strength),
         "none": optax.identity,
     }
-    return optax.chain(
-        filters[config.filter](),
-        optax.adamw(
+    optimisers = {
+        "adamw": lambda: optax.adamw(
             learning_rate,
             b1=config.beta1,
             b2=config.beta2,
             eps=config.epsilon,
             weight_decay=weight_decay,  # pyright: ignore[reportArgumentType]
         ),
-    )
+        "muon": lambda: muon(
+            learning_rate,
+            weight_decay=weight_decay,
+            adam_b1=config.beta1,
+            adam_b2=config.beta2,
+            adam_weight_decay=weight_decay,
+            eps=config.epsilon,
+            consistent_rms=0.2,
+            muon_weight_dimension_numbers=_inside_blocks,
+        ),
+    }
+    return optax.chain(filters[config.filter](), optimisers[config.optimiser]())
+
+
+def _inside_blocks(weights: Any) -> Any:
+    """Which weights Muon orthogonalises, and along which axes: each head's matrix by itself."""
+
+    def numbers(path: Any, _: Any) -> MuonDimensionNumbers | None:
+        name = jax.tree_util.keystr(path, simple=True, separator=".")
+        return MuonDimensionNumbers(-2, -1) if name.startswith("blocks.") else None
+
+    return jax.tree_util.tree_map_with_path(numbers, weights)

@@ -5,20 +5,25 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+Optimiser = Literal["adamw", "muon"]
 Filter = Literal["ema", "ma", "none"]
 FilterStart = Literal["gradient", "zeros"]
 
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """AdamW and the gradient filter in front of it (paper §3.4).
+    """The optimiser and the gradient filter in front of it (paper §3.4).
 
     Raises:
         ValueError: a field is out of its limits; the message names field, value and limits.
     """
 
+    optimiser: Optimiser = "adamw"
+    """adamw (the paper's), or muon (Jordan et al. 2024): orthogonalised momentum for the matrices
+    inside the blocks, scaled to 0.2 of the learning rate per entry (Liu et al. 2025); embeddings
+    and unembedding keep AdamW, with Nesterov momentum as Muon has it."""
     learning_rate: float = 3e-4
-    """Step size of AdamW (> 0)."""
+    """Step size (> 0)."""
     weight_decay: float = 1 / 3
     """Decoupled weight decay: each epoch takes learning_rate × weight_decay of every weight."""
     beta1: float = 0.9
@@ -49,6 +54,7 @@ class OptimConfig:
 
     def __post_init__(self) -> None:
         for field, choices in (
+            ("optimiser", get_args(Optimiser)),
             ("filter", get_args(Filter)),
             ("filter_start", get_args(FilterStart)),
         ):
