@@ -1,0 +1,171 @@
+"""The harmonics of one modulus on the number line n = 0 … p² − 1.
+
+A task that asks for n mod q is solved by functions of n mod q. Without the constant they are
+spanned by cos(2πkn/q) and sin(2πkn/q), 1 ≤ k ≤ q/2: q − 1 functions, here made orthonormal among
+themselves and orthogonal to the constant. Frequencies are in cycles per number.
+
+On p² numbers the residues do not occur equally often, so the harmonics as they stand are only
+nearly orthogonal. The classes of n mod q share no number, though: averaging over each class is the
+exact least-squares projection on the functions of n mod q, and costs one pass.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from miiii.analysis.checks import finite
+
+FloatArray = NDArray[np.float64]
+
+
+class FunctionSubspace(Protocol):
+    """A set of functions of n closed under sums and multiples, orthogonal to the constant."""
+
+    @property
+    def base(self) -> int:
+        """p: the functions live on p² numbers."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """How many orthonormal functions span it."""
+        ...
+
+    def project(self, values: ArrayLike) -> FloatArray:
+        """The part of [p², …] inside, same shape."""
+        ...
+
+
+@dataclass(frozen=True)
+class TaskHarmonics:
+    """What n mod q can tell, beyond the constant: an orthonormal basis of q − 1 functions."""
+
+    base: int
+    """p."""
+    modulus: int
+    """q."""
+    counts: NDArray[np.int64]
+    """[q]: how many of the p² numbers have each remainder."""
+    table: FloatArray
+    """[q, q − 1]: each function's value at each remainder. Columns 2k − 2 and 2k − 1 are the
+    orthonormal functions nearest to cos(2πkn/q) and sin(2πkn/q); an even q ends with cos(πn)."""
+
+    @property
+    def dimension(self) -> int:
+        """Functions of the basis, q − 1."""
+        return self.modulus - 1
+
+    @property
+    def harmonics(self) -> NDArray[np.int64]:
+        """[q − 1]: the k of each function."""
+        return np.arange(self.dimension) // 2 + 1
+
+    def functions(self) -> FloatArray:
+        """The basis on the number line: [p², q − 1]."""
+        return self.table[np.arange(self.base**2) % self.modulus]
+
+    def coefficients(self, values: ArrayLike) -> FloatArray:
+        """Inner products of [p², …] with the basis: [q − 1, …]."""
+        flat, shape = as_columns(values, self.base)
+        return (self.table.T @ residue_sums(flat, self.modulus)).reshape(self.dimension, *shape)
+
+    def project(self, values: ArrayLike) -> FloatArray:
+        """The part of [p², …] that n mod q tells, without its mean."""
+        flat, shape = as_columns(values, self.base)
+        rows = np.arange(self.base**2) % self.modulus
+        return self._class_means(flat)[rows].reshape(-1, *shape)
+
+    def power(self, values: ArrayLike) -> FloatArray:
+        """Squared norm of that part: […], in the values' unit squared."""
+        flat, shape = as_columns(values, self.base)
+        means = self._class_means(flat)
+        return np.einsum("r,rm->m", self.counts.astype(float), means**2).reshape(shape)
+
+    def harmonic_power(self, values: ArrayLike) -> FloatArray:
+        """`power` per harmonic k = 1 … ⌊q/2⌋: [⌊q/2⌋, …], cos and sin together."""
+        squares = self.coefficients(values) ** 2
+        return np.add.reduceat(squares, np.arange(0, self.dimension, 2), axis=0)
+
+    def _class_means(self, flat: FloatArray) -> FloatArray:
+        sums = residue_sums(flat, self.modulus)
+        return sums / self.counts[:, None] - sums.sum(axis=0) / len(flat)
+
+
+def harmonics(base: int, modulus: int) -> FloatArray:
+    """Cos and sin of 2πkn/q for 1 ≤ k ≤ q/2, as they stand.
+
+    Angles come from whole numbers modulo q, so they are exact however large n is.
+
+    Returns:
+        [p², q − 1]: cos 1, sin 1, cos 2, sin 2, …; for an even q the last is cos(πn) alone.
+
+    Raises:
+        ValueError: the modulus is below 2 or not below p².
+    """
+    check_modulus(base, modulus)
+    return _harmonics_of(np.arange(modulus), modulus)[np.arange(base**2) % modulus]
+
+
+def task_harmonics(base: int, modulus: int) -> TaskHarmonics:
+    """Make the harmonics of q orthonormal on p² numbers, changing them as little as possible.
+
+    Args:
+        base: p.
+        modulus: q, any whole number from 2 to p² − 1.
+
+    Raises:
+        ValueError: the modulus is outside.
+    """
+    check_modulus(base, modulus)
+    numbers = base**2
+    counts = np.bincount(np.arange(numbers) % modulus, minlength=modulus)
+    raw = _harmonics_of(np.arange(modulus), modulus)
+    raw -= counts @ raw / numbers
+    # B (BᵀB)^(−1/2) is the orthonormal basis nearest to B (Löwdin); every class has numbers in it,
+    # so BᵀB has full rank.
+    values, vectors = np.linalg.eigh(raw.T @ (counts[:, None] * raw))
+    table = raw @ (vectors / np.sqrt(values)) @ vectors.T
+    counts.flags.writeable = table.flags.writeable = False
+    return TaskHarmonics(base, modulus, counts, table)
+
+
+def residue_sums(values: FloatArray, modulus: int) -> FloatArray:
+    """Sums over the numbers of each remainder: [p², M] to [q, M]."""
+    whole = len(values) // modulus
+    used = whole * modulus
+    sums = values[:used].reshape(whole, modulus, values.shape[1]).sum(axis=0)
+    sums[: len(values) - used] += values[used:]
+    return sums
+
+
+def as_columns(values: ArrayLike, base: int) -> tuple[FloatArray, tuple[int, ...]]:
+    """Functions of n as float64 columns [p², M], and the shape that M stands for.
+
+    Raises:
+        ValueError: a value is not finite, or there are not p² rows.
+    """
+    array = finite("values", values)
+    if array.ndim == 0 or len(array) != base**2:
+        raise ValueError(
+            f"values have shape {array.shape}: expected p² = {base**2} rows for base p = {base}"
+        )
+    return array.reshape(len(array), -1), array.shape[1:]
+
+
+def check_modulus(base: int, modulus: int) -> None:
+    """Refuse a modulus of which p² numbers cannot tell the harmonics.
+
+    Raises:
+        ValueError: it is below 2 or not below p².
+    """
+    if not 2 <= modulus < base**2:
+        raise ValueError(f"modulus is {modulus}: expected 2 to p² − 1 = {base**2 - 1}")
+
+
+def _harmonics_of(numbers: NDArray[np.int64], modulus: int) -> FloatArray:
+    turns = np.outer(numbers, np.arange(1, modulus // 2 + 1)) % modulus
+    angle = 2 * np.pi * turns / modulus
+    functions = np.stack([np.cos(angle), np.sin(angle)], axis=-1).reshape(len(numbers), -1)
+    return functions[:, : modulus - 1]
