@@ -102,6 +102,7 @@ def pair_harmonics(base: int, first: int, second: int) -> PairHarmonics:
     dimension = common - first - second + math.gcd(first, second)
     occurrences = member.T @ (counts[:, None] * member)
     inverse = np.linalg.pinv(occurrences, rcond=1e-10, hermitian=True)
+    inverse = np.asarray(inverse, np.float64)
     return PairHarmonics(base, (first, second), common, dimension, counts, inverse)
 
 
