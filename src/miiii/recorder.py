@@ -15,6 +15,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import tomli_w
 
 from miiii.batch import Batch, Program, numerics, state_template
 from miiii.config import SOLVED, Config, from_toml, replace_fields, to_toml
@@ -25,6 +26,9 @@ from miiii.runs.jsonfiles import encode_json
 from miiii.runs.provenance import collect_provenance
 from miiii.training.chunk import ChunkRecord, first_not_finite, history_rows
 from miiii.training.state import expected_arrays, from_arrays, to_arrays
+
+LATER_FIELDS = {"optimiser": "adamw"}
+"""Settings that did not exist when the first runs were saved, and what those runs did."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,16 @@ def new_member(
 
 
 def identity(config: Config) -> str:
-    """A digest of everything that decides a run's numbers; a longer run keeps it."""
+    """A digest of everything that decides a run's numbers; a longer run keeps it.
+
+    Fields of `LATER_FIELDS` count only where they are not at their default, so that runs saved
+    before a field existed keep the identity that they were saved with.
+    """
     settled = replace_fields(config, epochs=2**31 - 1, checkpoint_seconds=1.0)
-    return hashlib.sha256(to_toml(settled).encode()).hexdigest()[:16]
+    text = to_toml(settled)
+    for name, value in LATER_FIELDS.items():
+        text = text.replace(tomli_w.dumps({name: value}), "")
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def find_members(chosen: RunDirectory) -> list[Member]:
