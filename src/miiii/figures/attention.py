@@ -1,0 +1,83 @@
+"""Where each head looks from the answer position (paper Figure 16)."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from miiii import esch
+from miiii.esch.style import LIGHT, Style
+
+if TYPE_CHECKING:
+    from miiii.analysis.attention import AttentionPattern
+
+POSITIONS = ("x0", "x1", "answer")
+"""What is attended to, in the order of the model's positions."""
+
+_VECTORS = 15_000  # marks; about 0.4 MB
+_HEIGHT = 420.0  # points; panels of one position need not fill a page
+
+
+def attention(
+    pattern: "AttentionPattern",
+    positions: Sequence[str] = ("x0",),
+    *,
+    title: str = "",
+    style: Style = LIGHT,
+) -> esch.Drawing:
+    """Paper Figure 16: attention from the answer to x0, head by head, on all p² numbers (C14).
+
+    The labels give each head's mean attention and its entropy, from 0 (one position gets
+    everything) to ln 3 = 1.10 nats (all three get the same).
+
+    Args:
+        pattern: of the model.
+        positions: among x0, x1 and answer; several stand side by side, a row per head.
+        title: stands above the picture.
+        style: colours and fonts.
+
+    Raises:
+        ValueError: there is no position, one is unknown or stands twice.
+    """
+    chosen = list(positions)
+    if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(POSITIONS):
+        raise ValueError(
+            f"positions are {chosen}: expected at least one of {', '.join(POSITIONS)}, none twice"
+        )
+    size = pattern.base
+    ticks = sorted({0, size // 2, size - 1})
+    common: dict[str, Any] = {
+        "title": title,
+        "x_label": "x0",
+        "y_label": "x1",
+        "x_ticks": ticks,
+        "y_ticks": ticks,
+        "vmax": 1.0,
+        "vector_limit": _VECTORS,
+        "style": style,
+    }
+    entropies = [f"entropy {entropy:.2f} nats" for entropy in pattern.entropy]
+    if len(chosen) == 1:
+        labels = [
+            f"head {head}\nx0 {x0:.2f}, x1 {x1:.2f}\nanswer {answer:.2f}\n{entropy}"
+            for head, ((x0, x1, answer), entropy) in enumerate(
+                zip(pattern.mean, entropies, strict=True)
+            )
+        ]
+        return esch.draw(
+            "n h w",
+            pattern.weights[:, POSITIONS.index(chosen[0])],
+            panel_labels=labels,
+            value_label=f"attention from the answer to {chosen[0]}",
+            height=_HEIGHT,
+            **common,
+        )
+    places = [POSITIONS.index(position) for position in chosen]
+    return esch.draw(
+        "r c h w",
+        pattern.weights[:, places],
+        row_labels=[f"head {head}\n{entropy}" for head, entropy in enumerate(entropies)],
+        panel_labels=[
+            f"{POSITIONS[place]} {mean[place]:.2f}" for mean in pattern.mean for place in places
+        ],
+        value_label="attention from the answer",
+        **common,
+    )

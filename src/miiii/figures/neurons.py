@@ -1,0 +1,215 @@
+"""MLP neurons over the two digits, and how few frequencies they hold (paper Figures 6 and 7)."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miiii import esch
+from miiii.esch.style import LIGHT, Style, matplotlib_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from miiii.analysis.concentration import FrequencyNeed, NeuronExamples, Periodicity
+
+CORNER = 37
+"""Values of each digit that are shown unless all are asked for; as many as the paper shows."""
+
+_LAYERS = {"mlp_hidden": "after the ReLU", "mlp_output": "after W_out"}
+_RULES = {
+    "ranks": "the middle ones of {count} equal parts by concentration",
+    "strongest": "the {count} most concentrated with distinct strongest pairs",
+}
+_ROOM = 412.0  # points that the panels of a row share
+_GAP = 8.0  # points between them
+_NARROWEST, _WIDEST = 84.0, 160.0  # points; labels fit, and with more panels the page grows
+_VECTORS = 25_000  # marks per drawing; about 0.5 MB
+
+
+def neuron_grids(
+    examples: "NeuronExamples",
+    *,
+    corner: int | None = CORNER,
+    title: str = "",
+    style: Style = LIGHT,
+) -> esch.Drawing:
+    """Paper Figures 6 (T_miiii) and 7 (T_basis): neurons above, their spectra below.
+
+    The spectra are those of the whole p×p grid whatever part of it is shown.
+
+    Args:
+        examples: the neurons, from `analysis.concentration.neuron_examples`.
+        corner: how many values of each digit are shown, from 0; None shows all.
+        title: stands above the picture.
+        style: colours and fonts.
+
+    Raises:
+        ValueError: corner is below 1.
+    """
+    if corner is not None and corner < 1:
+        raise ValueError(f"corner is {corner}: expected at least 1 digit, or None for all")
+    base = examples.base
+    shown = base if corner is None else min(corner, base)
+    count = len(examples.index)
+    width = np.clip((_ROOM - _GAP * (count - 1)) / count, _NARROWEST, _WIDEST)
+    part = "" if shown == base else f", the first {shown} of {base} digits"
+    origin = f"Neurons {_LAYERS[examples.layer]}: {_RULES[examples.rule].format(count=count)}"
+    values, name = examples.grids, "activation"
+    if examples.layer == "mlp_output":
+        # After the ReLU 0 means silent; after W_out it means nothing.
+        values, name = values - values.mean(axis=(1, 2), keepdims=True), "activation − its mean"
+    above = esch.draw(
+        "c h w",
+        values[:, :shown, :shown],
+        title=f"{title}\n{origin}".strip(),
+        column_labels=[
+            f"neuron {index}\nrank {rank:,} of {examples.active:,}"
+            for index, rank in zip(examples.index, examples.rank, strict=True)
+        ],
+        x_label=f"x0{part}",
+        y_label="x1",
+        x_ticks=_ends(shown),
+        y_ticks=_ends(shown),
+        normalise="panel",
+        value_label=name,
+        cell=width / shown,
+        gap=_GAP,
+        vector_limit=_VECTORS,
+        style=style,
+    )
+    frequencies = examples.share.shape[1]
+    below = esch.draw(
+        "c h w",
+        examples.share,
+        column_labels=[
+            f"({k1}, {k0}): {_percent(share)}\n{examples.count} strongest: {_percent(held)}"
+            for (k1, k0), share, held in zip(
+                examples.pair, examples.pair_share, examples.concentration, strict=True
+            )
+        ],
+        x_label=f"k0, cycles per {base} digits along x0",
+        y_label="k1, along x1",
+        x_ticks=_ends(frequencies),
+        y_ticks=_ends(frequencies),
+        value_label=f"share of variance on (k1, k0), all {base}² numbers",
+        cell=width / frequencies,
+        gap=_GAP,
+        vector_limit=_VECTORS,
+        style=style,
+    )
+    return esch.stack(above, below, style=style)
+
+
+def concentration(
+    periodicities: Mapping[str, "Periodicity"],
+    needs: Mapping[str, "FrequencyNeed"],
+    null_needs: Mapping[str, "FrequencyNeed"] | None = None,
+    *,
+    title: str = "",
+    style: Style = LIGHT,
+) -> "Figure":
+    """What Figures 6 and 7 are to show, for all neurons: how concentrated their variance is.
+
+    Left the share of each neuron's variance in its strongest pairs of frequencies. Right the single
+    frequencies that each neuron needs for most of its variance (claim C8). Both as the share of
+    neurons at or below a value, silent ones left out; dashed the same with the inputs permuted.
+
+    Args:
+        periodicities: name of a run to its neurons', in order of drawing; of one count and one
+            kind of permutation.
+        needs: the same names to needs counted in single frequencies, of one share.
+        null_needs: the same names to needs with the inputs permuted.
+        title: stands above the picture.
+        style: colours and fonts.
+
+    Raises:
+        ValueError: there is no run, the names differ, or count, kind or share do.
+    """
+    names = list(periodicities)
+    nulls = dict(null_needs or {})
+    if not names or set(needs) != set(names) or not set(nulls) <= set(names):
+        raise ValueError(
+            f"needs are of {sorted(needs)} and null_needs of {sorted(nulls)}: expected the runs of "
+            f"periodicities, {sorted(names)}, at least one"
+        )
+    settings = {(each.count, each.permuted) for each in periodicities.values()}
+    shares = {each.share for each in (*needs.values(), *nulls.values())}
+    if len(settings) != 1 or len(shares) != 1:
+        raise ValueError(
+            f"runs have (count, permuted) of {sorted(settings)} and shares of {sorted(shares)}: "
+            "expected one of each"
+        )
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
+
+    ((count, permuted),), (share,) = settings, shares
+    with rc_context(matplotlib_style(style)):
+        figure = Figure(figsize=(7.0, 3.2 + 0.17 * len(names)), layout="constrained")
+        left, right = figure.subplots(1, 2, sharey=True)
+        for place, name in enumerate(names):
+            colour = style.palette[place % len(style.palette)]
+            each = periodicities[name]
+            median, null = (_percent(np.nanmedian(v)) for v in (each.share, each.null))
+            _steps(left, each.null.ravel(), colour, style, dashed=True)
+            _steps(left, each.share, colour, style, f"{name}: {median} ({null})")
+            need = needs[name].needed
+            label = f"{name}: {needs[name].median:g}"
+            if name in nulls:
+                label += f" ({nulls[name].median:g})"
+                _steps(right, nulls[name].needed, colour, style, dashed=True)
+            _steps(right, need[need > 0], colour, style, label)
+        left.set_xlim(0, 1)
+        left.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+        left.set_xlabel(f"variance in the {count} strongest pairs of frequencies")
+        left.set_ylabel("share of neurons")
+        left.set_ylim(0, 1.02)
+        left.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+        right.set_xlim(left=0)
+        right.set_xlabel(f"single frequencies for {_percent(share)} of the variance")
+        figure.set_layout_engine("constrained", wspace=0.06)
+        for axes in (left, right):
+            axes.legend(
+                loc="upper left",
+                bbox_to_anchor=(0, -0.22),
+                title=f"median (dashed: {permuted} permuted)",
+                alignment="left",
+                borderaxespad=0,
+            )
+        if title:
+            figure.suptitle(title, x=0.01, ha="left", wrap=True)
+    return figure
+
+
+def _steps(
+    axes: "Axes",
+    values: NDArray[np.generic],
+    colour: str,
+    style: Style,
+    label: str | None = None,
+    *,
+    dashed: bool = False,
+) -> None:
+    """The share of values at or below each."""
+    usable = values[~np.isnan(values)]
+    if usable.size:
+        axes.ecdf(
+            usable,
+            color=colour,
+            label=label,
+            linestyle="--" if dashed else "-",
+            linewidth=style.line_width * (0.8 if dashed else 1.2),
+        )
+
+
+def _percent(share: float) -> str:
+    """A share for people; two digits below 10 %."""
+    return f"{share:.1%}".replace("%", " %") if share < 0.1 else f"{share:.0%}".replace("%", " %")
+
+
+def _ends(size: int) -> list[int]:
+    """Ticks at both ends of an axis and half-way."""
+    return sorted({0, size // 2, size - 1})
