@@ -109,7 +109,7 @@ def test_presets_are_those_of_the_tables():
         "task_reduction": ("sum", "mean"),
         "precision": ("float32", "float64"),
     }
-    assert set(PRESETS) == {"tiny", "mini", "small", "paper", "reference", "nanda"}
+    assert set(PRESETS) == {"tiny", "mini", "small", "paper", "reference", "nanda", "waves"}
 
 
 def test_unknown_presets_are_refused():
