@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import median_filter
 
 from miiii.analysis.checks import finite, share_of_one
+from miiii.analysis.log_columns import Strip, strip
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,10 @@ class GradientNorms:
     settled: tuple[int | None, ...]
     """[W]: the first epoch from which on the share stays below `rest` to the end; None if it is
     not below at the last epoch."""
+
+    def strip(self, most: int = 48) -> Strip:
+        """The shares gathered into at most so many log-spaced columns of epochs."""
+        return strip(self.epoch, self.share, self.names, most=most)
 
 
 def gradient_norms(

@@ -4,12 +4,13 @@ import io
 from pathlib import Path
 from typing import Any
 
+from miiii.esch.drawing import Drawing
 from miiii.esch.style import Style, matplotlib_style
 from miiii.runs.atomic import make_directory, write_atomically
 
 
 def save_figure(figure: Any, path: Path, style: Style) -> Path:
-    """Write a matplotlib figure; the suffix says the format.
+    """Write a figure of matplotlib or a drawing of esch; the suffix says the format.
 
     Raises:
         StorageError: the disk refuses.
@@ -17,6 +18,8 @@ def save_figure(figure: Any, path: Path, style: Style) -> Path:
     from matplotlib import rc_context
 
     make_directory(path.parent)
+    if isinstance(figure, Drawing):
+        return figure.save(path)
     buffer = io.BytesIO()
     # A fixed salt and no date: the same run draws the same file.
     parameters: Any = {**matplotlib_style(style), "svg.hashsalt": "miiii"}

@@ -1,0 +1,102 @@
+"""Several runs in one picture: losses and accuracies, mean over tasks (paper Figure 24).
+
+Made for the runs of several λ with, for each, the control that Grokfast needs: λ = 0 at a learning
+rate that is 1 + λ times as large. Two forms, lines and a heat strip with a row per run.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miiii import esch
+from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.figures.lines import (
+    Line,
+    draw_lines,
+    epoch_range,
+    panels,
+    run_colours,
+    value_limits,
+)
+from miiii.figures.training import UNITS, accuracy_strip, loss_strip, split_heading
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from miiii.analysis.curves import Curves, CurveStrips
+
+
+def comparison_lines(
+    runs: "Mapping[str, Curves]", *, title: str = "", style: Style = LIGHT
+) -> "Figure":
+    """Paper Figure 24: training and validation, loss (log axis) and below it accuracy.
+
+    Args:
+        runs: name to curves, at least one; regressions show losses only.
+        title: stands above the picture.
+        style: colours and fonts.
+
+    Raises:
+        ValueError: there is no run, or losses are of different units.
+    """
+    from matplotlib import rc_context
+
+    chosen = list(runs.values())
+    units = sorted({run.unit for run in chosen})
+    if len(units) != 1:
+        raise ValueError(f"runs: expected losses of one unit, found {', '.join(units) or 'none'}")
+    measures = ["loss", "accuracy"][: 1 if chosen[0].regression else 2]
+    rows = [(measure, split) for measure in measures for split in ("train", "validation")]
+    epochs = epoch_range([one for run in chosen for one in (run.epoch, run.validation_epoch)])
+    dropout = all(run.dropout for run in chosen)
+    with rc_context(matplotlib_style(style)):
+        figure, axes, size = panels(len(rows), 1, list(runs), style, title=title, least=86.0)
+        for (measure, split), (panel,) in zip(rows, axes, strict=True):
+            lines = _run_lines(runs, split, measure, style)
+            logarithmic = measure == "loss"
+            limits = (-0.03, 1.03)
+            if logarithmic:
+                limits = value_limits([line.values for line in lines], logarithmic=True)
+            draw_lines(
+                panel, lines, style, size, logarithmic=logarithmic, limits=limits, epochs=epochs
+            )
+            panel.set_title(f"{split_heading(split, dropout)}, mean over tasks")
+            panel.set_ylabel(UNITS[units[0]] if logarithmic else "accuracy")
+            panel.tick_params(labelbottom=panel is axes[-1][0])
+        axes[-1][0].set_xlabel("epoch")
+    return figure
+
+
+def comparison_strip(
+    strips: "CurveStrips", *, title: str = "", style: Style = LIGHT
+) -> esch.Drawing:
+    """Paper Figure 24 as heat strips: a row per run, mean over its tasks.
+
+    Args:
+        strips: of several runs, from `analysis.curves.mean_strips`.
+        title: stands above the picture.
+        style: colours and fonts.
+    """
+    if strips.train_accuracy is None:
+        return loss_strip(strips, title=title, style=style)
+    losses = loss_strip(strips, style=style)
+    return esch.stack(losses, accuracy_strip(strips, style=style), title=title, style=style)
+
+
+def _run_lines(runs: "Mapping[str, Curves]", split: str, measure: str, style: Style) -> list[Line]:
+    colours = run_colours(len(runs), style)
+    lines = []
+    for index, (name, run) in enumerate(runs.items()):
+        table: NDArray[np.float64] = getattr(run, f"{split}_{measure}")
+        lines.append(
+            Line(
+                name,
+                run.epoch if split == "train" else run.validation_epoch,
+                table.mean(axis=1),
+                colours[index],
+                dashed=len(style.palette) <= index < len(runs) <= 2 * len(style.palette),
+            )
+        )
+    return lines

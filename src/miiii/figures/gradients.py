@@ -1,0 +1,114 @@
+"""Gradient norms of every weight through training (paper Figure 9), as heat strip and lines."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from miiii import esch
+from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.figures.lines import Line, draw_lines, panels, run_colours
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from miiii.analysis.gradients import GradientNorms
+
+_PAPER = {
+    "token_embedding": "W_E,tok",
+    "position_embedding": "W_E,pos",
+    "query": "W_q",
+    "key": "W_k",
+    "value": "W_v",
+    "output": "W_o",
+    "mlp_in": "W_in",
+    "mlp_out": "W_out",
+    "unembedding": "W_U",
+}
+
+
+def gradient_strip(
+    norms: "GradientNorms", *, title: str = "", style: Style = LIGHT
+) -> esch.Drawing:
+    """Paper Figure 9: a row per weight, log-spaced columns of epochs, area ∝ share of its peak.
+
+    Args:
+        norms: each weight's L2 norm / the largest it ever has; shown is the mean over a column.
+        title: stands above the picture.
+        style: colours and fonts.
+    """
+    shares = norms.strip()
+    return esch.draw(
+        "h w",
+        shares.values.T,
+        title=title,
+        x_label="epoch",
+        x_ticks=shares.columns.ticks,
+        y_ticks=weight_labels(shares.labels),
+        value_label="share of the weight's largest gradient norm",
+        vmax=1.0,
+        style=style,
+    )
+
+
+def gradient_lines(norms: "GradientNorms", *, title: str = "", style: Style = LIGHT) -> "Figure":
+    """Paper Figure 9 as lines: L2 norm of each weight's gradient, and as a share of its peak.
+
+    Both on log axes. Below, the hairline is what counts as at rest; a dot is where a weight comes
+    to rest for good.
+
+    Args:
+        norms: before the gradient filter.
+        title: stands above the picture.
+        style: colours and fonts.
+    """
+    from matplotlib import rc_context
+
+    names = weight_labels(norms.names)
+    colours = run_colours(len(names), style)
+
+    def lines(scale: Sequence[float]) -> list[Line]:
+        return [
+            Line(
+                name,
+                norms.epoch,
+                norms.share[:, index] * scale[index],
+                colours[index],
+                dashed=len(style.palette) <= index < 2 * len(style.palette),
+            )
+            for index, name in enumerate(names)
+        ]
+
+    smoothed = "" if norms.window == 1 else f", running median of {norms.window} epochs"
+    with rc_context(matplotlib_style(style)):
+        figure, ((above,), (below,)), size = panels(2, 1, names, style, title=title)
+        draw_lines(above, lines(norms.peak.tolist()), style, size, logarithmic=True)
+        draw_lines(below, lines([1.0] * len(names)), style, size, logarithmic=True)
+        above.set_title(f"L2 norm of the gradient, before the filter{smoothed}")
+        above.tick_params(labelbottom=False)
+        below.set_title(
+            f"as a share of each weight's largest (hairline: {norms.rest:g}; "
+            "dot: below it from there on)"
+        )
+        below.axhline(norms.rest, color=style.light_grey, linewidth=style.hair_width, zorder=0)
+        for index, epoch in enumerate(norms.settled):
+            if epoch is not None:
+                share = norms.share[np.searchsorted(norms.epoch, epoch), index]
+                low = below.get_ylim()[0]
+                below.plot(
+                    epoch, max(share, low), "o", color=colours[index], markersize=3.5, label="_rest"
+                )
+        below.set_xlabel("epoch")
+    return figure
+
+
+def weight_labels(names: Sequence[str]) -> list[str]:
+    """The paper's names of weights; with several blocks their number stands behind, from 1."""
+    blocks = {name.split(".")[1] for name in names if name.startswith("blocks.")}
+    labels = []
+    for name in names:
+        parts = name.split(".")
+        label = _PAPER.get(parts[-1], name)
+        numbered = len(blocks) > 1 and parts[0] == "blocks"
+        labels.append(f"{label} ({int(parts[1]) + 1})" if numbered else label)
+    return labels
