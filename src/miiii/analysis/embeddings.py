@@ -41,7 +41,8 @@ class EmbeddingSpectrum:
     calibrated: NDArray[np.bool_]
     """[K − 1]: frequencies 1 … ⌊p/2⌋ whose power per basis function is above that of every one of
     them in the same matrix with its digits renamed, R times. Were the digits' order without
-    meaning, any would get there with probability 1 / (R + 1)."""
+    meaning, any would get there with probability 1 / (R + 1). Where most frequencies are in use,
+    none exceeds the others by enough, and this counts too few."""
 
     @property
     def count(self) -> int:
