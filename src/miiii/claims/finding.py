@@ -1,0 +1,156 @@
+"""What the ledger says about a claim: quantities with their spread, a verdict, its reason."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from miiii.claims.measurements import Measurements
+from miiii.claims.rules import Claim
+from miiii.claims.statistics import Interval, median_interval
+
+Verdict = Literal["reproduced", "not reproduced", "undecided"]
+VERDICTS: tuple[Verdict, ...] = ("reproduced", "not reproduced", "undecided")
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One statistic of one experiment, run by run."""
+
+    name: str
+    """What it is."""
+    unit: str
+    """"" for a plain number."""
+    experiment: str
+    """The experiment's key."""
+    runs: tuple[str, ...]
+    """Names of the runs, in the order of their seeds."""
+    seeds: tuple[int, ...]
+    values: tuple[float, ...]
+    """Per run; infinite for an epoch that never came, NaN where there is none."""
+    interval: Interval | None
+    """Of the median over seeds, unless its method says otherwise."""
+    paper: str
+    """The paper's value; "" where it gives none."""
+    p_value: float
+    """NaN where there is no test."""
+    note: str
+    """What the test or the value is beside; "" for none."""
+
+    @property
+    def known(self) -> tuple[float, ...]:
+        """The values that exist."""
+        return tuple(value for value in self.values if not math.isnan(value))
+
+    @property
+    def median(self) -> float:
+        """Over the values that exist; NaN if there are none."""
+        # The middle of a number and infinity is infinity, as it should be.
+        return float(np.median(self.known)) if self.known else math.nan
+
+    @property
+    def lowest(self) -> float:
+        """The smallest value that exists; NaN if there is none."""
+        return min(self.known, default=math.nan)
+
+    @property
+    def highest(self) -> float:
+        """The largest value that exists; NaN if there is none."""
+        return max(self.known, default=math.nan)
+
+
+def quantity(
+    name: str,
+    experiment: str,
+    runs: Sequence[Measurements],
+    value: Callable[[Measurements], float | int | None],
+    *,
+    unit: str = "",
+    paper: str = "",
+    interval: Interval | None = None,
+    p_value: float = math.nan,
+    note: str = "",
+) -> Quantity:
+    """Take one number from each run.
+
+    Args:
+        name: what it is.
+        experiment: the runs' key.
+        runs: may be none.
+        value: of a run; None where it has none.
+        unit: as in `Quantity`, like the rest.
+        paper: as in `Quantity`.
+        interval: default: that of the median over runs.
+        p_value: as in `Quantity`.
+        note: as in `Quantity`.
+    """
+    found = [value(run) for run in runs]
+    values = tuple(math.nan if number is None else float(number) for number in found)
+    return Quantity(
+        name=name,
+        unit=unit,
+        experiment=experiment,
+        runs=tuple(run.origin.run for run in runs),
+        seeds=tuple(run.origin.seed for run in runs),
+        values=values,
+        interval=median_interval(values) if interval is None else interval,
+        paper=paper,
+        p_value=p_value,
+        note=note,
+    )
+
+
+def within(
+    theme: str, value: Callable[[Any], float | int | None]
+) -> Callable[[Measurements], float | int | None]:
+    """A number out of one record of the measurements.
+
+    Args:
+        theme: the record's name, as neurons; where a run has none, there is no number.
+        value: of the record.
+    """
+
+    def of_run(run: Measurements) -> float | int | None:
+        record = getattr(run, theme)
+        return None if record is None else value(record)
+
+    return of_run
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One claim, judged."""
+
+    claim: Claim
+    """The claim with its rule."""
+    verdict: Verdict
+    reason: str
+    """One sentence."""
+    quantities: tuple[Quantity, ...]
+    """The first is the one that decides."""
+
+    @property
+    def id(self) -> str:
+        """C1 to C19."""
+        return self.claim.id
+
+    @property
+    def headline(self) -> tuple[Quantity, ...]:
+        """The deciding quantity, of every experiment that has it."""
+        first = self.quantities[0].name
+        return tuple(item for item in self.quantities if item.name == first)
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Names of the runs behind it, each once."""
+        return tuple(dict.fromkeys(run for item in self.quantities for run in item.runs))
+
+    @property
+    def seeds(self) -> tuple[tuple[str, int], ...]:
+        """Per experiment, how many runs stand behind it."""
+        counted: dict[str, int] = {}
+        for item in self.quantities:
+            counted[item.experiment] = max(counted.get(item.experiment, 0), len(item.runs))
+        return tuple(counted.items())

@@ -1,0 +1,104 @@
+"""A study's measurements in, the ledger out."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from miiii.claims.attention import attention_settles_early, heads_look_at_one_digit
+from miiii.claims.controls import (
+    masking_prevents_the_others,
+    no_convergence_without_filter,
+    validation_diverges_without_dropout,
+)
+from miiii.claims.embeddings import (
+    embedding_frequencies_few_and_many,
+    leading_vectors_are_periodic,
+    positions_alike_or_opposed,
+    singular_values_more_diffuse,
+)
+from miiii.claims.evidence import Evidence, has_generalised
+from miiii.claims.finding import Finding
+from miiii.claims.frequencies import first_four_count_like_nanda, frequencies_appear_afterwards
+from miiii.claims.ledger import ExperimentSummary, Ledger
+from miiii.claims.measurements import Measurements
+from miiii.claims.merging import circuits_merge_afterwards
+from miiii.claims.performance import (
+    all_tasks_generalise,
+    first_four_come_first,
+    others_come_together,
+)
+from miiii.claims.periodicity import (
+    basis_is_not_periodic,
+    neurons_are_periodic,
+    neurons_need_few_frequencies,
+)
+from miiii.claims.primality import tasks_test_primality
+
+JUDGES: dict[str, Callable[[Evidence], Finding]] = {
+    "C1": all_tasks_generalise,
+    "C2": first_four_come_first,
+    "C3": others_come_together,
+    "C4": no_convergence_without_filter,
+    "C5": validation_diverges_without_dropout,
+    "C6": neurons_are_periodic,
+    "C7": basis_is_not_periodic,
+    "C8": neurons_need_few_frequencies,
+    "C9": frequencies_appear_afterwards,
+    "C10": positions_alike_or_opposed,
+    "C11": singular_values_more_diffuse,
+    "C12": leading_vectors_are_periodic,
+    "C13": embedding_frequencies_few_and_many,
+    "C14": heads_look_at_one_digit,
+    "C15": attention_settles_early,
+    "C16": masking_prevents_the_others,
+    "C17": first_four_count_like_nanda,
+    "C18": circuits_merge_afterwards,
+    "C19": tasks_test_primality,
+}
+"""One pure function per claim."""
+
+
+def judge(study: Mapping[str, Sequence[Measurements]], name: str = "study") -> Ledger:
+    """Judge every claim.
+
+    Args:
+        study: experiment (a key of `rules.EXPERIMENTS`) to measurements, one per seed; experiments
+            and seeds may be missing.
+        name: the study's.
+
+    Raises:
+        ValueError: an experiment is unknown, or two of its runs have one seed.
+    """
+    evidence = Evidence.gather(study)
+    findings = tuple(rule(evidence) for rule in JUDGES.values())
+    summaries = tuple(_summary(key, runs) for key, runs in evidence.runs.items() if runs)
+    return Ledger(name, findings, summaries, _versions(evidence))
+
+
+def _summary(experiment: str, runs: Sequence[Measurements]) -> ExperimentSummary:
+    origin = runs[0].origin
+    return ExperimentSummary(
+        experiment=experiment,
+        task=origin.task,
+        base=origin.base,
+        width=origin.width,
+        seeds=tuple(run.origin.seed for run in runs),
+        epochs=tuple(run.origin.epoch for run in runs),
+        generalised=tuple(has_generalised(run) for run in runs),
+        optimiser=origin.optimiser,
+        learning_rate=origin.learning_rate,
+        weight_decay=origin.weight_decay,
+        filter_strength=origin.filter_strength,
+        dropout=origin.dropout,
+        train_fraction=origin.train_fraction,
+        masked=origin.masked,
+        precision=origin.precision,
+        device=origin.device,
+    )
+
+
+def _versions(evidence: Evidence) -> dict[str, str]:
+    found: dict[str, dict[str, None]] = {}
+    for runs in evidence.runs.values():
+        for run in runs:
+            for package, version in run.origin.versions.items():
+                found.setdefault(package, {})[version] = None
+    return {package: " and ".join(versions) for package, versions in found.items()}

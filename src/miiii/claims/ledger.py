@@ -1,0 +1,231 @@
+"""The ledger: every claim's finding, the study that it rests on, and how many hold."""
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from miiii.claims.finding import VERDICTS, Finding, Quantity, Verdict
+from miiii.claims.plain import to_plain
+from miiii.claims.text import interval_text, number, spread_text
+
+VERSION = 1
+"""Of the JSON form."""
+
+COLUMNS = (
+    *("claim", "verdict", "statement", "where", "figures", "reason"),
+    *("statistic", "unit", "experiment", "median", "lowest", "highest"),
+    *("interval_low", "interval_high", "interval_coverage", "interval_method", "p_value"),
+    *("paper", "note", "runs", "seeds", "values"),
+)
+"""Of the CSV form: one row per quantity."""
+
+
+@dataclass(frozen=True)
+class ExperimentSummary:
+    """What was trained under one key."""
+
+    experiment: str
+    task: str
+    base: int
+    width: int
+    seeds: tuple[int, ...]
+    epochs: tuple[int, ...]
+    """Last epoch of each run."""
+    generalised: tuple[bool, ...]
+    """Whether each run did."""
+    optimiser: str
+    learning_rate: float
+    weight_decay: float
+    filter_strength: float
+    dropout: float
+    train_fraction: float
+    masked: tuple[int, ...]
+    precision: str
+    device: str
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All claims, judged on one study."""
+
+    study: str
+    """Its name."""
+    findings: tuple[Finding, ...]
+    """C1 to C19."""
+    experiments: tuple[ExperimentSummary, ...]
+    """Those that have runs."""
+    versions: dict[str, str]
+    """Of packages, with all versions where runs differ."""
+
+    @property
+    def counts(self) -> dict[Verdict, int]:
+        """How many claims have each verdict."""
+        return {
+            verdict: sum(finding.verdict == verdict for finding in self.findings)
+            for verdict in VERDICTS
+        }
+
+    @property
+    def summary(self) -> str:
+        """One line: the counts."""
+        parts = ", ".join(f"{count} {verdict}" for verdict, count in self.counts.items())
+        return f"{len(self.findings)} claims: {parts}"
+
+    def to_json(self) -> str:
+        """Everything, as JSON text; NaN is null, infinite epochs are "inf"."""
+        record = {
+            "version": VERSION,
+            "study": self.study,
+            "counts": self.counts,
+            "experiments": to_plain(self.experiments),
+            "versions": self.versions,
+            "findings": [_record(finding) for finding in self.findings],
+        }
+        return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+
+    def to_csv(self) -> str:
+        """One row per quantity, with a header; see `COLUMNS`."""
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for finding in self.findings:
+            for item in finding.quantities:
+                writer.writerow(_row(finding, item))
+        return stream.getvalue()
+
+    def to_markdown(self) -> str:
+        """A table of the claims, then each with its rule and evidence."""
+        lines = [
+            f"# Ledger of {self.study}",
+            "",
+            self.summary + ".",
+            "",
+            "| claim | | verdict | statistic | value | paper |",
+            "|---|---|---|---|---|---|",
+        ]
+        for finding in self.findings:
+            shown = finding.headline
+            cells = (
+                finding.id,
+                finding.claim.claim,
+                f"**{finding.verdict}**",
+                shown[0].name,
+                "; ".join(f"{item.experiment}: {value_text(item)}" for item in shown),
+                "; ".join(f"{item.experiment}: {item.paper}" for item in shown if item.paper),
+            )
+            lines.append(_table_row(cells))
+        lines += ["", "## Runs", "", *_experiment_table(self.experiments)]
+        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        lines += ["", f"Versions: {versions}.", "", "## Claims"]
+        for finding in self.findings:
+            lines += ["", *_section(finding)]
+        return "\n".join(lines) + "\n"
+
+
+def value_text(item: Quantity) -> str:
+    """The median over seeds, with the spread where seeds differ and the unit."""
+    text = number(item.median, item.unit)
+    if len(item.known) > 1 and item.lowest != item.highest:
+        text += f" ({spread_text(item.lowest, item.highest, item.unit)})"
+    return f"{text} {item.unit}".rstrip() if item.known and item.unit != "epochs" else text
+
+
+def _record(finding: Finding) -> dict[str, Any]:
+    return {
+        **to_plain(finding.claim),
+        "verdict": finding.verdict,
+        "reason": finding.reason,
+        "runs": list(finding.runs),
+        "quantities": [
+            {
+                **to_plain(item),
+                **to_plain({"median": item.median, "lowest": item.lowest, "highest": item.highest}),
+            }
+            for item in finding.quantities
+        ],
+    }
+
+
+def _row(finding: Finding, item: Quantity) -> list[Any]:
+    interval = item.interval
+    ends = (
+        ("", "", "", "")
+        if interval is None
+        else (interval.low, interval.high, interval.coverage, interval.method)
+    )
+    row = (
+        *(finding.id, finding.verdict, finding.claim.claim, finding.claim.where),
+        *(" ".join(map(str, finding.claim.figures)), finding.reason),
+        *(item.name, item.unit, item.experiment, item.median, item.lowest, item.highest),
+        *ends,
+        *(item.p_value, item.paper, item.note, " ".join(item.runs)),
+        *(" ".join(map(str, item.seeds)), " ".join(repr(value) for value in item.values)),
+    )
+    return ["" if value != value else value for value in row]
+
+
+def _table_row(cells: tuple[str, ...]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _experiment_table(experiments: tuple[ExperimentSummary, ...]) -> list[str]:
+    names = ("experiment", "task", "p", "width", "seeds", "epochs", "generalised")
+    more = (
+        "optimiser",
+        "learning rate",
+        "λ",
+        "dropout",
+        "weight decay",
+        "training share",
+        "masked",
+    )
+    lines = [_table_row((*names, *more)), "|" + "---|" * (len(names) + len(more))]
+    for it in experiments:
+        cells = (
+            *(it.experiment, it.task, str(it.base), str(it.width)),
+            ", ".join(map(str, it.seeds)),
+            spread_text(min(it.epochs), max(it.epochs)),
+            f"{sum(it.generalised)} of {len(it.generalised)}",
+            it.optimiser,
+            *map(number, (it.learning_rate, it.filter_strength, it.dropout, it.weight_decay)),
+            number(it.train_fraction),
+            ", ".join(map(str, it.masked)) or "–",
+        )
+        lines.append(_table_row(cells))
+    return lines
+
+
+def _section(finding: Finding) -> list[str]:
+    claim = finding.claim
+    figures = f"Figure{'s' if len(claim.figures) > 1 else ''} {', '.join(map(str, claim.figures))}"
+    lines = [
+        f"### {claim.id}: {claim.claim}",
+        "",
+        f"**{finding.verdict}**. {finding.reason}",
+        "",
+        f"- Where: {claim.where}; pictures: {figures}",
+        f"- Statistic: {claim.statistic}",
+        f"- Reproduced: {claim.reproduced}",
+        f"- Not reproduced: {claim.not_reproduced}",
+        f"- Undecided: {claim.undecided}",
+        "",
+        "| statistic | experiment | median (spread) | interval | paper | per seed |",
+        "|---|---|---|---|---|---|",
+    ]
+    for item in finding.quantities:
+        per_seed = ", ".join(
+            f"{seed}: {number(value, item.unit)}"
+            for seed, value in zip(item.seeds, item.values, strict=True)
+        )
+        name = item.name
+        if item.p_value == item.p_value:
+            name += f"; p = {number(item.p_value)}"
+        name += f" ({item.note})" if item.note else ""
+        cells = (
+            *(name, item.experiment, value_text(item), interval_text(item.interval, item.unit)),
+            *(item.paper or "–", per_seed or "–"),
+        )
+        lines.append(_table_row(cells))
+    return lines

@@ -1,0 +1,459 @@
+"""Every claim with its rule, and every threshold with its reason, written before any run.
+
+A rule asks each run by itself whether it speaks for the claim or against it; all runs that speak
+must agree, and there must be at least `LEAST_SEEDS` of them, else the claim is undecided. Between
+the two thresholds of a rule lies a zone where it decides nothing. The texts are made from the
+numbers, so that they cannot disagree. Longer than most files, because it is to be read as a whole.
+"""
+
+from dataclasses import dataclass
+
+from miiii.claims.text import number, percent
+
+EXPERIMENTS = (
+    "miiii",
+    "nanda",
+    "basis",
+    "no-dropout",
+    "lambda-0",
+    "lambda-2",
+    "matched-half",
+    "matched-2",
+    "masked",
+    "waves",
+)
+"""What a study trains: T_miiii (λ = ½), T_nanda, T_basis, dropout 0, λ = 0, λ = 2, λ = 0 with the
+learning rate times 1.5 (matched to λ = ½) and times 3 (matched to λ = 2), 2, 3, 5 and 7 masked,
+and the waves of Appendix D."""
+
+LEAST_SEEDS = 2
+"""Runs that must speak. One run is an anecdote; two that agree are the least that a disagreement
+could have shown."""
+
+FIRST_FOUR = (2, 3, 5, 7)
+"""The tasks that the paper says are learnt first (§4.2)."""
+
+# What it means to have learnt something
+
+GENERALISED_AT = 0.9
+"""Validation accuracy from which a task counts as generalised, once it stays there: the level at
+which the published curves were read off (guessing reaches 0.5 at most)."""
+SOLVED_AT = 0.99
+"""Validation accuracy that stands for the text's "perfect": on 1,000 numbers, ten mistakes."""
+GENERALISED_SHARE = 0.9
+"""A run has generalised when this share of its trained tasks holds `GENERALISED_AT`: of 29 tasks
+all but two may linger, of 12 all but one. Also what "converged" means."""
+NOT_CONVERGED_SHARE = 0.5
+"""Below this share of tasks a run has not converged; between the two it is half-way."""
+STILL_LEARNING = 0.01
+"""A mean validation accuracy that rose by more than this over the last tenth of the training is
+still rising: more than the one mistake in a hundred that `SOLVED_AT` allows."""
+
+# C3
+
+ORDER_LIMIT = 0.7
+"""Rank correlation below which q explains less than half of the variance of the ranks (0.7² = ½):
+"no particular order" needs the whole interval below it and 0 inside it."""
+
+# C5
+
+DIVERGED = 1.5
+"""Late over lowest validation loss. A loss that flickers by a few per cent has not diverged; one
+that is half as large again as it once was has."""
+NOT_DIVERGED = 1.1
+"""The same, up to which the loss counts as having stayed at its lowest."""
+FITTED = 0.95
+"""Training accuracy that makes a rising validation loss overfitting rather than collapse."""
+
+# C6, C7
+
+STRONGEST = 5
+"""Pairs of frequencies whose share of a neuron's variance is taken: about as many bright spots as
+the paper's Figure 6 shows per neuron, and few beside the hundreds of pairs that there are."""
+PERIODIC = 2.0
+"""A share this many times that of the same neurons with their digits renamed is periodic."""
+NOT_PERIODIC = 1.25
+"""Up to this many times, it is not: what sampling noise makes of it."""
+BASIS_LEARNT = 0.5
+"""Training accuracy from which T_basis has learnt most of its labels. An untrained model is
+aperiodic without saying anything about the task."""
+
+# C8
+
+VARIANCE_SHARE = 0.9
+"""Of a neuron's variance, held by the frequencies that are counted (§4.4's "highly reactive")."""
+VERY_FEW = 5
+"""Frequencies: a handful, the paper's word (§5). A frequency k/q that is no multiple of 1/p leaks
+into its neighbours: half-way between two, four hold 90 % of it."""
+NOT_FEW = 10
+"""Frequencies: one such k/q per digit needs eight at most, so that beyond ten there are more than
+two."""
+NULL_SHARE = 0.5
+"""And not more than this share of what the same neurons need with their digits renamed, since
+where p is small even all frequencies are few."""
+
+# C9, C17
+
+APPEARED = 2
+"""Frequencies that must come on top after generalisation; by the paper's rule one or two come and
+go with the noise of the digits' order alone."""
+BEFORE_SHARE = 0.5
+"""If more than this share of the final count is there at generalisation, they came before it."""
+COUNT_FACTOR = 2.0
+"""The paper's 9 and 4 (at p = 113 alone) are met by counts within this factor."""
+PAPER_COUNT_END, PAPER_COUNT_FIRST_FOUR, PAPER_BASE = 9, 4, 113
+SNAPSHOT_REACH = 1.25
+"""A snapshot stands for an epoch if it is at most this many times as late: snapshots are a factor
+of 1.19 apart."""
+STILL_WAITING = 0.25
+"""Share of the other tasks that may already hold when the first four are looked at."""
+SAME_COUNT = 1
+"""Frequencies by which "about as many" may differ, or a quarter of T_nanda's if that is more."""
+
+# C10
+
+PEARSON_ALIKE = 0.8
+"""r at or above this: "virtually identical" positions; half of the variance shared is 0.71."""
+PEARSON_NOT_ALIKE = 0.5
+PEARSON_OPPOSED = -0.3
+"""r at or below this: opposed, as the paper's −0.64 is. Chance gives |r| < 0.18 at width 128 and
+< 0.13 at 256, 19 times in 20."""
+PEARSON_NOT_OPPOSED = 0.0
+
+# C12
+
+LEADING_VECTORS = 10
+"""Leading singular vectors that are looked at: about what Figures 12 and 13 show."""
+VECTOR_LEVEL = 0.05
+"""A random vector counts as periodic this often."""
+PERIODIC_VECTORS = 8
+"""Of 10 that must be. Random ones get there once in 5·10⁸; two may hold the mean or a mixture."""
+APERIODIC_VECTORS = 2
+"""Of 10: what random vectors reach nearly always (99 % of times)."""
+
+# C13
+
+FEW_FREQUENCIES = 0.25
+"""Share of the available frequencies that is still few."""
+MANY_TIMES = 2.0
+"""T_miiii must have this many times T_nanda's."""
+
+# C14
+
+ONE_DIGIT = 0.8
+"""|to x0 − to x1| / (to x0 + to x1) from which a head looks at one digit: it gets nine tenths of
+what both get."""
+ON_DIGITS = 0.5
+"""Attention to both digits together that a head must have to look at any."""
+HEADS_AGAINST = 0.5
+"""If fewer than this share of the heads look at one digit, they do not."""
+
+# C15
+
+AT_REST = 0.1
+"""Share of its peak below which a gradient is at rest."""
+EARLY = 0.25
+"""Share of the training by which attention's gradients must rest, all four weights' median."""
+EARLIER = 0.5
+"""And at most this share of when the MLP's rest."""
+
+# C18
+
+SHARING_ROSE = 0.1
+"""Rise of the damage to other tasks, in units of the damage to one's own, beyond that of a random
+subspace. A tenth is little, but it is ten times what was once seen of separate circuits."""
+SHARING_FLAT = 0.03
+"""Rise up to which nothing merged."""
+AFTERWARDS = 4
+"""Snapshots after the last task generalised that it takes to speak of a trend."""
+
+# C19
+
+TEST_WORKS = 0.99
+"""Precision, and recall of the primes from p up, of a test that deserves the name."""
+TEST_FAILS = 0.95
+"""At or below it, one answer in twenty is wrong."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper and the rule that judges it."""
+
+    id: str
+    claim: str
+    """One sentence."""
+    where: str
+    """In the paper."""
+    statistic: str
+    reproduced: str
+    not_reproduced: str
+    undecided: str
+    """What leaves it open, beside too few seeds and seeds that disagree."""
+    experiments: tuple[str, ...]
+    """Keys of `EXPERIMENTS`, at least `LEAST_SEEDS` seeds each."""
+    figures: tuple[int, ...]
+    """The paper's figures that show it."""
+
+
+_NEEDS_GENERAL = "Runs that never generalised do not speak."
+
+_ALL = (
+    Claim(
+        "C1",
+        "All tasks generalise.",
+        "§4.2, Figure 4",
+        f"tasks with validation accuracy ≥ {SOLVED_AT} at the end; accuracy on all p² numbers",
+        f"every task is at {SOLVED_AT} or above.",
+        "a task is below, though training is over.",
+        f"A run that is not trained to its end, or whose mean validation accuracy still rose by "
+        f"more than {STILL_LEARNING} over the last tenth of it, does not speak.",
+        ("miiii",),
+        (4,),
+    ),
+    Claim(
+        "C2",
+        "2, 3, 5 and 7 generalise first, in that order.",
+        "§4.2, Figure 4",
+        f"first epoch from which validation accuracy holds {GENERALISED_AT}, per task",
+        "the epochs of 2, 3, 5 and 7 ascend, and every other task's is later.",
+        "they do not ascend, or another task is as early as one of them.",
+        "A run in which one of the four has not generalised yet, and nothing contradicts the "
+        "order so far, does not speak.",
+        ("miiii",),
+        (4,),
+    ),
+    Claim(
+        "C3",
+        "The other tasks generalise together, in no particular order.",
+        "§4.2, Figure 4",
+        "spread of their epochs over the gap before them (logarithms of epochs); rank "
+        "correlation of epoch and q, averaged over seeds",
+        "the spread is at most the gap (they are nearer to each other than to the first four), "
+        f"and the 95 % interval of the rank correlation holds 0 and lies within ±{ORDER_LIMIT}.",
+        "the spread is above the gap in every run, or the interval excludes 0.",
+        "A run in which not every task has generalised, or the first four are not before the "
+        "others, does not speak. Few tasks (p below about 80) make the interval too wide to show "
+        "that there is no order.",
+        ("miiii",),
+        (4,),
+    ),
+    Claim(
+        "C4",
+        "Without the gradient filter (λ = 0) the model does not converge.",
+        "§4.1, Figure 24",
+        f"share of tasks that hold {GENERALISED_AT} by the last epoch that all compared runs "
+        "reached; median epoch over tasks; λ = 0, ½, 2, and λ = 0 at learning rates × 1.5 and × 3",
+        f"with λ = ½ at least {percent(GENERALISED_SHARE)} of the tasks hold; with λ = 0, at the "
+        "same learning rate and at the matched one (× 1.5), fewer than "
+        f"{percent(NOT_CONVERGED_SHARE)}.",
+        "with λ = 0, at any of the three learning rates, at least "
+        f"{percent(GENERALISED_SHARE)} hold: then it takes no filter.",
+        "λ = ½ itself did not converge by then: there is nothing to compare with.",
+        ("miiii", "lambda-0", "lambda-2", "matched-half", "matched-2"),
+        (24,),
+    ),
+    Claim(
+        "C5",
+        "Without dropout the validation diverges.",
+        "§4.2, Figures 5 and 18",
+        "late over lowest validation loss, and accuracies, with dropout 0; the same with dropout",
+        f"without dropout the late validation loss is at least {DIVERGED} times its lowest, with "
+        f"training accuracy at {FITTED} or above and validation accuracy below "
+        f"{GENERALISED_AT}; with dropout it is below {DIVERGED} times.",
+        f"without dropout the late loss is at most {NOT_DIVERGED} times its lowest, or the "
+        f"validation accuracy is {GENERALISED_AT} or above.",
+        "With dropout it diverges as well: then dropout is not what decides.",
+        ("no-dropout", "miiii"),
+        (5, 18),
+    ),
+    Claim(
+        "C6",
+        "The MLP's activations are periodic in (x0, x1).",
+        "§4.3, Figure 6",
+        f"share of a neuron's variance in its {STRONGEST} strongest pairs of frequencies, after "
+        "W_out (median over neurons), over the same with the digits renamed; beside T_basis",
+        f"the share is at least {PERIODIC:g} times that of every renaming's median, and the "
+        "ratio is above that of every T_basis run.",
+        f"the ratio is at most {NOT_PERIODIC}, or not above that of any T_basis run.",
+        _NEEDS_GENERAL,
+        ("miiii", "basis"),
+        (6,),
+    ),
+    Claim(
+        "C7",
+        "The activations of a model trained on T_basis are not periodic.",
+        "§4.3, Figure 7",
+        "as for C6, on T_basis",
+        f"the ratio is at most {NOT_PERIODIC}.",
+        f"the ratio is at least {PERIODIC:g}.",
+        f"A run with training accuracy below {BASIS_LEARNT} has learnt too little to speak.",
+        ("basis",),
+        (7,),
+    ),
+    Claim(
+        "C8",
+        "Each neuron answers to a very small set of frequencies.",
+        "§4.4",
+        f"single frequencies that hold {percent(VARIANCE_SHARE)} of a hidden neuron's variance: "
+        "median and quartiles over neurons; beside the same with the digits renamed",
+        f"the median is at most {VERY_FEW}, and at most {percent(NULL_SHARE)} of that with the "
+        "digits renamed.",
+        f"the median is above {NOT_FEW}, or above {percent(NULL_SHARE)} of that with the digits "
+        "renamed.",
+        _NEEDS_GENERAL,
+        ("miiii",),
+        (6,),
+    ),
+    Claim(
+        "C9",
+        "Significant frequencies appear after generalisation: 9 at the end, 4 after the first "
+        "four tasks.",
+        "§4.3, §5, Figure 8",
+        "frequencies above μ + 2σ at generalisation and at the end, all hidden neurons, whole "
+        "grid; and frequencies above everything that renamed digits reach (calibrated)",
+        f"by both counts at least {APPEARED} frequencies come after generalisation and at most "
+        f"{percent(BEFORE_SHARE)} of the final ones were there at it; at p = {PAPER_BASE} the "
+        f"paper's count is also within a factor of {COUNT_FACTOR:g} of {PAPER_COUNT_END} at the "
+        f"end and of {PAPER_COUNT_FIRST_FOUR} after the first four tasks.",
+        f"by the calibrated count more than {percent(BEFORE_SHARE)} of the final frequencies were "
+        "there at generalisation, or there are none at the end.",
+        "The two counts disagree, the numbers are off, or no snapshot is later than "
+        f"generalisation. {_NEEDS_GENERAL}",
+        ("miiii",),
+        (8,),
+    ),
+    Claim(
+        "C10",
+        "The two digits' positional embeddings are alike in T_nanda (r = 0.95) and opposed in "
+        "T_miiii (r = −0.64).",
+        "§4.4, Figure 10",
+        "Pearson r of the two digits' positional embeddings",
+        f"r ≥ {PEARSON_ALIKE} in T_nanda and r ≤ {number(PEARSON_OPPOSED)} in T_miiii.",
+        f"r ≤ {PEARSON_NOT_ALIKE} in T_nanda, or r ≥ {PEARSON_NOT_OPPOSED:g} in T_miiii.",
+        _NEEDS_GENERAL,
+        ("nanda", "miiii"),
+        (10,),
+    ),
+    Claim(
+        "C11",
+        "The singular values of the token embedding are more diffuse in T_miiii than in T_nanda.",
+        "§4.4, Figure 11",
+        "singular components for 50 % and for 90 % of the variance (σ²), at equal width",
+        "every T_miiii run needs more components than every T_nanda run, for 50 % and for 90 %.",
+        "no T_miiii run needs more than the T_nanda run that needs least, for 50 % or for 90 %.",
+        f"The widths or bases differ. {_NEEDS_GENERAL}",
+        ("nanda", "miiii"),
+        (11,),
+    ),
+    Claim(
+        "C12",
+        "The leading singular vectors of the token embedding are periodic in both models.",
+        "§4.4, Figures 12 and 13",
+        f"leading vectors, of {LEADING_VECTORS}, whose strongest frequency holds more of their "
+        f"power than that of {percent(1 - VECTOR_LEVEL)} of random vectors",
+        f"at least {PERIODIC_VECTORS} of {LEADING_VECTORS}, in T_nanda and in T_miiii.",
+        f"at most {APERIODIC_VECTORS} of {LEADING_VECTORS}, in T_nanda or in T_miiii.",
+        _NEEDS_GENERAL,
+        ("nanda", "miiii"),
+        (12, 13),
+    ),
+    Claim(
+        "C13",
+        "Few embedding frequencies are active in T_nanda, many in T_miiii.",
+        "§4.4, Figures 14 and 15",
+        "frequencies of the token embedding above everything that renamed digits reach; beside "
+        "those above μ + 2σ, in it and in random matrices. (At most a fifth of all frequencies "
+        "can be above μ + 2σ, and none is where all are equally active, so that it cannot tell "
+        "many from few.)",
+        f"T_nanda has some, at most {percent(FEW_FREQUENCIES)} of the available, and every T_miiii "
+        f"run at least {MANY_TIMES:g} times as many as every T_nanda run.",
+        "no T_miiii run has more than the T_nanda run that has fewest, or T_nanda has none or "
+        f"more than {percent(FEW_FREQUENCIES)}.",
+        f"The bases differ. {_NEEDS_GENERAL}",
+        ("nanda", "miiii"),
+        (14, 15),
+    ),
+    Claim(
+        "C14",
+        "Each of T_miiii's heads looks at one digit or the other.",
+        "§4.5, Figure 16",
+        "per head the mean attention to each digit, their preference |a0 − a1| / (a0 + a1), and "
+        "the entropy",
+        f"every head has a preference of at least {ONE_DIGIT} and at least {ON_DIGITS} of its "
+        "attention on the digits, and each digit has a head.",
+        f"fewer than {percent(HEADS_AGAINST)} of the heads do.",
+        f"Some heads do, or all look at the same digit. {_NEEDS_GENERAL}",
+        ("miiii",),
+        (16,),
+    ),
+    Claim(
+        "C15",
+        "The gradients of attention settle early.",
+        "§4.3, Figure 9",
+        f"epoch from which a weight's gradient norm stays below {percent(AT_REST)} of its peak: "
+        "median of attention's four weights, against the MLP's two",
+        f"attention's is within the first {percent(EARLY)} of the training and at most "
+        f"{percent(EARLIER)} of the MLP's.",
+        "attention's never comes to rest, or not before the MLP's.",
+        f"A run that is not trained to its end does not speak. {_NEEDS_GENERAL}",
+        ("miiii",),
+        (9,),
+    ),
+    Claim(
+        "C16",
+        "Masking 2, 3, 5 and 7 prevents the other tasks from generalising.",
+        "§7",
+        f"share of the other tasks that hold {GENERALISED_AT} by the last epoch that all compared "
+        "runs reached, and their median epoch, with and without the mask",
+        f"without the mask at least {percent(GENERALISED_SHARE)} of them hold, with it fewer than "
+        f"{percent(NOT_CONVERGED_SHARE)}.",
+        f"with the mask at least {percent(GENERALISED_SHARE)} hold as well.",
+        "Without the mask they have not generalised by then either.",
+        ("masked", "miiii"),
+        (4,),
+    ),
+    Claim(
+        "C17",
+        "The first four tasks use about as many frequencies as T_nanda.",
+        "§5",
+        "the counts of C9 when the first four tasks hold, against T_nanda's at its end (median "
+        "over seeds)",
+        f"by both counts they differ by at most {SAME_COUNT}, or by a quarter of T_nanda's.",
+        f"by both counts they differ by more, and by more than a factor of {COUNT_FACTOR:g}.",
+        "The two counts disagree. A run without a snapshot shortly after the first four hold, or "
+        f"with more than {percent(STILL_WAITING)} of the others holding by then, does not speak; "
+        "neither does a T_nanda that never generalised.",
+        ("miiii", "nanda"),
+        (8,),
+    ),
+    Claim(
+        "C18",
+        "Circuits merge after generalisation.",
+        "§4.3, §5",
+        "damage to the other tasks when one task's harmonics are removed from the MLP, as a share "
+        "of the damage to that task, beyond that of a random subspace of equal dimension: last "
+        "snapshot less the first after all tasks generalised",
+        f"it rises by at least {SHARING_ROSE}.",
+        f"it rises by at most {SHARING_FLAT}, or falls.",
+        f"It was not measured, not every task generalised, or fewer than {AFTERWARDS} snapshots "
+        "follow.",
+        ("miiii",),
+        (8,),
+    ),
+    Claim(
+        "C19",
+        "Together the tasks test primality: primes are the numbers without a remainder 0.",
+        "§1",
+        'precision and recall of "no predicted remainder is 0" on all numbers above 1. The primes '
+        "below p have remainder 0 for themselves, so that right remainders miss them; recall is "
+        "judged on the primes from p up",
+        f"precision and recall are at least {TEST_WORKS}.",
+        f"precision or recall is at most {TEST_FAILS}.",
+        _NEEDS_GENERAL,
+        ("miiii",),
+        (1,),
+    ),
+)
+
+CLAIMS = {claim.id: claim for claim in _ALL}
+"""C1 to C19."""
