@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Array
 from numpy.typing import NDArray
 
 from miiii.batch import Batch, make_batch, numerics, state_template
 from miiii.config import Config, from_toml
 from miiii.model.activations import Activations
+from miiii.model.intervention import Intervention, intervene
 from miiii.model.parameters import Parameters, weight_names
 from miiii.model.transformer import forward
 from miiii.recorder import identity
@@ -189,6 +191,25 @@ class Run:
         weights = self.parameters if epoch is None else self.snapshots[epoch]
         with numerics(self._batch.setting):
             return forward(weights, self.dataset.digits[chosen])[1]  # pyright: ignore[reportArgumentType]
+
+    def ablate(self, *interventions: Intervention, epoch: int | None = None) -> Array:
+        """The logits on all numbers with some activations changed, dropout off.
+
+        Args:
+            interventions: applied together, such as `analysis.ablation.remove_heads([2])`; none
+                changes no bit.
+            epoch: of a snapshot; default: the latest weights.
+
+        Returns:
+            [p², V], in order of the numbers.
+
+        Raises:
+            ValueError: an intervention does not fit the model.
+            KeyError: no snapshot of that epoch.
+        """
+        weights = self.parameters if epoch is None else self.snapshots[epoch]
+        with numerics(self._batch.setting):
+            return intervene(weights, self.dataset.digits, *interventions)[0]
 
     @cached_property
     def _batch(self) -> Batch:

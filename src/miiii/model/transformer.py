@@ -7,6 +7,7 @@ the MLP and the unembedding.
 """
 
 import math
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -18,11 +19,15 @@ from miiii.model.dropout import BlockMasks
 from miiii.model.lookup import lookup
 from miiii.model.parameters import POSITIONS, Block, Parameters
 
+Edit = Callable[[str, int, Array], Array]
+"""Takes an activation's name, its block and its value; gives the value to go on with."""
+
 
 def forward(
     parameters: Parameters,
     digits: Int[Array, "B 2"],
     masks: tuple[BlockMasks, ...] | None = None,
+    edit: Edit | None = None,
 ) -> tuple[Float[Array, "B V"], Activations]:
     """Run the transformer on numbers given by their digits (paper Eqs. 5 to 9).
 
@@ -32,6 +37,9 @@ def forward(
         parameters: the weights.
         digits: the columns x0 and x1.
         masks: dropout factors, one record per block; none: no dropout.
+        edit: called with every activation of `intervention.EDITABLE`, in the order in which they
+            are computed; what it returns takes the activation's place. None: nothing is added to
+            the program.
 
     Returns:
         Logits, all tasks side by side, and the named activations. Under `jit`, activations that
@@ -42,19 +50,20 @@ def forward(
     residual = None
     for index, block in enumerate(blocks):
         last = index == len(blocks) - 1
+        here = _Editing(edit, index)
         if index == 0 and last:
-            record = _single_block_attention(parameters, block, digits)
+            record = _single_block_attention(parameters, block, digits, here)
         elif index == 0:
-            record = _first_block_attention(parameters, block, digits)
+            record = _first_block_attention(parameters, block, digits, here)
         else:
-            record = _attention(block, residual, answer_only=last)
-        scores, weights, mixed, residual_in = record
-        activations = _finish_block(block, scores, weights, mixed, residual_in, masks_of[index])
+            record = _attention(block, residual, here, answer_only=last)
+        activations = _finish_block(block, *record, masks_of[index], here)
         records.append(activations)
         residual = activations.residual_out
     assert residual is not None
     # Computed class-major, as the loss reads it; the two transposes cost nothing.
     logits = (parameters.unembedding.T @ residual[:, -1].T).T
+    logits = _Editing(edit, len(blocks) - 1)("logits", logits)
     return logits, Activations(blocks=tuple(records), logits=logits)
 
 
@@ -66,7 +75,31 @@ def embeddings(
     return tokens[None, :-1] + positions[:2, None], tokens[-1] + positions[2]
 
 
-def _single_block_attention(parameters: Parameters, block: Block, digits: Int[Array, "B 2"]):
+class _Editing:
+    """One block's edits; without any, values pass through and nothing is computed."""
+
+    def __init__(self, edit: Edit | None, block: int) -> None:
+        self._edit, self._block = edit, block
+
+    def __call__(self, name: str, value: Array) -> Array:
+        return value if self._edit is None else self._edit(name, self._block, value)
+
+    def positions(self, name: str, parts: Sequence[Array]) -> Sequence[Array]:
+        """Edit what is held as one array [B, H] per position, seen as [B, H, 1, T]."""
+        if self._edit is None:
+            return parts
+        edited = self(name, jnp.stack(parts, axis=-1)[:, :, None])
+        return [edited[:, :, 0, position] for position in range(len(parts))]
+
+
+def _edited_embeddings(parameters: Parameters, edit: _Editing):
+    tables, answer = embeddings(parameters)
+    return edit("digit_embeddings", tables), edit("answer_embedding", answer)
+
+
+def _single_block_attention(
+    parameters: Parameters, block: Block, digits: Int[Array, "B 2"], edit: _Editing
+):
     """The answer's attention when this block is first and last.
 
     The query is one constant vector, so a token's score is one number per head: the product of its
@@ -74,7 +107,7 @@ def _single_block_attention(parameters: Parameters, block: Block, digits: Int[Ar
     one go.
     """
     heads, width, head_width = block.query.shape
-    tables, answer = embeddings(parameters)
+    tables, answer = _edited_embeddings(parameters, edit)
     query = jnp.einsum("d,hdk->hk", answer, block.query)
     score_direction = jnp.einsum("hdk,hk->dh", block.key, query) / math.sqrt(head_width)
     projection = jnp.concatenate(
@@ -88,10 +121,12 @@ def _single_block_attention(parameters: Parameters, block: Block, digits: Int[Ar
     values = [value.reshape(-1, heads, head_width) for value, _ in parts]
     # Three arrays [B, H] rather than one with a last axis of three, which vectorises badly.
     scores = [jnp.broadcast_to(score, (digits.shape[0], heads)) for _, score in parts]
+    scores = edit.positions("attention_scores", scores)
     largest = jax.lax.stop_gradient(jnp.maximum(jnp.maximum(*scores[:2]), scores[2]))
     exponentials = [jnp.exp(score - largest) for score in scores]
     total = exponentials[0] + exponentials[1] + exponentials[2]
     weights = [exponential / total for exponential in exponentials]
+    weights = edit.positions("attention_weights", weights)
     mixed = (
         weights[0][..., None] * values[0]
         + weights[1][..., None] * values[1]
@@ -101,10 +136,12 @@ def _single_block_attention(parameters: Parameters, block: Block, digits: Int[Ar
     return *stacked, mixed[:, None], answer[None, None]
 
 
-def _first_block_attention(parameters: Parameters, block: Block, digits: Int[Array, "B 2"]):
+def _first_block_attention(
+    parameters: Parameters, block: Block, digits: Int[Array, "B 2"], edit: _Editing
+):
     """All positions of a first block that others follow: projections looked up, not computed."""
     heads, width, head_width = block.query.shape
-    tables, answer = embeddings(parameters)
+    tables, answer = _edited_embeddings(parameters, edit)
     projection = jnp.stack([block.query, block.key, block.value])
     projection = projection.transpose(2, 0, 1, 3).reshape(width, 3 * heads * head_width)
     # The embedding itself travels along: it is what the residual stream carries on.
@@ -117,28 +154,33 @@ def _first_block_attention(parameters: Parameters, block: Block, digits: Int[Arr
     projected, residual = joined[..., :-width], joined[..., -width:]
     projected = projected.reshape(samples, POSITIONS, 3, heads, head_width)
     query, key, value = projected[:, :, 0], projected[:, :, 1], projected[:, :, 2]
-    return *_attend(query, key, value), residual
+    return *_attend(query, key, value, edit), residual
 
 
-def _attention(block: Block, residual: Float[Array, "B T D"] | None, *, answer_only: bool):
+def _attention(
+    block: Block, residual: Float[Array, "B T D"] | None, edit: _Editing, *, answer_only: bool
+):
     """A later block's attention; the last one asks from the answer position alone."""
     assert residual is not None
     asking = residual[:, -1:] if answer_only else residual
     query = jnp.einsum("bqd,hdk->bqhk", asking, block.query)
     key = jnp.einsum("btd,hdk->bthk", residual, block.key)
     value = jnp.einsum("btd,hdk->bthk", residual, block.value)
-    return *_attend(query, key, value), asking
+    return *_attend(query, key, value, edit), asking
 
 
 def _attend(
-    query: Float[Array, "B Q H K"], key: Float[Array, "B T H K"], value: Float[Array, "B T H K"]
+    query: Float[Array, "B Q H K"],
+    key: Float[Array, "B T H K"],
+    value: Float[Array, "B T H K"],
+    edit: _Editing,
 ):
     """Causal scaled dot-product attention (paper Eq. 6): scores, weights, mixed values."""
     scores = jnp.einsum("bqhk,bthk->bhqt", query, key) / math.sqrt(query.shape[-1])
     asked, seen = query.shape[1], key.shape[1]
     visible = jnp.arange(seen) <= jnp.arange(seen - asked, seen)[:, None]
-    scores = jnp.where(visible, scores, -jnp.inf)
-    weights = jax.nn.softmax(scores, axis=-1)
+    scores = edit("attention_scores", jnp.where(visible, scores, -jnp.inf))
+    weights = edit("attention_weights", jax.nn.softmax(scores, axis=-1))
     return scores, weights, jnp.einsum("bhqt,bthk->bqhk", weights, value)
 
 
@@ -149,20 +191,24 @@ def _finish_block(
     mixed: Float[Array, "B Q H K"],
     residual_in: Float[Array, "B Q D"],
     masks: BlockMasks | None,
+    edit: _Editing,
 ) -> BlockActivations:
     """Output projection, residual sums with dropout on each, and the MLP (paper Eq. 7)."""
     width = residual_in.shape[-1]
+    mixed = edit("attention_mixed", mixed)
     flat = mixed.reshape(*mixed.shape[:-2], -1)
-    attention_output = _rows(flat, block.output.reshape(-1, width))
+    attention_output = edit("attention_output", _rows(flat, block.output.reshape(-1, width)))
     residual_mid = residual_in + attention_output
     if masks is not None:
         residual_mid = residual_mid * masks.attention
-    mlp_pre = _rows(residual_mid, block.mlp_in)
-    mlp_hidden = jax.nn.relu(mlp_pre)
-    mlp_output = _rows(mlp_hidden, block.mlp_out)
+    residual_mid = edit("residual_mid", residual_mid)
+    mlp_pre = edit("mlp_pre", _rows(residual_mid, block.mlp_in))
+    mlp_hidden = edit("mlp_hidden", jax.nn.relu(mlp_pre))
+    mlp_output = edit("mlp_output", _rows(mlp_hidden, block.mlp_out))
     residual_out = residual_mid + mlp_output
     if masks is not None:
         residual_out = residual_out * masks.mlp
+    residual_out = edit("residual_out", residual_out)
     return BlockActivations(
         residual_in=residual_in,
         attention_scores=scores,
