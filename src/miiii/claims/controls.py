@@ -30,7 +30,7 @@ def no_convergence_without_filter(evidence: Evidence) -> Finding:
     groups = {key: evidence.of(key) for key in ("miiii", *without)}
     by = common_epoch([run for runs in groups.values() for run in runs])
     parts = [
-        part("miiii (λ = ½)", groups["miiii"], _converged(_trained, by), "condition"),
+        part("miiii (λ = ½)", groups["miiii"], _converged(_trained, by), "contrast"),
         *(
             part(
                 f"{key} (λ = 0)",
@@ -70,7 +70,7 @@ def masking_prevents_the_others(evidence: Evidence) -> Finding:
     return decide(
         CLAIMS["C16"],
         [
-            part("miiii", unmasked, ask(_converged(later_tasks, by)), "condition"),
+            part("miiii", unmasked, ask(_converged(later_tasks, by)), "contrast"),
             part("masked", masked, ask(_stayed_behind(later_tasks, by))),
         ],
         [
@@ -96,7 +96,7 @@ def validation_diverges_without_dropout(evidence: Evidence) -> Finding:
         return ("for" if rise >= rules.DIVERGED and train >= rules.FITTED else "unclear"), text
 
     def contrast(run: Measurements) -> tuple[Says, str]:
-        text = f"with dropout the validation loss is {number(_rise(run))} times its lowest"
+        text = f"validation loss {number(_rise(run))} times its lowest"
         return ("for" if _rise(run) < rules.DIVERGED else "against"), text
 
     quantities: list[Quantity] = []
@@ -119,7 +119,7 @@ def validation_diverges_without_dropout(evidence: Evidence) -> Finding:
         ]
     return decide(
         CLAIMS["C5"],
-        [part("miiii", with_dropout, contrast, "condition"), part("no-dropout", without, say)],
+        [part("miiii", with_dropout, contrast, "contrast"), part("no-dropout", without, say)],
         quantities,
     )
 

@@ -12,6 +12,12 @@ Says = Literal["for", "against", "unclear", "silent"]
 """A run speaks for or against the claim, lies between the thresholds, or cannot speak at all."""
 
 
+Role = Literal["required", "condition", "contrast", "objection"]
+"""required: decides both ways. condition: without it there is nothing to judge, so that anything
+but "for" leaves the claim undecided. contrast: a condition that belongs to the reason. objection:
+counts only where it is against."""
+
+
 @dataclass(frozen=True)
 class Vote:
     """What one run says."""
@@ -29,9 +35,7 @@ class Part:
     of: str
     """Whose votes: an experiment's key, or what was compared."""
     votes: tuple[Vote, ...]
-    role: Literal["required", "condition", "objection"] = "required"
-    """required: decides both ways. condition: without it there is nothing to judge, so that
-    anything but "for" leaves the claim undecided. objection: counts only where it is against."""
+    role: Role = "required"
     least: int = LEAST_SEEDS
     """Votes that it takes."""
 
@@ -40,7 +44,7 @@ def part(
     of: str,
     runs: Sequence[Measurements],
     say: Callable[[Measurements], tuple[Says, str]],
-    role: Literal["required", "condition", "objection"] = "required",
+    role: Role = "required",
 ) -> Part:
     """Ask every run of an experiment."""
     return Part(of, tuple(Vote(run.origin.seed, *say(run)) for run in runs), role)
@@ -99,16 +103,17 @@ def decide(claim: Claim, parts: Sequence[Part], quantities: Sequence[Quantity]) 
 
     judged = [(item, *standing(item)) for item in parts]
     for item, verdict, reason in judged:
-        if item.role == "condition" and verdict != "reproduced":
+        if item.role in ("condition", "contrast") and verdict != "reproduced":
             return finding("undecided", f"There is nothing to judge: {reason}")
+    for _, verdict, reason in judged:
+        if verdict == "not reproduced":
+            return finding(verdict, reason)
     for item, verdict, reason in judged:
-        if item.role != "condition" and verdict == "not reproduced":
+        if item.role == "required" and verdict == "undecided":
             return finding(verdict, reason)
-    required = [entry for entry in judged if entry[0].role == "required"]
-    for _, verdict, reason in required:
-        if verdict == "undecided":
-            return finding(verdict, reason)
-    return finding("reproduced", "; ".join(reason for _, _, reason in required))
+    told = [reason for item, _, reason in judged if item.role == "required"]
+    told += [f"against {reason}" for item, _, reason in judged if item.role == "contrast"]
+    return finding("reproduced", "; ".join(told))
 
 
 def _listed(votes: Sequence[Vote]) -> str:
