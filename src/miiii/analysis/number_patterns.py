@@ -1,0 +1,148 @@
+"""The numbers and the tasks as pictures need them, without a model (paper Figures 1, 2 and 3)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miiii.analysis.checks import at_least
+from miiii.tasks.numbers import primes_below
+from miiii.tasks.targets import nanda, remainders
+
+
+@dataclass(frozen=True)
+class Spiral:
+    """Some of the numbers below p², each at the angle and radius of its own size (Figure 1).
+
+    The paper writes the coordinates as (n, n mod τ): the radius is n, and the angle is n radians,
+    of which a turn of τ = 2π leaves the remainder.
+    """
+
+    moduli: tuple[int, ...]
+    """The numbers are those that at least one of these divides; empty: they are the primes."""
+    tightness: float
+    """Radians by which the angle grows from one number to the next; 1 as in the paper."""
+    limit: int
+    """All numbers are below it: p²."""
+    numbers: NDArray[np.int64]
+    """[K], ascending."""
+    angle: NDArray[np.float64]
+    """[K], radians: tightness·n modulo 2π, 0 ≤ angle < 2π."""
+    radius: NDArray[np.float64]
+    """[K]: n."""
+    divisible: NDArray[np.bool_]
+    """[K, M]: whether each of the moduli divides the number; M = 0 for primes."""
+
+
+@dataclass(frozen=True)
+class NumberSpaces:
+    """Every number of two base-p digits and what is asked about it, as grids [x1, x0]."""
+
+    base: int
+    """p."""
+    numbers: NDArray[np.int64]
+    """[x1, x0]: n = x0 + p·x1 (Figure 2)."""
+    moduli: tuple[int, ...]
+    """N moduli q, ascending as given."""
+    remainders: NDArray[np.int64]
+    """[N, x1, x0]: n mod q (Figure 3)."""
+    addition: NDArray[np.int64]
+    """[x1, x0]: (x0 + x1) mod p, the task of Nanda et al. 2023."""
+
+
+def multiples(limit: int, moduli: Sequence[int], *, tightness: float = 1.0) -> Spiral:
+    """The numbers with remainder 0 for at least one modulus (Figure 1, left and middle).
+
+    Args:
+        limit: numbers are 0 … limit − 1; the paper's is p² = 12,769.
+        moduli: each at least 2; at least one.
+        tightness: radians from one number to the next.
+
+    Raises:
+        ValueError: limit is below 1, no modulus or one below 2, a tightness that is not finite.
+    """
+    at_least("limit", limit, 1)
+    if not moduli:
+        raise ValueError("moduli are empty: expected at least one")
+    for modulus in moduli:
+        at_least("modulus", modulus, 2)
+    divisible = np.arange(limit)[:, None] % np.asarray(moduli) == 0
+    numbers = np.flatnonzero(divisible.any(axis=1))
+    return _spiral(numbers, divisible[numbers], tuple(moduli), limit, tightness)
+
+
+def primes(limit: int, *, tightness: float = 1.0) -> Spiral:
+    """The prime numbers (Figure 1, right).
+
+    Args:
+        limit: primes are below it; above 2, so that there is one.
+        tightness: radians from one number to the next.
+
+    Raises:
+        ValueError: limit is below 3, a tightness that is not finite.
+    """
+    numbers = np.asarray(primes_below(at_least("limit", limit, 3)), np.int64)
+    return _spiral(numbers, np.zeros((len(numbers), 0), bool), (), limit, tightness)
+
+
+def straightening(modulus: int) -> float:
+    """The tightness at which the multiples of a modulus lie on one straight line: 2π/q.
+
+    Every remainder of it is then a straight line of its own, the one of 0 at angle 0: what the
+    paper invites the reader to imagine (§1).
+
+    Args:
+        modulus: q, at least 1.
+    """
+    return 2 * math.pi / at_least("modulus", modulus, 1)
+
+
+def number_spaces(base: int, moduli: Sequence[int] = ()) -> NumberSpaces:
+    """The input space and the output space of the tasks (Figures 2 and 3).
+
+    Args:
+        base: p, at least 2.
+        moduli: q of each task; none: the primes below p.
+
+    Raises:
+        ValueError: base is below 2, a modulus is below 2, or there is no prime below p to fall
+            back on.
+    """
+    at_least("base", base, 2)
+    chosen = tuple(moduli) or primes_below(base)
+    if not chosen:
+        raise ValueError(f"base is {base}: expected a prime below it, or moduli")
+    for modulus in chosen:
+        at_least("modulus", modulus, 2)
+    shape = (base, base)
+    return NumberSpaces(
+        base=base,
+        numbers=np.arange(base**2).reshape(shape),
+        moduli=chosen,
+        remainders=remainders(base, chosen).T.astype(np.int64).reshape(-1, *shape),
+        addition=nanda(base)[:, 0].astype(np.int64).reshape(shape),
+    )
+
+
+def _spiral(
+    numbers: NDArray[np.int64],
+    divisible: NDArray[np.bool_],
+    moduli: tuple[int, ...],
+    limit: int,
+    tightness: float,
+) -> Spiral:
+    if not math.isfinite(tightness):
+        raise ValueError(f"tightness is {tightness}: expected a finite number of radians")
+    angle = np.mod(tightness * numbers, 2 * np.pi)
+    return Spiral(
+        moduli=moduli,
+        tightness=float(tightness),
+        limit=limit,
+        numbers=numbers,
+        # A remainder within rounding of a whole turn comes back as 2π itself.
+        angle=np.where(angle < 2 * np.pi, angle, 0.0),
+        radius=numbers.astype(np.float64),
+        divisible=divisible,
+    )
