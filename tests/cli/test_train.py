@@ -82,6 +82,11 @@ def test_list_show_and_plot(folder, cache):
         "loss.png",
     ]
     assert all((folder / path).stat().st_size > 1000 for path in paths)
+    strips = call(["plot", "a", "--strips", "--format", "svg", "--json"], folder, cache)
+    assert strips.returncode == 0, strips.stderr
+    paths = json.loads(strips.stdout)
+    assert [Path(path).name for path in paths] == ["accuracy-strip.svg", "loss-strip.svg"]
+    assert all("data-marks" in (folder / path).read_text(encoding="utf-8") for path in paths)
 
 
 def test_an_existing_name_is_refused_unless_forced_and_then_moved_aside(folder, cache):

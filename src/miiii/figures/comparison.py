@@ -12,14 +12,9 @@ from numpy.typing import NDArray
 
 from miiii import esch
 from miiii.esch.style import LIGHT, Style, matplotlib_style
-from miiii.figures.lines import (
-    Line,
-    draw_lines,
-    epoch_range,
-    panels,
-    run_colours,
-    value_limits,
-)
+from miiii.figures.end_names import Line
+from miiii.figures.lines import draw_lines, panels, run_colours
+from miiii.figures.log_axes import epoch_range, value_limits
 from miiii.figures.training import UNITS, accuracy_strip, loss_strip, split_heading
 
 if TYPE_CHECKING:

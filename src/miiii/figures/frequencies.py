@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from miiii import esch
 from miiii.esch.style import LIGHT, Style, matplotlib_style
-from miiii.figures.lines import Line, draw_lines, panels
+from miiii.figures.end_names import Line
+from miiii.figures.lines import draw_lines, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -138,13 +139,14 @@ def frequency_counts(
 def snapshot_ticks(epochs: NDArray[np.int64]) -> dict[int, str]:
     """Columns of snapshots to mark: those nearest to powers of ten, with their own epochs.
 
-    The first and the last are marked too; of two that stand close together, the later goes.
+    The first and the last are marked too; of two that stand close together among many, the later
+    goes.
     """
     last = len(epochs) - 1
     logs = np.log(np.maximum(epochs, 1))
     tens = [10**k for k in range(1, 20) if epochs[0] < 10**k < epochs[-1]]
     wanted = [0, *(int(np.abs(logs - np.log(ten)).argmin()) for ten in tens), last]
-    apart = min(_APART, max(last, 1))
+    apart = _APART if last >= 4 * _APART else 1
     found = [wanted[0]]
     for column in wanted[1:]:
         if column - found[-1] >= apart:

@@ -7,7 +7,8 @@ import numpy as np
 
 from miiii import esch
 from miiii.esch.style import LIGHT, Style, matplotlib_style
-from miiii.figures.lines import Line, draw_lines, panels, run_colours
+from miiii.figures.end_names import Line
+from miiii.figures.lines import draw_lines, panels, run_colours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

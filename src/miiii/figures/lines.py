@@ -1,14 +1,20 @@
-"""Lines over log epochs, each named at its right end: what the line figures share."""
+"""Panels of lines over log epochs, each named at its right end: what the line figures share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from miiii.esch.style import Style
 from miiii.esch.text import text_height, text_width, wrap
+from miiii.figures.end_names import LEADER, SPACING, SWATCH, Line, name_ends
+from miiii.figures.log_axes import (
+    epoch_axis,
+    epoch_range,
+    log_spaced_rows,
+    log_values,
+    value_limits,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,28 +26,9 @@ ROWS = 600
 """Points of a line at most: more than that no page can show."""
 
 _LEFT, _BOTTOM, _TOP, _EDGE = 46.0, 38.0, 20.0, 6.0  # room for labels, points
-_LEADER, _SWATCH = 12.0, 7.0  # from the axes to a swatch of a line's colour; its length, points
-_ALIKE, _ALIKE_MOST = 0.1, 1.5  # em, per line and at most, within which ends count as level
-_SPACING = 1.15  # of names, em: no two touch
 _MANY = 20  # names from which on they are set smaller
 _SMALLEST = 6.0  # points
 _NARROWEST = 120.0  # panel, points
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a panel."""
-
-    name: str
-    """Written at its right end."""
-    epochs: NDArray[np.int64]
-    """[E], ascending."""
-    values: NDArray[np.float64]
-    """[E]; those that are not finite are left out."""
-    colour: str
-    weight: float = 1.0
-    """Multiple of the style's line width."""
-    dashed: bool = False
 
 
 def panels(
@@ -71,9 +58,9 @@ def panels(
     from matplotlib.figure import Figure
 
     size = style.small_size if len(names) < _MANY else _SMALLEST
-    height = max(least, (len(names) + 1) * _SPACING * size)
+    height = max(least, (len(names) + 1) * SPACING * size)
     widest = max((text_width(name, size) for name in names), default=0.0)
-    right = _LEADER + _SWATCH + widest + 2 * _EDGE
+    right = LEADER + SWATCH + widest + 2 * _EDGE
     page = max(WIDTH, columns * (_LEFT + _NARROWEST + right))
     width = page / columns - _LEFT - right
     lines = wrap(title, style.title_size, page - 2 * _EDGE)
@@ -125,13 +112,11 @@ def draw_lines(
         limits: of the values; default: those of the lines, with a margin.
         epochs: first and last on the axis; default: those of the lines.
     """
-    from matplotlib.ticker import FuncFormatter, NullFormatter
-
     low, high = limits or value_limits([line.values for line in lines], logarithmic=logarithmic)
-    if logarithmic:
-        axes.set_yscale("log")
     axes.set_ylim(low, high)
-    _epoch_axis(axes, *(epochs or epoch_range([line.epochs for line in lines])))
+    if logarithmic:
+        log_values(axes, low, high)
+    epoch_axis(axes, *(epochs or epoch_range([line.epochs for line in lines])))
     for line in lines:
         kept = log_spaced_rows(line.epochs, ROWS)
         shown = np.where(np.isfinite(line.values[kept]), line.values[kept], np.nan)
@@ -140,44 +125,10 @@ def draw_lines(
             np.maximum(shown, low) if logarithmic else shown,
             color=line.colour,
             linewidth=style.line_width * line.weight,
-            linestyle=_dashes(line),
+            linestyle=line.dashes,
             label=line.name,
         )
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    _name_ends(axes, lines, style, size, (low, high), logarithmic)
-
-
-def spread(wanted: ArrayLike, gap: float, low: float, high: float) -> NDArray[np.float64]:
-    """Places near the wanted ones, in order, at least `gap` apart and within `low` … `high`.
-
-    The sum of squared distances from the wanted places is the least possible. Where there is too
-    little room, the gap is what fits.
-
-    Args:
-        wanted: [n], ascending.
-        gap: between neighbours.
-        low: of the first place.
-        high: of the last place.
-    """
-    from scipy.optimize import isotonic_regression
-
-    places = np.asarray(wanted, np.float64)
-    if not len(places):
-        return places
-    gap = min(gap, (high - low) / max(len(places) - 1, 1))
-    steps = gap * np.arange(len(places))
-    # Places less their steps need only ascend; clipping the best solution keeps it the best.
-    level = isotonic_regression(places - steps).x
-    return np.clip(level, low, high - steps[-1]) + steps
-
-
-def log_spaced_rows(epochs: NDArray[np.int64], most: int) -> NDArray[np.intp]:
-    """Indices of at most `most` rows, about evenly spaced in log epoch, first and last included."""
-    if len(epochs) <= most:
-        return np.arange(len(epochs))
-    wanted = np.geomspace(max(epochs[0], 1), epochs[-1], most)
-    return np.unique(np.clip(np.searchsorted(epochs, wanted), 0, len(epochs) - 1))
+    name_ends(axes, lines, style, size, (low, high), logarithmic)
 
 
 def task_colours(count: int, style: Style) -> list[str]:
@@ -203,115 +154,3 @@ def run_colours(count: int, style: Style) -> list[str]:
     if count > 2 * size:
         return task_colours(count, style)
     return [style.palette[index % size] for index in range(count)]
-
-
-def value_limits(
-    values: Sequence[NDArray[np.float64]], *, logarithmic: bool = False
-) -> tuple[float, float]:
-    """Limits of an axis that hold all finite values (where logarithmic, those above 0)."""
-    every = np.concatenate([one[np.isfinite(one)] for one in values] or [np.empty(0)])
-    every = every[every > 0] if logarithmic else every
-    if not every.size:
-        return (0.1, 1.0) if logarithmic else (0.0, 1.0)
-    low, high = float(every.min()), float(every.max())
-    if logarithmic:
-        margin = max((high / low) ** 0.04, 1.1)
-        return low / margin, high * margin
-    margin = 0.04 * (high - low) or 0.5
-    return low - margin, high + margin
-
-
-def epoch_range(epochs: Sequence[NDArray[np.int64]]) -> tuple[int, int]:
-    """The first and the last of several curves' epochs."""
-    measured = [one for one in epochs if len(one)]
-    first = min((int(one[0]) for one in measured), default=1)
-    return first, max([first + 1, *(int(one[-1]) for one in measured)])
-
-
-def _epoch_axis(axes: "Axes", first: int, last: int) -> None:
-    """A log axis; epoch 0, if any, stands before it."""
-    if first == 0:
-        axes.set_xscale("symlog", linthresh=1, linscale=0.3, subs=range(2, 10))
-    else:
-        axes.set_xscale("log")
-    axes.set_xlim(first, last)
-
-
-def _name_ends(
-    axes: "Axes",
-    lines: Sequence[Line],
-    style: Style,
-    size: float,
-    limits: tuple[float, float],
-    logarithmic: bool,
-) -> None:
-    ends = []
-    for line in lines:
-        finite = np.flatnonzero(np.isfinite(line.values))
-        if finite.size:
-            ends.append((line, int(line.epochs[finite[-1]]), float(line.values[finite[-1]])))
-    scale = np.log if logarithmic else np.asarray
-    low, high = (float(scale(limit)) for limit in limits)
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    height = axes.get_position().height * figure.get_size_inches()[1] * 72
-    inside = [min(max(value, limits[0]), limits[1]) for _, _, value in ends]
-    wanted = np.array([(float(scale(value)) - low) / (high - low) * height for value in inside])
-    order = _from_below(wanted, min(_ALIKE * len(ends), _ALIKE_MOST) * size)
-    half = size / 2
-    places = spread(np.maximum.accumulate(wanted[order]), _SPACING * size, half - size, height)
-    width = axes.get_position().width * figure.get_size_inches()[0] * 72
-    begin, stop, name = (1 + x / width for x in (_LEADER, _LEADER + _SWATCH, _LEADER + _SWATCH + 2))
-    for index, place in zip(order, places / height, strict=True):
-        line, epoch, _ = ends[index]
-        axes.annotate(
-            "",
-            xy=(epoch, inside[index]),
-            xytext=(begin, place),
-            textcoords="axes fraction",
-            annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": style.light_grey,
-                "linewidth": style.hair_width,
-                "shrinkA": 0.0,
-                "shrinkB": 1.5,
-            },
-        )
-        axes.plot(
-            [begin, stop],
-            [place, place],
-            transform=axes.transAxes,
-            clip_on=False,
-            color=line.colour,
-            linewidth=style.line_width * max(line.weight, 1.0),
-            linestyle=_dashes(line),
-            solid_capstyle="butt",
-            label="_swatch",
-        )
-        axes.text(
-            name,
-            place,
-            line.name,
-            transform=axes.transAxes,
-            ha="left",
-            va="center",
-            size=size,
-            parse_math=False,
-            weight="bold" if line.weight > 1 else "normal",
-        )
-
-
-def _from_below(wanted: NDArray[np.float64], alike: float) -> list[int]:
-    """Lines by their ends, the lowest first; level ones in their own order, the first on top."""
-    left = sorted(range(len(wanted)), key=lambda index: -wanted[index])
-    order: list[int] = []
-    while left:
-        level = [index for index in left if wanted[left[0]] - wanted[index] <= alike]
-        order += sorted(level)
-        left = left[len(level) :]
-    return order[::-1]
-
-
-def _dashes(line: Line) -> Any:
-    return (0, (3, 1.5)) if line.dashed else "-"

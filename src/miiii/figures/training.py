@@ -18,14 +18,9 @@ from numpy.typing import NDArray
 
 from miiii import esch
 from miiii.esch.style import LIGHT, Style, matplotlib_style
-from miiii.figures.lines import (
-    Line,
-    draw_lines,
-    epoch_range,
-    panels,
-    task_colours,
-    value_limits,
-)
+from miiii.figures.end_names import Line
+from miiii.figures.lines import draw_lines, panels, task_colours
+from miiii.figures.log_axes import epoch_range, value_limits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
