@@ -20,14 +20,7 @@ def panels(drawing, shapes, *, side=False):
         Values in units of a full mark, negative where marks are outlines. What is not a panel of
         such a shape (the key) is left out.
     """
-    found = {}
-    for path in mark_paths(drawing.svg):
-        for mark in path_marks(path):
-            found.setdefault((mark.panel[1], mark.panel[0], mark.pitch), []).append(mark)
-    # The key's marks stand alone in panels of one cell.
-    kept = [
-        marks for _, marks in sorted(found.items()) if len(marks) > 1 or marks[0].cell != (0, 0)
-    ]
+    kept = [marks for _, marks in _grouped(drawing)]
     assert len(kept) == len(shapes), (len(kept), len(shapes))
     matrices = []
     for marks, shape in zip(kept, shapes, strict=True):
@@ -37,6 +30,24 @@ def panels(drawing, shapes, *, side=False):
             matrix[mark.cell] = (size if side else size**2) * (1 if mark.filled else -1)
         matrices.append(matrix)
     return matrices
+
+
+def corners(drawing):
+    """The left and top edge of every panel that holds marks, in reading order, in points."""
+    return [(left, top) for (top, left), _ in _grouped(drawing)]
+
+
+def _grouped(drawing):
+    found = {}
+    for path in mark_paths(drawing.svg):
+        for mark in path_marks(path):
+            found.setdefault((mark.panel[1], mark.panel[0]), []).append(mark)
+    # The key's marks stand alone in panels of one cell.
+    return [
+        (place, marks)
+        for place, marks in sorted(found.items())
+        if len(marks) > 1 or marks[0].cell != (0, 0)
+    ]
 
 
 def words(drawing):

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from analysis.planted import noise, product, wave
-from figures.drawn import panels, words
+from figures.drawn import corners, panels, words
 from miiii.analysis.concentration import frequency_need, neuron_examples, periodicity
 from miiii.analysis.neurons import NeuronGrids, neuron_spectra
 from miiii.esch.style import DARK, LIGHT
@@ -46,6 +46,14 @@ def test_every_neuron_stands_above_its_spectrum(corner, shown, style):
     for index, rank, (k1, k0) in zip(examples.index, examples.rank, examples.pair, strict=True):
         assert f"neuron {index} rank {rank} of 8" in text
         assert f"({k1}, {k0}): " in text
+
+
+@pytest.mark.parametrize("size", [11, 12, 31, 59, 113])
+def test_spectra_stand_straight_below_their_neurons(size):
+    drawing = neuron_grids(neuron_examples(grids(planted(8, size)), examples=4))
+    above, below = np.array(corners(drawing)).reshape(2, 4, 2)
+    np.testing.assert_allclose(above[:, 0], below[:, 0], atol=0.01)
+    assert (above[:, 1] < below[:, 1]).all()
 
 
 def test_a_planted_wave_is_where_its_frequency_says():

@@ -71,8 +71,8 @@ def neuron_grids(
         ],
         x_label=f"x0{part}",
         y_label="x1",
-        x_ticks=_ends(shown),
-        y_ticks=_ends(shown),
+        x_ticks=_round(shown, inner=True),
+        y_ticks=_round(shown),
         normalise="panel",
         value_label=name,
         cell=width / shown,
@@ -92,8 +92,8 @@ def neuron_grids(
         ],
         x_label=f"k0, cycles per {base} digits along x0",
         y_label="k1, along x1",
-        x_ticks=_ends(frequencies),
-        y_ticks=_ends(frequencies),
+        x_ticks=_round(frequencies, inner=True),
+        y_ticks=_round(frequencies),
         value_label=f"share of variance on (k1, k0), all {base}² numbers",
         cell=width / frequencies,
         gap=_GAP,
@@ -210,6 +210,14 @@ def _percent(share: float) -> str:
     return f"{share:.1%}".replace("%", " %") if share < 0.1 else f"{share:.0%}".replace("%", " %")
 
 
-def _ends(size: int) -> list[int]:
-    """Ticks at both ends of an axis and half-way."""
-    return sorted({0, size // 2, size - 1})
+def _round(size: int, *, inner: bool = False) -> list[int]:
+    """Round numbers of cells for ticks, five or so.
+
+    Args:
+        size: cells along the axis.
+        inner: whether those near an end are left out. Their labels would jut out and push panels
+            apart, differently in the two rows.
+    """
+    step = next(step for step in (1, 2, 5, 10, 20, 50, 100, size) if size <= 6 * step)
+    margin = 0.08 * size if inner else 0.0
+    return [cell for cell in range(0, size, step) if margin <= cell + 0.5 <= size - margin]

@@ -172,7 +172,14 @@ def _shares(axes: "Axes", spectrum: "SingularSpectrum", style: Style) -> None:
     place = np.arange(1, len(spectrum.values) + 1)
     axes.axhspan(low, high, color=style.light_grey, linewidth=0, zorder=0)
     axes.axhline(middle, color=style.grey, linewidth=style.hair_width, zorder=1)
-    axes.plot(place, spectrum.frequency_share, color=style.foreground, linestyle="", marker="o")
+    axes.plot(
+        place,
+        spectrum.frequency_share,
+        color=style.foreground,
+        linestyle="",
+        marker="o",
+        clip_on=False,
+    )
     axes.set_xlim(0, len(place) + 1)
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
