@@ -20,7 +20,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 reproduce: $(INSTALLED)
 	if [ -d runs/small ]; then $(BIN)/miiii resume small; \
 	else $(BIN)/miiii train --preset small --name small; fi
-	$(BIN)/miiii plot small
+	$(BIN)/miiii figures small
 
 test: check
 	$(BIN)/python -m pytest -n auto --dist loadfile

@@ -65,28 +65,13 @@ def test_a_loaded_run_gives_history_weights_and_activations(folder):
         run.activations(epoch=7)
 
 
-def test_list_show_and_plot(folder, cache):
+def test_list_and_show(folder, cache):
     listed = json.loads(call(["list", "--json"], folder, cache).stdout)
     assert [(run["name"], run["state"], run["epoch"]) for run in listed] == [("a", "finished", 60)]
     assert "a" in call(["list"], folder, cache).stdout
     shown = json.loads(call(["show", "a", "--json"], folder, cache).stdout)
     assert [task["modulus"] for task in shown["tasks"]] == [2, 3, 5]
     assert "learning_rate" in call(["show", "a"], folder, cache).stdout
-    plotted = call(["plot", "a"], folder, cache)
-    assert plotted.returncode == 0, plotted.stderr
-    paths = plotted.stdout.split()
-    assert [Path(path).name for path in paths] == [
-        "accuracy.svg",
-        "accuracy.png",
-        "loss.svg",
-        "loss.png",
-    ]
-    assert all((folder / path).stat().st_size > 1000 for path in paths)
-    strips = call(["plot", "a", "--strips", "--format", "svg", "--json"], folder, cache)
-    assert strips.returncode == 0, strips.stderr
-    paths = json.loads(strips.stdout)
-    assert [Path(path).name for path in paths] == ["accuracy-strip.svg", "loss-strip.svg"]
-    assert all("data-marks" in (folder / path).read_text(encoding="utf-8") for path in paths)
 
 
 def test_an_existing_name_is_refused_unless_forced_and_then_moved_aside(folder, cache):

@@ -35,8 +35,8 @@ REFUSED = {
     "train --runs-dir /dev/null/x": ["--runs-dir"],
     "resume nothing": ["no run 'nothing'"],
     "show nothing": ["no run 'nothing'"],
-    "plot nothing": ["no run 'nothing'"],
-    "plot x --format jpg": ["--format has 'jpg'", "svg, png, pdf"],
+    "figures nothing": ["no run 'nothing'"],
+    "figures x --format jpg": ["--format has 'jpg'", "svg, pdf, png"],
     "resume": ["miiii resume needs an argument"],
 }
 

@@ -17,7 +17,7 @@ COMMANDS = {
     "resume": ("miiii.cli.train", "go on with a run that was interrupted, or make it longer"),
     "list": ("miiii.cli.inspect", "list the runs"),
     "show": ("miiii.cli.inspect", "show one run: settings, state, when each task was solved"),
-    "plot": ("miiii.cli.plot", "draw a run's accuracy and loss through training"),
+    "figures": ("miiii.cli.figures", "draw the paper's figures and tables from your runs"),
     "doctor": ("miiii.cli.doctor", "check this machine: device, versions, precision, disk"),
 }
 

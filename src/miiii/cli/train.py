@@ -213,7 +213,7 @@ def _supervise(run, name: str, runs_dir: Path, as_json: bool) -> int:
             took = clock(time.monotonic() - began)
             for path in outcome.paths:
                 print(f"finished: {path} ({outcome.done:,} epochs; {took} in this call)")
-            print(f"next: miiii plot {outcome.paths[0].name}{where}")
+            print(f"next: miiii figures {outcome.paths[0].name}{where}")
         return 0
     print(
         f"saved at epoch {outcome.done:,}; go on with: miiii resume {name}{where}", file=sys.stderr
