@@ -114,7 +114,12 @@ def difference_p_value(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def rank_correlation(
-    rows: Sequence[ArrayLike], other: ArrayLike, *, level: float = LEVEL, seed: int = 0
+    rows: Sequence[ArrayLike],
+    other: ArrayLike,
+    *,
+    level: float = LEVEL,
+    permutations: int = _DRAWS,
+    seed: int = 0,
 ) -> RankCorrelation:
     """Spearman's ρ of each row with the other side, averaged over the rows.
 
@@ -126,7 +131,8 @@ def rank_correlation(
         rows: each [n]; infinities rank last, ties share their mean rank.
         other: [n].
         level: coverage of the interval.
-        seed: of the permutations, where there are too many to try all.
+        permutations: how many for the p-value, where there are too many to try all.
+        seed: of these.
 
     Raises:
         ValueError: there is no row, or the lengths differ.
@@ -151,7 +157,7 @@ def rank_correlation(
         p_value = float((drawn >= abs(rho) - 1e-12).mean())
     else:
         generator = np.random.default_rng(seed)
-        drawn = np.abs(generator.permuted(np.tile(ranked, (_DRAWS, 1)), axis=1) @ means)
+        drawn = np.abs(generator.permuted(np.tile(ranked, (permutations, 1)), axis=1) @ means)
         p_value = exceedance(abs(rho) - 1e-12, drawn.tolist())
     return RankCorrelation(rho, _fisher_interval(rho, size, level), p_value)
 
