@@ -61,7 +61,8 @@ def _examples(number: str, results: Results, look: Look, *, hidden: bool = False
         "Below: share of the neuron's variance on each pair of frequencies (k1 down, k0 across; "
         f"cycles per {examples.base} digits), transformed over the whole grid. Of "
         f"{examples.active} neurons with variance, ranked by their share in the "
-        f"{examples.count} strongest pairs, the middle one of each of {len(examples.index)} equal parts: picked by rank, not by eye. "
+        f"{examples.count} strongest pairs, the middle one of each of "
+        f"{len(examples.index)} equal parts: picked by rank, not by eye. "
         + origin(results, weights=True),
         neuron_figures.neuron_grids(examples, corner=corner, style=look.style),
     )
