@@ -262,15 +262,17 @@ class Estimate:
     """For all epochs, without compilation."""
 
 
-def estimate(configs: Sequence[Config], stop: Waiting = lambda: False) -> Estimate | None:
-    """Compile, time a few epochs, and say what the whole would need. None if stopped."""
+def estimate(
+    configs: Sequence[Config], stop: Waiting = lambda: False, *, seconds: float = 3.0
+) -> Estimate | None:
+    """Compile, time epochs for some seconds, and say what the whole would need. None if stopped."""
     batch = make_batch(configs)
     with numerics(batch.setting):
         program = compile_program(batch, stop)
         if program is None:
             return None
         states, pace, done = program.place(program.initial_states()), _Pace(), 0
-        limit = time.monotonic() + 3.0
+        limit = time.monotonic() + seconds
         while time.monotonic() < limit and not stop():
             count, began = pace.epochs(program.capacity), time.monotonic()
             states, _ = jax.block_until_ready(program.chunk(states, done, count, program.inputs))

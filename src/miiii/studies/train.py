@@ -1,0 +1,253 @@
+"""Training a study: what is missing is trained, what was interrupted goes on, what is done stays.
+
+Who does it depends on the device. On a CPU each run is a job of its own for a process with one
+core, and there are as many processes as cores. Measured (p = 31 and 41, widths 64 and 128, two
+cores): with one thread an epoch takes a fifth to a third less processor time than with two, and a
+batch of two or four runs nothing less than the same runs one after the other. It also makes a
+run's numbers independent of how many cores there are and of what else there is to train. On an
+accelerator one process trains runs of one shape as one batch, as many as fit into its memory. A
+run that is remade alone then differs in the last bits from the same run in a batch, because
+batched products are added up in another order.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from miiii.config import Config, replace_fields, to_toml
+from miiii.runs.listing import summarize
+from miiii.studies.crew import Alone, Crew, Message, Waiting, Workers
+from miiii.studies.jobs import Job, Survey, make_jobs, shape, survey
+from miiii.studies.study import Study
+from miiii.studies.tally import StudyProgress, Tally, Unseen, makespan
+
+TIMING_SECONDS = 1.5
+"""How long the epochs of each kind of run are timed."""
+MEMORY_SHARE = 0.7
+"""Of the memory that runs may take."""
+PROCESS_BYTES = 500 * 2**20
+"""What a process takes before it trains: Python, JAX and its compiler."""
+LARGEST_BATCH = 32
+"""Runs; beyond it nothing is gained and an interruption costs more."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one kind of run costs; measured here and now."""
+
+    seconds_per_epoch: float
+    """Of the job, whatever the number of its runs."""
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Agenda:
+    """What is to be done, and how long it will take."""
+
+    survey: Survey
+    jobs: tuple[Job, ...]
+    """The longest first, so that no worker is left alone with one at the end."""
+    seconds_per_epoch: tuple[float, ...]
+    """Of each job."""
+    workers: int
+    """Jobs at once."""
+
+    @property
+    def seconds(self) -> float:
+        """Until all is done, compilation not counted."""
+        return makespan(self.job_seconds, self.workers)
+
+    @property
+    def job_seconds(self) -> list[float]:
+        """What is left of each job."""
+        pairs = zip(self.jobs, self.seconds_per_epoch, strict=True)
+        return [(job.epochs - job.done) * each for job, each in pairs]
+
+    @property
+    def epochs(self) -> int:
+        """To be trained, over all runs."""
+        return sum((job.epochs - job.done) * len(job.runs) for job in self.jobs)
+
+
+@dataclass(frozen=True)
+class StudyOutcome:
+    """How training a study ended."""
+
+    state: str
+    """finished or interrupted."""
+    problems: tuple[str, ...] = ()
+    """One line per run that met a number that is not finite, now or earlier."""
+
+
+def choose_crew(workers: int | None = None) -> Crew:
+    """Processes with one core each on a CPU; this process alone with an accelerator.
+
+    Args:
+        workers: how many processes, on a CPU; default: as many as there are cores.
+
+    Raises:
+        ValueError: fewer than one worker.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers is {workers}: it must be at least 1")
+    import jax
+
+    return Workers(workers or cores()) if jax.default_backend() == "cpu" else Alone()
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def make_agenda(
+    study: Study,
+    crew: Crew,
+    stop: Waiting = lambda: False,
+    announce: Callable[[], None] = lambda: None,
+) -> Agenda | None:
+    """See what is left to do, and time a few epochs of each kind of run. None if stopped.
+
+    Args:
+        study: it need not have been saved yet.
+        crew: who will do it.
+        stop: asked again and again; true means stop.
+        announce: called before anything is compiled, unless there is nothing to do.
+
+    Raises:
+        StudyDiffersError: a directory holds a run of other settings.
+        DamagedFileError: a run's status or configuration cannot be read.
+    """
+    found = survey(study)
+    jobs = make_jobs(study, found)
+    if jobs:
+        announce()
+    timings = _time(jobs, crew, stop)
+    if timings and isinstance(crew, Alone) and not stop():
+        largest = max(timing.memory_bytes for timing in timings.values())
+        jobs = make_jobs(study, found, _runs_that_fit(largest))
+        timings |= _time([job for job in jobs if _kind(job) not in timings], crew, stop)
+    if any(_kind(job) not in timings for job in jobs):
+        return None
+    workers = _workers(crew, timings.values(), len(jobs))
+    costs = [(job, timings[_kind(job)].seconds_per_epoch) for job in jobs]
+    costs.sort(key=lambda pair: (pair[0].done - pair[0].epochs) * pair[1])
+    return Agenda(found, tuple(job for job, _ in costs), tuple(cost for _, cost in costs), workers)
+
+
+def train_study(
+    study: Study,
+    agenda: Agenda,
+    crew: Crew,
+    *,
+    command: Sequence[str] = (),
+    progress: StudyProgress | None = None,
+    stop: Waiting = lambda: False,
+) -> StudyOutcome:
+    """Do what is left to do. The study must have been saved, and be held by its lock.
+
+    A run that was deleted is made again, and only that one; on a CPU it is the same bit for bit. A
+    run that met a number that is not finite would meet it again: it is left as it is and named.
+
+    Args:
+        study: what to train.
+        agenda: as `make_agenda` found it.
+        crew: the same.
+        command: recorded as the origin of the numbers.
+        progress: shows what happens; default: nothing.
+        stop: once true, runs at work are saved and left.
+
+    Raises:
+        RunError: a run is in use by another process, the disk refuses, or a worker died; the other
+            runs at work are saved first.
+    """
+    progress = progress or Unseen()
+    pairs = list(zip(agenda.jobs, agenda.seconds_per_epoch, strict=True))
+    finished = len(agenda.survey.runs("finished", "failed"))
+    tally = Tally(pairs, agenda.workers, finished)
+    progress.began(tally)
+
+    def heard(number: int, message: Message) -> None:
+        state = tally.take(number, message)
+        if message["event"] == "warned":
+            progress.warned(f"{state.job.names[0]}: {message['message']}")
+        else:
+            progress.changed(tally, state)
+
+    orders: list[Message] = [
+        {
+            "kind": "train",
+            "study": str(study.path),
+            "names": job.names,
+            "command": [*command],
+        }
+        for job in agenda.jobs
+    ]
+    crew.work(orders, heard, stop, agenda.workers)
+    left = survey(study)
+    state = "interrupted" if left.runs("missing", "unfinished") else "finished"
+    problems = [
+        f"{run.name}: {summarize(study.run_path(run)).status.get('problem', 'failed')}"
+        for run in left.runs("failed")
+    ]
+    return StudyOutcome(state, tuple(problems))
+
+
+def _kind(job: Job) -> tuple[Config, int]:
+    """What decides about the time that an epoch of a job takes."""
+    return replace_fields(shape(job.runs[0].config), epochs=2**31 - 1), len(job.runs)
+
+
+def _kinds(jobs: Iterable[Job]) -> dict[tuple[Config, int], Job]:
+    """One job of each kind."""
+    kinds: dict[tuple[Config, int], Job] = {}
+    for job in jobs:
+        kinds.setdefault(_kind(job), job)
+    return kinds
+
+
+def _time(jobs: Sequence[Job], crew: Crew, stop: Waiting) -> dict[tuple[Config, int], Timing]:
+    """Time each kind of job; those that were stopped are left out."""
+    kinds = _kinds(jobs)
+    orders: list[Message] = [
+        {
+            "kind": "estimate",
+            "configs": [to_toml(run.config) for run in job.runs],
+            "seconds": TIMING_SECONDS,
+        }
+        for job in kinds.values()
+    ]
+    keys, timings = list(kinds), {}
+
+    def heard(number: int, message: Message) -> None:
+        timings[keys[number]] = Timing(message["seconds_per_epoch"], message["memory_bytes"])
+
+    crew.work(orders, heard, stop)
+    return timings
+
+
+def _workers(crew: Crew, timings: Iterable[Timing], jobs: int) -> int:
+    """As many as there are, have something to do, and fit into the memory."""
+    largest = max((timing.memory_bytes for timing in timings), default=0)
+    room = MEMORY_SHARE * _memory() / (largest + PROCESS_BYTES)
+    return max(1, int(min(crew.size, jobs, room)))
+
+
+def _memory() -> float:
+    """Bytes of this machine's memory; infinite where it does not say."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
+
+
+def _runs_that_fit(bytes_per_run: int) -> int:
+    """How many runs an accelerator's memory has room for."""
+    import jax
+
+    devices = jax.local_devices()
+    limit = (devices[0].memory_stats() or {}).get("bytes_limit", 0) * len(devices)
+    return max(1, min(LARGEST_BATCH, int(MEMORY_SHARE * limit / max(bytes_per_run, 1))))

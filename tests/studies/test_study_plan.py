@@ -1,0 +1,138 @@
+"""What is planned, against the table of experiments in the paper's claims."""
+
+import pytest
+
+from miiii.claims import rules
+from miiii.config import differences
+from miiii.presets import PRESETS, get_preset
+from miiii.studies.plan import EXPERIMENTS, NEEDS, SCALES, plan
+
+WHOLE = plan("small")
+
+
+def changed(key, reference="miiii"):
+    """What an experiment has otherwise than T_miiii: {field: value}."""
+    pairs = differences(WHOLE.configs[reference], WHOLE.configs[key])
+    return {name: value for name, (_, value) in pairs.items()}
+
+
+def test_every_experiment_of_the_claims_is_planned():
+    assert tuple(EXPERIMENTS) == rules.EXPERIMENTS
+    assert tuple(WHOLE.configs) == rules.EXPERIMENTS
+    assert set(NEEDS) == {f"C{number}" for number in range(1, 20)}
+    assert {key for keys in NEEDS.values() for key in keys} <= set(EXPERIMENTS)
+
+
+def test_t_miiii_is_the_preset_at_the_papers_strength():
+    assert differences(get_preset("mini"), WHOLE.configs["miiii"]) == {}
+    assert WHOLE.configs["miiii"].optim.filter_strength == 0.5
+
+
+def test_each_experiment_changes_what_it_is_named_after_and_no_more():
+    rate, half = WHOLE.base.optim.learning_rate, WHOLE.base.training.epochs // 2
+    assert changed("basis") == {"task": "basis", "epochs": half}
+    assert changed("no-dropout") == {"dropout": 0.0, "epochs": half}
+    assert changed("lambda-0") == {"filter_strength": 0.0}
+    assert changed("lambda-2") == {"filter_strength": 2.0}
+    assert changed("matched-half") == {
+        "filter_strength": 0.0,
+        "learning_rate": pytest.approx(1.5 * rate),
+    }
+    assert changed("matched-2") == {
+        "filter_strength": 0.0,
+        "learning_rate": pytest.approx(3 * rate),
+    }
+    assert changed("masked") == {"masked_tasks": (2, 3, 5, 7)}
+    nanda = get_preset("nanda")
+    assert changed("nanda") == {
+        "task": "nanda",
+        "dropout": nanda.training.dropout,
+        "weight_decay": nanda.optim.weight_decay,
+        "epochs": half,
+    }
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_what_claims_compare_trains_for_as_long_and_at_one_width_and_base(scale):
+    preset = next(name for name in SCALES[scale] if name in PRESETS)
+    configs = plan(scale, preset).configs
+    whole = get_preset(preset).training.epochs
+    for key in ("miiii", "lambda-0", "lambda-2", "matched-half", "matched-2", "masked"):
+        assert configs[key].training.epochs == whole
+    assert len({configs[key].model.width for key in configs if key != "waves"}) == 1
+    assert len({config.task.base for config in configs.values()}) == 1
+    for key, config in configs.items():
+        shortened = config.training.epochs < whole and key != "waves"
+        assert shortened == (EXPERIMENTS[key].share < 1)
+        assert bool(EXPERIMENTS[key].why) == (EXPERIMENTS[key].share < 1)
+
+
+def test_nanda_gets_a_learning_rate_at_which_it_can_generalise():
+    assert plan("paper", "paper").configs["nanda"].optim.learning_rate == 1e-3
+    assert plan("small", "mini").configs["nanda"].optim.learning_rate == 1e-2
+
+
+def test_seeds_are_as_many_as_a_claim_needs_and_one_where_none_does():
+    needed = {key for keys in NEEDS.values() for key in keys}
+    for key, seeds in WHOLE.seeds.items():
+        assert seeds == (tuple(range(rules.LEAST_SEEDS)) if key in needed else (0,))
+    assert plan("small", seeds=3, only=["waves", "miiii"]).seeds == {
+        "miiii": (0, 1, 2),
+        "waves": (0, 1, 2),
+    }
+
+
+def test_runs_are_named_after_experiment_and_seed():
+    runs = plan("small", seeds=2, only=["lambda-0", "basis"]).runs
+    assert [run.name for run in runs] == [
+        "basis-seed0",
+        "basis-seed1",
+        "lambda-0-seed0",
+        "lambda-0-seed1",
+    ]
+    assert [run.config.seed for run in runs] == [0, 1, 0, 1]
+    assert [run.experiment for run in runs] == ["basis", "basis", "lambda-0", "lambda-0"]
+
+
+@pytest.mark.parametrize("claim", NEEDS)
+def test_a_claim_plans_what_its_rule_names(claim):
+    assert set(plan("small", only=[claim.lower()]).configs) == set(rules.CLAIMS[claim].experiments)
+
+
+def test_claims_and_experiments_may_be_mixed():
+    assert set(plan("small", only=["C16", "waves", "C7"]).configs) == {
+        "miiii",
+        "masked",
+        "basis",
+        "waves",
+    }
+
+
+def test_a_base_with_four_tasks_has_none_to_mask():
+    assert "masked" not in plan("small", "tiny").configs
+    with pytest.raises(ValueError, match=r"'masked' does not exist at base 11.*2, 3, 5, 7"):
+        plan("small", "tiny", only=["C16"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ({"scale": "smal"}, ["scale 'smal'", "did you mean 'small'"]),
+        ({"scale": "small", "preset": "minni"}, ["'minni'", "did you mean 'mini'"]),
+        ({"scale": "paper", "preset": "mini"}, ["'mini'", "fast, paper, reference"]),
+        ({"scale": "small", "seeds": 0}, ["seeds is 0", "at least 1"]),
+        ({"scale": "small", "only": ["C20"]}, ["'C20'", "did you mean 'C2'"]),
+        ({"scale": "small", "only": ["mask"]}, ["'mask'", "did you mean 'masked'"]),
+    ],
+)
+def test_what_cannot_be_planned_is_refused_by_name(arguments, parts):
+    with pytest.raises(ValueError) as refusal:
+        plan(**arguments)
+    for part in parts:
+        assert part in str(refusal.value)
+
+
+def test_a_preset_that_this_version_lacks_is_refused_with_those_it_has(monkeypatch):
+    monkeypatch.setitem(SCALES, "paper", ("quick", "paper", "reference"))
+    with pytest.raises(ValueError, match=r"'quick' is not among.*--preset paper or reference"):
+        plan("paper")
