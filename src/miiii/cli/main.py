@@ -18,6 +18,7 @@ COMMANDS = {
     "list": ("miiii.cli.inspect", "list the runs"),
     "show": ("miiii.cli.inspect", "show one run: settings, state, when each task was solved"),
     "figures": ("miiii.cli.figures", "draw the paper's figures and tables from your runs"),
+    "reproduce": ("miiii.cli.reproduce", "train all that the claims need, and judge them"),
     "doctor": ("miiii.cli.doctor", "check this machine: device, versions, precision, disk"),
 }
 
@@ -33,7 +34,7 @@ def overview() -> str:
         "modular-arithmetic tasks at once, watch it grok, and take it apart.",
         "",
         "commands:",
-        *(f"  {name:8} {purpose}" for name, (_, purpose) in COMMANDS.items()),
+        *(f"  {name:9} {purpose}" for name, (_, purpose) in COMMANDS.items()),
         "",
         "  miiii COMMAND --help explains a command and every field of it.",
         "  miiii --version prints the version.",
