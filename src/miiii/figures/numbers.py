@@ -121,7 +121,7 @@ def _panel(axes: "PolarAxes", spiral: "Spiral", style: Style) -> None:
     groups = _groups(spiral, style)
     for _, colour, chosen in groups:
         axes.add_artist(_dots(axes, spiral, chosen, colour))
-    axes.set_title(_name(spiral, rings[0]), loc="center", pad=6)
+    axes.set_title(_name(spiral, rings[0]), loc="center", pad=6, fontsize=style.small_size)
     if len(groups) > 1:
         axes.legend(
             handles=[
@@ -158,6 +158,7 @@ def _dots(axes: "PolarAxes", spiral: "Spiral", chosen: NDArray[np.bool_], colour
         edgecolor=colour,
         linewidth=_DOT,
         capstyle="round",
+        snap=False,  # to pixels: the strokes would have no length again
         zorder=3,
     )
 
@@ -180,7 +181,7 @@ def _name(spiral: "Spiral", ring: int) -> str:
     what = "remainder 0 mod " + " or ".join(map(str, spiral.moduli)) if spiral.moduli else "primes"
     turn = "n" if spiral.tightness == 1 else f"{spiral.tightness:.4g}·n"
     counted = f"{len(spiral.numbers):,} numbers below {spiral.limit:,}"
-    return f"{what}\n{counted}\nangle {turn} radians, rings every {ring:,}"
+    return f"{what}\n{counted}\nangle {turn} rad, rings every {ring:,}"
 
 
 def _rings(limit: int) -> list[int]:

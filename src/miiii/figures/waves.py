@@ -15,6 +15,7 @@ from miiii import esch
 from miiii.esch.style import LIGHT, Style
 
 _ROOM = 396.0  # points that the cells of a row share
+_NARROW = 340.0  # the same where a row also has its name and its scale
 _TALLEST = 170.0  # points that a matrix takes downwards
 _LARGEST = 10.0  # side of a cell, points
 _BLOCK = "blocks.0."
@@ -112,7 +113,7 @@ def attention_weights(weights: Weights, *, title: str = "", style: Style = LIGHT
             "expected one for all"
         )
     heads, head_width, width = matrices[0].shape
-    cell = _cell(heads * width, 4 * head_width)
+    cell = _cell(heads * width, 4 * head_width, _NARROW)
     return esch.draw(
         "r c h w",
         np.stack(matrices),
@@ -155,7 +156,7 @@ def mlp_weights(
             "[F, D]"
         )
     width, neurons = inward.shape
-    cell = _cell(neurons, 2 * width)
+    cell = _cell(neurons, 2 * width, _NARROW)
     rule = "as stored"
     if ordered:
         strength = np.linalg.norm(inward, axis=0) * np.linalg.norm(outward, axis=0)
@@ -193,7 +194,7 @@ def unembedding_weights(weights: Weights, *, title: str = "", style: Style = LIG
     """
     matrix = _weight(weights, "unembedding", 2).T
     outputs, width = matrix.shape
-    cell = _cell(width, outputs, 14.0)
+    cell = _cell(width, outputs, largest=14.0)
     return esch.draw(
         "h w",
         matrix,
@@ -219,8 +220,8 @@ def _weight(weights: Weights, name: str, axes: int) -> NDArray[np.float64]:
     return array
 
 
-def _cell(across: int, down: int, largest: float = _LARGEST) -> float:
-    return min(_ROOM / across, _TALLEST / down, largest)
+def _cell(across: int, down: int, room: float = _ROOM, largest: float = _LARGEST) -> float:
+    return min(room / across, _TALLEST / down, largest)
 
 
 def _sign(cell: float) -> Literal["both", "colour"]:

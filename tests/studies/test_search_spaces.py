@@ -1,0 +1,56 @@
+"""The paper's search space against the words of its Table 1, and spaces that are refused."""
+
+import pytest
+
+from miiii.config import Config, replace_fields
+from miiii.presets import get_preset
+from miiii.studies.spaces import TABLE_1, TABLE_2, Dimension, SearchSpace
+
+
+def test_table_1_is_the_paper_s():
+    assert TABLE_1.size == 4 * 3 * 4 * 2 * 2 * 2 == 384
+    assert list(TABLE_1.symbols.values()) == ["dropout", "λ", "wd", "d", "lr", "heads"]
+    assert TABLE_1.values["dropout"] == (0, 1 / 2, 1 / 5, 1 / 10)
+    assert TABLE_1.values["filter_strength"] == (0, 1 / 2, 2)
+    assert TABLE_1.values["weight_decay"] == (0, 1 / 10, 1 / 2, 1)
+    assert TABLE_1.values["width"] == (128, 256)
+    assert TABLE_1.values["learning_rate"] == (3e-4, 1e-4)
+    assert TABLE_1.values["heads"] == (4, 8)
+
+
+def test_every_point_is_a_configuration_and_there_once():
+    points = list(TABLE_1.points())
+    assert len(points) == len({tuple(point.values()) for point in points}) == TABLE_1.size
+    assert points[0] == {name: values[0] for name, values in TABLE_1.values.items()}
+    assert points[1]["heads"] == 8
+    for point in points:
+        config = replace_fields(Config(), **point)
+        assert TABLE_1.read(config) == point
+        assert TABLE_1.outside(point) == ()
+
+
+def test_table_2_lies_outside_table_1_by_its_weight_decay_alone():
+    assert TABLE_1.read(get_preset("paper")) == TABLE_2
+    assert TABLE_1.outside(TABLE_2) == ("weight_decay",)
+    assert TABLE_1.outside({**TABLE_2, "weight_decay": 0.5}) == ()
+    assert TABLE_1.outside({**TABLE_2, "width": 64}) == ("weight_decay", "width")
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "line"),
+    [
+        ((), "dimensions are empty: a search space needs at least one"),
+        ((Dimension("widht", "d", (1,)),), "unknown field 'widht': did you mean 'width'"),
+        ((Dimension("width", "d", (1,)),) * 2, "field 'width' is there twice: expected once"),
+        ((Dimension("width", "d", ()),), r"values of 'width' are \(\): expected at least one"),
+        ((Dimension("width", "d", (8, 4, 8)),), r"are \(8, 4, 8\): expected at least one, each"),
+    ],
+)
+def test_spaces_that_make_no_sense_are_refused(dimensions, line):
+    with pytest.raises(ValueError, match=line):
+        SearchSpace(dimensions)
+
+
+def test_settings_that_lack_a_field_are_refused():
+    with pytest.raises(ValueError, match="settings lack width, heads: expected dropout, "):
+        TABLE_1.outside({k: v for k, v in TABLE_2.items() if k not in ("width", "heads")})
