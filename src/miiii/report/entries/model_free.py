@@ -66,8 +66,8 @@ def dft_matrix(sources: Sources, look: Look) -> Iterator[Picture]:
             "19",
             f"figure-19-dft-matrix-{base}",
             f"Real DFT matrix of {base} points",
-            "Rows: the constant, then cosine and sine of k cycles; orthonormal. Positive filled, "
-            "negative outlined.",
+            "Rows: the constant, then cosine and sine of k cycles; orthonormal. Signs by colour, "
+            "and by outlines where squares are large enough.",
             basis_figures.fourier_matrix(fourier_basis(base), style=look.style),
         )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from miiii.analysis.curves import curve_strips, mean_strips
 from miiii.figures import frequencies as frequency_figures
 from miiii.figures import gradients as gradient_figures
+from miiii.figures.comparison import comparison_lines, comparison_strip
 from miiii.figures.training import accuracy_lines, accuracy_strip, loss_lines, loss_strip
 from miiii.report.picture import Picture
 from miiii.report.sources import Look, Sources, origin
@@ -54,20 +55,19 @@ def filter_strengths(sources: Sources, look: Look) -> Iterator[Picture]:
     yield Picture(
         "24",
         "figure-24-filter-strengths",
-        "Mean accuracy at several strengths of the gradient filter",
-        "One row per run; a square's area is the mean accuracy over tasks in the column of epochs. "
+        "Loss and accuracy at several strengths of the gradient filter",
+        "One row per run; a square's area is the mean over tasks in the column of epochs. "
         + note
         + origins,
-        accuracy_strip(mean_strips(named), style=look.style),
+        comparison_strip(mean_strips(named), style=look.style),
     )
-    for measure, draw in (("accuracy", accuracy_lines), ("loss", loss_lines)):
-        yield Picture(
-            "24",
-            f"figure-24-filter-strengths-{measure}-lines",
-            f"{measure.capitalize()} of every task at several strengths of the gradient filter",
-            _LINES + _passes(main) + note + origins,
-            draw(*named.values(), names=tuple(named), style=look.style),
-        )
+    yield Picture(
+        "24",
+        "figure-24-filter-strengths-lines",
+        "Loss and accuracy at several strengths of the gradient filter",
+        "One line per run, the mean over its tasks. " + _passes(main) + note + origins,
+        comparison_lines(named, style=look.style),
+    )
 
 
 def frequencies(sources: Sources, look: Look) -> Iterator[Picture]:

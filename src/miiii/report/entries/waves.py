@@ -7,7 +7,8 @@ from miiii.figures.waves_check import waves_check
 from miiii.report.picture import Picture
 from miiii.report.sources import Look, Sources, origin
 
-_WEIGHTS = "Positive filled, negative outlined; each panel has its own scale, given with it. "
+_SIGNS = "Signs by colour, and by outlines where squares are large enough"
+_WEIGHTS = f"{_SIGNS}; each matrix has its own scale, given with it. "
 
 
 def embedding_weights(sources: Sources, look: Look) -> Iterator[Picture]:
@@ -18,8 +19,7 @@ def embedding_weights(sources: Sources, look: Look) -> Iterator[Picture]:
         "figure-20-embeddings",
         "W_E,tok and W_E,pos of the cosine model",
         "Transposed: a row per dimension of the residual stream, a column per token. "
-        + _WEIGHTS
-        + origin(waves, weights=True),
+        f"{_SIGNS}; both matrices are on one scale. " + origin(waves, weights=True),
         wave_figures.embedding_weights(waves.weights, style=look.style),
     )
     fit = waves.waves_fit
