@@ -109,13 +109,15 @@ def test_presets_are_those_of_the_tables():
         "task_reduction": ("sum", "mean"),
         "precision": ("float32", "float64"),
     }
-    assert set(PRESETS) == {"tiny", "mini", "small", "paper", "reference", "nanda", "waves"}
+    assert set(PRESETS) == {
+        *("tiny", "mini", "small", "fast", "paper", "reference", "nanda", "waves"),
+    }
 
 
 def test_unknown_presets_are_refused():
     with pytest.raises(ValueError, match="unknown preset 'papr': did you mean 'paper'"):
         get_preset("papr")
-    with pytest.raises(ValueError, match="unknown preset '': known are: mini, nanda, paper"):
+    with pytest.raises(ValueError, match="unknown preset '': known are: fast, mini, nanda"):
         get_preset("")
 
 

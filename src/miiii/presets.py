@@ -72,6 +72,21 @@ _WAVES = replace_fields(
     decay_epochs=1000,
 )
 
+# Found by trying, see docs/p113.md. Muon does in 1,000 epochs what AdamW at 3e-3 takes 9,000 for.
+# Without the fall of the learning rate from epoch 1,100 on, the last tasks hover near 0.95.
+_FAST = replace_fields(
+    _SMALL,
+    base=113,
+    width=256,
+    train_fraction=0.5,
+    optimiser="muon",
+    learning_rate=8e-3,
+    warmup_epochs=50,
+    epochs=2000,
+    decay_start=1100,
+    decay_epochs=900,
+)
+
 PRESETS: dict[str, Preset] = {
     "tiny": Preset(
         replace_fields(
@@ -88,6 +103,10 @@ PRESETS: dict[str, Preset] = {
     ),
     "mini": Preset(_MINI, "12 tasks at p = 41, grokked in half a minute: the study's small scale"),
     "small": Preset(_SMALL, "16 tasks at p = 59, grokked in minutes on two CPU cores"),
+    "fast": Preset(
+        _FAST,
+        "T_miiii at p = 113, half of the numbers, with Muon: all 29 tasks in 2,000 epochs",
+    ),
     "paper": Preset(
         _PAPER,
         "T_miiii at p = 113 as the paper's text has it: 29 tasks, 30 % of the numbers",
