@@ -95,9 +95,9 @@ def test_planted_neurons_get_their_task_and_harmonic(level):
     near = np.abs(result.frequency - result.matched_frequency)[clear]
     assert near.max() < 0.1 / BASE
     # Paired at random, the frequencies do not match.
-    assert np.median(result.paired_null) < 0.8
+    assert np.nanmedian(result.paired_null) < 0.8
     assert np.median(result.noise_null) < 0.5
-    assert np.median(result.belief) > 0.75
+    assert np.median(result.belief) > 0.95
     groups = result.groups()
     assert [len(group) for group in groups] == result.neurons_per_task.tolist()
     assert sorted(np.concatenate(groups)) == list(range(len(planted)))
@@ -134,6 +134,14 @@ def test_noise_is_not_believed():
     assert 0.35 < np.median(result.belief) < 0.65
     assert np.median(result.share) == pytest.approx(np.median(result.noise_null), abs=0.03)
     assert sum(len(group) for group in result.groups(belief=0.95)) < 40
+
+
+def test_a_single_circuit_is_believed_against_noise():
+    values = np.stack([neuron(3, 7, phases=(i, -i)) for i in range(8)], axis=1)
+    result = match_neurons(values, BASE, (7,))
+    assert np.isnan(result.paired_null).all()
+    assert result.belief.tolist() == [1.0] * 8
+    assert np.isnan(result.margin).all()
 
 
 def test_constant_neurons_have_no_task():

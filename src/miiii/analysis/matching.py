@@ -4,9 +4,9 @@ Before its ReLU a neuron is a function of x0 plus a function of x1. cos(2πkn/q)
 has the frequency k/q on x0 and pk/q mod 1 on x1: a neuron of a circuit for q shows that pair of
 frequencies, for one k. Each neuron is given the pair that explains most of both profiles together.
 
-Two nulls stand beside it: the profiles of x0 and x1 paired at random among the neurons, which keeps
-the frequencies that the model uses but not their match; and profiles of noise, as a model has
-before training.
+Two nulls stand beside it: each profile on x0 paired at random with that of another neuron on x1,
+one that was given another pair, which keeps the frequencies that the model uses but not their
+match; and profiles of noise, as a model has before training.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,8 @@ class MatchedNeurons:
     task_share: FloatArray
     """[F, N]: the same for the best k of every task: the neuron × task table."""
     paired_null: FloatArray
-    """[R, F]: the best share when each profile on x0 meets that of another neuron on x1."""
+    """[R, F]: the best share when each profile on x0 meets that on x1 of a random neuron of another
+    task or harmonic; NaN where the draw found none."""
     noise_null: FloatArray
     """[R, F]: the best share of two profiles of white noise, of equal norm."""
 
@@ -81,12 +82,16 @@ class MatchedNeurons:
 
     @cached_property
     def belief(self) -> FloatArray:
-        """[F], 0 to 1: share of randomly paired neurons whose best match is worse than this one's.
+        """[F], 0 to 1: share of randomly paired profiles whose best match is worse than this one's.
 
         One minus it is a p-value against "the two digits' frequencies have nothing to do with each
-        other". 0 where there is no task.
+        other". Where all neurons have one and the same pair it is against noise. 0 where there is
+        no task.
         """
-        null = np.sort(self.paired_null[:, ~self.silent], axis=None)
+        null = self.paired_null[~np.isnan(self.paired_null)]
+        if not null.size:
+            null = self.noise_null[:, ~self.silent]
+        null = np.sort(null, axis=None)
         below = np.searchsorted(null, np.nan_to_num(self.share), side="left")
         return np.where(self.silent, 0.0, below / max(len(null), 1))
 
@@ -158,8 +163,8 @@ def match_neurons(
     paired, noise = [], []
     for _ in range(draws):
         order = generator.permutation(norms.shape[1])
-        together = powers[0] + powers[1][:, order]
-        paired.append((together / (norms[0] + norms[1][order])).max(axis=0))
+        together = (powers[0] + powers[1][:, order]) / (norms[0] + norms[1][order])
+        paired.append(np.where(best == best[order], np.nan, together.max(axis=0)))
         noise.append(_noise_shares(generator, base, norms.shape[1], frequencies))
 
     neurons = len(split.variance)

@@ -1,0 +1,91 @@
+"""Loss and accuracy of every task from logits, in float64 (paper Eqs. 4.1 and 10)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from miiii.analysis.harmonics import FloatArray
+from miiii.tasks.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class TaskScores:
+    """How well every task is done; any axes may stand before that of the tasks."""
+
+    loss: FloatArray
+    """[…, N]: mean cross-entropy / ln(classes), so that guessing costs 1."""
+    accuracy: FloatArray
+    """[…, N], 0 to 1: share of numbers whose label has the largest logit, alone."""
+
+
+def score_tasks(logits: ArrayLike, targets: ArrayLike, class_sizes: Sequence[int]) -> TaskScores:
+    """Score the logits of some numbers.
+
+    Args:
+        logits: [B, V], all tasks' classes side by side.
+        targets: [B, N], the class within each task.
+        class_sizes: [N], V together.
+
+    Raises:
+        ValueError: shapes do not match.
+    """
+    array, labels = np.asarray(logits, np.float64), np.asarray(targets)
+    expected = (len(labels), sum(class_sizes))
+    if array.shape != expected or labels.shape != (len(labels), len(class_sizes)):
+        raise ValueError(
+            f"logits have shape {array.shape} and targets {labels.shape}: expected "
+            f"{expected} and ({len(labels)}, {len(class_sizes)})"
+        )
+    sums = score_sums(np.ascontiguousarray(array.T), labels.T, class_sizes)
+    return mean_scores(sums, len(labels), class_sizes)
+
+
+def score_sums(
+    logits: FloatArray, labels: NDArray[np.integer], class_sizes: Sequence[int]
+) -> FloatArray:
+    """Sums over samples, class-major: a task's classes are then whole rows, read in order.
+
+    Args:
+        logits: [V, B]; written to on the way, and left as they were.
+        labels: [N, B].
+        class_sizes: [N].
+
+    Returns:
+        [2, N]: cross-entropy in nats, and how many are right.
+    """
+    sums = np.empty((2, len(class_sizes)))
+    samples = np.arange(logits.shape[1])
+    end = 0
+    for task, (size, label) in enumerate(zip(class_sizes, labels, strict=True)):
+        end += size
+        own = logits[end - size : end]
+        # Without the label among them, the largest of the others is its rival: right where the
+        # label is above it.
+        of_label = own[label, samples]
+        own[label, samples] = -np.inf
+        rival = own.max(axis=0)
+        largest = np.maximum(rival, of_label)
+        exponentials = np.subtract(own, largest)
+        own[label, samples] = of_label
+        np.exp(exponentials, out=exponentials)
+        total = exponentials.sum(axis=0) + np.exp(of_label - largest)
+        sums[:, task] = (np.log(total) + largest - of_label).sum(), (of_label > rival).sum()
+    return sums
+
+
+def mean_scores(sums: FloatArray, samples: int, class_sizes: Sequence[int]) -> TaskScores:
+    """Scores from sums [2, …, N] over that many samples."""
+    return TaskScores(sums[0] / samples / np.log(class_sizes), sums[1] / samples)
+
+
+def class_targets(dataset: Dataset) -> NDArray[np.integer]:
+    """[p², N]: the class of every number within each task.
+
+    Raises:
+        ValueError: the targets are real numbers (waves).
+    """
+    if not np.issubdtype(dataset.targets.dtype, np.integer):
+        raise ValueError("the task has a real output: expected classes to score, found none")
+    return dataset.targets.astype(np.int64)
