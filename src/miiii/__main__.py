@@ -2,4 +2,5 @@
 
 from miiii.cli.main import main
 
-main()
+if __name__ == "__main__":  # processes that write pictures import this file too
+    main()

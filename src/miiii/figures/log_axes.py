@@ -39,7 +39,7 @@ def epoch_range(epochs: Sequence[NDArray[np.int64]]) -> tuple[int, int]:
 
 def epoch_axis(axes: "Axes", first: int, last: int) -> None:
     """A log axis; epoch 0, if any, stands before it."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+    from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 
     if first == 0:
         axes.set_xscale("symlog", linthresh=1, linscale=0.3, subs=range(2, 10))
@@ -49,7 +49,7 @@ def epoch_axis(axes: "Axes", first: int, last: int) -> None:
     if last < _PLAIN:
         values = range(first, last + 1) if last < 10 else [0, *_one_two_five(1, last)]
         axes.xaxis.set_major_locator(FixedLocator([v for v in values if first <= v <= last]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
@@ -62,7 +62,7 @@ def _one_two_five(low: float, high: float) -> list[float]:
 
 def log_values(axes: "Axes", low: float, high: float) -> None:
     """A log axis of values; where it spans little, with plain numbers for ticks."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
+    from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
     axes.set_yscale("log")
     axes.set_ylim(low, high)
@@ -73,7 +73,7 @@ def log_values(axes: "Axes", low: float, high: float) -> None:
     if len(inside) < 3:
         inside = [tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
     axes.yaxis.set_major_locator(FixedLocator(inside))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
 def log_spaced_rows(epochs: NDArray[np.int64], most: int) -> NDArray[np.intp]:

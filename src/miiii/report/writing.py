@@ -1,7 +1,10 @@
 """Pictures onto the disk: each in every format, the captions, and the gallery over them."""
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 from miiii.report.catalogue import Entry
@@ -53,16 +56,21 @@ def write_pictures(
     Raises:
         StorageError: the disk refuses.
     """
-    pictures: list[tuple[Picture, list[Path]]] = []
     missing: list[tuple[str, str]] = []
-    for entry in entries:
-        label = label_of(entry.number)
-        try:
-            for picture in entry.draw(sources, look):
-                pictures.append((picture, picture.write(directory, formats, look.style)))
-            drawn(f"{label}: {entry.about}")
-        except MissingInputError as error:
-            missing.append((label, str(error)))
+    pending: list[tuple[Picture, Future[list[Path]]]] = []
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    # Writing a picture costs more than what it shows, so other processes do it meanwhile.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for entry in entries:
+            label = label_of(entry.number)
+            try:
+                for picture in entry.draw(sources, look):
+                    written = pool.submit(picture.write, directory, formats, look.style)
+                    pending.append((picture, written))
+                drawn(f"{label}: {entry.about}")
+            except MissingInputError as error:
+                missing.append((label, str(error)))
+        pictures = [(picture, written.result()) for picture, written in pending]
     title = f"Figures of {sources.main.run.name}" if sources.main else "Figures without a model"
     captions = "\n\n".join(
         f"**{label_of(one.number).capitalize()}: {one.title}** (`{one.name}`). {one.caption}"
