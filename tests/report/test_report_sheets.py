@@ -1,0 +1,82 @@
+"""Sheets of small pictures, decoded by another library and read pixel by pixel."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from miiii.report.sheets import BAR, GAP, LINE, SHADES, TALL, bars, shaded
+from report.reading import columns, pixels
+
+
+@given(
+    st.tuples(*[st.integers(1, 4)] * 4),
+    st.floats(0.1, 10),
+    st.integers(0, 2**32 - 1),
+)
+def test_shades_are_the_values_at_their_places(shape, top, seed):
+    frames = np.random.default_rng(seed).uniform(0, 12, shape)
+    seen = pixels(shaded(frames, top))
+    for place in np.ndindex(shape):
+        expected = min(frames[place] / top, 1)
+        assert seen[place] == pytest.approx(expected, abs=0.5 / SHADES + 1 / 255)
+
+
+def test_one_shade_means_one_value_at_all_epochs():
+    frames = np.full((3, 2, 2, 2), 0.5)
+    frames[1] = 2.0  # a larger value elsewhere changes nothing here
+    seen = pixels(shaded(frames, 2.0))
+    assert seen[0].max() == seen[0].min() == seen[2].max() < seen[1].min() == 1
+
+
+def test_nothing_is_white():
+    assert pixels(shaded(np.zeros((2, 1, 3, 3)), 0.0)).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("frames", "words"),
+    [
+        (np.zeros((2, 2, 2)), "frames have shape (2, 2, 2): expected [epochs, panels, h, w]"),
+        (np.full((1, 1, 1, 1), -1.0), "negative or not finite"),
+        (np.full((1, 1, 1, 1), np.nan), "negative or not finite"),
+    ],
+)
+def test_frames_that_cannot_be_shaded_are_refused(frames, words):
+    with pytest.raises(ValueError) as refusal:
+        shaded(frames, 1.0)
+    assert words in str(refusal.value)
+
+
+@given(st.lists(st.floats(-3, 3), min_size=1, max_size=6), st.floats(0.5, 3))
+def test_bars_are_as_long_as_their_values(values, top):
+    picture = pixels(bars(np.array(values)[None, None], top, signed=True))[0, 0]
+    assert picture.shape == (2 * TALL + 1, len(values) * (BAR + GAP))
+    assert picture[TALL] == pytest.approx(LINE, abs=0.01)
+    for value, column in zip(values, columns(picture), strict=True):
+        length = min(abs(value) / top, 1) * TALL
+        above, below = column[:TALL].sum(), column[TALL + 1 :].sum()
+        assert (above if value > 0 else below) == pytest.approx(length, abs=0.02)
+        assert (below if value > 0 else above) == 0
+        if length >= 1:  # it stands on the line
+            assert (column[TALL - 1] if value > 0 else column[TALL + 1]) == 1
+
+
+def test_bars_without_sign_have_no_room_below():
+    sheet = bars(np.array([[[0.0, 1.0, 0.5]], [[1.0, 0.0, 0.0]]]), 1.0)
+    assert (sheet.epochs, sheet.panels, sheet.height) == (2, 1, TALL + 1)
+    later = columns(pixels(sheet)[1, 0])
+    assert later[:, :TALL].sum(axis=1) == pytest.approx([TALL, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("values", "signed", "words"),
+    [
+        (np.zeros((1, 1)), True, "values have shape (1, 1): expected [epochs, panels, bars]"),
+        (np.full((1, 1, 1), -1.0), False, "expected finite numbers of 0 or more"),
+        (np.full((1, 1, 1), np.inf), True, "expected finite numbers"),
+    ],
+)
+def test_values_that_no_bar_can_show_are_refused(values, signed, words):
+    with pytest.raises(ValueError) as refusal:
+        bars(values, 1.0, signed=signed)
+    assert words in str(refusal.value)
