@@ -271,14 +271,18 @@ def estimate(
         program = compile_program(batch, stop)
         if program is None:
             return None
-        states, pace, done = program.place(program.initial_states()), _Pace(), 0
-        limit = time.monotonic() + seconds
-        while time.monotonic() < limit and not stop():
-            count, began = pace.epochs(program.capacity), time.monotonic()
-            states, _ = jax.block_until_ready(program.chunk(states, done, count, program.inputs))
-            pace.took(count, time.monotonic() - began)
+        states = program.place(program.initial_states())
+        # The first dispatch pays for what the others find done.
+        states, _ = jax.block_until_ready(program.chunk(states, 0, 1, program.inputs))
+        pace, done, began = _Pace(), 0, time.monotonic()
+        while done == 0 or (time.monotonic() < began + seconds and not stop()):
+            count, before = pace.epochs(program.capacity), time.monotonic()
+            states, _ = jax.block_until_ready(
+                program.chunk(states, done + 1, count, program.inputs)
+            )
+            pace.took(count, time.monotonic() - before)
             done += count
-        return _estimate(configs, batch, program, 1 / max(pace.epochs_per_second, 1e-9))
+        return _estimate(configs, batch, program, (time.monotonic() - began) / done)
 
 
 def _estimate(

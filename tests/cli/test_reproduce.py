@@ -1,11 +1,12 @@
 """`miiii reproduce` as a process of its own, on the tiniest study."""
 
-import shutil
 import signal
+from types import SimpleNamespace
 
 import pytest
 
 from command import call, start
+from miiii.cli import reproduce
 from miiii.cli.main import run
 from miiii.studies.study import open_study
 
@@ -13,7 +14,9 @@ TINY = ["reproduce", "--preset", "tiny", "--only", "C7"]
 
 
 @pytest.mark.slow
-def test_a_study_is_rehearsed_interrupted_trained_and_left_alone(tmp_path, cache):
+def test_a_study_is_rehearsed_interrupted_trained_and_left_alone(
+    tmp_path, cache, monkeypatch, capsys
+):
     rehearsed = call([*TINY, "--dry-run"], tmp_path, cache)
     assert rehearsed.returncode == 0, rehearsed.stderr
     assert "basis" in rehearsed.stdout
@@ -39,11 +42,24 @@ def test_a_study_is_rehearsed_interrupted_trained_and_left_alone(tmp_path, cache
     assert first["command"] == second["command"] == ["miiii", *TINY]
     assert first["split"] != second["split"]
 
-    again = call(TINY, tmp_path, cache)
-    assert again.returncode == 0, again.stderr
-    assert "nothing is left to train" in again.stdout
-    shutil.rmtree(study.run_path(study.plan.runs[1]))
-    assert [state for state in map(study.state, study.plan.runs)] == ["finished", "missing"]
+    assert "report: studies/small-tiny/report.html" in done.stdout
+    for name in ("ledger.json", "ledger.csv", "ledger.md", "report.html"):
+        assert (study.path / name).stat().st_size > 1000
+
+    # Called again, it trains nothing and concludes anew.
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(reproduce, "judge_claims", lambda _: SimpleNamespace(summary="judged"))
+    monkeypatch.setattr(reproduce, "write_page", lambda *_: "page")
+    before = {path: path.stat().st_mtime_ns for path in study.runs_dir.rglob("*.*")}
+    assert run(TINY) == 0
+    output = capsys.readouterr().out
+    assert "nothing is left to train" in output
+    assert output.splitlines()[-3:] == [
+        "judged",
+        "ledger: studies/small-tiny/ledger.md",
+        "report: page",
+    ]
+    assert before == {path: path.stat().st_mtime_ns for path in study.runs_dir.rglob("*.*")}
 
 
 REFUSED = {

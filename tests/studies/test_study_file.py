@@ -77,7 +77,7 @@ def test_other_settings_are_refused_and_named(study, tmp_path):
         join_study(dataclasses.replace(made, base=base), "a", tmp_path)
     configs = {**made.configs}
     configs["no-dropout"] = replace_fields(configs["no-dropout"], epochs=7)
-    with pytest.raises(StudyDiffersError, match=r"in its no-dropout, epochs is 750, not 7"):
+    with pytest.raises(StudyDiffersError, match=r"in its no-dropout, epochs is 1500, not 7"):
         join_study(dataclasses.replace(made, configs=configs), "a", tmp_path)
     with pytest.raises(StudyDiffersError, match=r"it has preset mini, not tiny; choose another"):
         join_study(plan("small", "tiny"), "a", tmp_path)

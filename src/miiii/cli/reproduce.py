@@ -19,6 +19,7 @@ from miiii.studies.plan import EXPERIMENTS, LEAST_SEEDS, plan
 from miiii.studies.study import Study, join_study
 
 if TYPE_CHECKING:
+    from miiii.claims.ledger import Ledger
     from miiii.studies.train import Agenda
 
 
@@ -84,8 +85,11 @@ def reproduce(words: list[str]) -> int:
     if arguments.dry_run:
         _say("nothing was written (--dry-run)")
         return 0
-    judge_claims(study)
-
+    ledger = judge_claims(study)
+    page = write_page(study, ledger)
+    print(ledger.summary)
+    print(f"ledger: {study.path / 'ledger.md'}")
+    print(f"report: {page}")
     return 0
 
 
@@ -182,19 +186,24 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def judge_claims(study: Study) -> None:
-    """Measure every run, judge every claim, keep the ledger beside the runs, print its summary."""
+def judge_claims(study: Study) -> "Ledger":
+    """Measure every run, judge every claim, and keep the ledger beside the runs."""
     from miiii.claims.judge import judge
-    from miiii.measure import measure
+    from miiii.cli.ledger import MeasuringProgress
+    from miiii.measure import measure_runs
     from miiii.runs.atomic import write_atomically
 
-    measured = {key: [measure(run) for run in runs] for key, runs in study.runs().items()}
-    ledger = judge(measured, study.name)
-    for ending, text in (
-        ("json", ledger.to_json()),
-        ("csv", ledger.to_csv()),
-        ("md", ledger.to_markdown()),
-    ):
+    with MeasuringProgress() as progress:
+        ledger = judge(measure_runs(study.runs(), progress.told), study.name)
+    forms = {"json": ledger.to_json(), "csv": ledger.to_csv(), "md": ledger.to_markdown()}
+    for ending, text in forms.items():
         write_atomically(study.path / f"ledger.{ending}", text.encode())
-    print(ledger.summary)
-    print(f"ledger: {study.path / 'ledger.md'}")
+    return ledger
+
+
+def write_page(study: Study, ledger: "Ledger") -> Path:
+    """Write the study's report; returns its file."""
+    from miiii.cli.report import FILE_NAME
+    from miiii.report.page import write_report
+
+    return write_report(study, ledger, study.path / FILE_NAME, progress=_say)

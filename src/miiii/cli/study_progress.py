@@ -103,7 +103,9 @@ class PanelStudyProgress:
         for state in tally.at_work:
             name = Text(", ".join(state.job.names), overflow="ellipsis", no_wrap=True)
             runs.add_row(name, *(Text(part) for part in _parts(state)))
-        bar = ProgressBar(total=1.0, completed=tally.share, width=None)
+        bar = Table.grid()  # a bar of its own ends without a line break
+        width = max(20, self._console.width - 4)
+        bar.add_row(ProgressBar(total=1.0, completed=tally.share, width=width))
         footer = Text(STOPPING, style="yellow") if self._stopping else Text()
         title = f"run {min(tally.ended + 1, tally.runs)} of {tally.runs}"
         parts = [Text(_whole(tally)), bar, runs, *([footer] if self._stopping else [])]

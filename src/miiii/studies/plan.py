@@ -36,8 +36,8 @@ class Experiment:
     """Of the epochs. The schedule is not compressed: it is the beginning of a longer run."""
     why: str = ""
     """Why that share is enough."""
-    seeds: int = LEAST_SEEDS
-    """How many, unless the caller says otherwise."""
+    seeds: int | None = None
+    """How many, whatever the caller says; None: as many as the caller says."""
 
 
 def _changed(**changes: Any) -> Settings:
@@ -84,22 +84,16 @@ _ALL = (
         "T_nanda: addition",
         _nanda,
         share=0.5,
-        why="one task generalises well within half of the epochs that all of T_miiii's take",
+        why="one task generalises within a quarter of the epochs (368 of 1,500 at p = 41)",
     ),
     Experiment(
         "basis",
         "T_basis: shuffled labels",
         _changed(task="basis"),
         share=0.5,
-        why="there is nothing to find but the labels, and they are learnt by then",
+        why="there are only labels to learn: nine tenths after an eighth, little more after half",
     ),
-    Experiment(
-        "no-dropout",
-        "dropout 0",
-        _changed(dropout=0.0),
-        share=0.5,
-        why="it fits the training numbers early and only drifts afterwards",
-    ),
+    Experiment("no-dropout", "dropout 0", _changed(dropout=0.0)),
     Experiment("lambda-0", "λ = 0", _unfiltered(1.0)),
     Experiment("lambda-2", "λ = 2", _changed(filter_strength=2.0)),
     Experiment("matched-half", "λ = 0, learning rate × 1.5", _unfiltered(1 + LAMBDA)),
@@ -162,7 +156,7 @@ def plan(
         scale: a key of `SCALES`.
         preset: what T_miiii is; default: the scale's first.
         seeds: how many seeds each experiment gets, from 0 on; default: as many as a claim needs
-            to be decided, and one for what no claim needs.
+            to be decided. What no claim needs has one.
         only: claims (C4) or experiments (lambda-0) to plan for; default: everything.
 
     Raises:
@@ -188,7 +182,7 @@ def plan(
                 f"experiment {key!r} does not exist at base {base.task.base}: "
                 f"its tasks are only {', '.join(map(str, base.task.task_moduli))}"
             )
-    counts = {key: EXPERIMENTS[key].seeds if seeds is None else seeds for key in configs}
+    counts = {key: EXPERIMENTS[key].seeds or seeds or LEAST_SEEDS for key in configs}
     return Plan(scale, preset, base, configs, {key: tuple(range(n)) for key, n in counts.items()})
 
 

@@ -25,7 +25,9 @@ class JobState:
     """Epochs made."""
     stage: Stage = "waiting"
     pace: float = 1.0
-    """How many times as long as expected an epoch takes."""
+    """How many times as long as expected an epoch takes, by the last chunks."""
+    trust: float = 0.0
+    """How much that says, from 0 to 1."""
     accuracy: float | None = None
     """Validation accuracy, mean over tasks and runs."""
     solved: float | None = None
@@ -43,11 +45,10 @@ class JobState:
 
     def advance(self, done: int, epochs_per_second: float) -> None:
         """Take in a chunk."""
-        made, all_of_it = done - self.job.done, WARM_SHARE * (self.job.epochs - self.job.done)
-        trust = min(1.0, made / max(all_of_it, 1.0))
-        measured = 1 / max(epochs_per_second * self.expected, 1e-9)
+        warm = WARM_SHARE * (self.job.epochs - self.job.done)
         self.stage, self.done = "training", done
-        self.pace = (1 - trust) + trust * measured
+        self.pace = 1 / max(epochs_per_second * self.expected, 1e-9)
+        self.trust = min(1.0, (done - self.job.done) / max(warm, 1.0))
 
 
 class Tally:
@@ -85,13 +86,20 @@ class Tally:
         return 1 - left / self._total if self._total > 0 else 1.0
 
     @property
+    def pace(self) -> float:
+        """How many times as long as expected an epoch takes, over all jobs that have begun."""
+        trust = sum(state.trust for state in self.states)
+        return sum(state.trust * state.pace for state in self.states) / trust if trust else 1.0
+
+    @property
     def seconds_left(self) -> float:
-        """Until the last job ends, at the speed of those at work; compilation not counted."""
-        working = self.at_work
+        """Until the last job ends, compilation not counted."""
         waiting = [state for state in self.states if state.stage == "waiting"]
-        pace = sum(state.pace for state in working) / len(working) if working else 1.0
-        left = [state.expected_left * state.pace for state in working]
-        left += [state.expected_left * pace for state in waiting]
+        usual = self.pace
+        left = [
+            state.expected_left * (usual + state.trust * (state.pace - usual))
+            for state in (*self.at_work, *waiting)
+        ]
         return makespan(left, self.workers)
 
     @property

@@ -13,6 +13,7 @@ batched products are added up in another order.
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from miiii.config import Config, replace_fields, to_toml
 from miiii.runs.listing import summarize
@@ -96,11 +97,16 @@ def choose_crew(workers: int | None = None) -> Crew:
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
+    """Processor cores that this process may use, as many as its container grants."""
     try:
-        return len(os.sched_getaffinity(0))
+        count = len(os.sched_getaffinity(0))
     except AttributeError:
-        return os.cpu_count() or 1
+        count = os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(count, int(quota) // int(period)))
+    except (OSError, ValueError):
+        return count  # no container, or one without a limit ("max")
 
 
 def make_agenda(

@@ -78,7 +78,9 @@ def _train(
                 stop=stop,
             )
         except RunLockedError:
-            if time.monotonic() > limit or stop():
+            if stop():
+                return experiment.Outcome("interrupted", (), 0)
+            if time.monotonic() > limit:
                 raise
             time.sleep(0.2)
 
