@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from miiii.runs.checkpoints import epoch_path
 from miiii.runs.errors import StorageError
 from miiii.runs.jsonfiles import encode_json
 
+StudyProgress = Callable[[str, int, int], None]
+"""Told the run that is being measured, and how many of its snapshots are done, of how many."""
+
 NAME = "analysis/measurements.json"
 """Where they are kept, in the run directory."""
 
@@ -34,9 +38,11 @@ def measure(
 
     Args:
         run: trained for at least one validation.
-        progress: told after each snapshot.
-        through_training: whether frequencies are followed through all snapshots, which takes most
-            of the time; otherwise the last one stands alone (unless all were measured before).
+        progress: told before anything is measured, and after each snapshot; not told of what was
+            kept.
+        through_training: whether frequencies and causal sharing are followed through the
+            snapshots, which takes most of the time; otherwise frequencies are those of the last
+            snapshot alone and sharing is not measured (unless they were before).
 
     Raises:
         ValueError: nothing was trained and validated yet.
@@ -51,6 +57,8 @@ def measure(
     kept = _read(path, key, through_training)
     if kept is not None:
         return kept
+    if progress is not None:
+        progress(0, 1)
     measured = _measure(run, progress, through_training)
     with suppress(StorageError):
         make_directory(path.parent)
@@ -60,6 +68,39 @@ def measure(
             "measurements": json.loads(measured.to_json()),
         }
         write_atomically(path, encode_json(content))
+    return measured
+
+
+def measure_runs(
+    runs: Mapping[str, Sequence[Run]], progress: StudyProgress | None = None
+) -> dict[str, list[Measurements]]:
+    """Measure the runs of a study, each as far as the claims ask.
+
+    Args:
+        runs: experiment (a key of `claims.rules.EXPERIMENTS`) to runs, as `Study.runs` gives them.
+            A run that was not validated yet is left out.
+        progress: told which run is measured, and how many snapshots of it are; not told of runs
+            whose measurements were kept.
+
+    Returns:
+        What `claims.judge.judge` takes.
+
+    Raises:
+        DamagedFileError: a file of a run cannot be read.
+    """
+    measured: dict[str, list[Measurements]] = {}
+    for experiment, several in runs.items():
+        for run in several:
+            if not len(run.history.validation_epoch):
+                continue
+
+            def told(done: int, count: int, name: str = run.name) -> None:
+                if progress is not None:
+                    progress(name, done, count)
+
+            followed = experiment in rules.FOLLOWED
+            result = measure(run, told, through_training=followed)
+            measured.setdefault(experiment, []).append(result)
     return measured
 
 
@@ -93,9 +134,10 @@ def _measure(run: Run, progress: Progress | None, through_training: bool) -> Mea
     parameters, base = run.parameters, run.config.task.base
     names = ("mlp_hidden", "mlp_output", "attention_weights", "logits")
     recorded = record(parameters, *names)
+    performance = measuring.performance(run, recorded["logits"])
     return Measurements(
         origin=measuring.origin(run),
-        performance=measuring.performance(run, recorded["logits"]),
+        performance=performance,
         gradients=measuring.gradients(run),
         neurons=measuring.neurons(
             to_grid(recorded["mlp_hidden"], base), to_grid(recorded["mlp_output"], base)
@@ -104,6 +146,7 @@ def _measure(run: Run, progress: Progress | None, through_training: bool) -> Mea
         embeddings=measuring.embeddings(run, parameters),
         heads=measuring.heads(recorded["attention_weights"], base),
         primality=measuring.primality(run, recorded["logits"]),
+        sharing=measuring.sharing(run, performance.held_from) if through_training else None,
     )
 
 

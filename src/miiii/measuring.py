@@ -1,18 +1,20 @@
 """What the ledger needs to know of one run, theme by theme: a run in, records out, dropout off."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from miiii.analysis.attention import attention_pattern
 from miiii.analysis.calibration import model_calibrated_spectrum
+from miiii.analysis.causal import harmonic_removal, neuron_removal
 from miiii.analysis.concentration import frequency_need, periodicity
 from miiii.analysis.embeddings import digit_embeddings, embedding_spectrum, positional_embeddings
 from miiii.analysis.gradients import gradient_norms
 from miiii.analysis.neurons import neuron_spectra
 from miiii.analysis.permuting import permutations
+from miiii.analysis.sharing import sharing_index
 from miiii.analysis.singular import singular_spectrum
 from miiii.analysis.through_training import measure_each, stack_spectra
 from miiii.claims import rules
@@ -26,6 +28,7 @@ from miiii.claims.measurements import (
     Passing,
     Performance,
     Primality,
+    Sharing,
 )
 from miiii.model.initialise import standard_deviations
 from miiii.model.parameters import Parameters
@@ -34,7 +37,7 @@ from miiii.tasks.dataset import Dataset
 from miiii.tasks.numbers import primes_below
 
 Progress = Callable[[int, int], None]
-"""Told after each snapshot: how many are done, of how many."""
+"""Told how many snapshots are done, of how many."""
 
 OUTPUT_DRAWS, HIDDEN_DRAWS = 19, 5
 """Renamings of the digits that periodicity is compared with. After W_out, where it is judged, p can
@@ -45,6 +48,10 @@ EMBEDDING_DRAWS = 199
 """Renamings and random matrices for embeddings, which cost nothing."""
 GRADIENT_WINDOW = 25
 """Epochs of the running median over gradient norms, so that single spikes do not decide."""
+
+SHARING_DRAWS, SHARING_NUMBERS = 2, 2048
+"""Random circuits to compare with, and numbers to score on: one accuracy is known to 0.011, their
+mean over pairs of tasks far better."""
 
 LATE, LATELY = 20, 10
 """The late part of a history is its last twentieth; what was gained lately, in the last tenth."""
@@ -214,6 +221,34 @@ def frequencies(
         null_counts=_floats(null.mean(axis=1)),
         pair_counts=_integers(found.pair_counts),
     )
+
+
+def sharing(run: Run, held_from: Sequence[int | None]) -> Sharing | None:
+    """Whether tasks share circuits, at the first and at the last snapshot after all hold.
+
+    Args:
+        run: of T_miiii; None is returned for other tasks.
+        held_from: [N], each task's epoch; None is returned where one never held.
+    """
+    epochs = [epoch for epoch in held_from if epoch is not None]
+    if run.config.task.task != "miiii" or len(epochs) < len(held_from):
+        return None
+    after = sorted(epoch for epoch in run.snapshots if epoch >= max(epochs))
+    if not after:
+        return None
+    chosen = sorted({after[0], after[-1]})
+    domain = len(run.dataset.targets)
+    generator = np.random.default_rng(0)
+    numbers = np.sort(generator.permutation(domain)[:SHARING_NUMBERS])
+    indices: dict[str, list[tuple[float, float, float]]] = {"neurons": [], "harmonics": []}
+    for epoch in chosen:
+        weights = run.snapshots[epoch]
+        for kind, removal in (("neurons", neuron_removal), ("harmonics", harmonic_removal)):
+            matrix = removal(weights, run.dataset, draws=SHARING_DRAWS, numbers=numbers)
+            index = sharing_index(matrix).index
+            indices[kind].append((index.value, index.low, index.high))
+    neurons, harmonics = (tuple(map(tuple, np.array(rows).T.tolist())) for rows in indices.values())
+    return Sharing(tuple(chosen), *neurons, *harmonics)
 
 
 def embeddings(run: Run, parameters: Parameters) -> Embeddings:

@@ -106,9 +106,13 @@ def miiii(seed=0, name="miiii", epochs=held(), **origin):  # noqa: B008 (never c
         ),
         primality=Primality(passing, Passing(20, 0, 1000, 999, 8000, 1)),
         sharing=Sharing(
-            epochs=(10_000, 22_000, 30_000, 40_000, 60_000),
-            others=(0.0, 0.02, 0.1, 0.2, 0.3),
-            random=(0.0, 0.01, 0.02, 0.02, 0.02),
+            epochs=(22_000, 40_000, 60_000),
+            neurons=(0.02, 0.1, 0.2),
+            neurons_low=(0.0, 0.05, 0.15),
+            neurons_high=(0.04, 0.15, 0.25),
+            harmonics=(0.0, 0.0, 0.0),
+            harmonics_low=(-0.01,) * 3,
+            harmonics_high=(0.01,) * 3,
         ),
     )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from miiii.claims.plain import from_plain, to_plain
 
-VERSION = 1
+VERSION = 2
 """Of the record below; another version is not read but measured again."""
 
 
@@ -227,15 +227,27 @@ class Primality:
 
 @dataclass(frozen=True)
 class Sharing:
-    """How much removing one task's harmonics hurts the others, through the snapshots (C18)."""
+    """Whether tasks share circuits, at snapshots after all of them generalised (C18).
+
+    The index is the damage to other tasks when one task's circuit is removed, as a share of the
+    damage to that task, both beyond what removing as much at random costs: 0 where circuits are
+    separate, 1 where all share one, NaN where a circuit is worth no more than chance.
+    """
 
     epochs: tuple[int, ...]
-    """[S], ascending."""
-    others: tuple[float, ...]
-    """[S]: mean damage to the other tasks / mean damage to the task whose harmonics are removed."""
-    random: tuple[float, ...]
-    """[S]: the other tasks' damage from a random subspace of equal dimension, over the same
-    denominator."""
+    """[S], ascending; the first is the first after generalisation."""
+    neurons: tuple[float, ...]
+    """[S]: the index; a circuit is the neurons attributed to the task."""
+    neurons_low: tuple[float, ...]
+    """[S]: lower end of its 95 % interval over tasks and random draws."""
+    neurons_high: tuple[float, ...]
+    """[S]."""
+    harmonics: tuple[float, ...]
+    """[S]: the index; a circuit is the task's harmonics on the number line."""
+    harmonics_low: tuple[float, ...]
+    """[S]."""
+    harmonics_high: tuple[float, ...]
+    """[S]."""
 
 
 @dataclass(frozen=True)
@@ -253,7 +265,7 @@ class Measurements:
     primality: Primality | None = None
     """None unless the tasks are the primes below p."""
     sharing: Sharing | None = None
-    """None where it was not measured."""
+    """None where it was not measured, or not every task generalised."""
 
     def to_json(self) -> str:
         """As JSON text with a version."""

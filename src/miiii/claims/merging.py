@@ -3,64 +3,81 @@
 import math
 
 from miiii.claims import rules
-from miiii.claims.deciding import Says, between, decide, part
+from miiii.claims.deciding import Says, decide, part
 from miiii.claims.evidence import Evidence, held_from
 from miiii.claims.finding import Finding, quantity, within
-from miiii.claims.measurements import Measurements
+from miiii.claims.measurements import Measurements, Sharing
 from miiii.claims.rules import CLAIMS
-from miiii.claims.text import number
+from miiii.claims.text import epoch_text, number
+
+KINDS = ("neurons", "harmonics")
+"""What a circuit is."""
 
 
 def circuits_merge_afterwards(evidence: Evidence) -> Finding:
-    """C18: causal sharing after the last task generalised."""
+    """C18: the sharing index after the last task generalised."""
     runs = evidence.of("miiii")
-
-    def say(run: Measurements) -> tuple[Says, str]:
-        if run.sharing is None:
-            return "silent", "causal sharing was not measured"
-        if math.isinf(max(held_from(run).values())):
-            return "silent", "not every task generalised"
-        after = sharing_afterwards(run)
-        if len(after) < rules.AFTERWARDS:
-            return "silent", f"{len(after)} snapshots follow generalisation"
-        text = f"sharing beyond random went from {number(after[0])} to {number(after[-1])}"
-        return between(after[-1] - after[0], rules.SHARING_ROSE, rules.SHARING_FLAT), text
-
-    def rise(run: Measurements) -> float | None:
-        after = sharing_afterwards(run)
-        return after[-1] - after[0] if after else None
-
     return decide(
         CLAIMS["C18"],
-        [part("miiii", runs, say)],
+        [part("miiii", runs, _say)],
         [
-            quantity(
-                "rise of causal sharing after generalisation",
-                "miiii",
-                runs,
-                rise,
-                paper="rises (no number)",
+            *(
+                quantity(
+                    f"rise of the sharing index after generalisation, {kind}",
+                    "miiii",
+                    runs,
+                    within("sharing", lambda it, kind=kind: rise(it, kind)),
+                    paper="rises (no number)",
+                )
+                for kind in KINDS
+            ),
+            *(
+                quantity(
+                    f"sharing index at the end, {kind}",
+                    "miiii",
+                    runs,
+                    within("sharing", lambda it, kind=kind: getattr(it, kind)[-1]),
+                )
+                for kind in KINDS
             ),
             quantity(
-                "damage to other tasks at the end, as a share of that to one's own",
+                "last snapshot / epoch from which the last task holds",
                 "miiii",
                 runs,
-                within("sharing", lambda it: it.others[-1]),
-            ),
-            quantity(
-                "the same from a random subspace",
-                "miiii",
-                runs,
-                within("sharing", lambda it: it.random[-1]),
+                lambda run: _afterwards(run) if run.sharing else None,
+                paper="1.6 (Figure 4)",
             ),
         ],
     )
 
 
-def sharing_afterwards(run: Measurements) -> list[float]:
-    """Sharing beyond that of a random subspace, at the snapshots after all tasks generalised."""
+def rise(sharing: Sharing, kind: str) -> float:
+    """Last index less the first; NaN where either is undefined."""
+    index = getattr(sharing, kind)
+    return index[-1] - index[0]
+
+
+def _afterwards(run: Measurements) -> float:
+    """How many times as late as generalisation the last snapshot is."""
+    assert run.sharing is not None
+    return run.sharing.epochs[-1] / max(held_from(run).values())
+
+
+def _say(run: Measurements) -> tuple[Says, str]:
+    last_task = max(held_from(run).values())
+    if math.isinf(last_task):
+        return "silent", "not every task generalised"
     if run.sharing is None:
-        return []
-    last = max(held_from(run).values())
-    rows = zip(run.sharing.epochs, run.sharing.others, run.sharing.random, strict=True)
-    return [others - random for epoch, others, random in rows if epoch >= last]
+        return "silent", "causal sharing was not measured"
+    if _afterwards(run) < rules.AFTERWARDS:
+        last, since = f"{run.sharing.epochs[-1]:,}", epoch_text(last_task)
+        return "silent", f"all tasks hold from epoch {since}, the last snapshot is of {last}"
+    rises = {kind: rise(run.sharing, kind) for kind in KINDS}
+    defined = [value for value in rises.values() if not math.isnan(value)]
+    if not defined:
+        return "silent", "circuits are worth no more than chance"
+    text = ", ".join(f"{number(value)} ({kind})" for kind, value in rises.items())
+    text = f"the sharing index rises by {text}"
+    if max(defined) >= rules.SHARING_ROSE:
+        return "for", text
+    return ("against" if max(defined) <= rules.SHARING_FLAT else "unclear"), text

@@ -19,6 +19,7 @@ COMMANDS = {
     "show": ("miiii.cli.inspect", "show one run: settings, state, when each task was solved"),
     "figures": ("miiii.cli.figures", "draw the paper's figures and tables from your runs"),
     "reproduce": ("miiii.cli.reproduce", "train all that the claims need, and judge them"),
+    "ledger": ("miiii.cli.ledger", "which of the paper's claims hold in a study, and why"),
     "doctor": ("miiii.cli.doctor", "check this machine: device, versions, precision, disk"),
 }
 

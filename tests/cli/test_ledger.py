@@ -1,0 +1,117 @@
+"""`miiii ledger` on a study of stored runs: what it prints, in every form."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from claims.planted_runs import study as planted_study
+from measuring.stored_runs import store
+from miiii.claims.judge import judge
+from miiii.cli.ledger import MeasuringProgress, ledger_table
+from miiii.cli.main import run
+from miiii.config import replace_fields
+from miiii.presets import get_preset
+from miiii.studies.plan import Plan
+from miiii.studies.study import Study
+
+BASE = replace_fields(get_preset("tiny"), base=7, width=8, heads=2, epochs=24)
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory):
+    """A study of two seeds of T_miiii and one of T_nanda; one planned run is missing."""
+    folder = tmp_path_factory.mktemp("studies")
+    configs = {"miiii": BASE, "nanda": replace_fields(BASE, task="nanda")}
+    plan = Plan("small", "tiny", BASE, configs, {"miiii": (0, 1, 2), "nanda": (0,)})
+    study = Study(folder / "some", plan)
+    study.save()
+    for planned in plan.runs:
+        if planned.name != "miiii-seed2":
+            store(study.runs_dir, planned.name, planned.config)
+    return folder
+
+
+def ledger(studies, *words):
+    return run(["ledger", "some", "--studies-dir", str(studies), *words])
+
+
+def test_json_is_the_whole_ledger(studies, capsys):
+    assert ledger(studies, "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["study"] == "some"
+    assert [finding["id"] for finding in record["findings"]] == [f"C{i}" for i in range(1, 20)]
+    assert record["counts"]["undecided"] == 19
+    assert [item["seeds"] for item in record["experiments"]] == [[0, 1], [0]]
+
+
+def test_the_second_call_measures_nothing(studies, capsys):
+    assert ledger(studies) == 0
+    capsys.readouterr()
+    assert ledger(studies) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    lines = printed.out.splitlines()
+    assert lines[0].split()[:2] == ["claim", "verdict"]
+    firsts = [line.split()[0] for line in lines if line.startswith("C")]
+    assert firsts == [f"C{i}" for i in range(1, 20)]
+    assert lines[-1] == "19 claims: 0 reproduced, 0 not reproduced, 19 undecided"
+
+
+def test_csv_and_markdown(studies, capsys):
+    assert ledger(studies, "--csv") == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert {row["claim"] for row in rows} == {f"C{i}" for i in range(1, 20)}
+    assert ledger(studies, "--markdown") == 0
+    assert capsys.readouterr().out.startswith("# Ledger of some\n")
+
+
+def test_what_is_measured_is_said_on_stderr(studies, capsys):
+    for path in Path(studies).glob("some/runs/*/analysis/measurements.json"):
+        path.unlink()
+    assert ledger(studies, "--json") == 0
+    printed = capsys.readouterr()
+    names = [line.removeprefix("measuring ") for line in printed.err.splitlines()]
+    assert names == ["miiii-seed0", "miiii-seed1", "nanda-seed0"]
+    json.loads(printed.out)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sone"], "no study 'sone' in {studies}: did you mean 'some'?"),
+        (["some", "--json", "--csv"], "--json and --csv exclude each other: choose one"),
+        (["some", "--jsn"], "unknown option '--jsn': did you mean '--json'?"),
+    ],
+)
+def test_refusals_are_one_line_and_exit_2(studies, capsys, words, message):
+    assert run(["ledger", *words, "--studies-dir", str(studies)]) == 2
+    printed = capsys.readouterr()
+    assert printed.err == f"error: {message.format(studies=studies)}\n"
+    assert printed.out == ""
+
+
+def test_the_table_shows_verdicts_values_and_seeds():
+    from rich.console import Console
+
+    runs = planted_study()
+    del runs["masked"]
+    console = Console(width=220, file=io.StringIO())
+    console.print(ledger_table(judge(runs)))
+    text = console.file.getvalue()
+    rows = {line.split()[0]: line for line in text.splitlines() if line.startswith("C")}
+    assert "reproduced" in rows["C1"]
+    assert "29 of 29" in rows["C1"]
+    assert rows["C1"].rstrip().endswith("2")
+    assert "undecided" in rows["C16"]
+    assert "nanda: 0.95" in rows["C10"]
+    assert "−0.64" in text
+
+
+def test_progress_names_each_run_once(capsys):
+    with MeasuringProgress() as progress:
+        for word in (("a", 0, 1), ("a", 1, 2), ("b", 0, 1)):
+            progress.told(*word)
+    assert capsys.readouterr().err == "measuring a\nmeasuring b\n"
