@@ -20,6 +20,7 @@ COMMANDS = {
     "figures": ("miiii.cli.figures", "draw the paper's figures and tables from your runs"),
     "reproduce": ("miiii.cli.reproduce", "train all that the claims need, and judge them"),
     "ledger": ("miiii.cli.ledger", "which of the paper's claims hold in a study, and why"),
+    "report": ("miiii.cli.report", "write a study's page: claims, curves, figures, settings"),
     "doctor": ("miiii.cli.doctor", "check this machine: device, versions, precision, disk"),
 }
 
