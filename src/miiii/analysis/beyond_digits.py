@@ -11,12 +11,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from miiii.analysis.dictionary import Dictionary, harmonic_dictionary
+from miiii.analysis.dictionary import Dictionary, harmonic_dictionary, whiten
 from miiii.analysis.digit_split import DigitSplit
 from miiii.analysis.harmonics import FloatArray
-
-_RANK = 1e-9
-"""Squared norms below this share of the largest are rounding."""
 
 
 @dataclass(frozen=True)
@@ -84,15 +81,8 @@ def _made(base: int, moduli: tuple[int, ...]) -> BeyondDigits:
     digit_means = np.concatenate(means, axis=2)
     stacked = digit_means.reshape(2 * base, -1)
     gram = dictionary.gram - base * (stacked.T @ stacked)
-    whitening = _whitening(gram)
-    of_tasks = tuple(_whitening(gram[columns, columns]) for columns in dictionary.columns)
+    whitening = whiten(gram)
+    of_tasks = tuple(whiten(gram[columns, columns]) for columns in dictionary.columns)
     for array in (digit_means, whitening, *of_tasks):
         array.flags.writeable = False
     return BeyondDigits(dictionary, digit_means, of_tasks, whitening)
-
-
-def _whitening(gram: FloatArray) -> FloatArray:
-    """W with WᵀGW = 1 on the range of G; functions had norm 1 before, so that is the scale."""
-    values, vectors = np.linalg.eigh(gram)
-    kept = values > _RANK
-    return vectors[:, kept] / np.sqrt(values[kept])

@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import solve_triangular
 
 from miiii.analysis.harmonics import (
     FloatArray,
@@ -165,14 +166,33 @@ def _made(base: int, moduli: tuple[int, ...]) -> Dictionary:
         raise ValueError(f"moduli are {moduli}: expected at least one, and none twice")
     tasks = tuple(task_harmonics(base, modulus) for modulus in moduli)
     gram = _gram(base, tasks)
-    values, vectors = np.linalg.eigh(gram)
-    values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
-    rank = int((values > _RANK * values[0]).sum())
-    whitening = vectors[:, :rank] / np.sqrt(values[:rank])
-    singular_values = np.sqrt(values)
+    singular_values = np.sqrt(np.maximum(np.linalg.eigvalsh(gram)[::-1], 0))
+    whitening = whiten(gram)
     for array in (gram, singular_values, whitening):
         array.flags.writeable = False
     return Dictionary(base, tasks, gram, singular_values, whitening)
+
+
+def whiten(gram: FloatArray) -> FloatArray:
+    """W with WᵀGW = 1 on the range of G: what makes functions with inner products G orthonormal.
+
+    Args:
+        gram: [C, C]; the functions have norm about 1 or less.
+
+    Returns:
+        [C, rank]: upper triangular where G has full rank, as from a QR decomposition (a quarter of
+        the time of an eigendecomposition), else from the eigenvectors.
+    """
+    try:
+        factor = np.linalg.cholesky(gram)
+    except np.linalg.LinAlgError:
+        factor = np.zeros((1, 1))
+    # The least squared distance of a function from the span of those before it.
+    if (np.diagonal(factor) ** 2).min(initial=1) > 1e-6:
+        return solve_triangular(factor, np.eye(len(gram)), lower=True).T
+    values, vectors = np.linalg.eigh(gram)
+    kept = values > _RANK * max(values[-1], 1.0)
+    return vectors[:, kept] / np.sqrt(values[kept])
 
 
 def _gram(base: int, tasks: tuple[TaskHarmonics, ...]) -> FloatArray:
