@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 from PIL import Image
 
-from miiii.report.sheets import BAR, GAP, TALL
+from miiii.report.sheets import BAR, GAP
 
 PNG = "data:image/png;base64,"
 
@@ -27,13 +27,13 @@ def decoded(uri):
         return 1 - np.asarray(image.convert("L")).astype(float) / 255
 
 
-def columns(picture):
+def columns(picture, tall):
     """Per bar its three columns, after checking that they agree and the gap is empty."""
     height, width = picture.shape
     split = picture.reshape(height, width // (BAR + GAP), BAR + GAP)
     for column in range(1, BAR):
         assert np.array_equal(split[..., column], split[..., 0])
-    between = np.delete(split[..., BAR:], TALL, axis=0)
+    between = np.delete(split[..., BAR:], tall, axis=0)
     assert not between.any()
     return split[..., 0].T
 

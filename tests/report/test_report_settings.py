@@ -95,6 +95,8 @@ def test_experiments_say_what_they_change():
     assert ("masked tasks", "2, 3, 5, 7", "none") in changes["masked"]
     base = dict(found.base)
     assert dict(base["model"])["width"] == str(plan("small").base.model.width)
+    assert dict(base["task"])["moduli"] == "2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37"
+    assert dict(base["task"])["data seed"] == "the run's seed"
     assert set(base) == {"task", "model", "optim", "training"}
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miiii.report.sheets import BAR, GAP, LINE, SHADES, TALL, bars, shaded
+from miiii.report.sheets import BAR, GAP, LINE, SHADES, bars, shaded
 from report.reading import columns, pixels
 
 
@@ -47,25 +47,26 @@ def test_frames_that_cannot_be_shaded_are_refused(frames, words):
     assert words in str(refusal.value)
 
 
-@given(st.lists(st.floats(-3, 3), min_size=1, max_size=6), st.floats(0.5, 3))
-def test_bars_are_as_long_as_their_values(values, top):
-    picture = pixels(bars(np.array(values)[None, None], top, signed=True))[0, 0]
-    assert picture.shape == (2 * TALL + 1, len(values) * (BAR + GAP))
-    assert picture[TALL] == pytest.approx(LINE, abs=0.01)
-    for value, column in zip(values, columns(picture), strict=True):
-        length = min(abs(value) / top, 1) * TALL
-        above, below = column[:TALL].sum(), column[TALL + 1 :].sum()
-        assert (above if value > 0 else below) == pytest.approx(length, abs=0.02)
+@given(st.lists(st.floats(-3, 3), min_size=1, max_size=6), st.floats(0.5, 3), st.integers(2, 40))
+def test_bars_are_as_long_as_their_values(values, top, tall):
+    picture = pixels(bars(np.array(values)[None, None], top, tall, signed=True))[0, 0]
+    assert picture.shape == (2 * tall + 1, len(values) * (BAR + GAP))
+    assert picture[tall] == pytest.approx(LINE, abs=0.01)
+    for value, column in zip(values, columns(picture, tall), strict=True):
+        length = min(abs(value) / top, 1) * tall
+        above, below = column[:tall].sum(), column[tall + 1 :].sum()
+        assert (above if value > 0 else below) == pytest.approx(length, abs=0.03)
         assert (below if value > 0 else above) == 0
         if length >= 1:  # it stands on the line
-            assert (column[TALL - 1] if value > 0 else column[TALL + 1]) == 1
+            assert (column[tall - 1] if value > 0 else column[tall + 1]) == 1
 
 
 def test_bars_without_sign_have_no_room_below():
-    sheet = bars(np.array([[[0.0, 1.0, 0.5]], [[1.0, 0.0, 0.0]]]), 1.0)
-    assert (sheet.epochs, sheet.panels, sheet.height) == (2, 1, TALL + 1)
-    later = columns(pixels(sheet)[1, 0])
-    assert later[:, :TALL].sum(axis=1) == pytest.approx([TALL, 0, 0])
+    tall = 24
+    sheet = bars(np.array([[[0.0, 1.0, 0.5]], [[1.0, 0.0, 0.0]]]), 1.0, tall)
+    assert (sheet.epochs, sheet.panels, sheet.height) == (2, 1, tall + 1)
+    later = columns(pixels(sheet)[1, 0], tall)
+    assert later[:, :tall].sum(axis=1) == pytest.approx([tall, 0, 0])
 
 
 @pytest.mark.parametrize(
@@ -78,5 +79,5 @@ def test_bars_without_sign_have_no_room_below():
 )
 def test_values_that_no_bar_can_show_are_refused(values, signed, words):
     with pytest.raises(ValueError) as refusal:
-        bars(values, 1.0, signed=signed)
+        bars(values, 1.0, 24, signed=signed)
     assert words in str(refusal.value)

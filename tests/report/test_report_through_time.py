@@ -8,7 +8,7 @@ import pytest
 
 from miiii.analysis.neurons import model_spectrum
 from miiii.report import through_time as module
-from miiii.report.sheets import SHADES, TALL
+from miiii.report.sheets import SHADES
 from miiii.report.through_time import through_time
 from miiii.results import MissingInputError, Results
 from report.reading import columns, pixels
@@ -101,9 +101,10 @@ def test_frequencies_stand_as_bars(run, moving, rows):
     share = power / power.sum(axis=1, keepdims=True)
     top = min(1, 2 * share[-1].max())
     shown = pixels(rows["frequencies"].sheet)
+    tall = rows["frequencies"].sheet.height - 1
     for epoch, row in enumerate(share):
-        lengths = columns(shown[epoch, 0])[:, :TALL].sum(axis=1)
-        np.testing.assert_allclose(lengths, np.minimum(row / top, 1) * TALL, atol=0.1)
+        lengths = columns(shown[epoch, 0], tall)[:, :tall].sum(axis=1)
+        np.testing.assert_allclose(lengths, np.minimum(row / top, 1) * tall, atol=0.1)
         strongest = row.argmax() + 1
         assert rows["frequencies"].texts[0][epoch].startswith(f"strongest: {strongest} (")
 
@@ -141,11 +142,12 @@ def test_positions_rise_and_fall_with_the_weights(run, moving, rows):
     order = np.argsort(-weights[-1, 0])
     top = 2 * np.abs(weights[-1]).max()
     for digit in (0, 1):
-        shown = pixels(rows[f"position-x{digit}"].sheet)[:, 0]
+        sheet = rows[f"position-x{digit}"].sheet
+        shown, tall = pixels(sheet)[:, 0], (sheet.height - 1) // 2
         for epoch, picture in enumerate(shown):
-            bars = columns(picture)
-            lengths = bars[:, :TALL].sum(axis=1) - bars[:, TALL + 1 :].sum(axis=1)
-            expected = np.clip(weights[epoch, digit, order] / top, -1, 1) * TALL
+            bars = columns(picture, tall)
+            lengths = bars[:, :tall].sum(axis=1) - bars[:, tall + 1 :].sum(axis=1)
+            expected = np.clip(weights[epoch, digit, order] / top, -1, 1) * tall
             np.testing.assert_allclose(lengths, expected, atol=0.1)
     for epoch, text in enumerate(rows["position-x1"].texts[0]):
         pearson = np.corrcoef(weights[epoch])[0, 1]

@@ -5,6 +5,7 @@ decided at the last snapshot and kept for all, so that a picture shows one thing
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,9 @@ class Panels:
     """[P][S]: what is said of a panel at each snapshot; empty for nothing."""
     sheet: Sheet
     zoom: int
-    """Pixels of a screen to one of the picture."""
+    """Pixels of a screen to one of the picture, across; and down, if it keeps its shape."""
+    shape: Literal["kept", "wide"] = "kept"
+    """wide: a pixel of the picture is one of the screen, down."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,12 @@ def _frequencies(spectra: SpectraThroughTraining) -> Moving:
         said.append(f"strongest: {strongest}" if row.any() else "all silent")
     values = share[:, None]
     panels = Panels(
-        "frequencies", ("all neurons",), (tuple(said),), bars(values, top), _bar_zoom(values, 480)
+        "frequencies",
+        ("all neurons",),
+        (tuple(said),),
+        bars(values, top, 96),
+        _bar_zoom(values, 480),
+        "wide",
     )
     return Moving(
         "All hidden neurons by frequency",
@@ -188,8 +196,9 @@ def _positions(inside: list[Inside]) -> Moving:
             f"position-x{digit}",
             (f"x{digit}",),
             (said,) if digit else (),
-            bars(values[:, digit, None], top, signed=True),
+            bars(values[:, digit, None], top, 36, signed=True),
             _bar_zoom(values, 640),
+            "wide",
         )
         for digit in (0, 1)
     )

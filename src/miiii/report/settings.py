@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from miiii.config import SECTIONS, differences
+from miiii.config import SECTIONS, Config, differences
 from miiii.studies.plan import EXPERIMENTS, Plan, plan
 from miiii.studies.study import default_name
 
@@ -69,9 +69,7 @@ def study_settings(study: "Study", runs: "Mapping[str, Sequence[Run]]") -> Study
     every = [(key, run) for key, group in runs.items() for run in group]
     records = [run.provenance for _, run in every]
     return StudySettings(
-        base=tuple(
-            (section, tuple(_fields(getattr(study.plan.base, section)))) for section in SECTIONS
-        ),
+        base=tuple((section, tuple(_fields(study.plan.base, section))) for section in SECTIONS),
         experiments=tuple(_experiment(study.plan, key) for key in study.plan.configs),
         runs=tuple(_run_row(key, run) for key, run in every),
         versions=_versions(records),
@@ -116,8 +114,13 @@ def value_text(value: Any) -> str:
     return str(value) or "–"
 
 
-def _fields(part: Any) -> list[tuple[str, str]]:
-    record = dataclasses.asdict(part)
+def _fields(config: Config, section: str) -> list[tuple[str, str]]:
+    record = dataclasses.asdict(getattr(config, section))
+    if section == "task":
+        # What the defaults stand for.
+        record["moduli"] = config.task.task_moduli
+        if record["data_seed"] < 0:
+            record["data_seed"] = "the run's seed"
     return [(name.replace("_", " "), value_text(value)) for name, value in record.items()]
 
 

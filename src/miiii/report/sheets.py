@@ -16,8 +16,6 @@ SHADES = 63
 
 BAR, GAP = 3, 1
 """Pixels: the width of a bar, and the room between two."""
-TALL = 24
-"""Pixels of the tallest bar."""
 LINE = 0.4
 """Shade of the line that bars stand on."""
 
@@ -57,12 +55,13 @@ def shaded(frames: NDArray[np.floating], top: float) -> Sheet:
     return _sheet(np.rint(shares * SHADES).astype(np.uint8))
 
 
-def bars(values: NDArray[np.floating], top: float, *, signed: bool = False) -> Sheet:
+def bars(values: NDArray[np.floating], top: float, tall: int, *, signed: bool = False) -> Sheet:
     """Values as bars that stand on a line, or hang from it where they are negative.
 
     Args:
         values: [S, P, n].
         top: the value of the tallest bar.
+        tall: its height in pixels; the line that bars stand on is one pixel more.
         signed: whether there is room below the line.
 
     Raises:
@@ -74,8 +73,8 @@ def bars(values: NDArray[np.floating], top: float, *, signed: bool = False) -> S
     if not np.isfinite(array).all() or (not signed and (array < 0).any()):
         expected = "finite numbers" if signed else "finite numbers of 0 or more"
         raise ValueError(f"values have one that no bar can show: expected {expected}")
-    lengths = np.clip(array / top, -1, 1) * TALL if top > 0 else np.zeros_like(array)
-    steps = np.arange(TALL)
+    lengths = np.clip(array / top, -1, 1) * tall if top > 0 else np.zeros_like(array)
+    steps = np.arange(tall)
     # A pixel's shade is the share of it that the bar covers.
     above = np.clip(lengths[..., None] - steps, 0, 1)[..., ::-1]
     parts = [above, np.zeros((*lengths.shape, 1))]
@@ -85,7 +84,7 @@ def bars(values: NDArray[np.floating], top: float, *, signed: bool = False) -> S
     pixels = np.repeat(columns, BAR + GAP, axis=-1)
     between = np.arange(pixels.shape[-1]) % (BAR + GAP) >= BAR
     pixels[..., between] = 0
-    pixels[..., TALL, :] = LINE
+    pixels[..., tall, :] = LINE
     return _sheet(np.rint(pixels * SHADES).astype(np.uint8))
 
 
