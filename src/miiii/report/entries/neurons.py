@@ -53,11 +53,12 @@ def _examples(number: str, results: Results, look: Look, *, hidden: bool = False
     part = f"the first {corner} digits of each axis are shown" if corner else "all digits are shown"
     name = ("neurons" if number == "6" else "neurons-basis") + ("-hidden" if hidden else "")
     layer = "after the ReLU" if hidden else "after W_out, as in the paper"
+    sign = "" if hidden else ", minus its mean, positive filled, negative outlined"
     return Picture(
         number,
         f"figure-{number}-{name}",
         f"MLP neurons {layer.split(',')[0]} on the grid of the two digits, and their spectra",
-        f"Above: activation {layer}, minus its mean, positive filled, negative outlined; {part}. "
+        f"Above: activation {layer}{sign}; {part}. "
         "Below: share of the neuron's variance on each pair of frequencies (k1 down, k0 across; "
         f"cycles per {examples.base} digits), transformed over the whole grid. Of "
         f"{examples.active} neurons with variance, ranked by their share in the "
