@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from command import call, start
+from command import start
 from miiii.cli import reproduce
 from miiii.cli.main import run
 from miiii.studies.study import open_study
@@ -13,15 +13,21 @@ from miiii.studies.study import open_study
 TINY = ["reproduce", "--preset", "tiny", "--only", "C7"]
 
 
+@pytest.fixture(autouse=True)
+def here(tmp_path, cache, monkeypatch):
+    """An empty directory, and compiled programs shared with the processes of other tests."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MIIII_CACHE", str(cache))
+
+
 @pytest.mark.slow
 def test_a_study_is_rehearsed_interrupted_trained_and_left_alone(
     tmp_path, cache, monkeypatch, capsys
 ):
-    rehearsed = call([*TINY, "--dry-run"], tmp_path, cache)
-    assert rehearsed.returncode == 0, rehearsed.stderr
-    assert "basis" in rehearsed.stdout
-    assert "2 to train" in rehearsed.stdout
-    assert "to train: 2 runs, 400 epochs, about" in rehearsed.stdout
+    assert run([*TINY, "--dry-run"]) == 0
+    output = capsys.readouterr().out
+    assert "2 to train" in output
+    assert "to train: 2 runs, 400 epochs, about" in output
     assert list(tmp_path.iterdir()) == []
 
     process = start(TINY, tmp_path, cache)
@@ -29,25 +35,22 @@ def test_a_study_is_rehearsed_interrupted_trained_and_left_alone(
     while "compiling" not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate()
     assert process.returncode == 75, errors
     assert "go on with: miiii reproduce --preset tiny --only C7" in errors
-    study = open_study("small-tiny", tmp_path / "studies")
+    study = open_study("small-tiny")
     assert study.plan.seeds == {"basis": (0, 1)}
 
-    done = call(TINY, tmp_path, cache)
-    assert done.returncode == 0, done.stderr
+    assert run(TINY) == 0
+    assert "report: studies/small-tiny/report.html" in capsys.readouterr().out
     assert [study.state(each) for each in study.plan.runs] == ["finished", "finished"]
     first, second = (each.provenance for each in study.runs()["basis"])
     assert first["command"] == second["command"] == ["miiii", *TINY]
     assert first["split"] != second["split"]
-
-    assert "report: studies/small-tiny/report.html" in done.stdout
     for name in ("ledger.json", "ledger.csv", "ledger.md", "report.html"):
         assert (study.path / name).stat().st_size > 1000
 
     # Called again, it trains nothing and concludes anew.
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(reproduce, "judge_claims", lambda _: SimpleNamespace(summary="judged"))
     monkeypatch.setattr(reproduce, "write_page", lambda *_: "page")
     before = {path: path.stat().st_mtime_ns for path in study.runs_dir.rglob("*.*")}
@@ -76,8 +79,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("words", REFUSED)
-def test_bad_input_is_refused_on_one_line(words, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_bad_input_is_refused_on_one_line(words, tmp_path, capsys):
     assert run(["reproduce", *words.split()]) == 2
     output = capsys.readouterr()
     assert output.out == ""
