@@ -1,6 +1,5 @@
 """A tiny run measured end to end, against plain Python; and what is kept of it."""
 
-import dataclasses
 import json
 import math
 import os
@@ -18,6 +17,7 @@ from miiii.claims.measurements import Measurements
 from miiii.config import replace_fields
 from miiii.measure import NAME, dependencies, measure, measure_runs
 from miiii.presets import get_preset
+from miiii.runs.errors import RunError
 
 SMALLEST = replace_fields(
     get_preset("tiny"), base=7, width=8, heads=2, epochs=24, snapshots=24, seed=3
@@ -312,14 +312,12 @@ def test_a_run_without_a_validation_is_refused_or_left_out(runs, tmp_path):
     assert measure_runs({"miiii": [opened(tmp_path)]}) == {}
 
 
-def test_a_run_without_snapshots_has_no_frequencies_through_training(runs, tmp_path):
+def test_a_run_without_any_weights_is_refused(runs, tmp_path):
     shutil.copytree(runs / "miiii", tmp_path / "miiii", ignore=shutil.ignore_patterns("analysis"))
     for path in (tmp_path / "miiii" / "snapshots").iterdir():
         path.unlink()
-    found = measure(opened(tmp_path))
-    assert found.frequencies is None
-    finding = judge({"miiii": [dataclasses.replace(found, frequencies=None)]}).findings[8]
-    assert finding.verdict == "undecided"
+    with pytest.raises(RunError, match="holds no weights yet"):
+        measure(opened(tmp_path))
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7, 40, 101])
