@@ -4,8 +4,9 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import safetensors
 
@@ -23,12 +24,18 @@ from miiii.runs.jsonfiles import encode_json
 StudyProgress = Callable[[str, int, int], None]
 """Told the run that is being measured, and how many of its snapshots are done, of how many."""
 
+Depth = Literal["outside", "inside", "training"]
+DEPTHS: tuple[Depth, ...] = ("outside", "inside", "training")
+"""How much is measured. outside: performance and gradients. inside: also neurons, embeddings and
+attention of the last weights. training: also frequencies and causal sharing through the snapshots,
+which takes most of the time."""
+
 NAME = "analysis/measurements.json"
 """Where they are kept, in the run directory."""
 
 
 def measure(
-    run: Run, progress: Progress | None = None, *, through_training: bool = True
+    run: Run, progress: Progress | None = None, *, depth: Depth = "training"
 ) -> Measurements:
     """Measure a run, or read what an earlier call measured.
 
@@ -40,9 +47,7 @@ def measure(
         run: trained for at least one validation.
         progress: told before anything is measured, and after each snapshot; not told of what was
             kept.
-        through_training: whether frequencies and causal sharing are followed through the
-            snapshots, which takes most of the time; otherwise frequencies are those of the last
-            snapshot alone and sharing is not measured (unless they were before).
+        depth: how much to measure at the least; what was kept may be more.
 
     Raises:
         ValueError: nothing was trained and validated yet.
@@ -54,17 +59,17 @@ def measure(
             f"run {run.name} cannot be measured: expected at least one validation, found none"
         )
     path, key = run.path / NAME, dependencies(run)
-    kept = _read(path, key, through_training)
+    kept = _read(path, key, depth)
     if kept is not None:
         return kept
     if progress is not None:
         progress(0, 1)
-    measured = _measure(run, progress, through_training)
+    measured = _measure(run, progress, depth)
     with suppress(StorageError):
         make_directory(path.parent)
         content = {
             "key": key,
-            "through_training": through_training,
+            "depth": depth,
             "measurements": json.loads(measured.to_json()),
         }
         write_atomically(path, encode_json(content))
@@ -98,10 +103,16 @@ def measure_runs(
                 if progress is not None:
                     progress(name, done, count)
 
-            followed = experiment in rules.FOLLOWED
-            result = measure(run, told, through_training=followed)
+            result = measure(run, told, depth=depth_for(experiment))
             measured.setdefault(experiment, []).append(result)
     return measured
+
+
+def depth_for(experiment: str) -> Depth:
+    """How much of an experiment's runs the claims ask for."""
+    if experiment in rules.FOLLOWED:
+        return "training"
+    return "inside" if experiment in rules.INSIDE else "outside"
 
 
 def dependencies(run: Run) -> dict[str, Any]:
@@ -130,31 +141,36 @@ def dependencies(run: Run) -> dict[str, Any]:
     }
 
 
-def _measure(run: Run, progress: Progress | None, through_training: bool) -> Measurements:
-    parameters, base = run.parameters, run.config.task.base
-    names = ("mlp_hidden", "mlp_output", "attention_weights", "logits")
-    recorded = record(parameters, *names)
-    performance = measuring.performance(run, recorded["logits"])
-    return Measurements(
+def _measure(run: Run, progress: Progress | None, depth: Depth) -> Measurements:
+    parameters = run.parameters
+    logits = record(parameters, "logits")["logits"]
+    measured = Measurements(
         origin=measuring.origin(run),
-        performance=performance,
+        performance=measuring.performance(run, logits),
         gradients=measuring.gradients(run),
-        neurons=measuring.neurons(
-            to_grid(recorded["mlp_hidden"], base), to_grid(recorded["mlp_output"], base)
-        ),
-        frequencies=measuring.frequencies(run, progress, last_only=not through_training),
-        embeddings=measuring.embeddings(run, parameters),
-        heads=measuring.heads(recorded["attention_weights"], base),
-        primality=measuring.primality(run, recorded["logits"]),
-        sharing=measuring.sharing(run, performance.held_from) if through_training else None,
+        primality=measuring.primality(run, logits),
     )
+    if depth == "outside":
+        return measured
+    names, base = ("mlp_hidden", "mlp_output", "attention_weights"), run.config.task.base
+    hidden, output, attention = record(parameters, *names).values()
+    measured = replace(
+        measured,
+        neurons=measuring.neurons(to_grid(hidden, base), to_grid(output, base)),
+        frequencies=measuring.frequencies(run, progress, last_only=depth == "inside"),
+        embeddings=measuring.embeddings(run, parameters),
+        heads=measuring.heads(attention, base),
+    )
+    if depth == "inside":
+        return measured
+    return replace(measured, sharing=measuring.sharing(run, measured.performance.held_from))
 
 
-def _read(path: Path, key: dict[str, Any], through_training: bool) -> Measurements | None:
+def _read(path: Path, key: dict[str, Any], depth: Depth) -> Measurements | None:
     """What is kept, if it is whole, of that key, and holds what is asked for."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content["key"] != key or through_training > content["through_training"]:
+        if content["key"] != key or DEPTHS.index(content["depth"]) < DEPTHS.index(depth):
             return None
         return Measurements.from_json(json.dumps(content["measurements"]))
     # Whatever is wrong with a file that can be made again: it is made again.

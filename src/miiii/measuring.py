@@ -11,6 +11,7 @@ from miiii.analysis.calibration import model_calibrated_spectrum
 from miiii.analysis.causal import harmonic_removal, neuron_removal
 from miiii.analysis.concentration import frequency_need, periodicity
 from miiii.analysis.embeddings import digit_embeddings, embedding_spectrum, positional_embeddings
+from miiii.analysis.fourier import spectrum as power_spectrum
 from miiii.analysis.gradients import gradient_norms
 from miiii.analysis.neurons import neuron_spectra
 from miiii.analysis.permuting import permutations
@@ -44,8 +45,8 @@ OUTPUT_DRAWS, HIDDEN_DRAWS = 19, 5
 reach 0.05; after the ReLU there are four times as many neurons."""
 NEED_DRAWS = 3
 """Renamings whose median frequency need is taken; they hardly differ."""
-EMBEDDING_DRAWS = 199
-"""Renamings and random matrices for embeddings, which cost nothing."""
+EMBEDDING_DRAWS, RANDOM_EMBEDDINGS = 199, 20
+"""Renamings of the digits and random matrices for embeddings, which cost nothing."""
 GRADIENT_WINDOW = 25
 """Epochs of the running median over gradient norms, so that single spikes do not decide."""
 
@@ -261,6 +262,7 @@ def embeddings(run: Run, parameters: Parameters) -> Embeddings:
     spectrum = embedding_spectrum(matrix, deviation, draws=EMBEDDING_DRAWS)
     singular = singular_spectrum(matrix)
     positions = np.asarray(parameters.position_embedding, np.float64)
+    generator = np.random.default_rng(0)
     constant = (np.ptp(positions[:2], axis=1) == 0).any()
     return Embeddings(
         pearson=float("nan") if constant else positional_embeddings(positions).pearson,
@@ -271,8 +273,19 @@ def embeddings(run: Run, parameters: Parameters) -> Embeddings:
         count=spectrum.count,
         random_count=float(spectrum.random_counts.mean()),
         calibrated=spectrum.calibrated_count,
+        needed=_needed(spectrum.power),
+        random_needed=tuple(
+            _needed(power_spectrum(generator.normal(size=matrix.shape), axis=0))
+            for _ in range(RANDOM_EMBEDDINGS)
+        ),
         available=len(spectrum.significant),
     )
+
+
+def _needed(power: NDArray[np.floating]) -> int:
+    """Strongest frequencies that hold `VARIANCE_SHARE` of [K, D], the constant left out."""
+    per_frequency = power[1:].sum(axis=1)
+    return int(frequency_need(per_frequency[None], rules.VARIANCE_SHARE).needed[0])
 
 
 def heads(attention_weights: NDArray[np.floating], base: int) -> Heads:

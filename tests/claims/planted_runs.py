@@ -96,6 +96,8 @@ def miiii(seed=0, name="miiii", epochs=held(), **origin):  # noqa: B008 (never c
             count=2,
             random_count=1.0,
             calibrated=20,
+            needed=40,
+            random_needed=(49, 50, 50),
             available=56,
         ),
         heads=Heads(
@@ -132,7 +134,7 @@ def nanda(seed=0):
         pearson=0.95,
         components_half=5,
         components_nine_tenths=12,
-        calibrated=5,
+        needed=6,
     )
     run = with_(run, "frequencies", counts=(0, 0, 2, 4, 4, 4), calibrated=(0, 0, 3, 4, 4, 4))
     return dataclasses.replace(run, primality=None, sharing=None)

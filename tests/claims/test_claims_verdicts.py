@@ -135,9 +135,9 @@ NOT_REPRODUCED = {
         {"nanda": spoiled(nanda, "embeddings", vector_share=(0.05,) * 10)},
     ],
     "C13": [
-        {"miiii": spoiled(miiii, "embeddings", calibrated=4)},
-        {"nanda": spoiled(nanda, "embeddings", calibrated=0)},
-        {"nanda": spoiled(nanda, "embeddings", calibrated=15)},
+        {"miiii": spoiled(miiii, "embeddings", needed=6)},
+        {"miiii": spoiled(miiii, "embeddings", needed=49)},
+        {"nanda": spoiled(nanda, "embeddings", needed=26)},
     ],
     "C14": [{"miiii": heads((0.5, 0.4, 0.9, 0.3), (0.4, 0.5, 0.0, 0.3))}],
     "C15": [
@@ -229,7 +229,7 @@ UNDECIDED = {
         {"miiii": spoiled(miiii, "embeddings", vector_share=(0.6,) * 9)},
     ],
     "C13": [
-        {"miiii": spoiled(miiii, "embeddings", calibrated=8)},
+        {"miiii": spoiled(miiii, "embeddings", needed=8)},
         {"nanda": spoiled(nanda, "origin", base=59)},
     ],
     "C14": [

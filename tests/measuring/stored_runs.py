@@ -21,6 +21,27 @@ def weights(config, seed):
     )
 
 
+def forward(parameters, base):
+    """The model on all numbers in plain NumPy: logits [p², V] and attention [p², H, 3]."""
+    numbers = np.arange(base**2)
+    tokens = np.stack([numbers % base, numbers // base, np.full(base**2, base)], axis=1)
+    leaves = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), parameters)
+    stream = leaves.token_embedding[tokens] + leaves.position_embedding
+    (block,) = leaves.blocks
+    last, heads, attention = stream[:, 2], [], []
+    for query, key, value, output in zip(
+        block.query, block.key, block.value, block.output, strict=True
+    ):
+        scores = np.einsum("bk,btk->bt", last @ query, stream @ key) / np.sqrt(query.shape[1])
+        weight = np.exp(scores - scores.max(axis=1, keepdims=True))
+        weight /= weight.sum(axis=1, keepdims=True)
+        attention.append(weight)
+        heads.append(np.einsum("bt,btk->bk", weight, stream @ value) @ output)
+    middle = last + sum(heads)
+    out = middle + np.maximum(middle @ block.mlp_in, 0) @ block.mlp_out
+    return out @ leaves.unembedding, np.stack(attention, axis=1)
+
+
 def history(config, epochs, accuracy=None):
     """[E, N] of everything, validated at every epoch; accuracy rises to 0.5 unless it is given."""
     generator = np.random.default_rng(1)

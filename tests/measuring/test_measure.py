@@ -2,20 +2,18 @@
 
 import json
 import math
-import os
 import shutil
 
 import numpy as np
 import pytest
 
 import miiii
-from measuring.stored_runs import SNAPSHOTS, store
+from measuring.stored_runs import SNAPSHOTS, forward, store
 from miiii import measuring
 from miiii.claims import rules
 from miiii.claims.judge import judge
-from miiii.claims.measurements import Measurements
 from miiii.config import replace_fields
-from miiii.measure import NAME, dependencies, measure, measure_runs
+from miiii.measure import NAME, dependencies, depth_for, measure, measure_runs
 from miiii.presets import get_preset
 from miiii.runs.errors import RunError
 
@@ -60,7 +58,7 @@ def measured(runs):
 
 def predictions(run):
     """Per number and task the class with the largest logit."""
-    logits, table, start = np.asarray(run.activations().logits), [], 0
+    logits, table, start = forward(run.parameters, run.config.task.base)[0], [], 0
     for size in run.dataset.class_sizes:
         table.append(logits[:, start : start + size].argmax(axis=1))
         start += size
@@ -118,7 +116,7 @@ def is_prime(n):
 @pytest.mark.parametrize("name", ["miiii", "divisible"])
 def test_primality_is_counted_one_by_one(runs, name):
     run = opened(runs, name)
-    found = measure(run).primality
+    found = measure(run, depth="outside").primality
     zero = 0 if name == "miiii" else 1
     passes = [all(row != zero) for row in predictions(run)]
     train = set(run.dataset.split.train.tolist())
@@ -146,6 +144,15 @@ def test_right_remainders_pass_exactly_the_primes_from_p_up():
     assert found.recall == found.primes / (found.primes + 5)
 
 
+def test_embedding_frequencies_are_counted_on_the_token_axis(runs, measured):
+    table = np.asarray(opened(runs).parameters.token_embedding, float)[:7]
+    power = (np.abs(np.fft.rfft(table, axis=0)) ** 2).sum(axis=1)[1:]
+    held = np.cumsum(np.sort(power)[::-1]) / power.sum()
+    assert measured.embeddings.needed == np.argmax(held >= 0.9) + 1
+    assert len(measured.embeddings.random_needed) == measuring.RANDOM_EMBEDDINGS
+    assert set(measured.embeddings.random_needed) <= {2, 3}
+
+
 def test_insides_are_measured(runs, measured):
     run = opened(runs)
     assert measured.frequencies.epochs == SNAPSHOTS
@@ -155,7 +162,7 @@ def test_insides_are_measured(runs, measured):
     assert 0 < measured.neurons.output_share <= 1
     sums = np.add(np.add(measured.heads.to_x0, measured.heads.to_x1), measured.heads.to_answer)
     assert sums == pytest.approx([1.0, 1.0])
-    attention = np.asarray(run.activations().attention_weights)
+    attention = forward(run.parameters, 7)[1]
     assert measured.heads.to_x1 == pytest.approx(attention.mean(axis=0)[:, 1].tolist())
     positions = np.asarray(run.parameters.position_embedding)
     assert measured.embeddings.pearson == pytest.approx(np.corrcoef(positions[:2])[0, 1])
@@ -169,7 +176,7 @@ def test_insides_are_measured(runs, measured):
 
 def test_a_trained_run_is_measured_from_its_files(tmp_path):
     """The one that is really trained: what training writes is what measuring reads."""
-    config = replace_fields(SMALLEST, validate_every=5, epochs=12)
+    config = replace_fields(SMALLEST, validate_every=5, epochs=12, snapshots=12)
     assert miiii.start([config], ["trained"], tmp_path).state == "finished"
     run = opened(tmp_path, "trained")
     found = measure(run)
@@ -181,8 +188,13 @@ def test_a_trained_run_is_measured_from_its_files(tmp_path):
     guessed = predictions(run)
     right = [np.mean(guessed[:, i] == np.arange(49) % q) for i, q in enumerate((2, 3, 5))]
     assert found.performance.domain_accuracy == pytest.approx(right)
-    assert Measurements.from_json(found.to_json()).to_json() == found.to_json()
     assert measure(run).to_json() == found.to_json()
+    for path in (run.path / "snapshots").iterdir():
+        path.unlink()
+    bare = measure(opened(tmp_path, "trained"))
+    assert (bare.frequencies, bare.sharing) == (None, None)
+    assert bare.performance == found.performance
+    assert judge({"miiii": [bare]}).findings[8].verdict == "undecided"
 
 
 def test_sharing_is_measured_where_all_tasks_hold(runs):
@@ -197,51 +209,51 @@ def test_sharing_is_measured_where_all_tasks_hold(runs):
 
 
 def test_other_tasks_are_measured_as_far_as_they_go(runs):
-    nanda, waves = (measure(opened(runs, name)) for name in ("nanda", "waves"))
+    nanda = measure(opened(runs, "nanda"), depth="inside")
+    waves = measure(opened(runs, "waves"), depth="outside")
     assert nanda.primality is None
     assert nanda.origin.moduli == (7,)
+    assert nanda.frequencies.epochs == (24,)
+    assert nanda.sharing is None
     assert waves.primality is None
     assert math.isnan(waves.performance.domain_accuracy[0])
-    assert waves.neurons.hidden_share > 0
+    assert (waves.neurons, waves.embeddings, waves.heads) == (None, None, None)
     judge({"nanda": [nanda], "waves": [waves]})
 
 
-def test_what_was_kept_is_read_back(runs, measured, monkeypatch):
-    path = runs / "miiii" / NAME
-    assert json.loads(path.read_text())["key"] == dependencies(opened(runs))
-    monkeypatch.setattr(measuring, "neurons", lambda *_: pytest.fail("measured again"))
+@pytest.fixture
+def counted(measured, monkeypatch):
+    """Measuring costs nothing and is counted, by depth."""
+    depths = []
+
+    def stand_in(run, progress, depth):
+        depths.append(depth)
+        return measured
+
+    monkeypatch.setattr("miiii.measure._measure", stand_in)
+    return depths
+
+
+def test_what_was_kept_is_read_back(runs, measured, counted):
+    assert json.loads((runs / "miiii" / NAME).read_text())["key"] == dependencies(opened(runs))
     again = measure(opened(runs), lambda *_: pytest.fail("told"))
     assert again.to_json() == measured.to_json()
-    # A smaller question is answered by the larger answer.
-    assert measure(opened(runs), through_training=False).frequencies == measured.frequencies
+    assert counted == []
 
 
-def remeasured(runs, monkeypatch, **options):
-    calls = []
-    whole = measuring.origin
-    monkeypatch.setattr(measuring, "origin", lambda run: calls.append(run) or whole(run))
-    result = measure(opened(runs), **options)
-    monkeypatch.undo()
-    assert isinstance(result, Measurements)
-    return bool(calls)
-
-
-def test_a_smaller_answer_does_not_serve_a_larger_question(runs, monkeypatch):
+def test_more_than_was_kept_is_measured_and_less_is_not(runs, counted):
     shutil.rmtree(runs / "miiii" / "analysis")
-    assert remeasured(runs, monkeypatch, through_training=False)
-    assert not remeasured(runs, monkeypatch, through_training=False)
-    small = measure(opened(runs), through_training=False)
-    assert small.frequencies.epochs == (24,)
-    assert remeasured(runs, monkeypatch)
-    assert not remeasured(runs, monkeypatch)
+    for depth in ("outside", "outside", "training", "inside", "outside", "training"):
+        measure(opened(runs), depth=depth)
+    assert counted == ["outside", "training"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"key": 1}', b"null"])
-def test_a_damaged_file_is_measured_again(runs, monkeypatch, content):
-    measure(opened(runs))
+def test_a_damaged_file_is_measured_again(runs, counted, content):
     (runs / "miiii" / NAME).write_bytes(content)
-    assert remeasured(runs, monkeypatch)
-    assert not remeasured(runs, monkeypatch)
+    measure(opened(runs))
+    measure(opened(runs))
+    assert counted == ["training"]
 
 
 def test_other_thresholds_weights_or_epochs_are_measured_again(runs, monkeypatch):
@@ -265,19 +277,12 @@ def test_other_thresholds_weights_or_epochs_are_measured_again(runs, monkeypatch
     assert dependencies(opened(runs)) == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_directory_that_cannot_be_written_keeps_nothing_and_is_measured(runs, tmp_path):
-    shutil.copytree(runs / "miiii", tmp_path / "miiii")
-    shutil.rmtree(tmp_path / "miiii" / "analysis", ignore_errors=True)
-    (tmp_path / "miiii").chmod(0o500)
-    assert measure(opened(tmp_path)).origin.epoch == 24
-
-
-def test_where_the_folder_is_taken_nothing_is_kept(runs, tmp_path):
-    shutil.copytree(runs / "miiii", tmp_path / "miiii")
-    shutil.rmtree(tmp_path / "miiii" / "analysis", ignore_errors=True)
+def test_where_the_folder_is_taken_nothing_is_kept(runs, tmp_path, counted):
+    shutil.copytree(runs / "miiii", tmp_path / "miiii", ignore=shutil.ignore_patterns("analysis"))
     (tmp_path / "miiii" / "analysis").write_text("a file")
-    assert measure(opened(tmp_path)).origin.epoch == 24
+    for _ in range(2):
+        assert measure(opened(tmp_path)).origin.epoch == 24
+    assert len(counted) == 2
     assert (tmp_path / "miiii" / "analysis").read_text() == "a file"
 
 
@@ -289,18 +294,19 @@ def test_progress_is_told_per_snapshot(runs):
     assert told == [(0, 1), *((done, count) for done in range(1, count + 1))]
 
 
-def test_a_study_is_followed_through_training_where_claims_ask(runs, tmp_path):
-    for name in ("miiii", "nanda"):
-        shutil.copytree(runs / name, tmp_path / name, ignore=shutil.ignore_patterns("analysis"))
+def test_a_study_is_measured_as_deep_as_claims_ask(runs, tmp_path, counted):
+    names = {"miiii": "training", "nanda": "inside", "waves": "outside"}
+    for name in names:
+        ignored = shutil.ignore_patterns("analysis")
+        shutil.copytree(runs / name, tmp_path / name, ignore=ignored)
     told = []
-    found = measure_runs(
-        {"miiii": [opened(tmp_path)], "nanda": [opened(tmp_path, "nanda")], "basis": []},
-        lambda *words: told.append(words),
-    )
-    assert list(found) == ["miiii", "nanda"]
-    assert len(found["miiii"][0].frequencies.epochs) > 1
-    assert found["nanda"][0].frequencies.epochs == (24,)
-    assert {name for name, *_ in told} == {"miiii", "nanda"}
+    study = {name: [opened(tmp_path, name)] for name in names} | {"basis": []}
+    found = measure_runs(study, lambda *words: told.append(words))
+    assert list(found) == list(names)
+    assert counted == list(names.values())
+    assert told == [(name, 0, 1) for name in names]
+    assert depth_for("basis") == "inside"
+    assert depth_for("lambda-0") == depth_for("masked") == "outside"
 
 
 def test_a_run_without_a_validation_is_refused_or_left_out(runs, tmp_path):

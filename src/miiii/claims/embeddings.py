@@ -1,6 +1,7 @@
 """Positional embeddings, singular values and vectors, embedding frequencies: C10 to C13."""
 
 import math
+import statistics
 from collections.abc import Callable, Sequence
 
 from miiii.claims import rules
@@ -123,22 +124,31 @@ def leading_vectors_are_periodic(evidence: Evidence) -> Finding:
 
 
 def embedding_frequencies_few_and_many(evidence: Evidence) -> Finding:
-    """C13: embedding frequencies above renamed digits, T_nanda's few and T_miiii's many."""
-    nanda = [found.calibrated for found in _general(evidence.of("nanda"))]
+    """C13: frequencies that hold 90 % of the embedding's power, few in T_nanda, many in T_miiii."""
+    nanda = [found.needed for found in _general(evidence.of("nanda"))]
 
     def few(found: Embeddings) -> tuple[Says, str]:
-        text = f"{found.calibrated} of {found.available} frequencies"
-        is_few = 0 < found.calibrated <= rules.FEW_FREQUENCIES * found.available
-        return ("for" if is_few else "against"), text
+        random = statistics.median(found.random_needed)
+        text = f"{found.needed} of {found.available} frequencies, random matrices {number(random)}"
+        return ("for" if found.needed <= rules.FEW_FREQUENCIES * random else "against"), text
 
     def many(found: Embeddings) -> tuple[Says, str]:
-        text = f"{found.calibrated} frequencies, T_nanda {_range(nanda)}"
+        text = (
+            f"{found.needed} frequencies, T_nanda {_range(nanda)}, "
+            f"random matrices {_range(found.random_needed)}"
+        )
         if not nanda:
             return "silent", text
-        if found.calibrated <= min(nanda):
+        if found.needed <= min(nanda) or found.needed >= min(found.random_needed):
             return "against", text
-        return ("for" if found.calibrated >= rules.MANY_TIMES * max(nanda) else "unclear"), text
+        return ("for" if found.needed >= rules.MANY_TIMES * max(nanda) else "unclear"), text
 
+    others = (
+        ("the same in random matrices, median", lambda it: statistics.median(it.random_needed)),
+        ("frequencies above renamed digits", lambda it: it.calibrated),
+        ("frequencies above μ + 2σ", lambda it: it.count),
+        ("the same in random matrices, mean", lambda it: it.random_count),
+    )
     return decide(
         CLAIMS["C13"],
         [
@@ -149,24 +159,16 @@ def embedding_frequencies_few_and_many(evidence: Evidence) -> Finding:
         ],
         [
             *_compared(
-                "embedding frequencies above renamed digits",
+                f"frequencies for {percent(rules.VARIANCE_SHARE)} of the embedding's power",
                 evidence,
-                lambda it: it.calibrated,
+                lambda it: it.needed,
                 "few (no number)",
                 "many (no number)",
             ),
             *(
-                _of("frequencies above μ + 2σ", key, evidence, lambda it: it.count)
-                for key in ("nanda", "miiii")
-            ),
-            *(
-                _of(
-                    "the same in random matrices, mean",
-                    key,
-                    evidence,
-                    lambda it: it.random_count,
-                )
-                for key in ("nanda", "miiii")
+                _of(name, key, evidence, value)
+                for name, value in others
+                for key in ("miiii", "nanda")
             ),
         ],
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from miiii.claims.plain import from_plain, to_plain
 
-VERSION = 2
+VERSION = 3
 """Of the record below; another version is not read but measured again."""
 
 
@@ -150,8 +150,12 @@ class Embeddings:
     """The same in random matrices of the same shape, mean."""
     calibrated: int
     """Frequencies above everything that renamed digits reach."""
+    needed: int
+    """Strongest frequencies that together hold 90 % of the power, the constant left out."""
+    random_needed: tuple[int, ...]
+    """[R]: the same in random matrices of the same shape."""
     available: int
-    """How many there are: ⌊p/2⌋."""
+    """How many frequencies there are: ⌊p/2⌋."""
 
 
 @dataclass(frozen=True)
@@ -252,18 +256,18 @@ class Sharing:
 
 @dataclass(frozen=True)
 class Measurements:
-    """One run, measured."""
+    """One run, measured. What lies deeper than was asked for is None."""
 
     origin: Origin
     performance: Performance
     gradients: Gradients
+    primality: Primality | None = None
+    """None unless the tasks are the primes below p."""
     neurons: Neurons | None = None
     frequencies: Frequencies | None = None
     """None where the run kept no snapshots."""
     embeddings: Embeddings | None = None
     heads: Heads | None = None
-    primality: Primality | None = None
-    """None unless the tasks are the primes below p."""
     sharing: Sharing | None = None
     """None where it was not measured, or not every task generalised."""
 
