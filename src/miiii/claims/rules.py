@@ -369,8 +369,8 @@ _ALL = (
         "Few embedding frequencies are active in T_nanda, many in T_miiii.",
         "§4.4, Figures 14 and 15",
         f"strongest frequencies that hold {percent(VARIANCE_SHARE)} of the token embedding's "
-        "power, against random matrices of the same shape; beside the number above μ + 2σ and above "
-        "renamed digits. (Counting what stands out cannot tell many from few: where all "
+        "power, against random matrices of the same shape; beside the number above μ + 2σ and "
+        "above renamed digits. (Counting what stands out cannot tell many from few: where all "
         "frequencies are equally active none does.)",
         f"T_nanda needs at most {percent(FEW_FREQUENCIES)} of what random matrices need; every "
         f"T_miiii run needs at least {MANY_TIMES:g} times as many as every T_nanda run, and fewer "
