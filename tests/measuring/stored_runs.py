@@ -66,15 +66,16 @@ def history(config, epochs, accuracy=None):
     }
 
 
-def store(folder, name, config, snapshots=SNAPSHOTS, accuracy=None):
-    """Write a finished run; its last snapshot holds its weights."""
+def store(folder, name, config, snapshots=SNAPSHOTS, accuracy=None, planted=None):
+    """Write a finished run; its last snapshot holds its weights, drawn or planted."""
     split = str(len(build_dataset(config.task, config.seed).split.train))
     member = new_member(folder, name, config, False, [], split, ([name], 0))
     epochs = config.training.epochs
     rows = history(config, epochs, accuracy)
     member.directory.append_history(1, epochs, rows)
     for epoch in snapshots:
-        arrays = to_arrays(weights(config, epoch))
+        given = planted if planted is not None and epoch == snapshots[-1] else None
+        arrays = to_arrays(weights(config, epoch) if given is None else given)
         member.directory.save_snapshot(epoch, arrays, {"identity": identity(config)})
     status = {**member.directory.status, "state": "finished", "epoch": epochs}
     member.directory.write_status(status)

@@ -60,7 +60,7 @@ class FiguresArguments:
 def figures_command(words: list[str]) -> int:
     """`miiii figures`."""
     arguments = parse(FiguresArguments, words, "miiii figures")
-    formats = _listed(arguments.format)
+    formats = listed(arguments.format)
     for name in formats:
         if name not in ("svg", "pdf", "png"):
             raise UsageError(f"--format has {name!r}: it must be among svg, pdf, png")
@@ -80,7 +80,7 @@ def figures_command(words: list[str]) -> int:
     from miiii.report.sources import Look
     from miiii.report.writing import write_pictures
 
-    entries = choose(_listed(arguments.only))
+    entries = choose(listed(arguments.only))
     if arguments.model_free:
         entries = tuple(entry for entry in entries if entry.model_free)
     sources = _sources(arguments, runs)
@@ -111,7 +111,8 @@ def figures_command(words: list[str]) -> int:
     return 1 if written.missing and arguments.only else 0
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def listed(text: str) -> tuple[str, ...]:
+    """What stands between commas."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
@@ -145,7 +146,7 @@ def _sources(arguments: FiguresArguments, runs: list[tuple[str, str]]) -> Any:
                 f"--epoch is {epoch}: run {run.name} has snapshots of epochs "
                 + ", ".join(map(str, run.snapshots))
             )
-        results = Results(run, epoch, _track)
+        results = Results(run, epoch, track)
         if part == "filters":
             parts["filters"] = (*parts.get("filters", ()), results)
         else:
@@ -153,7 +154,7 @@ def _sources(arguments: FiguresArguments, runs: list[tuple[str, str]]) -> Any:
     return Sources(**parts)
 
 
-def _track(items: Iterable[Any], what: str, count: int) -> Iterator[Any]:
+def track(items: Iterable[Any], what: str, count: int) -> Iterator[Any]:
     """A line every few seconds about what takes long."""
     started = shown = time.monotonic()
     for done, item in enumerate(items, start=1):

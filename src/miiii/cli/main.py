@@ -18,6 +18,8 @@ COMMANDS = {
     "list": ("miiii.cli.inspect", "list the runs"),
     "show": ("miiii.cli.inspect", "show one run: settings, state, when each task was solved"),
     "figures": ("miiii.cli.figures", "draw the paper's figures and tables from your runs"),
+    "circuits": ("miiii.cli.circuits", "which neurons serve which tasks, proved by ablation"),
+    "certify": ("miiii.cli.certify", "prove which tasks a run answers right on every number"),
     "reproduce": ("miiii.cli.reproduce", "train all that the claims need, and judge them"),
     "ledger": ("miiii.cli.ledger", "which of the paper's claims hold in a study, and why"),
     "report": ("miiii.cli.report", "write a study's page: claims, curves, figures, settings"),

@@ -1,9 +1,9 @@
-"""Which pictures there are: the paper's figures and tables, in order, each with what it needs."""
+"""Which pictures there are: the paper's, and those of circuits, each with what it needs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from miiii.report.entries import embeddings, model_free, neurons, training, waves
+from miiii.report.entries import circuits, embeddings, model_free, neurons, training, waves
 from miiii.report.picture import Picture
 from miiii.report.sources import Look, Sources
 from miiii.results import MissingInputError
@@ -58,21 +58,41 @@ CATALOGUE = (
 )
 """Figures 1 to 24 and Tables 1 and 2, in the paper's numbering."""
 
+CIRCUITS = (
+    Entry("N1", "spectrum on the number line", circuits.spectrum),
+    Entry("N2", "which neuron works for which task", circuits.neurons),
+    Entry("N3", "without each task's neurons", circuits.without_neurons),
+    Entry("N4", "without each task's harmonics", circuits.without_harmonics),
+    Entry("N5", "without heads and embedding frequencies", circuits.without_inputs),
+    Entry("N6", "sharing through training", circuits.sharing),
+)
+"""Beyond the paper: what `miiii circuits` draws."""
 
-def choose(numbers: Sequence[str]) -> tuple[Entry, ...]:
-    """Entries by number, in the paper's order; none given: all.
+
+def choose(numbers: Sequence[str], catalogue: Sequence[Entry] = CATALOGUE) -> tuple[Entry, ...]:
+    """Entries by number, in the catalogue's order; none given: all.
 
     Raises:
         ValueError: there is no such figure or table.
     """
-    known = {entry.number: entry for entry in CATALOGUE}
+    known = {entry.number: entry for entry in catalogue}
     wanted = [number.strip().upper() for number in numbers]
     for number in wanted:
         if number not in known:
-            raise ValueError(
-                f"--only has {number!r}: expected figures 1 to 24, or tables T1 and T2"
-            )
-    return tuple(entry for entry in CATALOGUE if not wanted or entry.number in wanted)
+            expected = "figures 1 to 24, or tables T1 and T2"
+            if catalogue is not CATALOGUE:
+                expected = f"one of {', '.join(known)}"
+            raise ValueError(f"--only has {number!r}: expected {expected}")
+    return tuple(entry for entry in catalogue if not wanted or entry.number in wanted)
 
 
-__all__ = ["CATALOGUE", "Entry", "Look", "MissingInputError", "Picture", "Sources", "choose"]
+__all__ = [
+    "CATALOGUE",
+    "CIRCUITS",
+    "Entry",
+    "Look",
+    "MissingInputError",
+    "Picture",
+    "Sources",
+    "choose",
+]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from miiii.circuits import Circuits
 from miiii.esch.style import LIGHT, Style
 from miiii.results import MissingInputError, Results
 
@@ -28,6 +29,7 @@ class Sources:
         no_dropout: the main task without dropout.
         filters: the main task at other λ, and controls of the learning rate.
         waves: the cosine model of Appendix D.
+        circuits: of the main run; None: taken apart with the defaults.
     """
 
     main: Results | None = None
@@ -36,10 +38,13 @@ class Sources:
     no_dropout: Results | None = None
     filters: tuple[Results, ...] = ()
     waves: Results | None = None
+    circuits: Circuits | None = None
 
     def __post_init__(self) -> None:
         if self.main is None:
             return
+        if self.circuits is None:
+            object.__setattr__(self, "circuits", Circuits(self.main))
         task = self.main.run.config.task.task
         if task in ("nanda", "basis", "waves") and getattr(self, task) is None:
             object.__setattr__(self, task, self.main)

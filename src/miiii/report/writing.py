@@ -42,6 +42,7 @@ def write_pictures(
     directory: Path,
     formats: tuple[str, ...],
     drawn: Callable[[str], None] = lambda _: None,
+    title: str = "Figures",
 ) -> Written:
     """Draw entries, write them with their captions, and the gallery.
 
@@ -52,6 +53,7 @@ def write_pictures(
         directory: exists.
         formats: svg, pdf, png.
         drawn: told of each entry once it is written.
+        title: what the pictures are, for the gallery's heading.
 
     Raises:
         StorageError: the disk refuses.
@@ -71,7 +73,7 @@ def write_pictures(
             except MissingInputError as error:
                 missing.append((label, str(error)))
         pictures = [(picture, written.result()) for picture, written in pending]
-    title = f"Figures of {sources.main.run.name}" if sources.main else "Figures without a model"
+    title = f"{title} of {sources.main.run.name}" if sources.main else f"{title} without a model"
     captions = "\n\n".join(
         f"**{label_of(one.number).capitalize()}: {one.title}** (`{one.name}`). {one.caption}"
         for one, _ in pictures

@@ -1,0 +1,122 @@
+"""Which neuron works for which task: the sorted table, and how many tasks a neuron serves."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from miiii.esch.style import LIGHT, Style, matplotlib_style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from miiii.analysis.matching import MatchedNeurons
+    from miiii.analysis.serving import ServedTasks
+
+_WIDTH = 7.0  # inches
+_MANY = 12  # tasks from which on their labels are set smaller
+
+
+def neuron_table(
+    matched: "MatchedNeurons", served: "ServedTasks", *, title: str = "", style: Style = LIGHT
+) -> "Figure":
+    """The neuron × task table twice, neurons sorted by task, then harmonic, then share.
+
+    Above, by the digits before the ReLU: share of both digits' profiles that the best matched pair
+    (k/q, pk/q) of each task explains. Below, on the number line after the ReLU: share of what needs
+    both digits on each task's harmonics, where it is more than renamed digits reach.
+
+    Args:
+        matched: every neuron's task, before the ReLU.
+        served: the tasks it serves, after the ReLU.
+        title: stands above the picture.
+        style: colours and fonts.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    order = np.lexsort((-np.nan_to_num(matched.share), matched.harmonic, matched.task))
+    order = order[~matched.silent[order]]
+    tasks = len(matched.moduli)
+    panels = (
+        ("before the ReLU: share of both digits' profiles", matched.task_share),
+        (
+            "after the ReLU: share of what needs both digits, if beyond renamed digits",
+            np.where(served.served, served.share, 0.0),
+        ),
+    )
+    with rc_context(matplotlib_style(style)):
+        figure = Figure(figsize=(_WIDTH, 2 * max(0.09 * tasks, 0.9) + 1.2))
+        axes = figure.subplots(2, 1, sharex=True)
+        if title:
+            figure.suptitle(title, x=0.01, ha="left")
+        for panel, (heading, table) in zip(axes, panels, strict=True):
+            image = panel.imshow(
+                np.nan_to_num(table[order]).T,
+                aspect="auto",
+                interpolation="nearest",
+                cmap="Greys_r" if style.background < "#7" else "Greys",
+                vmin=0,
+                extent=(0, len(order), tasks - 0.5, -0.5),
+            )
+            panel.set_title(heading)
+            panel.set_yticks(range(tasks), [str(modulus) for modulus in matched.moduli])
+            panel.tick_params(axis="y", labelsize=5 if tasks > _MANY else style.small_size)
+            panel.set_ylabel("modulus")
+            bar = figure.colorbar(image, ax=panel, pad=0.01, fraction=0.02)
+            bar.outline.set_linewidth(style.hair_width)
+        silent = int(matched.silent.sum())
+        note = f" ({silent} silent left out)" if silent else ""
+        axes[-1].set_xlabel(f"neurons, sorted by task{note}")
+    return figure
+
+
+def neuron_counts(
+    matched: "MatchedNeurons", served: "ServedTasks", *, title: str = "", style: Style = LIGHT
+) -> "Figure":
+    """How many neurons each task has, and how many tasks each neuron serves.
+
+    Args:
+        matched: every neuron's task, before the ReLU.
+        served: the tasks it serves, after the ReLU.
+        title: stands above the picture.
+        style: colours and fonts.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    tasks = len(matched.moduli)
+    by_count = served.neurons_by_count
+    by_count = by_count[: max(np.flatnonzero(by_count).max(initial=1) + 1, 3)]
+    with rc_context(matplotlib_style(style)):
+        figure = Figure(figsize=(_WIDTH, 2.4))
+        per_task, per_neuron = figure.subplots(1, 2, width_ratios=[max(tasks, 6), 6])
+        if title:
+            figure.suptitle(title, x=0.01, ha="left")
+        place = np.arange(tasks)
+        per_task.bar(
+            place - 0.2,
+            matched.neurons_per_task,
+            width=0.4,
+            color=style.foreground,
+            label="best matched pair (before the ReLU)",
+        )
+        per_task.bar(
+            place + 0.2,
+            served.neurons_per_task,
+            width=0.4,
+            color=style.positive,
+            label="served (after the ReLU)",
+        )
+        per_task.set_xticks(place, [str(modulus) for modulus in matched.moduli])
+        per_task.tick_params(axis="x", labelsize=5 if tasks > _MANY else style.small_size, length=0)
+        per_task.set_xlabel("modulus")
+        per_task.set_ylabel("neurons")
+        per_task.set_ylim(
+            top=1.35 * max(matched.neurons_per_task.max(), served.neurons_per_task.max(), 1)
+        )
+        per_task.legend(loc="upper left")
+        per_neuron.bar(np.arange(len(by_count)), by_count, color=style.positive)
+        per_neuron.set_xlabel("tasks that a neuron serves")
+        per_neuron.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure

@@ -1,0 +1,193 @@
+"""What `miiii circuits` found, as plain data: a JSON record, and a row per neuron as CSV."""
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from miiii.analysis.causal import CausalMatrix
+from miiii.analysis.sharing import SharingIndex, sharing_index
+from miiii.circuits import Circuits
+from miiii.results import MissingInputError
+
+FORMAT = 1
+COLUMNS = (
+    "neuron",
+    "task",
+    "harmonic",
+    "frequency_x0",
+    "frequency_x1",
+    "additive_share",
+    "matched_share",
+    "margin",
+    "belief",
+    "tasks_served",
+    "explained_on_number_line",
+    "explained_with_digits",
+)
+"""Of the table of neurons: those before the ReLU, then what each serves after it."""
+
+
+def circuit_record(circuits: Circuits, parts: frozenset[str]) -> dict[str, Any]:
+    """The numbers behind the pictures.
+
+    Args:
+        circuits: of a run.
+        parts: the numbers of the pictures that were asked for (N1, …); nothing else is computed.
+
+    Returns:
+        Plain data; NaN is None.
+    """
+    run = circuits.results.run
+    record: dict[str, Any] = {
+        "format": FORMAT,
+        "run": run.name,
+        "epoch": circuits.results.analysed_epoch,
+        "seed": run.config.seed,
+        "precision": run.config.training.precision,
+        "versions": run.provenance.get("versions"),
+        "base": circuits.parameters.base,
+        "moduli": list(circuits.dataset.moduli),
+        "draws": circuits.draws,
+    }
+    if "N1" in parts:
+        record["dictionary"] = _dictionary(circuits)
+    if parts & {"N1", "N2"}:
+        record["mlp"] = _shares(circuits)
+    if "N2" in parts:
+        record["neurons"] = _neurons(circuits)
+    for part, kind in (("N3", "neurons"), ("N4", "harmonics"), ("N5", "frequencies")):
+        if part in parts:
+            record[f"without_{kind}"] = _matrix(getattr(circuits, f"without_{kind}"))
+    if "N5" in parts:
+        effects = circuits.without_heads
+        record["without_heads"] = {
+            "accuracy": effects.without.accuracy,
+            "control_accuracy": effects.control.accuracy.mean(axis=0),
+        }
+    if "N6" in parts:
+        try:
+            sharing = circuits.sharing
+        except MissingInputError as error:
+            record["sharing"] = {"missing": str(error)}
+        else:
+            names = ("index", "own", "others", "control")
+            record["sharing"] = {
+                "epochs": sharing.epochs,
+                "solved": sharing.solved.sum(axis=1),
+                **{name: sharing.series(name) for name in names},
+            }
+    return _plain(record)
+
+
+def neuron_rows(circuits: Circuits) -> str:
+    """A row per neuron as CSV: task, frequencies, shares, belief, tasks served."""
+    matched, served, attribution = circuits.matched, circuits.served, circuits.attribution
+    moduli = circuits.dataset.moduli
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for index in range(len(matched.task)):
+        silent = bool(matched.silent[index])
+        rows.writerow(
+            [
+                index,
+                "" if silent else moduli[matched.task[index]],
+                "" if silent else int(matched.harmonic[index]),
+                *(_short(value) for value in matched.frequency[index]),
+                _short(matched.additive_share[index]),
+                _short(matched.share[index]),
+                _short(matched.margin[index]),
+                _short(matched.belief[index]),
+                " ".join(str(moduli[task]) for task in np.flatnonzero(served.served[index])),
+                _short(attribution.explained[index]),
+                _short(attribution.explained_with_digits[index]),
+            ]
+        )
+    return text.getvalue()
+
+
+def _dictionary(circuits: Circuits) -> dict[str, Any]:
+    dictionary = circuits.dictionary
+    return {
+        "functions": dictionary.size,
+        "rank": dictionary.rank,
+        "condition": dictionary.condition,
+        "sum_bounds": dictionary.sum_bounds,
+    }
+
+
+def _shares(circuits: Circuits) -> dict[str, Any]:
+    """Of the variance of all hidden neurons together."""
+    found = circuits.attribution
+    return {
+        "share_of_x0_and_x1": found.total_share(found.digit),
+        "share_of_tasks": found.total_share(found.task),
+        "share_of_tasks_by_chance": found.task_chance,
+        "share_of_tasks_beyond_digits": found.total_share(found.beyond),
+        "explained": found.total_share(found.explained),
+        "explained_with_digits": found.total_share(found.explained_with_digits),
+    }
+
+
+def _neurons(circuits: Circuits) -> dict[str, Any]:
+    matched, served = circuits.matched, circuits.served
+    return {
+        "silent": matched.silent.sum(),
+        "additive_share_median": _median(matched.additive_share),
+        "matched_share_median": _median(matched.share),
+        "matched_share_paired_at_random_median": _median(matched.paired_null),
+        "matched_share_of_noise_median": _median(matched.noise_null),
+        "neurons_per_task": matched.neurons_per_task,
+        "neurons_serving_each_task": served.neurons_per_task,
+        "neurons_by_tasks_served": served.neurons_by_count,
+        "renamed_neurons_serving_any": served.null_serving,
+    }
+
+
+def _matrix(matrix: CausalMatrix) -> dict[str, Any]:
+    index = sharing_index(matrix)
+    return {
+        "sizes": matrix.sizes,
+        "numbers": matrix.numbers,
+        "accuracy": matrix.base.accuracy,
+        "accuracy_without": matrix.without.accuracy,
+        "loss_without": matrix.without.loss,
+        "control_accuracy_mean": matrix.control.accuracy.mean(axis=0),
+        "control_accuracy_least": matrix.control.accuracy.min(axis=0),
+        "control_accuracy_most": matrix.control.accuracy.max(axis=0),
+        "kept_accuracy": None if matrix.kept is None else matrix.kept.accuracy,
+        **_index(index),
+    }
+
+
+def _index(index: SharingIndex) -> dict[str, Any]:
+    names = ("own", "others", "control", "index", "ratio")
+    return {
+        name: {key: getattr(getattr(index, name), key) for key in ("value", "low", "high")}
+        for name in names
+    }
+
+
+def _median(values: Any) -> float:
+    finite = np.asarray(values)[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else float("nan")
+
+
+def _short(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.6g}"
+
+
+def _plain(value: Any) -> Any:
+    """Nested lists and numbers, NaN as None."""
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    return None if isinstance(value, float) and not np.isfinite(value) else value

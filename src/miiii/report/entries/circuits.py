@@ -1,0 +1,168 @@
+"""Pictures of circuits on the number line (beyond the paper): N1 to N8 of `miiii circuits`."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from miiii.circuits import FOLLOWED_DRAWS, FOLLOWED_NUMBERS, Circuits
+from miiii.esch.style import Style
+from miiii.figures import causal as causal_figures
+from miiii.figures import circuit_table, number_line
+from miiii.report.picture import Picture
+from miiii.report.sources import Look, Sources, origin
+
+_INTERVALS = "Intervals: 95 %, bootstrap over tasks and control draws. "
+
+
+def _circuits(sources: Sources) -> Circuits:
+    main = sources.classifying()
+    found = sources.circuits
+    assert found is not None
+    assert found.results is main
+    found.dataset  # noqa: B018 - refuses other tasks
+    return found
+
+
+def spectrum(sources: Sources, look: Look) -> Iterator[Picture]:
+    """N1."""
+    circuits = _circuits(sources)
+    found, dictionary = circuits.spectrum, circuits.dictionary
+    on_tasks = sum(float(shares.sum()) for shares in found.harmonic_share)
+    note = (
+        "All hidden neurons together, what one digit alone explains left out. The harmonics "
+        f"k/q of all tasks are {dictionary.size - 1:,} of {found.base**2:,} dimensions (rank "
+        f"{dictionary.rank:,} with the constant, condition {dictionary.condition:.3g}); each "
+        f"task's shares summed: {on_tasks:.3f} of the variance. "
+    )
+    where = origin(circuits.results, weights=True)
+    yield Picture(
+        "N1",
+        "circuits-n1-spectrum",
+        "The neurons' spectrum on the number line",
+        note + "Below, a row per task: hairlines where its harmonics are, dots of the area of "
+        "their shares. " + where,
+        number_line.number_line_spectrum(found, style=look.style),
+    )
+    yield Picture(
+        "N1",
+        "circuits-n1-harmonics",
+        "Which harmonics each task uses",
+        note + "Area is the share of variance on the frequency k/q. " + where,
+        number_line.harmonic_grid(found, style=look.style),
+    )
+
+
+def neurons(sources: Sources, look: Look) -> Iterator[Picture]:
+    """N2."""
+    circuits = _circuits(sources)
+    matched, served = circuits.matched, circuits.served
+    heard = ~matched.silent
+    null = np.nanmedian(matched.paired_null) if not np.isnan(matched.paired_null).all() else np.nan
+    note = (
+        f"{int(heard.sum())} neurons that vary. Before the ReLU x0 and x1 explain a median "
+        f"{np.nanmedian(matched.additive_share):.5f} of a neuron's variance as a sum; its best "
+        f"matched pair explains a median {np.nanmedian(matched.share):.3f} of both profiles "
+        f"(profiles paired at random: {null:.3f}; noise: {np.nanmedian(matched.noise_null):.3f}). "
+        f"After the ReLU a neuron serves a median {np.median(served.counts[heard]):g} tasks at "
+        f"level {served.level:g} (renamed digits: {served.null_serving:.3f} of neurons serve any). "
+    )
+    where = origin(circuits.results, weights=True)
+    yield Picture(
+        "N2",
+        "circuits-n2-neurons",
+        "Which neuron works for which task",
+        note + where,
+        circuit_table.neuron_table(matched, served, style=look.style),
+    )
+    yield Picture(
+        "N2",
+        "circuits-n2-counts",
+        "Neurons per task, and tasks per neuron",
+        note + where,
+        circuit_table.neuron_counts(matched, served, style=look.style),
+    )
+
+
+def without_neurons(sources: Sources, look: Look) -> Iterator[Picture]:
+    """N3."""
+    yield from _matrix(_circuits(sources), "N3", "neurons", look.style)
+
+
+def without_harmonics(sources: Sources, look: Look) -> Iterator[Picture]:
+    """N4."""
+    yield from _matrix(_circuits(sources), "N4", "harmonics", look.style)
+
+
+def without_inputs(sources: Sources, look: Look) -> Iterator[Picture]:
+    """N5."""
+    circuits = _circuits(sources)
+    yield from _matrix(circuits, "N5", "frequencies", look.style)
+    effects = circuits.without_heads
+    yield Picture(
+        "N5",
+        "circuits-n5-heads",
+        "What tasks lose without each attention head",
+        "Each head's part fixed at its mean over all numbers; control: as many random directions "
+        f"of all heads' values, mean of {len(effects.control.accuracy)} draws. "
+        + origin(circuits.results, weights=True),
+        causal_figures.head_effects(effects, style=look.style),
+    )
+
+
+def sharing(sources: Sources, look: Look) -> Iterator[Picture]:
+    """N6."""
+    circuits = _circuits(sources)
+    yield Picture(
+        "N6",
+        "circuits-n6-sharing",
+        "Do circuits merge? The sharing index through training",
+        "Each task's neurons (by their matched pair at that epoch) are fixed at their mean. Index: "
+        "mean damage to another task / to the task itself, each beyond as many random neurons, "
+        "over the tasks that are solved by then; none where losing its own circuit costs a task "
+        f"no more than chance. {_INTERVALS}{FOLLOWED_DRAWS} control draws, "
+        f"{min(FOLLOWED_NUMBERS, circuits.parameters.base**2):,} numbers per snapshot. "
+        + origin(circuits.results),
+        causal_figures.sharing_curve(circuits.sharing, style=look.style),
+    )
+
+
+_KINDS = {
+    "neurons": "its neurons (those whose best matched pair is the task's) fixed at their mean; "
+    "control: as many of all neurons",
+    "harmonics": "its harmonics k/q taken out of every hidden neuron; control: random subspaces "
+    "of the same dimension",
+    "frequencies": "the frequencies k/q at x0 and pk/q at x1 that its neurons have taken out of "
+    "the digits' embeddings; control: as many random frequencies",
+}
+
+
+def _matrix(circuits: Circuits, number: str, kind: str, style: Style) -> Iterator[Picture]:
+    from miiii.analysis.sharing import sharing_index
+
+    matrix = getattr(circuits, f"without_{kind}")
+    found = sharing_index(matrix)
+    own, others, control, index = (
+        f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"
+        for one in (found.own, found.others, found.control, found.index)
+    )
+    note = (
+        f"A task's circuit is removed: {_KINDS[kind]}. Mean accuracy lost by the task itself "
+        f"{own}, by another {others}, by any to the control {control}; sharing index {index}. "
+        f"{_INTERVALS}Scored on {matrix.numbers:,} numbers. "
+    )
+    where = origin(circuits.results, weights=True)
+    yield Picture(
+        number,
+        f"circuits-{number.lower()}-without-{kind}",
+        f"What tasks lose without each task's {causal_figures.WHAT[matrix.removed]}",
+        note + where,
+        causal_figures.causal_matrix(matrix, style=style),
+    )
+    if matrix.kept is not None:
+        yield Picture(
+            number,
+            f"circuits-{number.lower()}-only-{kind}",
+            f"What is left with one task's {causal_figures.WHAT[matrix.removed]} alone",
+            "The rest of the MLP at its mean. " + where,
+            causal_figures.kept_alone(matrix, style=style),
+        )

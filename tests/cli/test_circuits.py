@@ -1,0 +1,132 @@
+"""`miiii circuits` on a stored run whose circuits were planted."""
+
+import csv
+import json
+import re
+
+import jax
+import numpy as np
+import pytest
+
+from analysis.planted_circuits import circuit_model
+from measuring.stored_runs import store
+from miiii.cli.main import run
+from miiii.config import replace_fields
+from miiii.model.parameters import Block, Parameters
+from miiii.presets import get_preset
+
+CONFIG = replace_fields(
+    get_preset("tiny"), base=11, moduli=(5, 7), width=16, heads=2, epochs=24, snapshots=8
+)
+
+
+def planted():
+    """Half of the neurons for 5, half for 7, in the shapes that the configuration has."""
+    found, _ = circuit_model(11, (5, 7), [([(5, 1)], 32), ([(7, 2)], 32)])
+    (block,) = found.blocks
+    more = CONFIG.model.width // CONFIG.model.heads - block.query.shape[2]
+
+    def wider(weight, axis):
+        return np.pad(weight, [(0, more if at == axis else 0) for at in range(3)])
+
+    query, key, value = (wider(each, 2) for each in (block.query, block.key, block.value))
+    blocks = (Block(query, key, value, wider(block.output, 1), block.mlp_in, block.mlp_out),)
+    weights = Parameters(found.token_embedding, found.position_embedding, blocks, found.unembedding)
+    return jax.tree.map(lambda leaf: leaf.astype(np.float32), weights)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("circuits")
+    store(folder, "apart", CONFIG, planted=planted())
+    store(folder, "addition", replace_fields(CONFIG, task="nanda", moduli=()))
+    store(folder, "bare", CONFIG, snapshots=(24,), planted=planted())
+    return folder
+
+
+def circuits(folder, *words):
+    return run(["circuits", *words, "--runs-dir", str(folder)])
+
+
+@pytest.fixture(scope="module")
+def drawn(folder):
+    assert circuits(folder, "apart", "--draws", "3", "--format", "png,svg") == 0
+    return folder / "apart" / "circuits"
+
+
+def test_planted_circuits_are_read_back(drawn):
+    record = json.loads((drawn / "circuits.json").read_text())
+    assert record["moduli"] == [5, 7]
+    assert record["neurons"]["neurons_per_task"] == [32, 32]
+    assert record["mlp"]["explained_with_digits"] > 0.5
+    without = record["without_neurons"]
+    lost = np.array(without["accuracy"]) - np.array(without["accuracy_without"])
+    assert np.diagonal(lost).min() > 0.5
+    assert np.abs(lost[[0, 1], [1, 0]]).max() < 0.01
+    assert without["index"]["value"] < 0.05
+    assert record["dictionary"]["rank"] == 1 + 4 + 6
+    assert record["sharing"]["epochs"] == [0, 1, 3, 9, 24]
+
+
+def test_every_neuron_has_a_row(drawn):
+    rows = list(csv.DictReader((drawn / "neurons.csv").read_text().splitlines()))
+    assert [row["task"] for row in rows] == ["5"] * 32 + ["7"] * 32
+    assert {row["harmonic"] for row in rows[32:]} == {"2"}
+    assert all(float(row["matched_share"]) > 0.99 for row in rows)
+
+
+def test_all_pictures_have_files_captions_and_a_place_in_the_gallery(drawn):
+    page, captions = (drawn / "index.html").read_text(), (drawn / "captions.md").read_text()
+    for number in range(1, 7):
+        names = {path.stem for path in drawn.glob(f"circuits-n{number}-*.svg")}
+        assert names
+        assert names == {path.stem for path in drawn.glob(f"circuits-n{number}-*.png")}
+        assert all(name in captions for name in names)
+        assert f"Figure N{number}" in page
+    assert "Circuits of apart" in page
+    assert not re.search(r"\bnan\b", captions)
+
+
+def test_a_part_and_json(folder, tmp_path, capsys):
+    words = ("--only", "N3", "--draws", "2", "--json", "--output-dir", str(tmp_path))
+    assert circuits(folder, "apart", *words) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert "without_neurons" in record
+    assert "neurons" not in record
+    assert not (tmp_path / "neurons.csv").exists()
+
+
+def test_a_snapshot_can_be_taken_apart(folder, tmp_path, capsys):
+    words = ("--only", "N2", "--draws", "2", "--json", "--output-dir", str(tmp_path))
+    assert circuits(folder, "apart", *words, "--epoch", "1") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["epoch"] == 1
+    assert record["neurons"]["neurons_per_task"] != [32, 32]
+    assert circuits(folder, "apart", "--epoch", "2") == 2
+    assert "snapshots of epochs 0, 1, 3, 9, 24" in capsys.readouterr().err
+
+
+def test_pictures_are_named_without_a_run(capsys):
+    assert run(["circuits", "--list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
+        f"N{number}" for number in range(1, 7)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "which run"),
+        (("nobody",), "nobody"),
+        (("apart", "--draws", "0"), "--draws is 0"),
+        (("apart", "--snapshots", "-1"), "--snapshots is -1"),
+        (("apart", "--format", "gif"), "svg, pdf, png"),
+        (("apart", "--only", "N77"), "'N77': expected one of N1"),
+        (("addition",), "needs a run of T_miiii"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(folder, capsys, words, said):
+    assert circuits(folder, *words) in (1, 2)
+    error = capsys.readouterr().err.strip()
+    assert said in error
+    assert len(error.splitlines()) == 1
