@@ -1,0 +1,198 @@
+"""Check a certificate again: python check_certificate.py certificate.json.
+
+Needs NumPy and the .npz beside the JSON, nothing else. It evaluates the network itself, in textbook
+order, and proves every verdict again with a bound of its own, which is simpler and larger than the
+certificate's: absolute values of the weights are multiplied layer by layer. The bound for float32
+is put to the test by evaluating the network in float32. Exit code: 0 all was found again; 1 not,
+and what differs is printed.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+UNIT, EXP_ULPS = 2.0**-53, 4
+WIDER = 1 + 1e-9  # bounds are rounded too, by far less than this
+SPLITS = ("train", "validation", "test")
+
+
+def times(x, off, weight):
+    """A product with stored weights, and how far it may be from the exact one."""
+    gamma = len(weight) * UNIT / (1 - len(weight) * UNIT)
+    return x @ weight, (gamma * (np.abs(x) + off) + off) @ np.abs(weight) * WIDER
+
+
+def plus(x, off, y, other_off):
+    """A sum, and how far it may be from the exact one."""
+    return x + y, (off + other_off) * WIDER + UNIT * np.abs(x + y) * WIDER
+
+
+def attend(x, off, query, key, value, place):
+    """One head at one position: x [B, 3, D] to [B, K]."""
+    unit = UNIT * (query.shape[0] + query.shape[1] + 8)
+    q, q_off = times(x[:, place], off[:, place], query)
+    seen, seen_off = x[:, : place + 1], off[:, : place + 1]
+    score = np.einsum("btk,bk->bt", seen @ key, q) / np.sqrt(len(q[0]))
+    reach, gap = (np.abs(seen) + seen_off) @ np.abs(key), seen_off @ np.abs(key)
+    wrong = np.einsum("btk,bk->bt", gap + 2 * unit * reach, np.abs(q) + q_off)
+    wrong += np.einsum("btk,bk->bt", reach, q_off)
+    below = score.max(axis=1, keepdims=True) - score
+    wrong = wrong / np.sqrt(len(q[0])) + UNIT * (below + 2 * wrong.max(axis=1, keepdims=True))
+    a = np.exp(-below) / np.exp(-below).sum(axis=1, keepdims=True)
+    ratio = (wrong + wrong.max(axis=1, keepdims=True) + (4 * EXP_ULPS + 8) * UNIT) * WIDER
+    a_off = np.where(ratio < 1, a * np.expm1(np.minimum(ratio, 1)) * WIDER, 1.01)
+    v, v_off = times(seen, seen_off, value)
+    carried = a_off[..., None] * (np.abs(v) + v_off) + a[..., None] * v_off
+    rounded = 4 * UNIT * (a + a_off)[..., None] * (np.abs(v) + v_off)
+    return np.einsum("bt,btk->bk", a, v), (carried + rounded).sum(axis=1) * WIDER
+
+
+def network(w, tokens):
+    """Logits [B, V] of tokens [B, 3], in the weights' precision, and bounds on their errors."""
+    x = w["token_embedding"][tokens] + w["position_embedding"]
+    off = UNIT * np.abs(x)
+    depth = sum(name.endswith(".query") for name in w)
+    for b in range(depth):
+        names = ("query", "key", "value", "output", "mlp_in", "mlp_out")
+        query, key, value, output, mlp_in, mlp_out = (w[f"blocks.{b}.{name}"] for name in names)
+        streams = []
+        for place in (2,) if b == depth - 1 else (0, 1, 2):
+            heads = [attend(x, off, *each, place) for each in zip(query, key, value, strict=True)]
+            z, z_off = (np.concatenate(part, axis=1) for part in zip(*heads, strict=True))
+            out = times(z, z_off, output.reshape(-1, output.shape[-1]))
+            middle, middle_off = plus(x[:, place], off[:, place], *out)
+            neurons, neurons_off = times(middle, middle_off, mlp_in)
+            added = times(np.maximum(neurons, 0), neurons_off, mlp_out)
+            streams.append(plus(middle, middle_off, *added))
+        x, off = (np.stack(part, axis=1) for part in zip(*streams, strict=True))
+    logits, off = times(x[:, -1], off[:, -1], w["unembedding"])
+    return logits, off
+
+
+def right_classes(run, arrays):
+    """[p², N], by the task's rule; shuffled labels come from the file."""
+    n, p = np.arange(run["base"] ** 2), run["base"]
+    x0, x1 = n % p, n // p
+    if run["task"] == "basis":
+        return arrays["targets"]
+    if run["task"] == "nanda":
+        result = {"add": x0 + x1, "subtract": x0 - x1, "multiply": x0 * x1}
+        return (result[run["operation"]] % p)[:, None]
+    remainder = n[:, None] % arrays["moduli"]
+    return (remainder == 0).astype(int) if run["target"] == "divisibility" else remainder
+
+
+def margins(logits, right):
+    """Right logit less the largest other one, and which that is."""
+    others = logits.copy()
+    np.put_along_axis(others, right[:, None], -np.inf, axis=1)
+    of_right = np.take_along_axis(logits, right[:, None], axis=1)[:, 0]
+    return of_right - others.max(axis=1), others.argmax(axis=1)
+
+
+def check_task(said, split, p, listed_at_most, logits, off, single, right):
+    """What is said of one task and not found again."""
+    margin, best = margins(logits, right)
+    bound = 2 * off.max(axis=1) * WIDER + 1e-200  # the last for underflow
+    slack = float(bound.max())  # of numbers that were computed in another order
+    at, wrong = said["smallest_margin_at"]["n"], np.flatnonzero(margin <= 0)
+    numbers = [(said["smallest_margin"], margin.min()), (margin[at], margin.min())]
+    numbers += [(said["quantiles"][q], np.quantile(margin, float(q))) for q in said["quantiles"]]
+    parts = {name: margin[split == index] for index, name in enumerate(SPLITS)}
+    for name, part in parts.items():
+        told = said["splits"][name]
+        if (told["numbers"], told["wrong"]) != (len(part), int((part <= 0).sum())):
+            yield f"the {name} numbers are {len(part)}, {(part <= 0).sum()} of them wrong"
+        if len(part):
+            numbers.append((told["smallest_margin"], part.min()))
+    if any(abs(one - found) > slack for one, found in numbers):
+        yield f"margins differ: the smallest is {margin.min():.9g} at n = {margin.argmin()}"
+    if said["wrong"] != len(wrong) or len(said["counterexamples"]) != min(
+        len(wrong), listed_at_most
+    ):
+        yield f"{len(wrong)} numbers are wrong, not {said['wrong']} with as many listed"
+    for n, told in zip(wrong.tolist(), said["counterexamples"], strict=False):
+        record = [n, [n % p, n // p], int(best[n]), int(right[n]), SPLITS[split[n]]]
+        if [told[key] for key in ("n", "digits", "predicted", "right", "split")] != record:
+            yield f"the next wrong number is n = {n}, not as listed"
+            break
+        if abs(told["margin"] - margin[n]) > slack or (told["proved"] and margin[n] > 0):
+            yield f"the margin at n = {n} is {margin[n]:.9g}"
+    # The verdicts: proved again, or put to the test.
+    if said["certified"]["float64"] and not (margin > bound).all():
+        yield f"not proved to be right at n = {(margin - bound).argmin()}"
+    if said["proved_wrong"] > len(wrong) or said["proved_wrong"] < int((-margin > bound).sum()):
+        yield f"{(-margin > bound).sum()} numbers are proved wrong, not {said['proved_wrong']}"
+    largest = said["largest_bound"]
+    if largest["float64"] is None or not 0 < largest["float64"] <= slack:
+        yield f"the bound is above {slack:.3g}, or not above 0"
+    if largest["float32"] is not None and 2 * np.abs(single - logits).max() > largest["float32"]:
+        yield "evaluated in float32, the logits are off by more than their bound"
+    if said["certified"]["float32"] and not (margins(single, right)[0] > 0).all():
+        yield "evaluated in float32, some answers are wrong"
+    form, q = said["structure"], said["modulus"]
+    if form is not None:
+        residue = np.arange(len(right)) % q
+        restricted = np.stack([logits[residue == r].mean(axis=0) for r in range(q)])
+        least = margins(restricted, right[:q])[0]
+        spread = np.ptp(logits - restricted[residue], axis=1)
+        largest = np.array([spread[residue == r].max() for r in range(q)])
+        decided = int((least[residue] - spread > form["rounding"]).sum())
+        told = np.array([form["restricted_margin"], form["largest_spread_of_residual"]])
+        if np.abs(told - [least, largest]).max() > 2 * slack:
+            yield "restricted margins or residuals differ"
+        proved = bool((least[residue] - spread > 3 * slack).all())
+        if form["decided_numbers"] != decided or form["certified"] != proved:
+            yield f"{decided} numbers are decided by n mod {q}, not {form['decided_numbers']}"
+
+
+def check(path):
+    """Everything that the certificate says and that is not found again, as lines of text."""
+    said = json.loads(path.read_text(encoding="utf-8"))
+    file, faults = path.parent / said["weights"]["file"], []
+    if hashlib.sha256(file.read_bytes()).hexdigest() != said["weights"]["sha256"]:
+        faults.append(f"{file.name} is not the file that was certified")
+    arrays, p = dict(np.load(file)), said["run"]["base"]
+    right, sizes = right_classes(said["run"], arrays), arrays["class_sizes"].tolist()
+    tasks = list(zip(arrays["moduli"].tolist(), sizes, strict=True))
+    if [(task["modulus"], task["classes"]) for task in said["tasks"]] != tasks:
+        return [*faults, f"the tasks (modulus, classes) are {tasks}"]
+    n = np.arange(p**2)
+    tokens = np.stack([n % p, n // p, np.full_like(n, p)], axis=1)
+    evaluated = {}
+    for kind in (np.float64, np.float32):
+        weights = {name: a.astype(kind) for name, a in arrays.items() if a.dtype.kind == "f"}
+        parts = [network(weights, part) for part in np.array_split(tokens, -(-len(n) // 256))]
+        evaluated[kind] = [np.concatenate(each) for each in zip(*parts, strict=True)]
+    logits, off = evaluated[np.float64]
+    if not np.abs(off).max() < 1e60:
+        return [*faults, "numbers are too large for this script to prove anything"]
+    ends = np.cumsum(sizes).tolist()
+    for index, (task, end) in enumerate(zip(said["tasks"], ends, strict=True)):
+        head = slice(end - task["classes"], end)
+        single = evaluated[np.float32][0][:, head].astype(np.float64)
+        found = check_task(
+            task,
+            arrays["split"],
+            p,
+            said["listed_at_most"],
+            logits[:, head],
+            off[:, head],
+            single,
+            right[:, index],
+        )
+        faults += [f"task {task['modulus']}: {fault}" for fault in found]
+    if said["certified"] != all(task["certified"]["float64"] for task in said["tasks"]):
+        faults.append("'certified' is not what the tasks say")
+    return faults
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python check_certificate.py certificate.json")
+    found = check(Path(sys.argv[1]))
+    print("\n".join(found) or "everything that the certificate says was found again")
+    sys.exit(1 if found else 0)
