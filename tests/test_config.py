@@ -60,6 +60,8 @@ OTHER_VALUES = {
     "filter_decay": 0.5,
     "filter_start": "zeros",
     "filter_window": 7,
+    "filter_tasks": (5, 3),
+    "orthogonal_gradient": True,
     "warmup_epochs": 3,
     "decay_start": 5,
     "decay_epochs": 6,
@@ -69,6 +71,7 @@ OTHER_VALUES = {
     "dropout_mask": "per_step",
     "task_reduction": "mean",
     "task_scale": "none",
+    "normaliser": "stablemax",
     "precision": "float64",
     "matrix_products": "tensorfloat32",
     "validate_every": 10,
@@ -79,6 +82,8 @@ OTHER_VALUES = {
 
 def base_for(name):
     """A configuration in which the field may take its other value."""
+    if name == "filter_tasks":
+        return replace_fields(Config(), filter="ema_on_tasks", filter_tasks=(2,))
     return Config(TaskConfig(task="nanda")) if name == "operation" else Config()
 
 
@@ -189,6 +194,9 @@ REFUSED_FILES = [
     ("[model]\nwidth = '8'", "width is '8': it must be a whole number"),
     ("[optim]\nlearning_rate = 'fast'", "learning_rate is 'fast': it must be a number"),
     ("[optim]\nlearning_rate = false", "learning_rate is False: it must be a number"),
+    ("[optim]\northogonal_gradient = 1", "orthogonal_gradient is 1: it must be true or false"),
+    ("[optim]\northogonal_gradient = 'no'", "orthogonal_gradient is 'no': it must be true or"),
+    ("[training]\nnormaliser = 'stable'", "normaliser is 'stable' (did you mean 'stablemax'?)"),
     ("[task]\ntask = 3", "task is 3: it must be text"),
     ("[task]\nmoduli = 3", "moduli is 3: it must be a list of whole numbers"),
     ("[task]\nmoduli = [2, 3.5]", "moduli is [2, 3.5]: it must be a list of whole numbers"),

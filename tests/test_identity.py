@@ -1,8 +1,8 @@
 """What a run's files are known by, and that it outlives new settings."""
 
-from miiii.config import replace_fields
+from miiii.config import Config, field_sections, from_toml, replace_fields, to_toml
 from miiii.presets import PRESETS, get_preset
-from miiii.recorder import identity
+from miiii.recorder import LATER_FIELDS, identity
 
 
 def test_runs_saved_before_a_setting_existed_are_still_known():
@@ -14,7 +14,29 @@ def test_runs_saved_before_a_setting_existed_are_still_known():
 
 def test_a_later_setting_counts_once_it_is_used():
     config = get_preset("small")
-    assert identity(replace_fields(config, optimiser="muon")) != identity(config)
+    changes = [
+        {"optimiser": "muon"},
+        {"filter": "ema_on_tasks", "filter_tasks": (2, 3)},
+        {"filter": "ema_on_tasks", "filter_tasks": (2, 5)},
+        {"filter": "ema_on_random", "filter_tasks": (2, 5)},
+        {"orthogonal_gradient": True},
+        {"normaliser": "stablemax"},
+    ]
+    found = [identity(replace_fields(config, **change)) for change in changes]
+    assert len({identity(config), *found}) == 1 + len(changes)
+    assert set(LATER_FIELDS) == {name for change in changes for name in change} - {"filter"}
+
+
+def test_what_older_runs_did_is_the_default():
+    sections = field_sections()
+    for name, value in LATER_FIELDS.items():
+        assert getattr(getattr(Config(), sections[name]), name) == value
+    text = to_toml(get_preset("small"))
+    older = "\n".join(
+        line for line in text.splitlines() if line.split(" = ")[0] not in LATER_FIELDS
+    )
+    assert len(older.splitlines()) == len(text.splitlines()) - len(LATER_FIELDS)
+    assert from_toml(older) == get_preset("small")
 
 
 def test_every_preset_and_field_has_an_identity_of_its_own():

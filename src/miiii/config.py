@@ -144,11 +144,12 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
         raise ValueError(f"{name} is {value!r}: it must be a list of whole numbers")
     if kind is float and type(value) in (int, float):
         return float(value)
-    if kind is int and type(value) is int:
+    if kind in (int, bool) and type(value) is kind:
         return value
     if (kind is str or get_args(kind)) and isinstance(value, str):
         return value
-    expected = {int: "a whole number", float: "a number"}.get(kind, "text")
+    names = {int: "a whole number", float: "a number", bool: "true or false"}
+    expected = names.get(kind, "text")
     raise ValueError(f"{name} is {value!r}: it must be {expected}")
 
 

@@ -27,7 +27,12 @@ from miiii.runs.provenance import collect_provenance
 from miiii.training.chunk import ChunkRecord, first_not_finite, history_rows
 from miiii.training.state import expected_arrays, from_arrays, to_arrays
 
-LATER_FIELDS = {"optimiser": "adamw"}
+LATER_FIELDS: dict[str, Any] = {
+    "optimiser": "adamw",
+    "filter_tasks": (),
+    "orthogonal_gradient": False,
+    "normaliser": "softmax",
+}
 """Settings that did not exist when the first runs were saved, and what those runs did."""
 
 

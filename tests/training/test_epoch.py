@@ -251,9 +251,10 @@ def test_the_seed_decides_weights_and_dropout():
     assert keys[0] != keys[1]
 
 
-@pytest.mark.parametrize("name", ["ema", "ma", "none"])
+@pytest.mark.parametrize("name", ["ema", "ma", "none", "ema_on_tasks"])
 def test_a_state_survives_its_arrays(name):
-    setting = make_batch([replace_fields(PLAIN, filter=name, filter_window=3, depth=2)]).setting
+    fields = {"filter_tasks": (2, 3)} if name == "ema_on_tasks" else {"filter_window": 3}
+    setting = make_batch([replace_fields(PLAIN, filter=name, depth=2, **fields)]).setting
     with numerics(setting):
         template = jax.eval_shape(lambda: initial_state(setting, 0))
     generator = np.random.default_rng(0)

@@ -1,5 +1,6 @@
 """From settings to one optax transformation."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -8,8 +9,15 @@ import optax
 from jaxtyping import Array, Float, Int
 from optax.contrib import MuonDimensionNumbers, muon
 
+from miiii.optim.chosen_frequencies import (
+    Directions,
+    grokfast_on_rows,
+    random_directions,
+    task_directions,
+)
 from miiii.optim.config import OptimConfig
 from miiii.optim.grokfast import grokfast_ema, grokfast_ma
+from miiii.optim.orthogonal import orthogonal_gradient
 
 Scalar = float | Float[Array, ""]
 
@@ -38,7 +46,10 @@ def build_optimiser(
     weight_decay: Scalar | None = None,
     filter_strength: Scalar | None = None,
 ) -> optax.GradientTransformation:
-    """Grokfast filter, then AdamW.
+    """Gradient filter, then ⊥Grad where configured, then AdamW or Muon.
+
+    ⊥Grad comes last before the optimiser, so that nothing along the weights reaches it: an average
+    of gradients that were each orthogonal to earlier weights is not orthogonal to these.
 
     The three numbers default to the configuration's; they may be traced, so that runs which differ
     only in them can train as one batch.
@@ -52,10 +63,24 @@ def build_optimiser(
     learning_rate = config.learning_rate if learning_rate is None else learning_rate
     weight_decay = config.weight_decay if weight_decay is None else weight_decay
     strength = config.filter_strength if filter_strength is None else filter_strength
+
+    def on_rows(
+        directions: Callable[[int, Sequence[int]], Directions],
+    ) -> optax.GradientTransformation:
+        return grokfast_on_rows(
+            "token_embedding",
+            lambda tokens: directions(tokens - 1, config.filter_tasks),
+            config.filter_decay,
+            strength,
+            config.filter_start,
+        )
+
     filters = {
         "ema": lambda: grokfast_ema(config.filter_decay, strength, config.filter_start),
         "ma": lambda: grokfast_ma(config.filter_window, strength),
         "none": optax.identity,
+        "ema_on_tasks": lambda: on_rows(task_directions),
+        "ema_on_random": lambda: on_rows(random_directions),
     }
     optimisers = {
         "adamw": lambda: optax.adamw(
@@ -76,7 +101,10 @@ def build_optimiser(
             muon_weight_dimension_numbers=_inside_blocks,
         ),
     }
-    return optax.chain(filters[config.filter](), optimisers[config.optimiser]())
+    parts = [filters[config.filter]()]
+    if config.orthogonal_gradient:
+        parts.append(orthogonal_gradient())
+    return optax.chain(*parts, optimisers[config.optimiser]())
 
 
 def _inside_blocks(weights: Any) -> Any:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Optimiser = Literal["adamw", "muon"]
-Filter = Literal["ema", "ma", "none"]
+Filter = Literal["ema", "ma", "none", "ema_on_tasks", "ema_on_random"]
 FilterStart = Literal["gradient", "zeros"]
+
+ON_DIRECTIONS = ("ema_on_tasks", "ema_on_random")
+"""Filters that amplify within a subspace of the digits, which filter_tasks decides."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,9 @@ class OptimConfig:
     """Added to AdamW's denominator (> 0)."""
     filter: Filter = "ema"
     """Grokfast: ema (exponential moving average of the gradients), ma (mean of the last
-    filter_window), or none."""
+    filter_window), or none. ema_on_tasks amplifies the ema of the digits' embedding alone, and of
+    it only the frequencies k/q of the filter_tasks; ema_on_random is its control, as many random
+    directions."""
     filter_strength: float = 0.5
     """λ: how much of the slow gradient is added to the gradient (≥ 0)."""
     filter_decay: float = 0.98
@@ -43,6 +48,12 @@ class OptimConfig:
     """The ema before the first epoch: the first gradient (Lee et al. 2024), or zeros."""
     filter_window: int = 100
     """Gradients that the ma averages, in epochs (≥ 1); each is kept in memory."""
+    filter_tasks: tuple[int, ...] = ()
+    """Moduli q whose frequencies ema_on_tasks amplifies (2 3 5 7: those of the first circuits);
+    all tasks' together are every function of the digits. ema_on_random takes their number."""
+    orthogonal_gradient: bool = False
+    """⊥Grad (Prieto et al. 2025): take from each tensor's gradient, as the filter leaves it, its
+    part along the weights, and keep its length."""
     warmup_epochs: int = 0
     """Epochs over which the learning rate rises linearly to its value (0: none)."""
     decay_start: int = 0
@@ -79,8 +90,26 @@ class OptimConfig:
                 raise ValueError(f"{field} is {value}: it must be at least 0 and below 1")
         if not 0 <= self.decay_floor <= 1:
             raise ValueError(f"decay_floor is {self.decay_floor}: it must be from 0 to 1")
+        object.__setattr__(self, "filter_tasks", tuple(self.filter_tasks))
+        self._check_filter_tasks()
         if self.filter_window < 1:
             raise ValueError(f"filter_window is {self.filter_window}: it must be at least 1")
         for field in ("warmup_epochs", "decay_start", "decay_epochs"):
             if getattr(self, field) < 0:
                 raise ValueError(f"{field} is {getattr(self, field)}: it must be at least 0")
+
+    def _check_filter_tasks(self) -> None:
+        for modulus in self.filter_tasks:
+            if modulus < 2:
+                raise ValueError(f"filter_tasks has {modulus}: every modulus must be at least 2")
+            if self.filter_tasks.count(modulus) > 1:
+                raise ValueError(f"filter_tasks has {modulus} twice: each modulus may stand once")
+        if self.filter in ON_DIRECTIONS and not self.filter_tasks:
+            raise ValueError(
+                f"filter_tasks is empty: the filter {self.filter} needs at least one modulus"
+            )
+        if self.filter_tasks and self.filter not in ON_DIRECTIONS:
+            raise ValueError(
+                f"filter_tasks is {self.filter_tasks}: the filter {self.filter} takes none, only "
+                f"{' and '.join(ON_DIRECTIONS)} do"
+            )

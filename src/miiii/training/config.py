@@ -7,6 +7,7 @@ from typing import Literal, get_args
 DropoutMask = Literal["per_sample", "per_step"]
 TaskReduction = Literal["sum", "mean"]
 TaskScale = Literal["log_classes", "none"]
+Normaliser = Literal["softmax", "stablemax"]
 Precision = Literal["float32", "float64"]
 MatrixProducts = Literal["float32", "tensorfloat32"]
 
@@ -31,6 +32,10 @@ class TrainingConfig:
     task_scale: TaskScale = "log_classes"
     """What a task's cross-entropy is divided by: log_classes (ln q, so that guessing costs 1) or
     none (nats)."""
+    normaliser: Normaliser = "softmax"
+    """How logits become probabilities in the loss, of training and of validation: softmax, or
+    stablemax (Prieto et al. 2025), whose numerators grow linearly, so that a certain answer goes on
+    to be learnt from. Accuracies do not depend on it."""
     precision: Precision = "float32"
     """Of weights, activations and loss."""
     matrix_products: MatrixProducts = "float32"
@@ -49,6 +54,7 @@ class TrainingConfig:
             ("dropout_mask", get_args(DropoutMask)),
             ("task_reduction", get_args(TaskReduction)),
             ("task_scale", get_args(TaskScale)),
+            ("normaliser", get_args(Normaliser)),
             ("precision", get_args(Precision)),
             ("matrix_products", get_args(MatrixProducts)),
         ):

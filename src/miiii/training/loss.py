@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
+from numpy.typing import NDArray
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -35,17 +36,8 @@ def task_cross_entropy(
 def _cross_entropy_forward(
     logits: Float[Array, "V B"], labels: Int[Array, "N B"], class_sizes: tuple[int, ...]
 ):
-    segments, _, bounds = _segments(class_sizes)
-    starts = np.asarray([start for start, _ in bounds], np.int32)
-    rivals = jnp.stack(
-        [
-            jnp.where(
-                jnp.arange(end - start)[:, None] == labels[task], -jnp.inf, logits[start:end]
-            ).max(axis=0)
-            for task, (start, end) in enumerate(bounds)
-        ]
-    )
-    of_label = jnp.take_along_axis(logits, labels + starts[:, None], axis=0)
+    segments, _, bounds = segments_of(class_sizes)
+    of_label, rivals = label_and_rivals(logits, labels, class_sizes)
     maximum = jnp.maximum(rivals, of_label)
     exponentials = jnp.exp(logits - maximum[segments])
     sums = jnp.stack([exponentials[start:end].sum(axis=0) for start, end in bounds])
@@ -56,7 +48,7 @@ def _cross_entropy_forward(
 
 def _cross_entropy_backward(class_sizes: tuple[int, ...], saved, cotangents):
     exponentials, sums, labels = saved
-    segments, classes, _ = _segments(class_sizes)
+    segments, classes, _ = segments_of(class_sizes)
     scale = cotangents[0][:, None] / labels.shape[1]
     is_label = classes[:, None] == labels[segments]
     gradient = exponentials * (scale / sums)[segments] - jnp.where(is_label, scale[segments], 0)
@@ -66,7 +58,26 @@ def _cross_entropy_backward(class_sizes: tuple[int, ...], saved, cotangents):
 task_cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
 
 
-def _segments(class_sizes: tuple[int, ...]):
+def label_and_rivals(
+    logits: Float[Array, "V B"], labels: Int[Array, "N B"], class_sizes: tuple[int, ...]
+) -> tuple[Float[Array, "N B"], Float[Array, "N B"]]:
+    """Per task and sample the label's logit, and the largest of the others."""
+    _, _, bounds = segments_of(class_sizes)
+    starts = np.asarray([start for start, _ in bounds], np.int32)
+    rivals = jnp.stack(
+        [
+            jnp.where(
+                jnp.arange(end - start)[:, None] == labels[task], -jnp.inf, logits[start:end]
+            ).max(axis=0)
+            for task, (start, end) in enumerate(bounds)
+        ]
+    )
+    return jnp.take_along_axis(logits, labels + starts[:, None], axis=0), rivals
+
+
+def segments_of(
+    class_sizes: tuple[int, ...],
+) -> tuple[NDArray[np.int32], NDArray[np.int32], list[tuple[int, int]]]:
     """Per class its task and its number within the task; per task its first and last-plus-one."""
     segments = np.repeat(np.arange(len(class_sizes), dtype=np.int32), class_sizes)
     classes = np.concatenate([np.arange(size, dtype=np.int32) for size in class_sizes])

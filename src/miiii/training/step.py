@@ -17,6 +17,7 @@ from miiii.optim.build import build_optimiser, learning_rate_factor
 from miiii.optim.config import OptimConfig
 from miiii.training.config import TrainingConfig
 from miiii.training.loss import squared_error, task_cross_entropy, task_divisors
+from miiii.training.stablemax import task_stablemax_cross_entropy
 from miiii.training.state import RunInputs, Samples, TrainState
 
 _INITIALISATION_STREAM, _DROPOUT_STREAM = 0, 1
@@ -87,11 +88,13 @@ def initial_state(setting: Setting, seed: int) -> TrainState:
 def measure(
     setting: Setting, logits: Float[Array, "B V"], targets: Int[Array, "N B"] | Float[Array, "1 B"]
 ) -> Measured:
-    """Loss and accuracy per task (paper Eqs. 4 and 10)."""
+    """Loss and accuracy per task (paper Eqs. 4 and 10), with the normaliser of the setting."""
     if setting.regression:
         loss, accuracy = squared_error(logits.T, targets)
     else:
-        of_tasks: Any = task_cross_entropy(logits.T, targets, setting.class_sizes)
+        stable = setting.training.normaliser == "stablemax"
+        cross_entropy = task_stablemax_cross_entropy if stable else task_cross_entropy
+        of_tasks: Any = cross_entropy(logits.T, targets, setting.class_sizes)
         loss, accuracy = of_tasks
     divisors = task_divisors(
         setting.class_sizes, setting.training.task_scale, regression=setting.regression
