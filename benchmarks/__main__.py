@@ -1,11 +1,11 @@
-"""`python -m benchmarks [epoch|seeds …] [--rounds N]`: measure here and print ratios."""
+"""`python -m benchmarks [epoch|seeds|circuits …] [--rounds N]`: measure here and print ratios."""
 
 import argparse
 
-from benchmarks import epoch, seeds
+from benchmarks import circuits, epoch, seeds
 from miiii.cli.machine import prepare_jax
 
-PARTS = {"epoch": epoch.report, "seeds": seeds.report}
+PARTS = {"epoch": epoch.report, "seeds": seeds.report, "circuits": circuits.report}
 
 
 def main():

@@ -25,6 +25,9 @@ class ReportArguments:
     """Name of the study, or its path."""
     output: Path | None = None
     """The page's file; default: report.html in the study's directory."""
+    export: Path | None = None
+    """Instead of the page, write a small folder to keep: ledger, per-task epochs, the figures that
+    carry the claims, settings and versions, as Markdown, JSON, CSV and pictures."""
     studies_dir: Path = Path("studies")
     """The directory that holds the studies."""
     json: bool = False
@@ -35,6 +38,10 @@ def report_command(words: list[str]) -> int:
     """`miiii report`."""
     arguments = parse(ReportArguments, words, "miiii report")
     study = open_study(arguments.study, arguments.studies_dir)
+    if arguments.export is not None and arguments.output is not None:
+        raise UsageError("--export and --output exclude each other: choose one")
+    if arguments.export is not None and arguments.export.is_file():
+        raise UsageError(f"--export is {str(arguments.export)!r}: it must be a directory")
     output = arguments.output or study.path / FILE_NAME
     if output.is_dir():
         raise UsageError(f"--output is {str(output)!r}: it must be a file, and is a directory")
@@ -45,6 +52,7 @@ def report_command(words: list[str]) -> int:
     from miiii.claims.judge import judge
     from miiii.cli.ledger import MeasuringProgress
     from miiii.measure import measure_runs
+    from miiii.report.export import export_study
     from miiii.report.page import write_report
 
     started = time.monotonic()
@@ -54,7 +62,10 @@ def report_command(words: list[str]) -> int:
 
     with MeasuringProgress() as progress:
         ledger = judge(measure_runs(study.runs(), progress.told), study.name)
-    write_report(study, ledger, output, progress=done)
+    if arguments.export is None:
+        write_report(study, ledger, output, progress=done)
+    else:
+        output = export_study(study, ledger, arguments.export, progress=done)[0]
     if arguments.json:
         print(json.dumps({"report": str(output), "counts": ledger.counts}, indent=2))
     else:

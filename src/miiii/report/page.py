@@ -21,7 +21,7 @@ from miiii.report.gallery import image_uri, table_html
 from miiii.report.moving import Moving
 from miiii.report.picture import Picture
 from miiii.report.settings import study_settings
-from miiii.report.sources import Look, Sources, origin
+from miiii.report.sources import Look, Sources, origin, study_sources
 from miiii.report.through_time import ThroughTime, through_time
 from miiii.report.writing import label_of
 from miiii.results import MissingInputError, Results
@@ -37,8 +37,6 @@ Progress = Callable[[str], None]
 
 SEEN_INSIDE = ("miiii", "nanda", "basis")
 """Experiments whose insides move with the slider; of the others there are the curves."""
-FILTERS = ("lambda-0", "lambda-2", "matched-half", "matched-2")
-"""Experiments that Figure 24 compares."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ def write_report(
         except MissingInputError:
             continue  # It learns a real number.
         done(f"through training: {one.run.name}")
-    cards, missing = _figures(_sources(results), ledger, done)
+    cards, missing = _figures(study_sources(results), ledger, done)
     text = _render(
         study=study,
         facts=_facts(runs),
@@ -170,18 +168,6 @@ def _facts(runs: "Mapping[str, Sequence[Run]]") -> str:
         f"trained on {' and '.join(str(device) for device in devices if device)}",
     ]
     return ", ".join(parts) + "."
-
-
-def _sources(results: Mapping[str, Results]) -> Sources:
-    """Each run in the part that it plays in the figures."""
-    return Sources(
-        main=results.get("miiii"),
-        nanda=results.get("nanda"),
-        basis=results.get("basis"),
-        no_dropout=results.get("no-dropout"),
-        filters=tuple(results[key] for key in FILTERS if key in results),
-        waves=results.get("waves"),
-    )
 
 
 def _view(key: str, results: Results) -> View:

@@ -1,6 +1,6 @@
 """Which runs the pictures are drawn from, each by the part it plays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from miiii.circuits import Circuits
@@ -88,6 +88,26 @@ class Sources:
             if results is not None and results.run.path not in seen:
                 seen.add(results.run.path)
                 yield results
+
+
+FILTERS = ("lambda-0", "lambda-2", "matched-half", "matched-2")
+"""A study's experiments that Figure 24 compares."""
+
+
+def study_sources(results: Mapping[str, Results]) -> Sources:
+    """Each experiment's run in the part that it plays in the figures.
+
+    Args:
+        results: by experiment; those that are missing are left out.
+    """
+    return Sources(
+        main=results.get("miiii"),
+        nanda=results.get("nanda"),
+        basis=results.get("basis"),
+        no_dropout=results.get("no-dropout"),
+        filters=tuple(results[key] for key in FILTERS if key in results),
+        waves=results.get("waves"),
+    )
 
 
 @dataclass(frozen=True)

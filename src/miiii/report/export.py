@@ -1,0 +1,211 @@
+"""A study's results as a small folder that can be committed: ledger, tasks, figures, settings."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from miiii.claims.ledger import Ledger
+from miiii.claims.published import PUBLISHED_BASE, PUBLISHED_FIRST
+from miiii.claims.rules import GENERALISED_AT
+from miiii.report.catalogue import choose
+from miiii.report.picture import Picture, save, svg_text
+from miiii.report.settings import study_settings
+from miiii.report.sources import Look, study_sources
+from miiii.results import MissingInputError, Results
+from miiii.runs.atomic import make_directory, write_atomically
+from miiii.studies.plan import EXPERIMENTS
+from miiii.studies.study import FILE_NAME, Study
+
+if TYPE_CHECKING:
+    from miiii.run import Run
+
+FIGURES = ("4", "6", "7", "8", "10", "11", "16", "24")
+"""The paper's figures that carry its claims."""
+LARGEST_SVG = 300_000
+"""Bytes; a larger drawing is written as PNG."""
+
+
+def export_study(
+    study: Study,
+    ledger: Ledger,
+    directory: Path,
+    *,
+    figures: Sequence[str] = FIGURES,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[Path]:
+    """Write what a study found into a folder.
+
+    README.md (everything in tables), ledger.json, ledger.md, tasks.csv, study.toml and figures.
+
+    Args:
+        study: with the runs that are there; those that are missing are named.
+        ledger: of the study.
+        directory: made if need be.
+        figures: which of the paper's, by number.
+        progress: told of each part once it is done.
+
+    Returns:
+        The files, README.md first.
+
+    Raises:
+        RunError: a run is damaged, or the disk refuses.
+    """
+    runs = study.runs()
+    make_directory(directory)
+    drawn = _draw(runs, directory, figures, progress)
+    texts = {
+        "README.md": _readme(study, ledger, runs, drawn),
+        "ledger.json": ledger.to_json() + "\n",
+        "ledger.md": ledger.to_markdown(),
+        "tasks.csv": tasks_csv(runs),
+        FILE_NAME: (study.path / FILE_NAME).read_text(encoding="utf-8"),
+    }
+    for name, text in texts.items():
+        write_atomically(directory / name, text.encode())
+    return [*(directory / name for name in texts), *(path for _, path in drawn)]
+
+
+def task_rows(
+    runs: "Mapping[str, Sequence[Run]]", *, ends: bool = True
+) -> tuple[list[str], list[list[str]]]:
+    """A row per modulus of T_miiii: per run the epoch from which it holds, and where it ends.
+
+    Args:
+        runs: by experiment; those of other tasks are left out.
+        ends: whether the accuracies at the last epoch are among the columns.
+
+    Returns:
+        The columns' names, and the rows.
+    """
+    several = [
+        run
+        for group in runs.values()
+        for run in group
+        if run.config.task.task == "miiii" and len(run.history.validation_epoch)
+    ]
+    if not several:
+        return ["modulus"], []
+    published = several[0].config.task.base == PUBLISHED_BASE
+    moduli = several[0].history.moduli
+    head = ["modulus"]
+    if published:
+        head.append("paper")
+    for run in several:
+        head += [f"{run.name} holds from", f"{run.name} ends at"] if ends else [run.name]
+    held = [run.history.first_reached(GENERALISED_AT, held=True) for run in several]
+    rows = []
+    for column, modulus in enumerate(moduli):
+        row = [str(modulus)]
+        if published:
+            row.append(str(PUBLISHED_FIRST.get(modulus, "")))
+        for run, epochs in zip(several, held, strict=True):
+            row.append(str(epochs[modulus] or ""))
+            if ends:
+                row.append(f"{run.history.validation_accuracy[-1, column]:.4f}")
+        rows.append(row)
+    return head, rows
+
+
+def tasks_csv(runs: "Mapping[str, Sequence[Run]]") -> str:
+    """`task_rows` as CSV."""
+    text = io.StringIO()
+    head, rows = task_rows(runs)
+    csv.writer(text, lineterminator="\n").writerows([head, *rows])
+    return text.getvalue()
+
+
+def _draw(
+    runs: "Mapping[str, Sequence[Run]]",
+    directory: Path,
+    figures: Sequence[str],
+    progress: Callable[[str], None],
+) -> list[tuple[Picture, Path]]:
+    sources = study_sources({key: Results(group[0]) for key, group in runs.items()})
+    look = Look()
+    drawn = []
+    for entry in choose(figures) if figures else ():
+        try:
+            for picture in entry.draw(sources, look):
+                text = svg_text(picture, look.style)
+                ending = "svg" if len(text) <= LARGEST_SVG else "png"
+                path = directory / f"{picture.name}.{ending}"
+                save(picture.drawing, path, look.style)  # pyright: ignore[reportArgumentType]
+                drawn.append((picture, path))
+        except MissingInputError:
+            continue  # The run that it needs is named among those not obtained.
+        progress(f"figure {entry.number}")
+    return drawn
+
+
+def _readme(
+    study: Study,
+    ledger: Ledger,
+    runs: "Mapping[str, Sequence[Run]]",
+    drawn: Sequence[tuple[Picture, Path]],
+) -> str:
+    settings = study_settings(study, runs)
+    lines = [f"# Results of the study {study.name}", "", ledger.summary, ""]
+    if settings.command:
+        lines += [f"Made by `{settings.command}`.", ""]
+    versions = ", ".join(f"{name} {version}" for name, version in settings.versions)
+    lines += [f"Versions: {versions}. {'; '.join(settings.platforms)}.", ""]
+    lines += ["## Runs", "", *_table(*_run_rows(study, runs)), ""]
+    head, rows = task_rows(runs, ends=False)
+    lines += [
+        "## Tasks",
+        "",
+        f"Epoch from which each task's validation accuracy holds {GENERALISED_AT:g} for good; "
+        "empty: it does not. The accuracies at the last epoch: [tasks.csv](tasks.csv)."
+        + (" Paper: first epoch at 0.9 in its Figure 4, ±6 %." if "paper" in head else ""),
+        "",
+        *_table(head, rows),
+        "",
+        "## Claims",
+        "",
+        "Rules, statistics and evidence: [ledger.md](ledger.md).",
+        "",
+        *_table(
+            ["claim", "verdict", "what is claimed", "why"],
+            [
+                [one.id, one.verdict, one.claim.claim, one.reason.replace("|", "/")]
+                for one in ledger.findings
+            ],
+        ),
+        "",
+        "## Figures",
+        "",
+    ]
+    for picture, path in drawn:
+        lines += [f"![{picture.title}]({path.name})", "", f"*{picture.caption}*", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _run_rows(
+    study: Study, runs: "Mapping[str, Sequence[Run]]"
+) -> tuple[list[str], list[list[str]]]:
+    """Every run that was planned, and how far it came."""
+    there = {run.name: run for group in runs.values() for run in group}
+    rows = []
+    for planned in study.plan.runs:
+        run, wanted = there.get(planned.name), planned.config.training.epochs
+        what = EXPERIMENTS[planned.experiment].what if planned.experiment in EXPERIMENTS else ""
+        if run is None:
+            rows.append([planned.name, what, "not obtained", ""])
+            continue
+        done = int(run.status["epoch"])
+        accuracy = float(run.history.validation_accuracy[-1].mean())
+        state = f"{done:,}" if done >= wanted else f"{done:,} of {wanted:,}"
+        shown = "" if run.config.task.is_regression else f"{accuracy:.4f}"
+        rows.append([planned.name, what, state, shown])
+    return ["run", "what", "epochs", "mean validation accuracy"], rows
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table in Markdown."""
+    return [
+        "| " + " | ".join(head) + " |",
+        "|" + "---|" * len(head),
+        *("| " + " | ".join(row) + " |" for row in rows),
+    ]
