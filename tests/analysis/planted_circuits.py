@@ -8,7 +8,7 @@ import numpy as np
 from miiii.model.parameters import Block, Parameters
 
 
-def circuit_model(base, moduli, circuits, scale=8.0):
+def circuit_model(base, moduli, circuits, scale=8.0, x1_counts=None):
     """A one-block model whose neurons compute cos(2πkn/q) for chosen tasks, and read it out.
 
     Head 0 looks at x0 and head 1 at x1; the embedding holds cos and sin of 2πk x0/q and of
@@ -21,10 +21,12 @@ def circuit_model(base, moduli, circuits, scale=8.0):
         moduli: [N], the heads.
         circuits: for each circuit its tasks, as a list of (q, k), and its number of neurons.
         scale: of the logits.
+        x1_counts: what one unit of x1 adds to n; default: p. With 1 it is x0 + x1, T_nanda.
 
     Returns:
         The weights, and the neurons of each circuit.
     """
+    x1_counts = base if x1_counts is None else x1_counts
     used = [task for tasks, _ in circuits for task in tasks]
     count = len(used)
     # The width: features of x0, features of x1, the read-out of each task, answer, positions.
@@ -34,7 +36,7 @@ def circuit_model(base, moduli, circuits, scale=8.0):
     digit = np.arange(base)
     tokens = np.zeros((base + 1, width))
     for index, (q, k) in enumerate(used):
-        for start, factor in ((features0.start, 1), (features1.start, base)):
+        for start, factor in ((features0.start, 1), (features1.start, x1_counts)):
             angle = 2 * np.pi * (k * factor * digit % q) / q
             tokens[:-1, start + 2 * index] = np.cos(angle)
             tokens[:-1, start + 2 * index + 1] = np.sin(angle)
