@@ -98,6 +98,7 @@ class Network:
         parts = [slice(0, self.base), slice(0, self.base), slice(self.base, self.base + 1)]
         return _joined([add(token[part], position[place]) for place, part in enumerate(parts)])
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _project(self, block: int, streams: Enclosed) -> _Projections:
         query, key, value = (
             _side_by_side(self._weights[f"blocks.{block}.{name}"])

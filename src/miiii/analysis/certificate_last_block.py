@@ -55,6 +55,7 @@ class LastBlock:
         values: [R, H·K], what the heads make of R residual streams.
     """
 
+    @np.errstate(over="ignore", invalid="ignore")
     def __init__(self, weights: LastWeights, values: Enclosed) -> None:
         heads, head_width, width = weights.output.value.shape
         self._weights, self._values = weights, values.reshape(-1, heads, head_width)
