@@ -16,6 +16,8 @@ from miiii.analysis.causal import (
 )
 from miiii.analysis.causal_inputs import HeadEffects, embedding_removal, head_removal
 from miiii.analysis.dictionary import Dictionary, harmonic_dictionary
+from miiii.analysis.embedding_attribution import EmbeddingAttribution, attribute_embedding
+from miiii.analysis.embeddings import digit_embeddings
 from miiii.analysis.matching import MatchedNeurons
 from miiii.analysis.number_spectrum import NumberSpectrum, number_spectrum
 from miiii.analysis.recording import record
@@ -95,6 +97,11 @@ class Circuits:
         """All neurons' spectrum on the number line, what needs both digits alone."""
         base, moduli = self.parameters.base, self.dataset.moduli
         return number_spectrum(self.hidden, base, moduli, both_digits=True)
+
+    @cached_property
+    def embedding(self) -> EmbeddingAttribution:
+        """Which tasks' frequencies the digits' embeddings hold."""
+        return attribute_embedding(digit_embeddings(self.parameters), self.dataset.moduli)
 
     @cached_property
     def without_neurons(self) -> CausalMatrix:

@@ -11,6 +11,7 @@ from miiii.figures.lines import task_colours
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from miiii.analysis.embedding_attribution import EmbeddingAttribution
     from miiii.analysis.number_spectrum import NumberSpectrum
 
 _WIDTH, _HEIGHT, _ROW = 7.0, 2.2, 0.11  # inches: the page, the spectrum, a task's row
@@ -73,16 +74,21 @@ def number_line_spectrum(
 
 
 def harmonic_grid(
-    spectrum: "NumberSpectrum", *, title: str = "", style: Style = LIGHT
+    shares: "NumberSpectrum | EmbeddingAttribution",
+    value_label: str = "share of variance on the frequency k/q",
+    *,
+    title: str = "",
+    style: Style = LIGHT,
 ) -> esch.Drawing:
     """A row per task, a column per harmonic k: area is the share of variance on k/q.
 
     Args:
-        spectrum: of the functions.
+        shares: per task and harmonic, of neurons on the number line or of the embeddings.
+        value_label: what the shares are of.
         title: stands above the picture.
         style: colours and fonts.
     """
-    table = spectrum.harmonic_table
+    table = shares.harmonic_table
     width = table.shape[1]
     marked = [k for k in range(1, width + 1) if k == 1 or k % 10 == 0 or width <= 10]
     return esch.draw(
@@ -92,7 +98,7 @@ def harmonic_grid(
         x_label="harmonic k",
         y_label="modulus q",
         x_ticks={k - 1: str(k) for k in marked},
-        y_ticks=[str(modulus) for modulus in spectrum.moduli],
-        value_label="share of variance on the frequency k/q",
+        y_ticks=[str(modulus) for modulus in shares.moduli],
+        value_label=value_label,
         style=style,
     )

@@ -54,6 +54,7 @@ def circuit_record(circuits: Circuits, parts: frozenset[str]) -> dict[str, Any]:
     }
     if "N1" in parts:
         record["dictionary"] = _dictionary(circuits)
+        record["embedding"] = _embedding(circuits)
     if parts & {"N1", "N2"}:
         record["mlp"] = _shares(circuits)
     if "N2" in parts:
@@ -116,6 +117,17 @@ def _dictionary(circuits: Circuits) -> dict[str, Any]:
         "rank": dictionary.rank,
         "condition": dictionary.condition,
         "sum_bounds": dictionary.sum_bounds,
+    }
+
+
+def _embedding(circuits: Circuits) -> dict[str, Any]:
+    found = circuits.embedding
+    return {
+        "share_of_tasks": found.share,
+        "share_of_tasks_renamed_mean": found.share_null.mean(axis=0),
+        "share_of_tasks_renamed_most": found.share_null.max(axis=0),
+        "active_harmonics": [(np.flatnonzero(each) + 1).tolist() for each in found.active],
+        "threshold": found.threshold,
     }
 
 

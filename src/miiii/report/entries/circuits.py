@@ -51,6 +51,22 @@ def spectrum(sources: Sources, look: Look) -> Iterator[Picture]:
         number_line.harmonic_grid(found, style=look.style),
     )
 
+    held = circuits.embedding
+    active = [int(each.sum()) for each in held.active]
+    yield Picture(
+        "N1",
+        "circuits-n1-embedding",
+        "Which tasks' frequencies the embeddings hold",
+        "Share of the digit embeddings' variance that the wave k/q alone explains, by least "
+        f"squares over the {held.base} digits. Waves of near frequencies share what they explain. "
+        f"{sum(active)} of {sum(map(len, held.active))} waves are above {held.threshold:.4f}, "
+        f"which no wave of digits renamed at random exceeds in {1 - held.level:.0%} of renamings. "
+        + where,
+        number_line.harmonic_grid(
+            held, "share of the embedding's variance, wave k/q alone", style=look.style
+        ),
+    )
+
 
 def neurons(sources: Sources, look: Look) -> Iterator[Picture]:
     """N2."""
