@@ -55,6 +55,15 @@ def test_losses_are_those_of_the_projected_logits():
         assert found.loss[task] == pytest.approx(cross_entropy(own, labels))
         assert found.train_loss[task] == pytest.approx(cross_entropy(own[train], labels[train]))
         assert found.restricted_loss[task] == pytest.approx(cross_entropy(kept, labels))
+        others = np.setdiff1d(NUMBERS, train)
+        carried = np.stack([own[others][others % q == n % q].mean(axis=0) for n in NUMBERS])
+        assert found.carried_loss[task] == pytest.approx(cross_entropy(carried, labels))
+        assert found.carried_accuracy[task] == (carried.argmax(axis=1) == labels).mean()
+        held_out = cross_entropy(own[others], labels[others])
+        assert found.held_out_loss[task] == pytest.approx(held_out)
+        assert found.held_out_accuracy[task] == pytest.approx(
+            (own.argmax(axis=1) == labels)[others].mean()
+        )
         excluded = cross_entropy(rest[train], labels[train])
         assert found.excluded_loss[task] == pytest.approx(excluded)
         assert found.restricted_accuracy[task] == (kept.argmax(axis=1) == labels).mean()
@@ -84,7 +93,8 @@ def test_group_means_by_hand(groups):
     assert found.shape == (2, max(groups) + 1)
     for group in range(max(groups) + 1):
         members = [i for i, each in enumerate(groups) if each == group]
-        expected = [values[row, members].mean() if members else 0 for row in range(2)]
+        chosen = members or list(range(len(groups)))  # what does not occur is the mean of all
+        expected = [values[row, chosen].mean() for row in range(2)]
         np.testing.assert_allclose(found[:, group], expected)
 
 
@@ -127,6 +137,20 @@ def test_what_is_memorised_is_excluded_from_the_harmonics():
     assert found.excluded_loss[0] == pytest.approx(found.train_loss[0], abs=1e-9)
     assert found.restricted_loss[0] == pytest.approx(1)
     assert found.span_share[0] == pytest.approx(0, abs=1e-20)
+
+
+def test_memory_of_most_numbers_restricts_well_but_does_not_carry():
+    base, q = 31, 7
+    dataset = build_dataset(TaskConfig(base=base, moduli=(q,), train_fraction=0.8), 1)
+    labels = np.random.default_rng(3).integers(0, q, base**2)
+    labels[dataset.split.train] = dataset.split.train % q
+    found = logit_progress(10 * np.eye(q)[labels], dataset)
+    assert found.train_accuracy[0] == found.restricted_accuracy[0] == 1
+    assert found.restricted_loss[0] < 0.05
+    assert found.held_out_accuracy[0] < 0.3
+    assert found.carried_loss[0] > 0.8
+    circuit = logit_progress(10 * np.eye(q)[np.arange(base**2) % q], dataset)
+    assert circuit.carried_loss[0] == pytest.approx(circuit.restricted_loss[0])
 
 
 def test_each_task_has_its_own_functions():

@@ -4,7 +4,7 @@ stack_progress(measure_each(run.snapshots, lambda weights: model_progress(weight
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +18,7 @@ from miiii.analysis.weight_statistics import WeightStatistics, weight_statistics
 from miiii.model.parameters import Parameters
 from miiii.tasks.dataset import Dataset
 
-_TASK_FIELDS = (
-    "loss",
-    "accuracy",
-    "train_loss",
-    "train_accuracy",
-    "restricted_loss",
-    "restricted_accuracy",
-    "excluded_loss",
-    "excluded_accuracy",
-    "span_share",
-)
+_TASK_FIELDS = tuple(field.name for field in fields(TaskProgress) if field.name != "moduli")
 
 
 @dataclass(frozen=True)
@@ -57,9 +47,17 @@ class ProgressThroughTraining:
     """[S, N]: the numbers trained on, dropout off."""
     train_accuracy: FloatArray
     """[S, N]."""
+    held_out_loss: FloatArray
+    """[S, N]: the numbers not trained on."""
+    held_out_accuracy: FloatArray
+    """[S, N]."""
     restricted_loss: FloatArray
     """[S, N]: logits kept in the span of the task's harmonics and the constant; all p² numbers."""
     restricted_accuracy: FloatArray
+    """[S, N]."""
+    carried_loss: FloatArray
+    """[S, N]: the same part as the numbers not trained on have it; all p² numbers."""
+    carried_accuracy: FloatArray
     """[S, N]."""
     excluded_loss: FloatArray
     """[S, N]: logits without that span, their mean kept; the numbers trained on."""
