@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import miiii.config
+from miiii.beyond import VARIATIONS
 from miiii.config import (
     SECTIONS,
     Config,
@@ -116,13 +117,14 @@ def test_presets_are_those_of_the_tables():
     }
     assert set(PRESETS) == {
         *("tiny", "mini", "small", "fast", "paper", "reference", "nanda", "waves"),
+        *(f"mini-{key}" for key in VARIATIONS),
     }
 
 
 def test_unknown_presets_are_refused():
     with pytest.raises(ValueError, match="unknown preset 'papr': did you mean 'paper'"):
         get_preset("papr")
-    with pytest.raises(ValueError, match="unknown preset '': known are: fast, mini, nanda"):
+    with pytest.raises(ValueError, match="unknown preset '': known are: fast, mini, mini-div"):
         get_preset("")
 
 

@@ -12,7 +12,7 @@ import safetensors
 
 from miiii import measuring
 from miiii.analysis.recording import record, to_grid
-from miiii.claims import rules
+from miiii.claims import beyond_rules, rules
 from miiii.claims.measurements import VERSION, Measurements
 from miiii.measuring import Progress
 from miiii.run import Run
@@ -82,8 +82,8 @@ def measure_runs(
     """Measure the runs of a study, each as far as the claims ask.
 
     Args:
-        runs: experiment (a key of `claims.rules.EXPERIMENTS`) to runs, as `Study.runs` gives them.
-            A run that was not validated yet is left out.
+        runs: experiment (of `claims.rules` or `claims.beyond_rules`) to runs, as `Study.runs` gives
+            them. A run that was not validated yet is left out.
         progress: told which run is measured, and how many snapshots of it are; not told of runs
             whose measurements were kept.
 
@@ -110,7 +110,7 @@ def measure_runs(
 
 def depth_for(experiment: str) -> Depth:
     """How much of an experiment's runs the claims ask for."""
-    if experiment in rules.FOLLOWED:
+    if experiment in (*rules.FOLLOWED, *beyond_rules.FOLLOWED):
         return "training"
     return "inside" if experiment in rules.INSIDE else "outside"
 
@@ -149,6 +149,7 @@ def _measure(run: Run, progress: Progress | None, depth: Depth) -> Measurements:
         performance=measuring.performance(run, logits),
         gradients=measuring.gradients(run),
         primality=measuring.primality(run, logits),
+        multiples=measuring.multiples(run, logits),
     )
     if depth == "outside":
         return measured

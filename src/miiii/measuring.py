@@ -24,6 +24,7 @@ from miiii.claims.measurements import (
     Frequencies,
     Gradients,
     Heads,
+    Multiples,
     Neurons,
     Origin,
     Passing,
@@ -305,16 +306,48 @@ def primality(run: Run, logits: NDArray[np.floating]) -> Primality | None:
     task = run.config.task
     if task.task != "miiii" or set(run.dataset.moduli) != set(primes_below(task.base)):
         return None
-    zero_class = 0 if task.target == "remainder" else 1
-    passes, start = np.ones(len(logits), bool), 0
-    for size in run.dataset.class_sizes:
-        passes &= logits[:, start : start + size].argmax(axis=1) != zero_class
-        start += size
-    held_out = np.ones(len(logits), bool)
-    held_out[run.dataset.split.train] = False
+    passes = np.logical_not(taken_for_multiples(run, logits).any(axis=1))
+    held_out = _held_out(run)
     return Primality(
         passing(passes, np.ones_like(held_out), task.base), passing(passes, held_out, task.base)
     )
+
+
+def multiples(run: Run, logits: NDArray[np.floating]) -> Multiples | None:
+    """How well multiples are told from other numbers, outside training; None unless miiii."""
+    if run.config.task.task != "miiii":
+        return None
+    taken = taken_for_multiples(run, logits)[_held_out(run)]
+    numbers = np.arange(len(logits))[_held_out(run), None]
+    divides = numbers % np.asarray(run.dataset.moduli) == 0
+
+    def share(hits: NDArray[np.bool_], among: NDArray[np.bool_]) -> tuple[float, ...]:
+        counts = among.sum(axis=0)
+        return _floats(np.where(counts, (hits & among).sum(axis=0) / np.maximum(counts, 1), np.nan))
+
+    return Multiples(found=share(taken, divides), spared=share(~taken, ~divides))
+
+
+def taken_for_multiples(run: Run, logits: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Whether each number is predicted to be a multiple of each modulus: [p², N].
+
+    Args:
+        run: of T_miiii, on remainders or on divisibility.
+        logits: [p², V].
+    """
+    zero_class = 0 if run.config.task.target == "remainder" else 1
+    columns, start = [], 0
+    for size in run.dataset.class_sizes:
+        columns.append(logits[:, start : start + size].argmax(axis=1) == zero_class)
+        start += size
+    return np.stack(columns, axis=1)
+
+
+def _held_out(run: Run) -> NDArray[np.bool_]:
+    """[p²]: the numbers that were not trained on."""
+    held_out = np.ones(run.config.task.base**2, bool)
+    held_out[run.dataset.split.train] = False
+    return held_out
 
 
 def passing(passes: NDArray[np.bool_], among: NDArray[np.bool_], base: int) -> Passing:

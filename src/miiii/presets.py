@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from miiii.beyond import VARIATIONS
 from miiii.config import Config, replace_fields, unknown_name
 
 
@@ -87,6 +88,17 @@ _FAST = replace_fields(
     decay_epochs=900,
 )
 
+
+def _further() -> dict[str, Preset]:
+    """Every experiment of the further work (`miiii.beyond`) at the settings of mini."""
+    configs = {key: one.settings(_MINI) for key, one in VARIATIONS.items()}
+    return {
+        f"mini-{key}": Preset(config, f"mini: {VARIATIONS[key].what}")
+        for key, config in configs.items()
+        if config is not None
+    }
+
+
 PRESETS: dict[str, Preset] = {
     "tiny": Preset(
         replace_fields(
@@ -131,6 +143,7 @@ PRESETS: dict[str, Preset] = {
         _WAVES,
         "cos(a) + sin(b) at p = 113 (Appendix D), small enough to see every weight: a minute",
     ),
+    **_further(),
 }
 
 

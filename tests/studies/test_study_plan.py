@@ -1,8 +1,12 @@
 """What is planned, against the table of experiments in the paper's claims."""
 
+from itertools import pairwise
+
 import pytest
 
-from miiii.claims import rules
+from miiii.beyond import left_out
+from miiii.claims import beyond_rules, rules
+from miiii.claims.beyond_rules import QUESTIONS
 from miiii.config import differences
 from miiii.presets import PRESETS, get_preset
 from miiii.studies.plan import EXPERIMENTS, NEEDS, SCALES, plan
@@ -17,9 +21,10 @@ def changed(key, reference="miiii"):
 
 
 def test_every_experiment_of_the_claims_is_planned():
-    assert tuple(EXPERIMENTS) == rules.EXPERIMENTS
+    assert tuple(EXPERIMENTS) == (*rules.EXPERIMENTS, *beyond_rules.EXPERIMENTS)
     assert tuple(WHOLE.configs) == rules.EXPERIMENTS
-    assert set(NEEDS) == {f"C{number}" for number in range(1, 20)}
+    claims = {f"C{number}" for number in range(1, 20)}
+    assert set(NEEDS) == claims | {f"B{number}" for number in range(1, 8)}
     assert {key for keys in NEEDS.values() for key in keys} <= set(EXPERIMENTS)
 
 
@@ -81,7 +86,7 @@ def test_nanda_gets_a_learning_rate_at_which_it_can_generalise():
 
 
 def test_seeds_are_as_many_as_a_claim_needs_and_one_where_none_does():
-    needed = {key for keys in NEEDS.values() for key in keys}
+    needed = {key for claim in rules.CLAIMS.values() for key in claim.experiments}
     for key, seeds in WHOLE.seeds.items():
         assert seeds == (tuple(range(rules.LEAST_SEEDS)) if key in needed else (0,))
     assert plan("small", seeds=3, only=["waves", "miiii"]).seeds == {
@@ -104,7 +109,8 @@ def test_runs_are_named_after_experiment_and_seed():
 
 @pytest.mark.parametrize("claim", NEEDS)
 def test_a_claim_plans_what_its_rule_names(claim):
-    assert set(plan("small", only=[claim.lower()]).configs) == set(rules.CLAIMS[claim].experiments)
+    named = {**rules.CLAIMS, **QUESTIONS}[claim].experiments
+    assert set(plan("small", only=[claim.lower()]).configs) == set(named)
 
 
 def test_claims_and_experiments_may_be_mixed():
@@ -114,6 +120,68 @@ def test_claims_and_experiments_may_be_mixed():
         "basis",
         "waves",
     }
+
+
+FURTHER = plan("small", beyond=True)
+MODULI = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
+
+
+def test_the_further_work_is_planned_only_where_it_is_asked_for():
+    assert not set(WHOLE.configs) & set(beyond_rules.EXPERIMENTS)
+    assert FURTHER.configs == {**WHOLE.configs, **plan("small", only=list(QUESTIONS)).configs}
+    assert tuple(FURTHER.configs) == (*rules.EXPERIMENTS, *beyond_rules.EXPERIMENTS)
+    assert {FURTHER.seeds[key] for key in beyond_rules.EXPERIMENTS} == {(0, 1)}
+    some = plan("small", only=["waves"], beyond=True)
+    assert set(some.configs) == {"waves"} | {k for q in QUESTIONS for k in NEEDS[q]}
+
+
+def test_each_experiment_of_the_further_work_changes_what_it_says():
+    def change(key):
+        pairs = differences(FURTHER.base, FURTHER.configs[key])
+        return {name: value for name, (_, value) in pairs.items()}
+
+    chosen = {"filter_tasks": (2, 3, 5, 7), "filter_strength": 2.0}
+    bare = {"dropout": 0.0, "weight_decay": 0.0}
+    expected = {
+        "divisibility": {"target": "divisibility"},
+        "slow-on-tasks": {"filter": "ema_on_tasks", **chosen},
+        "slow-on-random": {"filter": "ema_on_random", **chosen},
+        "stablemax": {"normaliser": "stablemax"},
+        "orthogonal": {"orthogonal_gradient": True},
+        "unregularised": bare,
+        "unregularised-stablemax": {**bare, "normaliser": "stablemax"},
+        "unregularised-orthogonal": {**bare, "orthogonal_gradient": True},
+        "tenfold": {"epochs": 15_000},
+        "without-smallest-2": {"masked_tasks": (2, 3)},
+        "without-smallest-8": {"masked_tasks": MODULI[:8]},
+        "without-largest-2": {"masked_tasks": (31, 37)},
+        "without-largest-4": {"masked_tasks": (23, 29, 31, 37)},
+        "without-largest-8": {"masked_tasks": MODULI[4:]},
+    }
+    drawn = {key for key in beyond_rules.EXPERIMENTS if key.startswith("without-random")}
+    assert set(expected) | drawn == set(beyond_rules.EXPERIMENTS)
+    assert {key: change(key) for key in expected} == expected
+    for key in drawn:
+        ((name, moduli),) = change(key).items()
+        assert (name, len(moduli)) == ("masked_tasks", int(key.rsplit("-")[-1]))
+
+
+def test_more_tasks_left_out_at_random_are_the_same_and_others():
+    sets = [set(left_out(MODULI, "random", count)) for count in range(1, 12)]
+    assert all(len(one) == count for count, one in enumerate(sets, 1))
+    assert all(one < more for one, more in pairwise(sets))
+    assert left_out(MODULI, "random", 8) not in (MODULI[:8], MODULI[4:])
+
+
+def test_every_experiment_of_the_further_work_is_a_preset():
+    for key in beyond_rules.EXPERIMENTS:
+        assert differences(get_preset(f"mini-{key}"), FURTHER.configs[key]) == {}
+
+
+def test_too_few_tasks_to_leave_out_are_passed_over():
+    assert "without-largest-4" not in plan("small", "tiny", beyond=True).configs
+    with pytest.raises(ValueError, match=r"'without-smallest-8' does not exist at base 11"):
+        plan("small", "tiny", only=["without-smallest-8"])
 
 
 def test_a_base_with_four_tasks_has_none_to_mask():

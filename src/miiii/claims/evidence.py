@@ -5,9 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from miiii.claims import beyond_rules
 from miiii.claims.deciding import Says
 from miiii.claims.measurements import Measurements
-from miiii.claims.rules import EXPERIMENTS, FIRST_FOUR, GENERALISED_SHARE
+from miiii.claims.rules import EXPERIMENTS as OF_THE_PAPER
+from miiii.claims.rules import FIRST_FOUR, GENERALISED_SHARE
+
+EXPERIMENTS = (*OF_THE_PAPER, *beyond_rules.EXPERIMENTS)
+"""What a study may hold: the paper's experiments, and those of its further work."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +20,7 @@ class Evidence:
     """All runs of a study by experiment."""
 
     runs: Mapping[str, tuple[Measurements, ...]]
-    """Every key of `rules.EXPERIMENTS`, seeds ascending; empty where there are no runs."""
+    """Every key of `EXPERIMENTS`, seeds ascending; empty where there are no runs."""
 
     @classmethod
     def gather(cls, study: Mapping[str, Sequence[Measurements]]) -> "Evidence":

@@ -13,6 +13,12 @@ from miiii.claims.statistics import Interval, median_interval
 
 Verdict = Literal["reproduced", "not reproduced", "undecided"]
 VERDICTS: tuple[Verdict, ...] = ("reproduced", "not reproduced", "undecided")
+ANSWERS: dict[Verdict, str] = {
+    "reproduced": "yes",
+    "not reproduced": "no",
+    "undecided": "undecided",
+}
+"""How a verdict is said of a question that no paper answered."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +139,13 @@ class Finding:
 
     @property
     def id(self) -> str:
-        """C1 to C19."""
+        """C1 to C19, B1 to B7."""
         return self.claim.id
+
+    @property
+    def said(self) -> str:
+        """The verdict in words: of a question of the further work, yes or no."""
+        return ANSWERS[self.verdict] if self.claim.beyond else self.verdict
 
     @property
     def headline(self) -> tuple[Quantity, ...]:

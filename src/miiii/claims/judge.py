@@ -3,6 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from miiii.claims.attention import attention_settles_early, heads_look_at_one_digit
+from miiii.claims.beyond import (
+    chosen_frequencies_speed,
+    divisibility_is_learnt,
+    smallest_are_missed,
+)
+from miiii.claims.beyond_rules import EXPERIMENTS as BEYOND_EXPERIMENTS
+from miiii.claims.beyond_rules import QUESTIONS
+from miiii.claims.beyond_training import (
+    circuits_merge_in_long_training,
+    orthogonal_gradient_replaces_regularisation,
+    solved_stays_solved,
+    stablemax_replaces_regularisation,
+)
 from miiii.claims.controls import (
     masking_prevents_the_others,
     no_convergence_without_filter,
@@ -55,12 +68,23 @@ JUDGES: dict[str, Callable[[Evidence], Finding]] = {
 }
 """One pure function per claim."""
 
+ANSWERS: dict[str, Callable[[Evidence], Finding]] = {
+    "B1": smallest_are_missed,
+    "B2": divisibility_is_learnt,
+    "B3": chosen_frequencies_speed,
+    "B4": stablemax_replaces_regularisation,
+    "B5": orthogonal_gradient_replaces_regularisation,
+    "B6": solved_stays_solved,
+    "B7": circuits_merge_in_long_training,
+}
+"""One pure function per question of the further work."""
+
 
 def judge(study: Mapping[str, Sequence[Measurements]], name: str = "study") -> Ledger:
-    """Judge every claim.
+    """Judge every claim, and every question of the further work that has runs of its own.
 
     Args:
-        study: experiment (a key of `rules.EXPERIMENTS`) to measurements, one per seed; experiments
+        study: experiment (of `evidence.EXPERIMENTS`) to measurements, one per seed; experiments
             and seeds may be missing.
         name: the study's.
 
@@ -68,9 +92,18 @@ def judge(study: Mapping[str, Sequence[Measurements]], name: str = "study") -> L
         ValueError: an experiment is unknown, or two of its runs have one seed.
     """
     evidence = Evidence.gather(study)
-    findings = tuple(rule(evidence) for rule in JUDGES.values())
+    findings = tuple(rule(evidence) for rule in (*JUDGES.values(), *_asked(evidence)))
     summaries = tuple(_summary(key, runs) for key, runs in evidence.runs.items() if runs)
     return Ledger(name, findings, summaries, _versions(evidence))
+
+
+def _asked(evidence: Evidence) -> list[Callable[[Evidence], Finding]]:
+    """The questions that some run was trained for; what the paper's claims need does not count."""
+    return [
+        answer
+        for name, answer in ANSWERS.items()
+        if any(evidence.of(key) for key in QUESTIONS[name].experiments if key in BEYOND_EXPERIMENTS)
+    ]
 
 
 def _summary(experiment: str, runs: Sequence[Measurements]) -> ExperimentSummary:

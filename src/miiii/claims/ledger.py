@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from miiii.claims.finding import VERDICTS, Finding, Quantity, Verdict
+from miiii.claims.finding import ANSWERS, VERDICTS, Finding, Quantity, Verdict
 from miiii.claims.plain import to_plain
 from miiii.claims.text import interval_text, number, spread_text
 
@@ -53,7 +53,7 @@ class Ledger:
     study: str
     """Its name."""
     findings: tuple[Finding, ...]
-    """C1 to C19."""
+    """C1 to C19, then those of B1 to B7 that have runs."""
     experiments: tuple[ExperimentSummary, ...]
     """Those that have runs."""
     versions: dict[str, str]
@@ -61,17 +61,39 @@ class Ledger:
 
     @property
     def counts(self) -> dict[Verdict, int]:
-        """How many claims have each verdict."""
+        """How many of the paper's claims have each verdict."""
         return {
-            verdict: sum(finding.verdict == verdict for finding in self.findings)
+            verdict: sum(finding.verdict == verdict for finding in self.claims)
             for verdict in VERDICTS
         }
+
+    @property
+    def claims(self) -> tuple[Finding, ...]:
+        """Of the paper: C1 to C19."""
+        return tuple(finding for finding in self.findings if not finding.claim.beyond)
+
+    @property
+    def questions(self) -> tuple[Finding, ...]:
+        """Of its further work: those of B1 to B7 that have runs."""
+        return tuple(finding for finding in self.findings if finding.claim.beyond)
+
+    @property
+    def answers(self) -> dict[str, int]:
+        """How many questions are answered yes, no, or not."""
+        said = [finding.said for finding in self.questions]
+        return {answer: said.count(answer) for answer in ANSWERS.values()} if said else {}
 
     @property
     def summary(self) -> str:
         """One line: the counts."""
         parts = ", ".join(f"{count} {verdict}" for verdict, count in self.counts.items())
-        return f"{len(self.findings)} claims: {parts}"
+        text = f"{len(self.claims)} claims: {parts}"
+        if self.questions:
+            answers = ", ".join(f"{count} {answer}" for answer, count in self.answers.items())
+            count = len(self.questions)
+            noun = "question" if count == 1 else "questions"
+            text += f"; {count} {noun} of the further work: {answers}"
+        return text
 
     def to_json(self) -> str:
         """Everything, as JSON text; NaN is null, infinite epochs are "inf"."""
@@ -79,6 +101,7 @@ class Ledger:
             "version": VERSION,
             "study": self.study,
             "counts": self.counts,
+            **({"answers": self.answers} if self.questions else {}),
             "experiments": to_plain(self.experiments),
             "versions": self.versions,
             "findings": [_record(finding) for finding in self.findings],
@@ -110,7 +133,7 @@ class Ledger:
             cells = (
                 finding.id,
                 finding.claim.claim,
-                f"**{finding.verdict}**",
+                f"**{finding.said}**",
                 shown[0].name,
                 "; ".join(f"{item.experiment}: {value_text(item)}" for item in shown),
                 "; ".join(f"{item.experiment}: {item.paper}" for item in shown if item.paper),
@@ -135,7 +158,7 @@ def value_text(item: Quantity) -> str:
 def _record(finding: Finding) -> dict[str, Any]:
     return {
         **to_plain(finding.claim),
-        "verdict": finding.verdict,
+        "verdict": finding.said,
         "reason": finding.reason,
         "runs": list(finding.runs),
         "quantities": [
@@ -156,7 +179,7 @@ def _row(finding: Finding, item: Quantity) -> list[Any]:
         else (interval.low, interval.high, interval.coverage, interval.method)
     )
     row = (
-        *(finding.id, finding.verdict, finding.claim.claim, finding.claim.where),
+        *(finding.id, finding.said, finding.claim.claim, finding.claim.where),
         *(" ".join(map(str, finding.claim.figures)), finding.reason),
         *(item.name, item.unit, item.experiment, item.median, item.lowest, item.highest),
         *ends,
@@ -199,16 +222,18 @@ def _experiment_table(experiments: tuple[ExperimentSummary, ...]) -> list[str]:
 
 def _section(finding: Finding) -> list[str]:
     claim = finding.claim
-    figures = f"Figure{'s' if len(claim.figures) > 1 else ''} {', '.join(map(str, claim.figures))}"
+    figures = ", ".join(map(str, claim.figures))
+    pictures = f"; pictures: Figure{'s' if len(claim.figures) > 1 else ''} {figures}"
+    yes, no = ("Yes", "No") if claim.beyond else ("Reproduced", "Not reproduced")
     lines = [
         f"### {claim.id}: {claim.claim}",
         "",
-        f"**{finding.verdict}**. {finding.reason}",
+        f"**{finding.said}**. {finding.reason}",
         "",
-        f"- Where: {claim.where}; pictures: {figures}",
+        f"- Where: {claim.where}{pictures if figures else ''}",
         f"- Statistic: {claim.statistic}",
-        f"- Reproduced: {claim.reproduced}",
-        f"- Not reproduced: {claim.not_reproduced}",
+        f"- {yes}: {claim.reproduced}",
+        f"- {no}: {claim.not_reproduced}",
         f"- Undecided: {claim.undecided}",
         "",
         "| statistic | experiment | median (spread) | interval | paper | per seed |",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from miiii.claims.plain import from_plain, to_plain
 
-VERSION = 3
+VERSION = 4
 """Of the record below; another version is not read but measured again."""
 
 
@@ -230,6 +230,26 @@ class Primality:
 
 
 @dataclass(frozen=True)
+class Multiples:
+    """How well the multiples of each modulus are told from other numbers, outside training (B2).
+
+    Where remainders are learnt, a number counts as a multiple if its predicted remainder is 0.
+    """
+
+    found: tuple[float, ...]
+    """[N]: share of the multiples that are found; NaN where there is none."""
+    spared: tuple[float, ...]
+    """[N]: share of the other numbers that are not taken for multiples; NaN where there is none."""
+
+    @property
+    def balanced(self) -> tuple[float, ...]:
+        """[N]: the mean of both, ½ for guessing."""
+        return tuple(
+            (found + spared) / 2 for found, spared in zip(self.found, self.spared, strict=True)
+        )
+
+
+@dataclass(frozen=True)
 class Sharing:
     """Whether tasks share circuits, at snapshots after all of them generalised (C18).
 
@@ -263,6 +283,8 @@ class Measurements:
     gradients: Gradients
     primality: Primality | None = None
     """None unless the tasks are the primes below p."""
+    multiples: Multiples | None = None
+    """None unless the task is miiii."""
     neurons: Neurons | None = None
     frequencies: Frequencies | None = None
     """None where the run kept no snapshots."""

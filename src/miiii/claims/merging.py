@@ -1,11 +1,12 @@
 """Whether circuits merge after generalisation: C18."""
 
 import math
+from collections.abc import Sequence
 
 from miiii.claims import rules
 from miiii.claims.deciding import Says, decide, part
 from miiii.claims.evidence import Evidence, held_from
-from miiii.claims.finding import Finding, quantity, within
+from miiii.claims.finding import Finding, Quantity, quantity, within
 from miiii.claims.measurements import Measurements, Sharing
 from miiii.claims.rules import CLAIMS
 from miiii.claims.text import epoch_text, number
@@ -19,36 +20,49 @@ def circuits_merge_afterwards(evidence: Evidence) -> Finding:
     runs = evidence.of("miiii")
     return decide(
         CLAIMS["C18"],
-        [part("miiii", runs, _say)],
-        [
-            *(
-                quantity(
-                    f"rise of the sharing index after generalisation, {kind}",
-                    "miiii",
-                    runs,
-                    within("sharing", lambda it, kind=kind: rise(it, kind)),
-                    paper="rises (no number)",
-                )
-                for kind in KINDS
-            ),
-            *(
-                quantity(
-                    f"sharing index at the end, {kind}",
-                    "miiii",
-                    runs,
-                    within("sharing", lambda it, kind=kind: getattr(it, kind)[-1]),
-                )
-                for kind in KINDS
-            ),
-            quantity(
-                "last snapshot / epoch from which the last task holds",
-                "miiii",
-                runs,
-                lambda run: _afterwards(run) if run.sharing else None,
-                paper="1.6 (Figure 4)",
-            ),
-        ],
+        [part("miiii", runs, merged)],
+        sharing_quantities("miiii", runs, paper=("rises (no number)", "1.6 (Figure 4)")),
     )
+
+
+def sharing_quantities(
+    experiment: str, runs: Sequence[Measurements], paper: tuple[str, str] = ("", "")
+) -> list[Quantity]:
+    """The index's rise and end, by either kind of circuit, and how long it was followed.
+
+    Args:
+        experiment: the runs' key.
+        runs: of one experiment.
+        paper: its values of the rise, and of how long.
+    """
+    return [
+        *(
+            quantity(
+                f"rise of the sharing index after generalisation, {kind}",
+                experiment,
+                runs,
+                within("sharing", lambda it, kind=kind: rise(it, kind)),
+                paper=paper[0],
+            )
+            for kind in KINDS
+        ),
+        *(
+            quantity(
+                f"sharing index at the end, {kind}",
+                experiment,
+                runs,
+                within("sharing", lambda it, kind=kind: getattr(it, kind)[-1]),
+            )
+            for kind in KINDS
+        ),
+        quantity(
+            "last snapshot / epoch from which the last task holds",
+            experiment,
+            runs,
+            lambda run: _afterwards(run) if run.sharing else None,
+            paper=paper[1],
+        ),
+    ]
 
 
 def rise(sharing: Sharing, kind: str) -> float:
@@ -63,7 +77,8 @@ def _afterwards(run: Measurements) -> float:
     return run.sharing.epochs[-1] / max(held_from(run).values())
 
 
-def _say(run: Measurements) -> tuple[Says, str]:
+def merged(run: Measurements) -> tuple[Says, str]:
+    """Whether a run's circuits merged after its last task generalised."""
     last_task = max(held_from(run).values())
     if math.isinf(last_task):
         return "silent", "not every task generalised"

@@ -201,6 +201,11 @@ class Claim:
     figures: tuple[int, ...]
     """The paper's figures that show it."""
 
+    @property
+    def beyond(self) -> bool:
+        """Whether it is a question of the further work, which the paper does not answer."""
+        return self.id.startswith("B")
+
 
 _NEEDS_GENERAL = "Runs that never generalised do not speak."
 

@@ -26,6 +26,7 @@ COLOURS = {"reproduced": "green", "not reproduced": "red", "undecided": "yellow"
 class LedgerArguments:
     """Judge the paper's nineteen claims on a study: statistic, spread over seeds, verdict, reason.
 
+    Questions of the further work (B1 to B7) stand below them where the study has runs for them.
     Each verdict follows a rule that was written down before any run (--markdown prints the rules).
     What was measured is kept beside each run, so that the next call takes seconds.
     """
@@ -137,7 +138,7 @@ def _cells(finding: "Finding") -> list[Text]:
     what.append(f"\n{finding.reason}", style="dim")
     return [
         Text(finding.id),
-        Text(finding.verdict, style=COLOURS[finding.verdict]),
+        Text(finding.said, style=COLOURS[finding.verdict]),
         what,
         Text(shown[0].name),
         lines([value_text(item) for item in shown]),

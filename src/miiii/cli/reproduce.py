@@ -38,8 +38,10 @@ class ReproduceArguments:
     seeds: int | None = None
     """Seeds of each experiment, from 0 on; default: as many as the claims' rules ask for."""
     only: str = ""
-    """Claims (C4,C16) or experiments (miiii,waves) to train for, with commas between; default:
-    all."""
+    """Claims (C4,C16), questions of the further work (B1,B2) or experiments (miiii,waves) to train
+    for, with commas between; default: every claim."""
+    beyond: bool = False
+    """Add what the questions of the further work, B1 to B7, need (docs/beyond.md)."""
     name: str = ""
     """Name of the study; default: small, or paper with its preset."""
     studies_dir: Path = Path("studies")
@@ -58,7 +60,9 @@ def reproduce(words: list[str]) -> int:
         if value is not None and value < 1:
             raise UsageError(f"--{name} is {value}: it must be at least 1")
     only = [name.strip() for name in arguments.only.split(",") if name.strip()]
-    wanted = plan(arguments.scale, arguments.preset or None, arguments.seeds, only)
+    wanted = plan(
+        arguments.scale, arguments.preset or None, arguments.seeds, only, arguments.beyond
+    )
 
     def joined() -> Study:
         return join_study(wanted, arguments.name, arguments.studies_dir)

@@ -23,8 +23,8 @@ class TrainArguments:
     """Train one configuration, with one seed or several at once."""
 
     preset: str = "small"
-    """Where every field starts from: tiny, mini, small, fast, paper, reference, nanda or
-    waves."""
+    """Where every field starts from: tiny, mini, small, fast, paper, reference, nanda, waves, or
+    mini-… for the experiments of the further work."""
     config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE")] = field(
         default=None, metadata={"option": "--config"}
     )

@@ -1,9 +1,15 @@
-"""What a study trains: the paper's experiments as configurations, and which claims need which."""
+"""What a study trains: experiments as configurations, and which claims and questions need which.
+
+The paper's own experiments are planned unless told otherwise; those of its further work (B1 to B7)
+only where they are asked for.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from miiii.beyond import VARIATIONS
+from miiii.claims.beyond_rules import QUESTIONS
 from miiii.claims.rules import CLAIMS, FIRST_FOUR, LEAST_SEEDS
 from miiii.config import Config, replace_fields, unknown_name
 from miiii.presets import PRESETS, get_preset
@@ -17,15 +23,17 @@ SCALES: dict[str, tuple[str, ...]] = {
 LAMBDA = 0.5
 """λ of T_miiii (paper Table 2). Its comparisons are λ = 0 and λ = 2 (§3.4)."""
 
-NEEDS: dict[str, tuple[str, ...]] = {claim.id: claim.experiments for claim in CLAIMS.values()}
-"""Which experiments each claim needs, as its rule says."""
+NEEDS: dict[str, tuple[str, ...]] = {
+    claim.id: claim.experiments for claim in (*CLAIMS.values(), *QUESTIONS.values())
+}
+"""Which experiments each claim or question needs, as its rule says."""
 
 Settings = Callable[[Config], Config | None]
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One of the paper's settings, made from T_miiii's."""
+    """One setting, made from T_miiii's."""
 
     key: str
     what: str
@@ -38,6 +46,8 @@ class Experiment:
     """Why that share is enough."""
     seeds: int | None = None
     """How many, whatever the caller says; None: as many as the caller says."""
+    beyond: bool = False
+    """Whether it belongs to the further work, planned only where it is asked for."""
 
 
 def _changed(**changes: Any) -> Settings:
@@ -100,6 +110,7 @@ _ALL = (
     Experiment("matched-2", "λ = 0, learning rate × 3", _unfiltered(1 + 2.0)),
     Experiment("masked", "tasks 2, 3, 5, 7 masked", _masked),
     Experiment("waves", "cos(a) + sin(b), Appendix D", _waves, seeds=1),
+    *(Experiment(one.key, one.what, one.settings, beyond=True) for one in VARIATIONS.values()),
 )
 
 EXPERIMENTS: dict[str, Experiment] = {experiment.key: experiment for experiment in _ALL}
@@ -149,15 +160,18 @@ def plan(
     preset: str | None = None,
     seeds: int | None = None,
     only: Sequence[str] = (),
+    beyond: bool = False,
 ) -> Plan:
-    """Plan the paper's experiments at one scale.
+    """Plan the paper's experiments at one scale, and those of its further work where asked.
 
     Args:
         scale: a key of `SCALES`.
         preset: what T_miiii is; default: the scale's first.
         seeds: how many seeds each experiment gets, from 0 on; default: as many as a claim needs
             to be decided. What no claim needs has one.
-        only: claims (C4) or experiments (lambda-0) to plan for; default: everything.
+        only: claims (C4), questions (B1) or experiments (lambda-0) to plan for; default: all of the
+            paper's.
+        beyond: add every experiment that the questions B1 to B7 need.
 
     Raises:
         ValueError: an unknown scale, preset, claim or experiment (the nearest is given), fewer than
@@ -169,7 +183,7 @@ def plan(
         raise ValueError(f"seeds is {seeds}: it must be at least 1")
     preset = preset or SCALES[scale][0]
     base = _base(scale, preset)
-    wanted = _wanted(only)
+    wanted = _wanted(only, beyond)
     configs = {}
     for key, experiment in EXPERIMENTS.items():
         if key not in wanted:
@@ -177,7 +191,7 @@ def plan(
         config = _configure(experiment, base)
         if config is not None:
             configs[key] = config
-        elif only:
+        elif only and not beyond:
             raise ValueError(
                 f"experiment {key!r} does not exist at base {base.task.base}: "
                 f"its tasks are only {', '.join(map(str, base.task.task_moduli))}"
@@ -203,11 +217,13 @@ def _base(scale: str, preset: str) -> Config:
     return replace_fields(get_preset(preset), filter="ema", filter_strength=LAMBDA, seed=0)
 
 
-def _wanted(only: Sequence[str]) -> set[str]:
-    """The experiments that claims or experiments name."""
-    if not only:
-        return set(EXPERIMENTS)
+def _wanted(only: Sequence[str], beyond: bool) -> set[str]:
+    """The experiments that claims, questions or experiments name."""
     wanted: set[str] = set()
+    if beyond:
+        wanted.update(key for question in QUESTIONS for key in NEEDS[question])
+    if not only:
+        return wanted | {key for key, one in EXPERIMENTS.items() if not one.beyond}
     for name in only:
         if name in EXPERIMENTS:
             wanted.add(name)
