@@ -134,6 +134,26 @@ def test_primality_is_counted_one_by_one(runs, name):
             assert getattr(part, f"{kind}_passing") == sum(passes[n] for n in numbers)
 
 
+@pytest.mark.parametrize("name", ["miiii", "divisible"])
+def test_multiples_are_told_apart_one_by_one(runs, name):
+    run = opened(runs, name)
+    found = measure(run, depth="outside").multiples
+    train = set(run.dataset.split.train.tolist())
+    others = [n for n in range(49) if n not in train]
+    zero = 0 if name == "miiii" else 1
+    classes = predictions(run)
+    for task, q in enumerate((2, 3, 5)):
+        taken = {n: classes[n][task] == zero for n in others}
+        multiples = [n for n in others if n % q == 0]
+        rest = [n for n in others if n % q]
+        expected = (
+            sum(taken[n] for n in multiples) / len(multiples),
+            sum(not taken[n] for n in rest) / len(rest),
+        )
+        assert (found.found[task], found.spared[task]) == pytest.approx(expected)
+        assert found.balanced[task] == pytest.approx(sum(expected) / 2)
+
+
 def test_right_remainders_pass_exactly_the_primes_from_p_up():
     numbers = np.arange(13**2)
     passes = np.all([numbers % q for q in (2, 3, 5, 7, 11)], axis=0)
@@ -212,6 +232,7 @@ def test_other_tasks_are_measured_as_far_as_they_go(runs):
     nanda = measure(opened(runs, "nanda"), depth="inside")
     waves = measure(opened(runs, "waves"), depth="outside")
     assert nanda.primality is None
+    assert nanda.multiples is waves.multiples is None
     assert nanda.origin.moduli == (7,)
     assert nanda.frequencies.epochs == (24,)
     assert nanda.sharing is None
@@ -306,6 +327,7 @@ def test_a_study_is_measured_as_deep_as_claims_ask(runs, tmp_path, counted):
     assert counted == list(names.values())
     assert told == [(name, 0, 1) for name in names]
     assert depth_for("basis") == "inside"
+    assert depth_for("tenfold") == "training"
     assert depth_for("lambda-0") == depth_for("masked") == "outside"
 
 
