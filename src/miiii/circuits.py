@@ -1,12 +1,18 @@
 """The circuits of one run on the number line: every record computed once, when first asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from miiii.analysis.addition_through_training import (
+    AdditionThroughTraining,
+    addition_measures,
+    stack_addition,
+)
 from miiii.analysis.attribution import Attribution, attribute
 from miiii.analysis.causal import (
     CausalMatrix,
@@ -15,14 +21,24 @@ from miiii.analysis.causal import (
     neuron_removal,
 )
 from miiii.analysis.causal_inputs import HeadEffects, embedding_removal, head_removal
+from miiii.analysis.certificate import Certificate
 from miiii.analysis.dictionary import Dictionary, harmonic_dictionary
 from miiii.analysis.embedding_attribution import EmbeddingAttribution, attribute_embedding
 from miiii.analysis.embeddings import digit_embeddings
 from miiii.analysis.matching import MatchedNeurons
 from miiii.analysis.number_spectrum import NumberSpectrum, number_spectrum
+from miiii.analysis.power_appearance import PowerAppearance, power_appearance
+from miiii.analysis.power_through_training import PowerThroughTraining, model_power, stack_power
+from miiii.analysis.progress_through_training import (
+    ProgressThroughTraining,
+    model_progress,
+    stack_progress,
+)
 from miiii.analysis.recording import record
 from miiii.analysis.serving import ServedTasks, served_tasks
 from miiii.analysis.sharing_through_training import SharingThroughTraining, stack_sharing
+from miiii.analysis.trigonometric import key_frequencies
+from miiii.certifying import certify_run
 from miiii.model.parameters import Parameters
 from miiii.results import MissingInputError, Results
 from miiii.tasks.dataset import Dataset
@@ -30,6 +46,10 @@ from miiii.tasks.dataset import Dataset
 FOLLOWED_DRAWS, FOLLOWED_NUMBERS = 5, 3000
 """Control draws, and numbers scored, at each snapshot of a sharing curve: a twentieth of the work
 of a whole matrix, at an error in accuracy of about one in a hundred."""
+
+Measured = TypeVar("Measured")
+SOLVED = 0.9
+"""Validation accuracy that a task must hold to count as solved."""
 
 
 @dataclass(frozen=True)
@@ -133,21 +153,79 @@ class Circuits:
         Raises:
             MissingInputError: the run kept no snapshots.
         """
-        return stack_sharing(self._matrices())
-
-    def _matrices(self) -> Iterator[tuple[int, CausalMatrix]]:
-        self.results.need_snapshots()
-        snapshots, dataset = self.results.run.snapshots, self.dataset
-        epochs = self.followed_epochs()
-        domain = len(dataset.targets)
+        dataset = self.dataset
         generator = np.random.default_rng(0)
-        numbers = np.sort(generator.permutation(domain)[:FOLLOWED_NUMBERS])
-        what = f"sharing in {self.results.run.name}"
-        for epoch in self.results.track(epochs, what, len(epochs)):
-            yield (
-                epoch,
-                neuron_removal(snapshots[epoch], dataset, draws=FOLLOWED_DRAWS, numbers=numbers),
+        numbers = np.sort(generator.permutation(len(dataset.targets))[:FOLLOWED_NUMBERS])
+        return stack_sharing(
+            self._follow(
+                "sharing",
+                lambda weights: neuron_removal(
+                    weights, dataset, draws=FOLLOWED_DRAWS, numbers=numbers
+                ),
             )
+        )
+
+    @cached_property
+    def power(self) -> PowerThroughTraining:
+        """Each task's power in the neurons through training.
+
+        Raises:
+            MissingInputError: the run kept no snapshots.
+        """
+        dataset = self.dataset
+        return stack_power(self._follow("power", lambda weights: model_power(weights, dataset)))
+
+    @cached_property
+    def appearance(self) -> PowerAppearance:
+        """When each task's power appears, and when it is solved."""
+        solved = self.results.run.history.first_reached(SOLVED, held=True)
+        return power_appearance(self.power, solved, SOLVED)
+
+    @cached_property
+    def progress(self) -> ProgressThroughTraining:
+        """Restricted, carried and excluded losses, Gini, norms and ranks through training.
+
+        Raises:
+            MissingInputError: the run kept no snapshots.
+        """
+        dataset = self.dataset
+        return stack_progress(
+            self._follow("progress", lambda weights: model_progress(weights, dataset))
+        )
+
+    @cached_property
+    def addition(self) -> AdditionThroughTraining:
+        """T_nanda's own measures through training, with the key frequencies of the last weights.
+
+        Raises:
+            MissingInputError: the run is of another task, or kept no snapshots.
+        """
+        run = self.results.run
+        if run.config.task.task != "nanda":
+            raise MissingInputError(f"needs a run of T_nanda: {run.name} is of another task")
+        frequencies = key_frequencies(self.parameters).frequencies
+        if not frequencies:
+            raise MissingInputError(f"needs key frequencies: no neuron of {run.name} has one")
+        return stack_addition(
+            self._follow(
+                "addition",
+                lambda weights: addition_measures(weights, run.dataset, frequencies),
+            )
+        )
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """Margins on every number against the bound on rounding."""
+        return certify_run(self.results.run, self.results.epoch)
+
+    def _follow(
+        self, what: str, measure: Callable[[Parameters], Measured]
+    ) -> Iterator[tuple[int, Measured]]:
+        """(epoch, measured) of the snapshots that are followed."""
+        self.results.need_snapshots()
+        run, epochs = self.results.run, self.followed_epochs()
+        for epoch in self.results.track(epochs, f"{what} in {run.name}", len(epochs)):
+            yield epoch, measure(run.snapshots[epoch])
 
     def followed_epochs(self) -> list[int]:
         """Epochs of the snapshots that are followed, from the first to the last, log-spaced."""

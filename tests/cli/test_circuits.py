@@ -40,7 +40,10 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("circuits")
     store(folder, "apart", CONFIG, planted=planted())
     store(folder, "addition", replace_fields(CONFIG, task="nanda", moduli=()))
-    store(folder, "bare", CONFIG, snapshots=(24,), planted=planted())
+    store(folder, "waves", replace_fields(CONFIG, task="waves", moduli=(), dropout=0.0))
+    common = replace_fields(CONFIG, base=12, moduli=(4, 6))
+    store(folder, "common", common)
+    store(folder, "alone", replace_fields(CONFIG, base=12, moduli=(5,)))
     return folder
 
 
@@ -77,7 +80,7 @@ def test_every_neuron_has_a_row(drawn):
 
 def test_all_pictures_have_files_captions_and_a_place_in_the_gallery(drawn):
     page, captions = (drawn / "index.html").read_text(), (drawn / "captions.md").read_text()
-    for number in range(1, 7):
+    for number in range(1, 10):
         names = {path.stem for path in drawn.glob(f"circuits-n{number}-*.svg")}
         assert names
         assert names == {path.stem for path in drawn.glob(f"circuits-n{number}-*.png")}
@@ -85,6 +88,31 @@ def test_all_pictures_have_files_captions_and_a_place_in_the_gallery(drawn):
         assert f"Figure N{number}" in page
     assert "Circuits of apart" in page
     assert not re.search(r"\bnan\b", captions)
+
+
+def test_of_addition_what_is_missing_is_named(folder, capsys):
+    words = ("addition", "--draws", "2", "--format", "svg", "--snapshots", "2")
+    assert circuits(folder, *words) == 0
+    said = capsys.readouterr().out
+    assert "not drawn: figure N3 needs a run of T_miiii: run addition is of T_nanda" in said
+    assert "not drawn: figure N10 needs key frequencies" in said
+    drawn = folder / "addition" / "circuits"
+    assert {path.name.split("-")[1] for path in drawn.glob("*.svg")} == {"n9"}
+    record = json.loads((drawn / "circuits.json").read_text())
+    assert [task["modulus"] for task in record["certificate"]] == [11]
+
+
+@pytest.mark.parametrize("name", ["common", "alone"])
+def test_moduli_that_share_factors_and_a_single_task(folder, name, capsys):
+    """Neither has learnt anything; a base that is no prime, and 4 and 6 share n mod 2."""
+    words = (name, "--draws", "5", "--format", "svg", "--snapshots", "2", "--json")
+    assert circuits(folder, *words) == 0
+    record = json.loads(capsys.readouterr().out)
+    functions, rank = {"common": (1 + 3 + 5, 1 + 3 + 5 - 1), "alone": (5, 5)}[name]
+    assert record["dictionary"]["functions"] == functions
+    assert record["dictionary"]["rank"] == rank
+    assert record["without_neurons"]["index"]["value"] is None or name == "common"
+    assert not any(task["certified"] for task in record["certificate"])
 
 
 def test_a_part_and_json(folder, tmp_path, capsys):
@@ -109,7 +137,7 @@ def test_a_snapshot_can_be_taken_apart(folder, tmp_path, capsys):
 def test_pictures_are_named_without_a_run(capsys):
     assert run(["circuits", "--list"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
-        f"N{number}" for number in range(1, 7)
+        f"N{number}" for number in range(1, 11)
     ]
 
 
@@ -122,7 +150,7 @@ def test_pictures_are_named_without_a_run(capsys):
         (("apart", "--snapshots", "-1"), "--snapshots is -1"),
         (("apart", "--format", "gif"), "svg, pdf, png"),
         (("apart", "--only", "N77"), "'N77': expected one of N1"),
-        (("addition",), "needs a run of T_miiii"),
+        (("waves",), "learns a real number"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(folder, capsys, words, said):

@@ -21,7 +21,9 @@ class CircuitsArguments:
 
     Draws the spectrum on the number line, the neuron × task table, what every task loses without
     each task's neurons, harmonics, embedding frequencies and without each head, each beside as much
-    removed at random, and the sharing index through training. Writes the numbers as JSON and CSV.
+    removed at random, and through training the sharing index, each task's power and its progress
+    measures; last the certificate's margins. Writes the numbers as JSON and CSV. Of a T_nanda run
+    there are the certificate and the measures of addition.
     """
 
     run: Annotated[str | None, tyro.conf.Positional] = field(
@@ -82,7 +84,7 @@ def circuits_command(words: list[str]) -> int:
     from miiii.report.circuit_record import circuit_record, neuron_rows
     from miiii.report.sources import Look, Sources
     from miiii.report.writing import write_pictures
-    from miiii.results import MissingInputError, Results
+    from miiii.results import Results
     from miiii.run import load_run
     from miiii.runs.atomic import write_atomically
     from miiii.runs.jsonfiles import encode_json
@@ -96,10 +98,8 @@ def circuits_command(words: list[str]) -> int:
         )
     results = Results(run, arguments.epoch, track)
     circuits = Circuits(results, arguments.draws, arguments.snapshots)
-    try:
-        circuits.dataset  # noqa: B018 - refuses runs of other tasks
-    except MissingInputError as error:
-        raise UsageError(str(error)) from error
+    if run.config.task.is_regression:
+        raise UsageError(f"run {run.name} learns a real number: expected a task with classes")
     directory = arguments.output_dir or run.path / "circuits"
     make_directory(directory)
     started = time.monotonic()
@@ -113,7 +113,7 @@ def circuits_command(words: list[str]) -> int:
     parts = frozenset(entry.number for entry in entries)
     record = circuit_record(circuits, parts)
     write_atomically(directory / "circuits.json", encode_json(record))
-    if "N2" in parts:
+    if "neurons" in record:
         write_atomically(directory / "neurons.csv", neuron_rows(circuits).encode())
     if arguments.json:
         print(json.dumps(record, indent=2))
@@ -122,7 +122,7 @@ def circuits_command(words: list[str]) -> int:
         print(line)
     for label, why in written.missing:
         print(f"not drawn: {label} {why}")
-    print(f"{len(written.files)} files in {directory}; the numbers: circuits.json, neurons.csv")
+    print(f"{len(written.files)} files in {directory}; the numbers are in its circuits.json")
     print(f"gallery: {written.gallery}")
     return 1 if written.missing and arguments.only else 0
 
@@ -153,6 +153,14 @@ def summary(record: dict) -> list[str]:
                 f"another {_interval(matrix['others'])}, at random {_interval(matrix['control'])}; "
                 f"sharing index {_interval(matrix['index'])}"
             )
+    if "power" in record:
+        orders = record["power"]["half_order"]
+        counted = ", ".join(f"{order} {orders.count(order)}" for order in sorted(set(orders)))
+        lines.append(f"half of a task's power is there, against the epoch it is solved: {counted}")
+    if "certificate" in record:
+        tasks = record["certificate"]
+        done = sum(task["certified"] for task in tasks)
+        lines.append(f"certified on every number: {done} of {len(tasks)} tasks")
     return lines
 
 

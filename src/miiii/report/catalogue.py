@@ -65,6 +65,10 @@ CIRCUITS = (
     Entry("N4", "without each task's harmonics", circuits.without_harmonics),
     Entry("N5", "without heads and embedding frequencies", circuits.without_inputs),
     Entry("N6", "sharing through training", circuits.sharing),
+    Entry("N7", "when each task's power appears", circuits.power),
+    Entry("N8", "progress measures through training", circuits.progress),
+    Entry("N9", "the certificate's margins", circuits.certificate),
+    Entry("N10", "progress measures of addition (T_nanda)", circuits.addition),
 )
 """Beyond the paper: what `miiii circuits` draws."""
 

@@ -2,7 +2,9 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -49,37 +51,29 @@ def circuit_record(circuits: Circuits, parts: frozenset[str]) -> dict[str, Any]:
         "precision": run.config.training.precision,
         "versions": run.provenance.get("versions"),
         "base": circuits.parameters.base,
-        "moduli": list(circuits.dataset.moduli),
+        "moduli": list(run.dataset.moduli),
         "draws": circuits.draws,
     }
-    if "N1" in parts:
-        record["dictionary"] = _dictionary(circuits)
-        record["embedding"] = _embedding(circuits)
-    if parts & {"N1", "N2"}:
-        record["mlp"] = _shares(circuits)
-    if "N2" in parts:
-        record["neurons"] = _neurons(circuits)
-    for part, kind in (("N3", "neurons"), ("N4", "harmonics"), ("N5", "frequencies")):
-        if part in parts:
-            record[f"without_{kind}"] = _matrix(getattr(circuits, f"without_{kind}"))
-    if "N5" in parts:
-        effects = circuits.without_heads
-        record["without_heads"] = {
-            "accuracy": effects.without.accuracy,
-            "control_accuracy": effects.control.accuracy.mean(axis=0),
-        }
-    if "N6" in parts:
-        try:
-            sharing = circuits.sharing
-        except MissingInputError as error:
-            record["sharing"] = {"missing": str(error)}
-        else:
-            names = ("index", "own", "others", "control")
-            record["sharing"] = {
-                "epochs": sharing.epochs,
-                "solved": sharing.solved.sum(axis=1),
-                **{name: sharing.series(name) for name in names},
-            }
+    makers: dict[str, dict[str, Callable[[Circuits], Any]]] = {
+        "N1": {"dictionary": _dictionary, "embedding": _embedding, "mlp": _shares},
+        "N2": {"neurons": _neurons, "mlp": _shares},
+        "N3": {"without_neurons": lambda it: _matrix(it.without_neurons)},
+        "N4": {"without_harmonics": lambda it: _matrix(it.without_harmonics)},
+        "N5": {
+            "without_frequencies": lambda it: _matrix(it.without_frequencies),
+            "without_heads": _heads,
+        },
+        "N6": {"sharing": _sharing},
+        "N7": {"power": _power},
+        "N8": {"progress": _progress},
+        "N9": {"certificate": _certificate},
+        "N10": {"addition": _addition},
+    }
+    for part, makes in makers.items():
+        for name, make in makes.items() if part in parts else ():
+            # What the run has not got was named when its picture could not be drawn.
+            with suppress(MissingInputError):
+                record.setdefault(name, make(circuits))
     return _plain(record)
 
 
@@ -108,6 +102,65 @@ def neuron_rows(circuits: Circuits) -> str:
             ]
         )
     return text.getvalue()
+
+
+def _heads(circuits: Circuits) -> dict[str, Any]:
+    effects = circuits.without_heads
+    return {
+        "accuracy": effects.base.accuracy,
+        "accuracy_without": effects.without.accuracy,
+        "control_accuracy_mean": effects.control.accuracy.mean(axis=0),
+    }
+
+
+def _sharing(circuits: Circuits) -> dict[str, Any]:
+    sharing = circuits.sharing
+    return {
+        "epochs": sharing.epochs,
+        "solved": sharing.solved.sum(axis=1),
+        "index": sharing.series("index"),
+        "own": sharing.series("own"),
+        "others": sharing.series("others"),
+        "control": sharing.series("control"),
+    }
+
+
+def _power(circuits: Circuits) -> dict[str, Any]:
+    power, appearance = circuits.power, circuits.appearance
+    return {
+        "epochs": power.epochs,
+        "carried": power.carried,
+        "solved_from": appearance.solved,
+        "half_by": appearance.half.by,
+        "half_after": appearance.half.after,
+        "half_order": appearance.half_order,
+        "trace_by": appearance.trace.by,
+        "trace_order": appearance.trace_order,
+    }
+
+
+def _progress(circuits: Circuits) -> dict[str, Any]:
+    found = circuits.progress
+    names = [field.name for field in fields(found)]
+    return {name: getattr(found, name) for name in names if name != "moduli"}
+
+
+def _certificate(circuits: Circuits) -> list[dict[str, Any]]:
+    return [
+        {
+            "modulus": task.modulus,
+            "wrong": len(task.wrong),
+            "smallest_margin": task.smallest_margin,
+            "largest_bound": task.largest_bound(),
+            "certified": task.certified(),
+        }
+        for task in circuits.certificate.tasks
+    ]
+
+
+def _addition(circuits: Circuits) -> dict[str, Any]:
+    found = circuits.addition
+    return {field.name: getattr(found, field.name) for field in fields(found)}
 
 
 def _dictionary(circuits: Circuits) -> dict[str, Any]:

@@ -169,7 +169,7 @@ def _readme(
         *_table(
             ["claim", "verdict", "what is claimed", "why"],
             [
-                [one.id, one.verdict, one.claim.claim, one.reason.replace("|", "/")]
+                [one.id, one.said, one.claim.claim, one.reason.replace("|", "/")]
                 for one in ledger.findings
             ],
         ),

@@ -1,5 +1,6 @@
-"""Pictures of circuits on the number line (beyond the paper): N1 to N8 of `miiii circuits`."""
+"""Pictures of circuits on the number line (beyond the paper): N1 to N10 of `miiii circuits`."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,6 +9,9 @@ from miiii.circuits import FOLLOWED_DRAWS, FOLLOWED_NUMBERS, Circuits
 from miiii.esch.style import Style
 from miiii.figures import causal as causal_figures
 from miiii.figures import circuit_table, number_line
+from miiii.figures import power as power_figures
+from miiii.figures import progress as progress_figures
+from miiii.figures.certificate import certificate_margins
 from miiii.report.picture import Picture
 from miiii.report.sources import Look, Sources, origin
 
@@ -139,6 +143,93 @@ def sharing(sources: Sources, look: Look) -> Iterator[Picture]:
         f"{min(FOLLOWED_NUMBERS, circuits.parameters.base**2):,} numbers per snapshot. "
         + origin(circuits.results),
         causal_figures.sharing_curve(circuits.sharing, style=look.style),
+    )
+
+
+def power(sources: Sources, look: Look) -> Iterator[Picture]:
+    """N7."""
+    circuits = _circuits(sources)
+    found, appearance = circuits.power, circuits.appearance
+    orders = Counter(appearance.half_order)
+    counted = ", ".join(f"{order} {count}" for order, count in sorted(orders.items()))
+    note = (
+        "Power: share of what needs both digits on the task's harmonics that carries from the "
+        "numbers trained on to the others. When it first holds half of what it ends with, against "
+        f"the epoch from which the task holds {appearance.accuracy:g}: {counted}. "
+    )
+    where = origin(circuits.results)
+    yield Picture(
+        "N7",
+        "circuits-n7-power",
+        "When does each task's power appear?",
+        note + where,
+        power_figures.power_panels(found, circuits.progress, appearance, style=look.style),
+    )
+    yield Picture(
+        "N7",
+        "circuits-n7-power-strip",
+        "Power and accuracy of each task on one time axis",
+        note + where,
+        power_figures.power_strip(found, circuits.progress, style=look.style),
+    )
+
+
+def progress(sources: Sources, look: Look) -> Iterator[Picture]:
+    """N8."""
+    circuits = _circuits(sources)
+    where = origin(circuits.results)
+    yield Picture(
+        "N8",
+        "circuits-n8-progress",
+        "Progress measures per task",
+        "Cross-entropy of each task's logits, guessing = 1. Restricted: only what is a function of "
+        "n mod q is kept, on all numbers. Carried: the same, found on the numbers that were not "
+        "trained on, so that what was memorised has no part in it. Excluded: that part removed, on "
+        "the numbers trained on. " + where,
+        progress_figures.progress_lines(circuits.progress, style=look.style),
+    )
+    yield Picture(
+        "N8",
+        "circuits-n8-structure",
+        "Sparsity of spectra, weight norms and effective ranks",
+        "Gini coefficient of the embedding's power over frequencies and of neurons' powers over "
+        "tasks; L2 norm of every weight; effective rank, exp of the entropy of the shares of σ² "
+        "(after Roy and Vetterli 2007, who take σ). " + where,
+        progress_figures.structure_lines(circuits.progress, circuits.power, style=look.style),
+    )
+
+
+def certificate(sources: Sources, look: Look) -> Iterator[Picture]:
+    """N9."""
+    main = sources.classifying()
+    assert sources.circuits is not None
+    found = sources.circuits.certificate
+    done = sum(task.certified() for task in found.tasks)
+    yield Picture(
+        "N9",
+        "circuits-n9-certificate",
+        "Margins on every number against the bound on rounding",
+        f"{done} of {len(found.tasks)} tasks are certified: on every number the right logit is "
+        "above all others by more than rounding can take back, so that the network with these "
+        "weights, in real arithmetic, answers right everywhere. `miiii certify` writes the proof. "
+        + origin(main, weights=True),
+        certificate_margins(found, style=look.style),
+    )
+
+
+def addition(sources: Sources, look: Look) -> Iterator[Picture]:
+    """N10."""
+    sources.classifying()
+    circuits = sources.circuits
+    assert circuits is not None
+    yield Picture(
+        "N10",
+        "circuits-n10-addition",
+        "Progress measures of addition, and clock or pizza",
+        "Restricted, excluded and trigonometric loss (Nanda et al. 2023) with the key frequencies "
+        "of the last weights; distance irrelevance and gradient symmetricity (Zhong et al. 2023). "
+        + origin(circuits.results),
+        progress_figures.addition_lines(circuits.addition, style=look.style),
     )
 
 
