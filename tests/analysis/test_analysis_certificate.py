@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analysis.decimal_network import exact_logits
@@ -87,6 +87,7 @@ def shuffled_float32(weights, generator):
     return times(stream[:, 2], single["unembedding"])
 
 
+@example(seed=0, scale=1e3, shape=(4, 1, 2), dtype=np.float32)
 @settings(max_examples=12)
 @given(
     seed=st.integers(0, 2**32),
@@ -105,8 +106,12 @@ def test_no_error_exceeds_its_bound(seed, scale, shape, dtype):
         # Weights of float64 would first be rounded; that is bounded too, and tried here as well.
         assert (double <= single).all()
     for order in range(2):
-        rough = shuffled_float32(weights, np.random.default_rng([seed, order]))
-        assert (off(rough, exact) <= single).all()
+        # Weights of a thousand overflow in float32, which the bound must have foreseen.
+        with np.errstate(over="ignore", invalid="ignore"):
+            rough = shuffled_float32(weights, np.random.default_rng([seed, order]))
+        usable = np.isfinite(rough)
+        assert np.isinf(single[~usable]).all()
+        assert (off(np.where(usable, rough, 0), exact) <= single)[usable].all()
 
 
 @pytest.mark.parametrize(("depth", "scale"), [(1, 0.1), (1, 0.3), (1, 0.5), (2, 0.1), (2, 0.2)])

@@ -27,7 +27,7 @@ def quick(monkeypatch):
 
     monkeypatch.setattr(measure, "measure_runs", measured)
     monkeypatch.setattr(machine, "prepare_jax", lambda: None)
-    monkeypatch.setattr(page, "CATALOGUE", choose(["T1"]))
+    monkeypatch.setattr(page, "ENTRIES", choose(["T1"]))
 
 
 def test_it_writes_the_page_beside_the_runs(study, quick, capsys):

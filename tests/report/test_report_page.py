@@ -13,7 +13,7 @@ from claims.planted_runs import basis, miiii, no_dropout
 from miiii.claims.judge import judge
 from miiii.claims.ledger import value_text
 from miiii.report import page
-from miiii.report.catalogue import choose
+from miiii.report.catalogue import CIRCUITS, choose
 from miiii.report.page import write_report
 from report.devtools import BROWSER, Browser
 from report.reading import Page, decoded
@@ -52,7 +52,7 @@ def told():
 @pytest.fixture(scope="module")
 def path(study, ledger, tmp_path_factory, told):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page, "CATALOGUE", choose(FIGURES))
+        patch.setattr(page, "ENTRIES", (*choose(FIGURES), *choose(["N9", "N10"], CIRCUITS)))
         target = tmp_path_factory.mktemp("report") / "new" / "report.html"
         assert write_report(study, ledger, target, progress=told.append) == target
     return target
@@ -168,7 +168,8 @@ def test_progress_names_every_part(told):
         f"through training: {key}-seed0" for key in ("miiii", "basis", "no-dropout")
     ]
     assert told[3:] == [
-        *("figure 4", "figure 7", "figure 16", "figure 20", "table 2", "page"),
+        *("figure 4", "figure 7", "figure 16", "figure 20", "table 2"),
+        *("figure N9", "figure N10", "page"),
     ]
 
 
@@ -185,7 +186,7 @@ def test_moments_are_those_of_the_snapshots(study, moments):
 
 def test_a_study_without_runs_has_a_page(study, ledger, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page, "CATALOGUE", choose(["4", "T1"]))
+        patch.setattr(page, "ENTRIES", choose(["4", "T1"]))
         empty = SimpleNamespace(name="empty", plan=study.plan, runs=dict)
         found = replace(judge({}, "empty"), versions={})
         read = Page(write_report(empty, found, tmp_path / "report.html").read_text())

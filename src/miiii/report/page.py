@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from miiii.claims.ledger import Ledger
 from miiii.claims.rules import LEAST_SEEDS
-from miiii.report.catalogue import CATALOGUE
+from miiii.report.catalogue import CATALOGUE, CIRCUITS, Entry
 from miiii.report.claim_cards import MARKS, Link, claim_cards
 from miiii.report.curve_charts import Chart, EpochAxis, charts
 from miiii.report.gallery import image_uri, table_html
@@ -37,6 +37,10 @@ Progress = Callable[[str], None]
 
 SEEN_INSIDE = ("miiii", "nanda", "basis")
 """Experiments whose insides move with the slider; of the others there are the curves."""
+
+
+ENTRIES = (*CATALOGUE, *CIRCUITS)
+"""What is drawn below the claims: the paper's figures and tables, then the circuits."""
 
 
 @dataclass(frozen=True)
@@ -222,7 +226,7 @@ def _figures(
     look = Look()
     cards: list[Card] = []
     missing: list[tuple[str, str, str]] = []
-    for entry in CATALOGUE:
+    for entry in ENTRIES:
         label = label_of(entry.number).capitalize()
         claims = tuple(
             finding.id
@@ -230,14 +234,21 @@ def _figures(
             if entry.number in map(str, finding.claim.figures)
         )
         try:
-            for picture in entry.draw(sources, look):
+            for picture in entry.draw(_seen_by(entry, sources), look):
                 cards.append(_card(picture, label, claims, look))
         except MissingInputError as error:
             # What follows tells how to give it to a command, and this is none.
             why = str(error).partition(": give ")[0]
             missing.append((f"missing-{entry.number}", label, f"{entry.about}; {why}"))
-        done(label.lower())
+        done(label_of(entry.number))
     return cards, missing
+
+
+def _seen_by(entry: Entry, sources: Sources) -> Sources:
+    """The runs for an entry: that of addition is about T_nanda's."""
+    if entry is CIRCUITS[-1] and sources.nanda is not None:
+        return Sources(main=sources.nanda)
+    return sources
 
 
 def _card(picture: Picture, label: str, claims: tuple[str, ...], look: Look) -> Card:
@@ -256,7 +267,7 @@ def _evidence(
     """Per figure of the paper, the places on the page that show it, or say why it is not there."""
     found: dict[int, list[Link]] = {}
     for card in cards:
-        if not card.picture.is_table:
+        if card.picture.number.isdigit():
             link = Link(f"{card.label}: {card.title}", card.picture.name)
             found.setdefault(int(card.picture.number), []).append(link)
     for anchor, label, _ in missing:
