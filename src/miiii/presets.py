@@ -50,7 +50,7 @@ _MINI = replace_fields(
     base=41,
     optimiser="muon",
     learning_rate=1e-2,
-    epochs=1500,
+    epochs=1700,
     decay_start=1000,
     decay_epochs=500,
 )

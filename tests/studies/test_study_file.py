@@ -77,7 +77,7 @@ def test_other_settings_are_refused_and_named(study, tmp_path):
         join_study(dataclasses.replace(made, base=base), "a", tmp_path)
     configs = {**made.configs}
     configs["no-dropout"] = replace_fields(configs["no-dropout"], epochs=7)
-    with pytest.raises(StudyDiffersError, match=r"in its no-dropout, epochs is 1500, not 7"):
+    with pytest.raises(StudyDiffersError, match=r"in its no-dropout, epochs is 1700, not 7"):
         join_study(dataclasses.replace(made, configs=configs), "a", tmp_path)
     with pytest.raises(StudyDiffersError, match=r"it has preset mini, not tiny; choose another"):
         join_study(plan("small", "tiny"), "a", tmp_path)
@@ -188,7 +188,7 @@ def test_states_are_those_of_the_directories(study):
 
 def test_a_run_of_other_settings_is_refused_by_name(study):
     run = study.plan.runs[0]
-    put(study, run, {"state": "finished", "epoch": 1500}, dropout=0.3)
+    put(study, run, {"state": "finished", "epoch": 1700}, dropout=0.3)
     for use in (lambda: study.state(run), study.runs):
         with pytest.raises(StudyDiffersError, match=r"miiii-seed0.*dropout is 0.3, not 0.1"):
             use()
@@ -196,7 +196,7 @@ def test_a_run_of_other_settings_is_refused_by_name(study):
 
 def test_a_run_that_cannot_be_read_is_refused_by_name(study):
     run = study.plan.runs[0]
-    directory = put(study, run, {"state": "finished", "epoch": 1500})
+    directory = put(study, run, {"state": "finished", "epoch": 1700})
     (directory.path / "status.json").write_text("{")
     with pytest.raises(DamagedFileError, match=r"miiii-seed0 .*delete it to remake it"):
         study.state(run)

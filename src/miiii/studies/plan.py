@@ -94,7 +94,7 @@ _ALL = (
         "T_nanda: addition",
         _nanda,
         share=0.5,
-        why="one task generalises within a quarter of the epochs (368 of 1,500 at p = 41)",
+        why="one task generalises within a quarter of the epochs (368 at p = 41)",
     ),
     Experiment(
         "basis",
