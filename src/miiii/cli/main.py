@@ -17,6 +17,7 @@ COMMANDS = {
     "resume": ("miiii.cli.train", "go on with a run that was interrupted, or make it longer"),
     "list": ("miiii.cli.inspect", "list the runs"),
     "show": ("miiii.cli.inspect", "show one run: settings, state, when each task was solved"),
+    "compare": ("miiii.cli.compare", "runs side by side: settings, epochs, accuracies, curves"),
     "figures": ("miiii.cli.figures", "draw the paper's figures and tables from your runs"),
     "circuits": ("miiii.cli.circuits", "which neurons serve which tasks, proved by ablation"),
     "certify": ("miiii.cli.certify", "prove which tasks a run answers right on every number"),

@@ -1,0 +1,165 @@
+"""`miiii compare`, on runs whose histories are planted."""
+
+import json
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from command import call
+from measuring.stored_runs import store
+from miiii.cli.main import run
+from miiii.comparing import check_comparable, differing_settings
+from miiii.config import replace_fields
+from miiii.presets import get_preset
+
+EPOCHS = 24
+SMALLEST = replace_fields(
+    get_preset("tiny"), base=7, width=8, heads=2, epochs=EPOCHS, snapshots=24, seed=3
+)
+RUNS = {
+    "plain": {},
+    "strong": {"filter_strength": 2.5, "learning_rate": 0.01},
+    "fewer": {"moduli": (2, 11), "task_scale": "none"},
+    "waves": {"task": "waves"},
+}
+
+
+def planted(name, tasks):
+    """[E, N]: rises and falls at random, so that holding differs from reaching."""
+    generator = np.random.default_rng(len(name))
+    accuracy = generator.choice([0.5, 0.9, 0.95], (EPOCHS, tasks), p=[0.1, 0.1, 0.8])
+    accuracy[:3] = 0.2
+    accuracy[-1, 0] = 0.1 if name == "plain" else 0.9
+    return accuracy.astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compare")
+    for name, changes in RUNS.items():
+        config = replace_fields(SMALLEST, **changes)
+        store(folder / "runs", name, config, accuracy=planted(name, len(config.task.task_moduli)))
+    store(folder / "others", "plain", replace_fields(SMALLEST, seed=9))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def compared(folder, cache):
+    done = call(["compare", "plain", "strong", "fewer", "--json"], folder, cache)
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def held(column):
+    """The first epoch from which all values are at least 0.9, by looking at every tail."""
+    for epoch in range(1, EPOCHS + 1):
+        if all(value >= np.float32(0.9) for value in column[epoch - 1 :]):
+            return epoch
+    return None
+
+
+def test_the_settings_that_differ_and_no_others(compared):
+    base = {
+        "moduli": SMALLEST.task.moduli,
+        "learning_rate": SMALLEST.optim.learning_rate,
+        "filter_strength": SMALLEST.optim.filter_strength,
+        "task_scale": SMALLEST.training.task_scale,
+    }
+    expected = {
+        name: {run: RUNS[run].get(name, value) for run in ("plain", "strong", "fewer")}
+        for name, value in base.items()
+    }
+    expected["moduli"] = {"plain": [], "strong": [], "fewer": [2, 11]}
+    assert compared["settings"] == expected
+
+
+def test_epochs_from_which_tasks_hold(compared):
+    moduli = {"plain": [2, 3, 5], "strong": [2, 3, 5], "fewer": [2, 11]}
+    found = {row["task"]: row["held_from"] for row in compared["tasks"]}
+    assert list(found) == ["2", "3", "5", "11"]
+    expected = {
+        task: {
+            name: held(planted(name, len(own))[:, own.index(int(task))])
+            if int(task) in own
+            else None
+            for name, own in moduli.items()
+        }
+        for task in found
+    }
+    assert found == expected
+    assert found["2"]["plain"] is None
+    assert len({epoch for row in found.values() for epoch in row.values()}) > 3
+
+
+def test_ends_are_the_last_rows_and_losses_are_in_one_unit(compared, folder):
+    rows = {row["task"]: row for row in compared["tasks"]}
+    for name, moduli in (("plain", (2, 3, 5)), ("fewer", (2, 11))):
+        (segment,) = (folder / "runs" / name / "history").glob("*.npz")
+        with np.load(segment) as history:
+            for column, modulus in enumerate(moduli):
+                row = rows[str(modulus)]
+                cost = np.log(modulus) if name == "fewer" else 1.0
+                for measure in ("train_accuracy", "validation_accuracy"):
+                    assert row[measure][name] == pytest.approx(history[measure][-1, column])
+                for measure in ("train_loss", "validation_loss"):
+                    assert row[measure][name] == pytest.approx(history[measure][-1, column] / cost)
+    assert rows["11"]["train_loss"]["plain"] is None
+
+
+def test_the_figure_names_every_run(compared, folder):
+    assert compared["figure"] == "figures/compare-plain-strong-fewer.svg"
+    text = (folder / compared["figure"]).read_text()
+    assert ElementTree.fromstring(text).tag.endswith("svg")
+    for name in ("plain", "strong", "fewer"):
+        # Loss and accuracy, of training and of validation.
+        assert len(re.findall(f">{name}</text>", text)) == 4
+
+
+def test_the_tables_are_for_people(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("miiii.cli.machine.prepare_jax", lambda: None)
+    assert run(["compare", "plain", "others/plain", "--output", "a/b.png"]) == 0
+    text = capsys.readouterr().out
+    lines = [line.split() for line in text.splitlines()]
+    assert ["setting", "runs/plain", "others/plain"] in lines
+    assert ["seed", "3", "9"] in lines
+    assert ["epochs", "trained", "24", "24"] in lines
+    assert "epoch from which validation accuracy holds 0.9" in text
+    assert text.splitlines()[-1] == "figure: a/b.png"
+    assert (folder / "a" / "b.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "which runs? Give at least two, none was given"),
+        (["plain"], "which runs? Give at least two, only 'plain' was given"),
+        (["plain", "plian"], "no run 'plian' in runs: did you mean 'plain'?"),
+        (["plain", "runs/plain"], "run plain was given twice"),
+        (["plain", "waves"], "waves learns a real number and plain classes"),
+        (["plain", "strong", "--output", "x.gif"], "it must end in .svg, .pdf, .png"),
+    ],
+)
+def test_refusals(folder, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(folder)
+    assert run(["compare", *words]) == 2
+    output = capsys.readouterr()
+    assert message in output.err
+    assert len(output.err.strip().splitlines()) == 1
+    assert output.out == ""
+
+
+def test_settings_that_all_share_are_left_out():
+    other = replace_fields(SMALLEST, seed=4, width=16)
+    assert differing_settings([SMALLEST, SMALLEST, other]) == {
+        "seed": (3, 3, 4),
+        "width": (8, 8, 16),
+    }
+    assert differing_settings([SMALLEST, SMALLEST]) == {}
+
+
+def test_one_run_alone_is_no_comparison():
+    with pytest.raises(ValueError, match="at least two to compare, found 1"):
+        check_comparable(["plain"], [SMALLEST])
