@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from miiii.config import Config, from_toml, replace_fields, to_toml
+    from miiii.custom import with_labels
     from miiii.experiment import Outcome, estimate, resume, start
+    from miiii.optim.own import register_optimiser
     from miiii.presets import PRESETS, get_preset
     from miiii.run import History, Run, load_run
     from miiii.runs.errors import RunError
+    from miiii.tasks.numbers import digits
 
 __version__ = "0.1.0"
 
@@ -23,14 +26,17 @@ _HOMES = {
     "PRESETS": "miiii.presets",
     "Run": "miiii.run",
     "RunError": "miiii.runs.errors",
+    "digits": "miiii.tasks.numbers",
     "estimate": "miiii.experiment",
     "from_toml": "miiii.config",
     "get_preset": "miiii.presets",
     "load_run": "miiii.run",
+    "register_optimiser": "miiii.optim.own",
     "replace_fields": "miiii.config",
     "resume": "miiii.experiment",
     "start": "miiii.experiment",
     "to_toml": "miiii.config",
+    "with_labels": "miiii.custom",
 }
 
 __all__ = [
@@ -41,14 +47,17 @@ __all__ = [
     "Run",
     "RunError",
     "__version__",
+    "digits",
     "estimate",
     "from_toml",
     "get_preset",
     "load_run",
+    "register_optimiser",
     "replace_fields",
     "resume",
     "start",
     "to_toml",
+    "with_labels",
 ]
 
 

@@ -14,12 +14,12 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from miiii.config import Config, replace_fields
-from miiii.model.parameters import weight_names
+from miiii.model.parameters import Parameters, weight_names
 from miiii.tasks.dataset import Dataset, build_dataset
 from miiii.training.chunk import make_chunk, total_size
 from miiii.training.loss import task_weights
 from miiii.training.state import Hyperparameters, RunInputs, Samples, TrainState
-from miiii.training.step import Setting, initial_state, run_key
+from miiii.training.step import Setting, initial_parameters, initial_state, run_key
 
 BATCHED_FIELDS = (
     "seed",
@@ -157,6 +157,11 @@ def _initial_states(batch: Batch) -> TrainState:
 def state_template(batch: Batch) -> TrainState:
     """Shapes and dtypes of one run's state. Call within `numerics`."""
     return jax.eval_shape(lambda: initial_state(batch.setting, 0))
+
+
+def parameters_template(batch: Batch) -> Parameters:
+    """Shapes and dtypes of one run's weights. Call within `numerics`."""
+    return jax.eval_shape(lambda: initial_parameters(batch.setting, 0))
 
 
 def compile_program(batch: Batch, stop: Waiting) -> Program | None:

@@ -66,6 +66,7 @@ def no_structure(run: Run) -> str | None:
     reasons = {
         "nanda": f"the target is of the two digits modulo {task.base}, no function of n mod q",
         "basis": "the labels are shuffled over the numbers, no function of n mod q",
+        "custom": "the labels are the run's own, of which no function of n mod q is known",
     }
     return reasons[task.task]
 
@@ -227,7 +228,7 @@ def _exported(run: Run, epoch: int | None) -> bytes:
     arrays["moduli"] = np.array(dataset.moduli, np.int64)
     arrays["class_sizes"] = np.array(dataset.class_sizes, np.int64)
     arrays["split"] = _split_labels(run)
-    if run.config.task.task == "basis":
+    if run.config.task.task in ("basis", "custom"):
         arrays["targets"] = dataset.targets
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]

@@ -24,6 +24,7 @@ from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import CheckpointNotFoundError, DamagedFileError, RunNotFoundError
 from miiii.runs.jsonfiles import encode_json
 from miiii.runs.provenance import collect_provenance
+from miiii.tasks.labels import FILE, decode_labels, encode_labels
 from miiii.training.chunk import ChunkRecord, first_not_finite, history_rows
 from miiii.training.state import expected_arrays, from_arrays, to_arrays
 
@@ -32,6 +33,8 @@ LATER_FIELDS: dict[str, Any] = {
     "filter_tasks": (),
     "orthogonal_gradient": False,
     "normaliser": "softmax",
+    "classes": (),
+    "labels": "",
 }
 """Settings that did not exist when the first runs were saved, and what those runs did."""
 
@@ -76,6 +79,8 @@ def new_member(
         "provenance.json": encode_json(provenance),
         "status.json": encode_json(_status("created", 0, config, {})),
     }
+    if config.task.labels:
+        files[FILE] = encode_labels(config.task.labels)
     return Member(RunDirectory.create(runs_dir, name, force, files), config)
 
 
@@ -98,7 +103,7 @@ def find_members(chosen: RunDirectory) -> list[Member]:
     Raises:
         DamagedFileError: the run's own configuration cannot be read.
     """
-    own = _read_config(chosen)
+    own = stored_config(chosen)
     names, index = _batch_place(chosen)
     members = []
     for place, name in enumerate(names):
@@ -108,7 +113,7 @@ def find_members(chosen: RunDirectory) -> list[Member]:
         sibling = RunDirectory(chosen.path.parent / name)
         try:
             sibling = RunDirectory.open(chosen.path.parent, name)
-            config = _read_config(sibling)
+            config = stored_config(sibling)
             present = _batch_place(sibling) == (names, place)
             present &= sibling.status.get("state") != "failed"
         except (RunNotFoundError, DamagedFileError):
@@ -128,11 +133,31 @@ def _batch_place(directory: RunDirectory) -> tuple[list[str], int]:
     return names, index
 
 
-def _read_config(directory: RunDirectory) -> Config:
+def stored_config(directory: RunDirectory) -> Config:
+    """A run's configuration; labels of its own are brought into this process with it.
+
+    Raises:
+        DamagedFileError: the configuration or the labels cannot be read.
+    """
     try:
-        return from_toml(directory.config_text)
+        config = from_toml(directory.config_text)
     except ValueError as error:
         raise DamagedFileError(directory.path / "config.toml", str(error)) from error
+    if config.task.labels:
+        read_labels(directory.path / FILE, config.task.labels)
+    return config
+
+
+def read_labels(path: Path, digest: str) -> None:
+    """Bring a run's labels into this process.
+
+    Raises:
+        DamagedFileError: they cannot be read, or are others than the digest says.
+    """
+    try:
+        decode_labels(path.read_bytes(), digest)
+    except (OSError, ValueError, EOFError) as error:
+        raise DamagedFileError(path, str(error)) from error
 
 
 class Recorder:

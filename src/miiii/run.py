@@ -10,17 +10,21 @@ import numpy as np
 from jaxtyping import Array
 from numpy.typing import NDArray
 
-from miiii.batch import Batch, make_batch, numerics, state_template
-from miiii.config import Config, from_toml
+from miiii.batch import Batch, make_batch, numerics, parameters_template
+from miiii.config import Config
 from miiii.model.activations import Activations
 from miiii.model.intervention import Intervention, intervene
 from miiii.model.parameters import Parameters, weight_names
 from miiii.model.transformer import forward
-from miiii.recorder import identity
+from miiii.recorder import identity, stored_config
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import DamagedFileError
+from miiii.runs.tensors import check_expected
 from miiii.tasks.dataset import Dataset
 from miiii.training.state import expected_arrays, from_arrays
+
+_PARAMETERS = "parameters."
+"""Before the names of a checkpoint's weights; its optimiser's state has another prefix."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class Snapshots(Mapping[int, Parameters]):
         arrays, _ = self._run.directory.load_snapshot(
             epoch, self._run._expected_parameters, identity(self._run.config)
         )
-        return from_arrays(self._run._template.parameters, arrays)
+        return from_arrays(self._run._template, arrays)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._epochs)
@@ -134,7 +138,7 @@ class Run:
             DamagedFileError: a file of the history cannot be read.
         """
         rows = self.directory.history()
-        names = tuple(weight_names(self._template.parameters))
+        names = tuple(weight_names(self._template))
         if not rows:
             tasks = np.zeros((0, len(self.dataset.moduli)))
             none = np.zeros(0, np.int64)
@@ -157,9 +161,16 @@ class Run:
             DamagedFileError: neither can be read.
         """
         if self.directory.checkpoint_epochs():
-            expected = expected_arrays(self._template)
-            loaded = self.directory.load_checkpoint(None, expected, identity(self.config))
-            return from_arrays(self._template, loaded.arrays).parameters
+            # The optimiser's state is passed over, so that nobody needs the optimiser to look.
+            loaded = self.directory.load_checkpoint(None, None, identity(self.config))
+            arrays = {
+                name.removeprefix(_PARAMETERS): array
+                for name, array in loaded.arrays.items()
+                if name.startswith(_PARAMETERS)
+            }
+            path = self.directory.checkpoint_path(loaded.epoch)
+            check_expected(path, arrays, self._expected_parameters)
+            return from_arrays(self._template, arrays)
         if len(self.snapshots):
             return self.snapshots[max(self.snapshots)]
         raise DamagedFileError(
@@ -216,13 +227,13 @@ class Run:
         return make_batch([self.config])
 
     @cached_property
-    def _template(self) -> Any:
+    def _template(self) -> Parameters:
         with numerics(self._batch.setting):
-            return state_template(self._batch)
+            return parameters_template(self._batch)
 
     @cached_property
     def _expected_parameters(self) -> Any:
-        return expected_arrays(self._template.parameters)
+        return expected_arrays(self._template)
 
 
 def load_run(path: str | Path, runs_dir: str | Path = "runs") -> Run:
@@ -234,11 +245,7 @@ def load_run(path: str | Path, runs_dir: str | Path = "runs") -> Run:
 
     Raises:
         RunNotFoundError: there is none; the nearest name is given.
-        DamagedFileError: its configuration cannot be read.
+        DamagedFileError: its configuration, or labels of its own, cannot be read.
     """
     directory = RunDirectory.open(Path(runs_dir), path)
-    try:
-        config = from_toml(directory.config_text)
-    except ValueError as error:
-        raise DamagedFileError(directory.path / "config.toml", str(error)) from error
-    return Run(directory, config)
+    return Run(directory, stored_config(directory))

@@ -16,6 +16,8 @@ from miiii.cli.arguments import UsageError, parse
 from miiii.cli.text import clock
 from miiii.config import Config, from_toml, replace_fields
 from miiii.presets import PRESETS, get_preset
+from miiii.tasks.labels import FILE as LABELS
+from miiii.tasks.labels import decode_labels
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def resume(words: list[str]) -> int:
     directory = RunDirectory.open(arguments.runs_dir, arguments.run)
     config = None
     if arguments.config_file is not None:
-        config = _read_config(arguments.config_file, from_toml(directory.config_text))
+        config = read_config(arguments.config_file, from_toml(directory.config_text))
 
     def go_on(progress, stop):
         from miiii import experiment
@@ -123,10 +125,10 @@ commands = {"train": train, "resume": resume}
 
 def _parse_train(words: list[str]) -> TrainArguments:
     """Two passes: the preset and the file decide what the other fields' defaults are."""
-    preset, file = _peek(words, "--preset"), _peek(words, "--config")
+    preset, file = peek(words, "--preset"), peek(words, "--config")
     config = get_preset(preset or TrainArguments.preset)
     if file is not None:
-        config = _read_config(Path(file), config)
+        config = read_config(Path(file), config)
     default = TrainArguments(preset=preset or TrainArguments.preset, config=config)
     presets = "\n".join(f"  {name}: {preset.purpose}" for name, preset in PRESETS.items())
     return parse(
@@ -138,7 +140,7 @@ def _parse_train(words: list[str]) -> TrainArguments:
     )
 
 
-def _peek(words: Sequence[str], option: str) -> str | None:
+def peek(words: Sequence[str], option: str) -> str | None:
     """The value of an option, before everything is parsed."""
     for index, word in enumerate(words):
         if word == option and index + 1 < len(words):
@@ -148,16 +150,23 @@ def _peek(words: Sequence[str], option: str) -> str | None:
     return None
 
 
-def _read_config(path: Path, base: Config) -> Config:
+def read_config(path: Path, base: Config) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"--config is {str(path)!r}: it cannot be read ({reason})") from error
     try:
-        return from_toml(text, base)
+        config = from_toml(text, base)
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
+    beside = path.with_name(LABELS)
+    if config.task.labels and beside.exists():
+        try:
+            decode_labels(beside.read_bytes(), config.task.labels)
+        except (OSError, ValueError, EOFError) as error:
+            raise UsageError(f"{beside}: {error}") from error
+    return config
 
 
 def _names(arguments: TrainArguments, seeds: list[int]) -> list[str]:

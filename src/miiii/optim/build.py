@@ -18,6 +18,7 @@ from miiii.optim.chosen_frequencies import (
 from miiii.optim.config import OptimConfig
 from miiii.optim.grokfast import grokfast_ema, grokfast_ma
 from miiii.optim.orthogonal import orthogonal_gradient
+from miiii.optim.own import is_own, own_optimiser
 
 Scalar = float | Float[Array, ""]
 
@@ -46,7 +47,7 @@ def build_optimiser(
     weight_decay: Scalar | None = None,
     filter_strength: Scalar | None = None,
 ) -> optax.GradientTransformation:
-    """Gradient filter, then ⊥Grad where configured, then AdamW or Muon.
+    """Gradient filter, then ⊥Grad where configured, then AdamW, Muon or one of one's own.
 
     ⊥Grad comes last before the optimiser, so that nothing along the weights reaches it: an average
     of gradients that were each orthogonal to earlier weights is not orthogonal to these.
@@ -59,6 +60,9 @@ def build_optimiser(
         learning_rate: step size at this epoch.
         weight_decay: decoupled weight decay.
         filter_strength: λ.
+
+    Raises:
+        ValueError: an optimiser of one's own that is not registered in this process.
     """
     learning_rate = config.learning_rate if learning_rate is None else learning_rate
     weight_decay = config.weight_decay if weight_decay is None else weight_decay
@@ -104,6 +108,9 @@ def build_optimiser(
     parts = [filters[config.filter]()]
     if config.orthogonal_gradient:
         parts.append(orthogonal_gradient())
+    if is_own(config.optimiser):
+        own = own_optimiser(config.optimiser)(learning_rate, weight_decay)
+        return optax.chain(*parts, own)
     return optax.chain(*parts, optimisers[config.optimiser]())
 
 

@@ -5,6 +5,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from miiii.optim.own import is_own
+
 Optimiser = Literal["adamw", "muon"]
 Filter = Literal["ema", "ma", "none", "ema_on_tasks", "ema_on_random"]
 FilterStart = Literal["gradient", "zeros"]
@@ -24,7 +26,8 @@ class OptimConfig:
     optimiser: Optimiser = "adamw"
     """adamw (the paper's), or muon (Jordan et al. 2024): orthogonalised momentum for the matrices
     inside the blocks, scaled to 0.2 of the learning rate per entry (Liu et al. 2025); embeddings
-    and unembedding keep AdamW, with Nesterov momentum as Muon has it."""
+    and unembedding keep AdamW, with Nesterov momentum as Muon has it. From Python also own-NAME, as
+    miiii.register_optimiser returns it."""
     learning_rate: float = 3e-4
     """Step size (> 0)."""
     weight_decay: float = 1 / 3
@@ -70,6 +73,8 @@ class OptimConfig:
             ("filter_start", get_args(FilterStart)),
         ):
             value = getattr(self, field)
+            if field == "optimiser" and is_own(value):
+                continue
             if value not in choices:
                 near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
                 hint = f" (did you mean {near[0]!r}?)" if near else ""

@@ -128,6 +128,7 @@ TASK_NAMES = {
     "nanda": "T_nanda",
     "basis": "T_basis",
     "waves": "T_waves",
+    "custom": "own labels",
 }
 
 

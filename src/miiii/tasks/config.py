@@ -4,9 +4,10 @@ import difflib
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from miiii.tasks.labels import is_digest
 from miiii.tasks.numbers import primes_below
 
-TaskName = Literal["miiii", "nanda", "basis", "waves"]
+TaskName = Literal["miiii", "nanda", "basis", "waves", "custom"]
 Target = Literal["remainder", "divisibility"]
 Operation = Literal["add", "subtract", "multiply"]
 
@@ -30,11 +31,13 @@ class TaskConfig:
 
     task: TaskName = "miiii"
     """What is learnt: miiii (n mod q for every modulus at once), nanda (x0 + x1 mod p),
-    basis (miiii with shuffled labels), or waves (one real output, Appendix D)."""
+    basis (miiii with shuffled labels), waves (one real output, Appendix D), or custom (labels of
+    one's own, given from Python with miiii.with_labels)."""
     base: int = 113
     """p: numbers have two base-p digits, so there are p² of them (≥ 3)."""
     moduli: tuple[int, ...] = ()
-    """The moduli q of miiii and basis, each ≥ 2, none twice; empty: the primes below p."""
+    """The moduli q of miiii and basis, each ≥ 2, none twice; empty: the primes below p. For custom
+    the numbers that its tasks go by."""
     target: Target = "remainder"
     """What is predicted about each modulus: the remainder n mod q (q classes), or divisibility
     [q divides n] (2 classes). miiii and basis only."""
@@ -49,6 +52,11 @@ class TaskConfig:
     """Moduli left out of the training loss; they are still measured."""
     data_seed: int = -1
     """Seed of the split and of basis' shuffle; -1: the run's own seed."""
+    classes: tuple[int, ...] = ()
+    """Classes of each task of custom; written by miiii.with_labels."""
+    labels: str = ""
+    """A digest of custom's labels, which stand in the run's labels.npy; written by
+    miiii.with_labels."""
 
     def __post_init__(self) -> None:
         check_choice("task", self.task, get_args(TaskName))
@@ -60,11 +68,13 @@ class TaskConfig:
             raise ValueError(f"base is {self.base}: it must be at most 4096 (p² numbers are held)")
         object.__setattr__(self, "moduli", tuple(self.moduli))
         object.__setattr__(self, "masked_tasks", tuple(self.masked_tasks))
+        object.__setattr__(self, "classes", tuple(self.classes))
         _check_moduli("moduli", self.moduli)
         _check_moduli("masked_tasks", self.masked_tasks)
         if self.moduli and self.task in ("nanda", "waves"):
             raise ValueError(f"moduli is {self.moduli}: the task {self.task} takes none")
-        if self.target != "remainder" and self.task in ("nanda", "waves"):
+        self._check_labels()
+        if self.target != "remainder" and self.task in ("nanda", "waves", "custom"):
             raise ValueError(f"target is {self.target!r}: the task {self.task} has no divisibility")
         if self.operation != "add" and self.task != "nanda":
             raise ValueError(
@@ -91,6 +101,22 @@ class TaskConfig:
             raise ValueError("masked_tasks masks every task: leave at least one to train on")
         self.split_sizes  # noqa: B018 (refuses a split that leaves nothing)
 
+    def _check_labels(self) -> None:
+        if self.task != "custom":
+            if self.labels or self.classes:
+                raise ValueError(f"labels and classes belong to the task custom, not {self.task}")
+            return
+        if not is_digest(self.labels):
+            raise ValueError(
+                f"labels is {self.labels!r}: the labels of the task custom are given from Python, "
+                "with miiii.with_labels"
+            )
+        if not self.moduli or len(self.classes) != len(self.moduli) or min(self.classes) < 2:
+            raise ValueError(
+                f"classes is {self.classes}: the task custom needs a number of classes, at least "
+                f"2, for each of its moduli {self.moduli}"
+            )
+
     @property
     def task_moduli(self) -> tuple[int, ...]:
         """One modulus per task: [N]. waves has the single modulus 1 (a real number, no classes)."""
@@ -105,7 +131,7 @@ class TaskConfig:
         """Classes per task, [N]; their sum is V, the number of outputs. waves: one real output."""
         if self.target == "divisibility":
             return (2,) * len(self.task_moduli)
-        return self.task_moduli
+        return self.classes or self.task_moduli
 
     @property
     def is_regression(self) -> bool:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from miiii.tasks import targets as target_functions
 from miiii.tasks.config import TaskConfig
+from miiii.tasks.labels import kept_labels
 from miiii.tasks.numbers import digits
 
 _SPLIT_STREAM, _SHUFFLE_STREAM = 0, 1
@@ -50,7 +51,13 @@ def make_split(config: TaskConfig, seed: int) -> Split:
 
 
 def make_targets(config: TaskConfig, seed: int) -> NDArray[np.int32] | NDArray[np.float64]:
-    """The targets of all p² numbers, [p², N]."""
+    """The targets of all p² numbers, [p², N].
+
+    Raises:
+        ValueError: the labels of the task custom are not in this process, or do not fit it.
+    """
+    if config.task == "custom":
+        return _custom(config)
     if config.task == "waves":
         return target_functions.waves(config.base)
     if config.task == "nanda":
@@ -62,6 +69,17 @@ def make_targets(config: TaskConfig, seed: int) -> NDArray[np.int32] | NDArray[n
     )(config.base, config.task_moduli)
     if config.task == "basis":
         return target_functions.shuffle_rows(labels, np.random.default_rng([seed, _SHUFFLE_STREAM]))
+    return labels
+
+
+def _custom(config: TaskConfig) -> NDArray[np.int32]:
+    labels = kept_labels(config.labels)
+    expected = (config.base**2, len(config.classes))
+    if labels.shape != expected or (labels.max(axis=0) >= config.classes).any():
+        raise ValueError(
+            f"the labels {config.labels!r} have shape {labels.shape} and classes up to "
+            f"{labels.max(axis=0)}: expected {expected}, below {config.classes}"
+        )
     return labels
 
 

@@ -70,10 +70,10 @@ def run_key(seed: int) -> Key[Array, ""]:
     return jax.random.fold_in(jax.random.key(seed), _DROPOUT_STREAM)
 
 
-def initial_state(setting: Setting, seed: int) -> TrainState:
-    """Epoch 0: initial weights and an optimiser that has seen nothing."""
+def initial_parameters(setting: Setting, seed: int) -> Parameters:
+    """The weights of epoch 0."""
     key = jax.random.fold_in(jax.random.key(seed), _INITIALISATION_STREAM)
-    parameters = initialise(
+    return initialise(
         key,
         setting.model,
         setting.base,
@@ -81,6 +81,11 @@ def initial_state(setting: Setting, seed: int) -> TrainState:
         len(setting.class_sizes),
         setting.dtype,
     )
+
+
+def initial_state(setting: Setting, seed: int) -> TrainState:
+    """Epoch 0: initial weights and an optimiser that has seen nothing."""
+    parameters = initial_parameters(setting, seed)
     weights: Any = parameters
     return TrainState(parameters, build_optimiser(setting.optim).init(weights))
 
