@@ -19,6 +19,7 @@ from miiii.batch import Batch, Program, Waiting, compile_program, make_batch, nu
 from miiii.config import Config, differences
 from miiii.recorder import Member, Recorder, find_members, new_member
 from miiii.runs.directory import RunDirectory
+from miiii.runs.errors import RunError
 from miiii.training.chunk import snapshot_epochs
 
 CHUNK_SECONDS = 0.5
@@ -165,6 +166,13 @@ def resume(
                 stack.enter_context(member.directory.lock())
         recorder = Recorder(members, progress.warned)
         recorder.refuse_shrinking(target)
+        if ended := _ended_for_good(members):
+            if target > ended:
+                raise RunError(
+                    f"{run} ended at epoch {ended:,} and its checkpoints were "
+                    "removed: it cannot be made longer, only trained again with more epochs"
+                )
+            return Outcome("finished", recorder.paths, ended)
         batch = make_batch([member.config for member in members])
         done, states = recorder.load(batch, target)
         if done >= target:
@@ -172,6 +180,15 @@ def resume(
         members = recorder.grow(target)
         batch = make_batch([member.config for member in members])
         return _train(batch, members, done, states, progress, stop)
+
+
+def _ended_for_good(members: Sequence[Member]) -> int:
+    """The last epoch of finished runs that have no checkpoints any more; 0: they can go on."""
+    for member in members:
+        status = member.directory.status if member.present else {}
+        if status.get("state") == "finished" and not member.directory.checkpoint_epochs():
+            return int(status.get("epoch") or 0)
+    return 0
 
 
 def _train(

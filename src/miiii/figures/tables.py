@@ -58,7 +58,7 @@ def search_space_table(
     """Paper Table 1: what is tried of every setting.
 
     Args:
-        values: field to values, from `studies.spaces.SearchSpace.values`.
+        values: field to values, from `sweeps.spaces.SearchSpace.values`.
         symbols: field to the paper's name for it.
         caption: default: the number of points.
 
@@ -85,7 +85,7 @@ def settings_table(
 
     Args:
         settings: name of a row to its settings, field to value: one's own, and the paper's
-            (`studies.spaces.TABLE_2`).
+            (`sweeps.spaces.TABLE_2`).
         values: field to the values that the search space has.
         symbols: field to the paper's name for it.
         caption: one sentence.

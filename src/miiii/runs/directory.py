@@ -175,6 +175,20 @@ class RunDirectory:
         """
         return checkpoints.load_checkpoint(self.path / "checkpoints", epoch, expected, identity)
 
+    def remove_checkpoints(self) -> bool:
+        """Removes what only going on needs, of a finished run whose last weights are a snapshot.
+
+        Returns:
+            Whether they were removed; otherwise something would be lost, and all of it stays.
+        """
+        epochs, snapshots = self.checkpoint_epochs(), self.snapshot_epochs()
+        kept = bool(epochs and snapshots) and snapshots[-1] >= epochs[-1]
+        if not kept or self.status.get("state") != "finished":
+            return False
+        for epoch in epochs:
+            self.checkpoint_path(epoch).unlink(missing_ok=True)
+        return True
+
     def set_aside(self, path: Path) -> Path:
         """Renames a damaged file of the run to ``*.damaged`` and returns its new path."""
         return checkpoints.set_aside(path)

@@ -10,7 +10,7 @@ from miiii.figures import tables
 from miiii.presets import get_preset
 from miiii.report.picture import Picture
 from miiii.report.sources import Look, Sources
-from miiii.studies.spaces import TABLE_1, TABLE_2
+from miiii.sweeps.spaces import TABLE_1, TABLE_2
 
 BASE, SMALL_BASE = 113, 11
 """p of the paper, and of its Figures 2 and 3."""

@@ -4,7 +4,7 @@ import pytest
 
 from miiii.config import Config, replace_fields
 from miiii.presets import get_preset
-from miiii.studies.spaces import TABLE_1, TABLE_2, Dimension, SearchSpace
+from miiii.sweeps.spaces import TABLE_1, TABLE_2, Dimension, SearchSpace
 
 
 def test_table_1_is_the_paper_s():

@@ -1,0 +1,234 @@
+"""Where a sweep's trials are kept: any storage of Optuna's, made to survive its absence.
+
+The default is a journal file: nothing to install, and safe on a file system that several machines
+share. Each of its lines is one operation, appended under a lock of the operating system, which ends
+with the process that holds it; a line that was cut off (a machine lost power) is dropped before the
+next is written. In SQLite every transaction locks the file from its start, because two processes
+could otherwise both see a waiting trial and both take it.
+"""
+
+import logging
+import random
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from miiii.runs.errors import RunError
+
+try:
+    import optuna
+    from optuna.exceptions import StorageInternalError
+    from optuna.storages import BaseStorage, RDBStorage
+    from optuna.storages.journal import JournalFileBackend
+except ImportError as error:
+    raise RunError(
+        f"a sweep needs {error.name}, which is not installed: pip install 'miiii[sweep]'"
+    ) from error
+
+JOURNAL = "journal.log"
+WAIT_SECONDS = 600.0
+"""How long a storage that went away is waited for."""
+FIRST_DELAY, LONGEST_DELAY = 0.05, 5.0
+
+START_HINTS = {
+    "postgresql": "start one with: pg_ctl -D DIRECTORY -l log start (docs/clusters.md has all of "
+    "it), or leave --storage away to use a journal file",
+    "sqlite": "check the folder, or leave --storage away to use a journal file",
+    "mysql": "start the server, or leave --storage away to use a journal file",
+}
+
+
+class StorageAwayError(RunError):
+    """The storage cannot be reached, or stayed away for too long."""
+
+
+def open_storage(place: str, *, wait: float = WAIT_SECONDS) -> "PatientStorage":
+    """Open a storage.
+
+    Args:
+        place: a path, of a journal file that is made where it is missing; or a URL as SQLAlchemy
+            has them (postgresql://user@host/database, sqlite:///file).
+        wait: seconds to wait for a storage that was there and went away.
+
+    Raises:
+        StorageAwayError: it cannot be reached now; says what was tried and how to start one.
+        RunError: the driver for it is not installed, or the URL is none.
+    """
+    optuna.logging.set_verbosity(logging.WARNING)
+    if "://" not in place:
+        try:
+            backend = Journal(place)
+            return _make_patient(optuna.storages.JournalStorage(backend), place, wait)
+        except OSError as error:
+            raise StorageAwayError(
+                f"cannot use the journal file {place}: {error.strerror or error}"
+            ) from error
+    return _make_patient(_database(place), place, wait)
+
+
+def hide_password(place: str) -> str:
+    """A URL as it may be shown."""
+    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", place)
+
+
+class Journal(JournalFileBackend):
+    """A journal file with the operating system's lock, mended before it is written."""
+
+    def __init__(self, path: str) -> None:
+        lock: Any = _SystemLock(f"{path}.lock")
+        super().__init__(path, lock_obj=lock)
+        self._path = Path(path)
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """As in Optuna, which takes the same lock once more inside."""
+        self._lock.acquire()
+        try:
+            self._drop_torn_line()
+            super().append_logs(logs)
+        finally:
+            self._lock.release()
+
+    def _drop_torn_line(self) -> None:
+        with self._path.open("rb+") as file:
+            size = file.seek(0, 2)
+            if size == 0:
+                return
+            file.seek(size - 1)
+            if file.read(1) == b"\n":
+                return
+            file.seek(0)
+            whole = file.read().rfind(b"\n") + 1
+            file.truncate(whole)
+
+
+class _SystemLock:
+    """It ends with its process, so that nobody waits for one that was killed."""
+
+    def __init__(self, path: str) -> None:
+        self._lock = FileLock(path, thread_local=False)
+
+    def acquire(self) -> bool:
+        self._lock.acquire(poll_interval=0.002)
+        return True
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+def _database(url: str) -> "BaseStorage":
+    from sqlalchemy import event
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+    kind = re.split(r"[+:]", url)[0]
+    # A connection that the server dropped is noticed before it is used.
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if kind == "sqlite":
+        options["connect_args"] = {"timeout": 60}
+    try:
+        database = RDBStorage(url, engine_kwargs=options)
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise RunError(f"storage is {hide_password(url)!r}: {_short(error)}") from error
+    except ImportError as error:
+        raise RunError(
+            f"storage {hide_password(url)} needs the driver {error.name}: "
+            "pip install 'miiii[sweep]' brings that of PostgreSQL"
+        ) from error
+    except (SQLAlchemyError, StorageInternalError, OSError) as error:
+        hint = START_HINTS.get(kind, "start its server, or leave --storage away")
+        raise StorageAwayError(
+            f"cannot reach the storage {hide_password(url)} ({_short(error)}): {hint}"
+        ) from error
+    if kind == "sqlite":
+        event.listen(database.engine, "connect", _no_implicit_begin)
+        event.listen(database.engine, "begin", _begin_at_once)
+        # Connections that were made before are without it.
+        database.engine.dispose()
+    return optuna.storages.get_storage(database)
+
+
+def _no_implicit_begin(connection: Any, _: Any) -> None:
+    connection.isolation_level = None
+
+
+def _begin_at_once(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _short(error: BaseException) -> str:
+    """The first line of what went wrong at the bottom."""
+    root = error.__cause__ or getattr(error, "orig", None) or error
+    root = getattr(root, "orig", None) or root
+    lines = [line.strip() for line in str(root).splitlines() if line.strip()]
+    return hide_password(lines[0]) if lines else type(root).__name__
+
+
+class PatientStorage(BaseStorage):
+    """A storage whose operations are tried again while it is away.
+
+    An operation whose answer was lost may have happened. What that means is dealt with where each
+    is used (`queue`): none of them does harm when done twice.
+
+    Args:
+        storage: the one that is meant.
+        place: what it is called.
+        wait: seconds after which to give up.
+    """
+
+    def __init__(self, storage: "BaseStorage", place: str, wait: float) -> None:
+        self.inner = storage
+        self.place = place
+        self.wait = wait
+        self.away: Callable[[str], None] = lambda message: None
+        """Told when the storage is away, and when it is back."""
+        self.stop: Callable[[], bool] = lambda: False
+        """Asked while waiting; once true, waiting ends."""
+
+    def patiently(self, operation: Callable[..., Any], *words: Any, **options: Any) -> Any:
+        """Do an operation, again and again if need be.
+
+        Raises:
+            StorageAwayError: it failed for `wait` seconds, or `stop` became true meanwhile.
+        """
+        from sqlalchemy.exc import DBAPIError
+
+        began, delay, told = time.monotonic(), FIRST_DELAY, False
+        while True:
+            try:
+                result = operation(*words, **options)
+            except (StorageInternalError, DBAPIError, OSError) as error:
+                waited = time.monotonic() - began
+                what = f"the storage {hide_password(self.place)} does not answer ({_short(error)})"
+                if waited > self.wait or self.stop():
+                    raise StorageAwayError(f"{what}; gave up after {waited:.0f} s") from error
+                if waited > 1 and not told:
+                    told = True
+                    self.away(f"{what}; waiting up to {self.wait:.0f} s")
+            else:
+                if told:
+                    self.away(f"the storage is back after {time.monotonic() - began:.0f} s")
+                return result
+            # Apart, so that workers that wait for the same server do not all come at once.
+            time.sleep(delay * random.uniform(0.5, 1.5))
+            delay = min(2 * delay, LONGEST_DELAY)
+
+
+def _patient(name: str) -> Callable[..., Any]:
+    def operation(self: PatientStorage, *words: Any, **options: Any) -> Any:
+        return self.patiently(getattr(self.inner, name), *words, **options)
+
+    operation.__name__ = name
+    operation.__doc__ = f"Optuna's `{name}`, tried again while the storage is away."
+    return operation
+
+
+for _name in BaseStorage.__abstractmethods__:
+    setattr(PatientStorage, _name, _patient(_name))
+PatientStorage.__abstractmethods__ = frozenset()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _make_patient(storage: "BaseStorage", place: str, wait: float) -> PatientStorage:
+    return PatientStorage(storage, place, wait)  # pyright: ignore[reportAbstractUsage]
