@@ -46,6 +46,8 @@ OTHER_VALUES = {
     "validation_size": 17,
     "masked_tasks": (2, 3),
     "data_seed": 12,
+    "classes": (4, 9),
+    "labels": "00000000000000aa",
     "width": 24,
     "heads": 8,
     "depth": 2,
@@ -85,6 +87,9 @@ def base_for(name):
     """A configuration in which the field may take its other value."""
     if name == "filter_tasks":
         return replace_fields(Config(), filter="ema_on_tasks", filter_tasks=(2,))
+    if name in ("classes", "labels"):
+        custom = {"moduli": (2, 3), "classes": (2, 3), "labels": "0123456789abcdef"}
+        return Config(TaskConfig(task="custom", **custom))
     return Config(TaskConfig(task="nanda")) if name == "operation" else Config()
 
 

@@ -14,6 +14,7 @@ def test_runs_saved_before_a_setting_existed_are_still_known():
 
 def test_a_later_setting_counts_once_it_is_used():
     config = get_preset("small")
+    custom = {"task": "custom", "moduli": (2, 3), "labels": "0123456789abcdef"}
     changes = [
         {"optimiser": "muon"},
         {"filter": "ema_on_tasks", "filter_tasks": (2, 3)},
@@ -21,10 +22,15 @@ def test_a_later_setting_counts_once_it_is_used():
         {"filter": "ema_on_random", "filter_tasks": (2, 5)},
         {"orthogonal_gradient": True},
         {"normaliser": "stablemax"},
+        custom | {"classes": (2, 3)},
+        custom | {"classes": (2, 4)},
+        custom | {"classes": (2, 3), "labels": "0123456789abcdee"},
     ]
     found = [identity(replace_fields(config, **change)) for change in changes]
     assert len({identity(config), *found}) == 1 + len(changes)
-    assert set(LATER_FIELDS) == {name for change in changes for name in change} - {"filter"}
+    assert set(LATER_FIELDS) == {name for change in changes for name in change} - {
+        *("filter", "task", "moduli"),
+    }
 
 
 def test_what_older_runs_did_is_the_default():
