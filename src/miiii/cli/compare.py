@@ -54,9 +54,11 @@ def compare_command(words: list[str]) -> int:
     from miiii.cli.machine import prepare_jax
 
     prepare_jax()
-    from miiii.run import Run
+    from miiii.run import load_run
 
-    comparison = compare({name: Run(*pair) for name, pair in found.items()})
+    comparison = compare(
+        {name: load_run(directory.path.absolute()) for name, (directory, _) in found.items()}
+    )
     _draw(comparison, output, arguments.dark)
     if arguments.json:
         print(encode_json(_record(comparison, found, output)).decode(), end="")

@@ -1,0 +1,1 @@
+"""What could go from the disk, and its going. Nothing here imports JAX."""

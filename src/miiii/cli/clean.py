@@ -1,0 +1,176 @@
+"""`miiii clean`."""
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from miiii.cleaning.finding import Candidate, Found, find
+from miiii.cleaning.kinds import KINDS, Kind, chosen_kinds
+from miiii.cleaning.removal import remove
+from miiii.cli.arguments import UsageError, parse
+from miiii.cli.machine import cache_directory
+
+
+@dataclass(frozen=True)
+class CleanArguments:
+    """List what could go from the disk and how large it is; delete it where that is confirmed.
+
+    Without --only, what a command can make again goes: temporary, figures, analysis, compiled.
+    What cannot be made again goes only if it is named: checkpoints, damaged, failed, replaced.
+    A run that a live process holds is left alone. Without a terminal nothing goes without --yes.
+    """
+
+    only: str = ""
+    """Kinds to list and to delete, separated by commas, for example temporary,checkpoints."""
+    yes: bool = False
+    """Delete without asking, for scripts."""
+    dry_run: bool = False
+    """List, and neither ask nor delete."""
+    every: bool = False
+    """List every run by itself, instead of adding up those of one directory."""
+    runs_dir: Path = Path("runs")
+    """The directory that holds the runs."""
+    studies_dir: Path = Path("studies")
+    """The directory that holds the studies."""
+    json: bool = False
+    """Print what was found, and what went, as JSON on stdout; asks nothing."""
+
+
+def clean_command(words: list[str]) -> int:
+    """`miiii clean`."""
+    arguments = parse(CleanArguments, words, "miiii clean")
+    if arguments.yes and arguments.dry_run:
+        raise UsageError("--yes and --dry-run exclude each other: choose one")
+    names = tuple(part.strip() for part in arguments.only.split(",") if part.strip())
+    kinds = chosen_kinds(names)
+    going = {kind.name for kind in kinds if names or kind.remade}
+    found = find(
+        arguments.runs_dir,
+        arguments.studies_dir,
+        cache_directory(),
+        [kind.name for kind in kinds],
+    )
+    doomed = [one for one in found.candidates if one.kind in going]
+    if arguments.json:
+        gone = remove(doomed).candidates if arguments.yes else ()
+        print(json.dumps(_record(found, gone), indent=2))
+        return 0
+    _list(found, kinds, going, arguments.every)
+    if not doomed or arguments.dry_run:
+        print("nothing was deleted", file=sys.stderr)
+        return 0
+    what = f"{_count(doomed)}, {size_text(sum(one.size for one in doomed))}"
+    if not arguments.yes and not _confirmed(what):
+        return 0
+    removed = remove(doomed)
+    print(f"deleted {_count(removed.candidates)}, {size_text(removed.size)}")
+    for path in removed.in_use:
+        print(f"left alone: {path} was taken by a process meanwhile", file=sys.stderr)
+    return 0
+
+
+def _confirmed(what: str) -> bool:
+    """Ask; False, with the reason on stderr, where nothing may go."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        print("nothing was deleted: no terminal to ask at; give --yes to delete", file=sys.stderr)
+        return False
+    print(f"\ndelete {what}? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() in ("y", "yes"):
+        return True
+    print("nothing was deleted", file=sys.stderr)
+    return False
+
+
+def _list(found: Found, kinds: Iterable[Kind], going: set[str], every: bool) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in ("kind", "where", "what", "size"):
+        table.add_column(
+            name, justify="right" if name == "size" else "left", no_wrap=name in ("kind", "size")
+        )
+    totals = Table(box=None, pad_edge=False)
+    for name in ("kind", "size", "what it is", "afterwards"):
+        totals.add_column(name, justify="right" if name == "size" else "left")
+    for kind in kinds:
+        own = [one for one in found.candidates if one.kind == kind.name]
+        for where, several in _grouped(own, every).items():
+            size = size_text(sum(one.size for one in several))
+            table.add_row(kind.name, str(where), _inside(several), size)
+        if own:
+            named = "" if kind.name in going else f" (only with --only {kind.name})"
+            size = size_text(sum(one.size for one in own))
+            totals.add_row(kind.name, size, kind.what, kind.afterwards + named)
+    if not found.candidates:
+        print("there is nothing to clean")
+    else:
+        console = Console()
+        # In a pipe there is no width to fit into.
+        console = console if console.is_terminal else Console(width=200)
+        console.print(table)
+        print()
+        console.print(totals)
+    for path in found.in_use:
+        print(f"in use by a process, left alone: {path}")
+
+
+def _grouped(candidates: Iterable[Candidate], every: bool) -> dict[Path, list[Candidate]]:
+    """By place: what a run has in it counts for the directory of runs; a whole run for itself."""
+    groups: dict[Path, list[Candidate]] = {}
+    for one in candidates:
+        alone = every or one.run is None or one.paths == (one.owner,)
+        groups.setdefault(one.owner if alone else one.owner.parent, []).append(one)
+    return groups
+
+
+def _inside(candidates: list[Candidate]) -> str:
+    first = candidates[0]
+    if first.paths == (first.owner,):
+        return "the whole run"
+    paths = [path for one in candidates for path in one.paths]
+    files = paths[0].name if len(paths) == 1 else f"{len(paths)} files"
+    return files if len(candidates) == 1 else f"{files} in {len(candidates)} runs"
+
+
+def _count(candidates: Iterable[Candidate]) -> str:
+    every = list(candidates)
+    runs = sum(one.paths == (one.owner,) for one in every)
+    files = sum(len(one.paths) for one in every) - runs
+    parts = [f"{files} {'file' if files == 1 else 'files'}"] if files or not runs else []
+    parts += [f"{runs} whole {'run' if runs == 1 else 'runs'}"] if runs else []
+    return " and ".join(parts)
+
+
+def size_text(size: int) -> str:
+    """Bytes as people read them: 12 kB, 3.4 MB."""
+    value, unit = float(size), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} {unit}" if unit == "bytes" or value >= 100 else f"{value:.3g} {unit}"
+
+
+def _record(found: Found, gone: Iterable[Candidate]) -> dict[str, Any]:
+    deleted = set(gone)
+    return {
+        "candidates": [
+            {
+                "kind": one.kind,
+                "owner": str(one.owner),
+                "paths": [str(path) for path in one.paths],
+                "bytes": one.size,
+                "remade": KINDS[one.kind].remade,
+                "deleted": one in deleted,
+            }
+            for one in found.candidates
+        ],
+        "in_use": [str(path) for path in found.in_use],
+    }
+
+
+commands = {"clean": clean_command}
