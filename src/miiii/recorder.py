@@ -21,12 +21,7 @@ from miiii.batch import Batch, Program, numerics, state_template
 from miiii.config import SOLVED, Config, from_toml, replace_fields, to_toml
 from miiii.runs.atomic import write_atomically
 from miiii.runs.directory import RunDirectory
-from miiii.runs.errors import (
-    CheckpointNotFoundError,
-    DamagedFileError,
-    RunError,
-    RunNotFoundError,
-)
+from miiii.runs.errors import CheckpointNotFoundError, DamagedFileError, RunNotFoundError
 from miiii.runs.jsonfiles import encode_json
 from miiii.runs.provenance import collect_provenance
 from miiii.tasks.labels import FILE, decode_labels, encode_labels
@@ -249,13 +244,6 @@ class Recorder:
         try:
             found = member.directory.load_checkpoint(None, expected, identity(member.config))
         except CheckpointNotFoundError:
-            path = member.directory.path
-            if member.directory.status.get("state") == "finished":
-                # To begin again would throw away what was measured.
-                raise RunError(
-                    f"{path} is finished and its checkpoints are gone, so that it cannot go on: "
-                    f"train a new run with miiii train --config {path / 'config.toml'}"
-                ) from None
             return 0
         for warning in found.warnings:
             self._warn(warning)
