@@ -23,6 +23,7 @@ from miiii.config import replace_fields
 from miiii.presets import get_preset
 from miiii.recorder import identity
 from miiii.runs.directory import RunDirectory
+from miiii.runs.errors import RunError
 from miiii.training.state import to_arrays
 
 EPOCHS = SNAPSHOTS[-1]
@@ -168,7 +169,7 @@ def test_checkpoints_go_only_where_weights_stay(folder, capsys):
 def test_a_finished_run_without_checkpoints_does_not_begin_again(folder, capsys):
     clean(capsys, "--yes", "--only", "checkpoints")
     before = contents(folder)
-    with pytest.raises(ValueError, match="its checkpoints were removed: it cannot be made longer"):
+    with pytest.raises(RunError, match="its checkpoints were removed: it cannot be made longer"):
         miiii.resume("done", folder / "runs", epochs=EPOCHS + 8)
     assert contents(folder) == before
 
