@@ -27,11 +27,11 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from miiii.runs.listing import is_run
 from miiii.runs.locking import is_locked
+from miiii.sweeps.storage import PatientStorage
 
 RUN, CONTINUES, LOST, BATCH = "run", "continues", "lost", "batch"
 """User attributes of a successor: its run's name, the number of the trial that it continues, how
@@ -44,10 +44,9 @@ LIFE = "life"
 VANISHED, RELEASED, DUPLICATE = "its worker vanished", "released", "another trial has its run"
 MOST_LOST = 3
 """How often a run's worker may vanish before the run is held to be the reason."""
-FRESH_SECONDS = 10.0
-"""How long a list of waiting trials is used before it is read again."""
-SPREAD = 32
-"""Among how many of the first waiting trials a worker chooses at random, lest all try the same."""
+SPREAD = 64
+"""How many waiting trials a worker looks at; those that it does not get it tries in random order,
+lest all workers try the same."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class Queue:
     """
 
     def __init__(
-        self, storage: BaseStorage, study_id: int, runs_dir: Path, patience: float = 120.0
+        self, storage: PatientStorage, study_id: int, runs_dir: Path, patience: float = 120.0
     ) -> None:
         self.storage = storage
         self.runs_dir = runs_dir
@@ -103,8 +102,6 @@ class Queue:
         self._study = study_id
         self._held: dict[int, Held] = {}
         self._signs: dict[int, _Sign] = {}
-        self._waiting: list[FrozenTrial] = []
-        self._read_at = -FRESH_SECONDS
         self._beats = 0
 
     # Taking
@@ -123,37 +120,25 @@ class Queue:
         """
         taken: list[Held] = []
         first: FrozenTrial | None = None
-        for _ in range(2):
-            for trial in self._in_order():
-                if len(taken) >= most:
-                    break
+        while len(taken) < most:
+            # The last made first: those that go on were made after all others.
+            ids = self.storage.waiting(self._study, max(SPREAD, 4 * most))
+            rest = ids[1:]
+            random.shuffle(rest)
+            got = None
+            for trial_id in [*ids[:1], *rest]:
+                trial = self.storage.get_trial(trial_id)
                 if first is not None and fits is not None and not fits(first, trial):
                     continue
-                self._waiting.remove(trial)
-                held = self._take(trial)
-                if held is None:
-                    continue
-                taken.append(held)
-                if held.batch:
-                    return [*taken, *self._take_batch(held)]
-                first = first or trial
-            if taken or time.monotonic() - self._read_at < 0.2:
+                if got := self._take(trial):
+                    taken.append(got)
+                    first = first or trial
+                    break
+            if got is None:
                 break
-            self._read()
+            if got.batch:
+                return [*taken, *self._take_batch(got)]
         return taken
-
-    def _in_order(self) -> list[FrozenTrial]:
-        """Waiting trials: those that go on first, then from the lowest numbers, a little mixed."""
-        if time.monotonic() - self._read_at > FRESH_SECONDS:
-            self._read()
-        continued = [trial for trial in self._waiting if CONTINUES in trial.user_attrs]
-        fresh = [trial for trial in self._waiting if CONTINUES not in trial.user_attrs]
-        start = random.randrange(min(SPREAD, len(fresh))) if fresh else 0
-        return [*continued, *fresh[start:], *fresh[:start]]
-
-    def _read(self) -> None:
-        self._waiting = self._trials(TrialState.WAITING)
-        self._read_at = time.monotonic()
 
     def _take(self, trial: FrozenTrial, *, with_batch: bool = False) -> Held | None:
         """Take one; None if somebody else has it, or it is not to be trained."""
@@ -182,9 +167,8 @@ class Queue:
 
     def _take_batch(self, first: Held) -> list[Held]:
         """The others of a batch that goes on."""
-        self._read()
         found = []
-        for trial in self._waiting:
+        for trial in self.storage.some(self._study, TrialState.WAITING):
             if run_of(trial) in first.batch and tuple(trial.user_attrs.get(BATCH, ())) == (
                 first.batch
             ):
@@ -276,23 +260,14 @@ class Queue:
 
     def watch(self) -> list[str]:
         """Look for trials whose worker vanished, and let them go on; returns their runs' names."""
-        found: list[FrozenTrial] = []
-        everything = self._trials()
-        for trial in everything:
-            if trial.state == TrialState.RUNNING and trial._trial_id not in self._held:
-                sign = self._signs.get(trial.number)
-                value = (trial.state, trial.system_attrs.get(LIFE))
-                if sign is None or sign.value != value:
-                    self._signs[trial.number] = _Sign(value)
-                elif self._is_over(sign) and not self._is_trained(run_of(trial)):
-                    found.append(trial)
-            elif self._is_orphan(trial, everything):
-                sign = self._signs.setdefault(trial.number, _Sign(trial.state))
-                if sign.value != trial.state:
-                    self._signs[trial.number] = _Sign(trial.state)
-                elif self._is_over(sign):
-                    released = trial.user_attrs.get(WHY) == RELEASED
-                    self._continue(trial, trial.user_attrs.get(LOST, 0) + (not released))
+        running = self.storage.some(self._study, TrialState.RUNNING)
+        found = [
+            trial
+            for trial in running
+            if trial._trial_id not in self._held
+            and self._is_silent(trial, trial.system_attrs.get(LIFE))
+            and not self._is_trained(run_of(trial))
+        ]
         taken = []
         # The first of a batch last: once it waits, the others do.
         for trial in sorted(found, key=_is_first):
@@ -312,19 +287,37 @@ class Queue:
             self._continue(trial, lost)
         return True
 
-    def _is_over(self, sign: _Sign) -> bool:
-        return time.monotonic() - sign.at > self.patience
+    def mend(self) -> None:
+        """Make the successors that were not made, because who should have died in between."""
+        for trial in self._orphans():
+            if self._is_silent(trial, trial.state):
+                released = trial.user_attrs.get(WHY) == RELEASED
+                self._continue(trial, trial.user_attrs.get(LOST, 0) + (not released))
+
+    def _is_silent(self, trial: FrozenTrial, sign: Any) -> bool:
+        """Whether a trial's sign of life has been the same for longer than patience allows."""
+        seen = self._signs.get(trial.number)
+        if seen is None or seen.value != sign:
+            self._signs[trial.number] = _Sign(sign)
+            return False
+        return time.monotonic() - seen.at > self.patience
 
     def _is_trained(self, run: str) -> bool:
         """Whether a process on this file system holds the run: it is slow, not gone."""
         path = self.runs_dir / run
         return is_run(path) and is_locked(path)
 
-    def _is_orphan(self, trial: FrozenTrial, everything: Sequence[FrozenTrial]) -> bool:
+    def _orphans(self) -> list[FrozenTrial]:
         """Failed for a reason that calls for a successor, and without one."""
-        if trial.state != TrialState.FAIL or trial.user_attrs.get(WHY) not in (VANISHED, RELEASED):
-            return False
-        return all(each.user_attrs.get(CONTINUES) != trial.number for each in everything)
+        everything = self._trials()
+        continued = {trial.user_attrs.get(CONTINUES) for trial in everything}
+        return [
+            trial
+            for trial in everything
+            if trial.state == TrialState.FAIL
+            and trial.user_attrs.get(WHY) in (VANISHED, RELEASED)
+            and trial.number not in continued
+        ]
 
     def _continue(self, trial: FrozenTrial, lost: int) -> None:
         distributions: dict[str, BaseDistribution] = dict(trial.distributions)
@@ -338,7 +331,6 @@ class Queue:
             user_attrs=attributes,
         )
         self.storage.create_new_trial(self._study, successor)
-        self._read_at = -FRESH_SECONDS
 
     # Looking
 
@@ -353,14 +345,11 @@ class Queue:
     @property
     def is_busy(self) -> bool:
         """Whether anything waits or runs, or somebody has yet to let it go on."""
-        everything = self._trials()
-        return any(
-            not trial.state.is_finished() or self._is_orphan(trial, everything)
-            for trial in everything
-        )
+        unfinished = self.storage.some(self._study, TrialState.WAITING, TrialState.RUNNING)
+        return bool(unfinished or self._orphans())
 
-    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
-        return self.storage.get_all_trials(self._study, deepcopy=False, states=states or None)
+    def _trials(self) -> list[FrozenTrial]:
+        return self.storage.get_all_trials(self._study, deepcopy=False)
 
 
 def _is_first(trial: FrozenTrial) -> bool:

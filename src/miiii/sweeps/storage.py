@@ -22,8 +22,12 @@ from miiii.runs.errors import RunError
 try:
     import optuna
     from optuna.exceptions import StorageInternalError
-    from optuna.storages import BaseStorage, RDBStorage
+    from optuna.storages import BaseStorage, RDBStorage, _CachedStorage
+    from optuna.storages._rdb.models import TrialModel
     from optuna.storages.journal import JournalFileBackend
+    from optuna.trial import FrozenTrial, TrialState
+    from sqlalchemy import event, select
+    from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 except ImportError as error:
     raise RunError(
         f"a sweep needs {error.name}, which is not installed: pip install 'miiii[sweep]'"
@@ -120,9 +124,6 @@ class _SystemLock:
 
 
 def _database(url: str) -> "BaseStorage":
-    from sqlalchemy import event
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-
     kind = re.split(r"[+:]", url)[0]
     # A connection that the server dropped is noticed before it is used.
     options: dict[str, Any] = {"pool_pre_ping": True}
@@ -134,7 +135,7 @@ def _database(url: str) -> "BaseStorage":
         raise RunError(f"storage is {hide_password(url)!r}: {_short(error)}") from error
     except ImportError as error:
         raise RunError(
-            f"storage {hide_password(url)} needs the driver {error.name}: "
+            f"the driver for the storage {hide_password(url)} is not installed: "
             "pip install 'miiii[sweep]' brings that of PostgreSQL"
         ) from error
     except (SQLAlchemyError, StorageInternalError, OSError) as error:
@@ -187,14 +188,45 @@ class PatientStorage(BaseStorage):
         self.stop: Callable[[], bool] = lambda: False
         """Asked while waiting; once true, waiting ends."""
 
+    def waiting(self, study_id: int, most: int) -> list[int]:
+        """Ids of waiting trials, at most so many, the last made first.
+
+        In a database only the ids are read: Optuna reads every trial that is not ended, with all it
+        has, which with a thousand waiting takes longer than training something small.
+        """
+        database = self._database
+        if database is None:
+            trials = self.some(study_id, TrialState.WAITING)
+            return [trial._trial_id for trial in reversed(trials)][:most]
+        query = (
+            select(TrialModel.trial_id)
+            .where(TrialModel.study_id == study_id, TrialModel.state == TrialState.WAITING)
+            .order_by(TrialModel.trial_id.desc())
+            .limit(most)
+        )
+
+        def read() -> list[int]:
+            with database.engine.connect() as connection:
+                return list(connection.scalars(query))
+
+        return self.patiently(read)
+
+    def some(self, study_id: int, *states: TrialState) -> list[FrozenTrial]:
+        """The trials that are in one of these states now, read as such from a database."""
+        storage = self._database or self.inner
+        return self.patiently(storage.get_all_trials, study_id, deepcopy=False, states=states)
+
+    @property
+    def _database(self) -> RDBStorage | None:
+        """The database itself, without Optuna's cache in front."""
+        return self.inner._backend if isinstance(self.inner, _CachedStorage) else None
+
     def patiently(self, operation: Callable[..., Any], *words: Any, **options: Any) -> Any:
         """Do an operation, again and again if need be.
 
         Raises:
             StorageAwayError: it failed for `wait` seconds, or `stop` became true meanwhile.
         """
-        from sqlalchemy.exc import DBAPIError
-
         began, delay, told = time.monotonic(), FIRST_DELAY, False
         while True:
             try:

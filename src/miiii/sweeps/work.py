@@ -110,6 +110,7 @@ class Worker:
                     self._do_or_abandon(held)
                 elif self._wait and self._queue.is_busy:
                     self._watch()
+                    self._queue.mend()
                     time.sleep(min(LONGEST_PAUSE, self._pulse))
                 else:
                     break
