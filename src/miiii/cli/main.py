@@ -24,6 +24,8 @@ COMMANDS = {
     "reproduce": ("miiii.cli.reproduce", "train all that the claims need, and judge them"),
     "ledger": ("miiii.cli.ledger", "which of the paper's claims hold in a study, and why"),
     "report": ("miiii.cli.report", "write a study's page: claims, curves, figures, settings"),
+    "export": ("miiii.cli.export", "write a run for TransformerLens, NumPy, a model hub, tables"),
+    "view": ("miiii.cli.view", "runs and studies in the browser, live"),
     "clean": ("miiii.cli.clean", "what could go from the disk, and how large it is"),
     "sweep": ("miiii.cli.sweep", "search settings with Optuna, on as many machines as there are"),
     "doctor": ("miiii.cli.doctor", "check this machine: device, versions, precision, disk"),
