@@ -8,7 +8,7 @@ import numpy as np
 from miiii.presets import get_preset
 from miiii.sweeps.ranking import ranked, scores, setting_values
 from miiii.sweeps.results import RunRecord, SweepResults
-from miiii.sweeps.spaces import TABLE_1, TABLE_2, Interval, Value
+from miiii.sweeps.spaces import Interval, Value
 
 PARTS = 4
 """Into how many parts of equal length (of its logarithm where it is searched so) an interval is
@@ -86,14 +86,6 @@ def chosen_rows(results: SweepResults) -> list[ChosenRow]:
         paper = space.read(get_preset("paper"))
         rows.append(ChosenRow("paper (Table 2)", paper, space.outside(paper), None))
     return rows
-
-
-def paper_remark() -> str:
-    """What is odd about the paper's two tables, in one sentence."""
-    fields = ", ".join(
-        f"{TABLE_1.symbols[name]} = {TABLE_2[name]:.4g}" for name in TABLE_1.outside(TABLE_2)
-    )
-    return f"the paper's best setting (Table 2) has {fields}, which is no point of its Table 1"
 
 
 def _interval_rows(results: SweepResults, interval: Interval) -> list[ValueRow]:

@@ -21,7 +21,6 @@ import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import create_trial
 
-from miiii.sweeps.objectives import OBJECTIVES
 from miiii.sweeps.ranking import scores, setting_values
 from miiii.sweeps.results import SweepResults
 from miiii.sweeps.sampling import distributions
@@ -108,11 +107,6 @@ def importances(results: SweepResults, objective: int = 0) -> Importances:
     return Importances(name, len(done), best, tuple(settings))
 
 
-def describe_objective(name: str) -> str:
-    """An objective in words, with its direction."""
-    return f"{OBJECTIVES[name].what}; {OBJECTIVES[name].direction}d"
-
-
 def _study(results: SweepResults) -> "optuna.Study":
     """The runs that are done, in memory, their place as their value."""
     import optuna
@@ -136,9 +130,7 @@ def _study(results: SweepResults) -> "optuna.Study":
     return study
 
 
-def _divergences(
-    study: "optuna.Study", values: np.ndarray, share: float
-) -> dict[str, float]:
+def _divergences(study: "optuna.Study", values: np.ndarray, share: float) -> dict[str, float]:
     """Per setting, where run n has values[n], smaller being better."""
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 

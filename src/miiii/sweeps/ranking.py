@@ -116,7 +116,9 @@ def _sides(
     if _interval(results.definition.space, setting) is None:
         values = setting_values(results, setting)
         groups = [[run for run in others if run.params[setting] == value] for value in values]
-        return [group for value, group in zip(values, groups, strict=True) if value != own and group]
+        return [
+            group for value, group in zip(values, groups, strict=True) if value != own and group
+        ]
     below = [run for run in others if run.params[setting] < own]  # pyright: ignore[reportOperatorIssue]
     above = [run for run in others if run.params[setting] > own]  # pyright: ignore[reportOperatorIssue]
     return [group for group in (below, above) if group]
@@ -171,8 +173,7 @@ def interval_place(interval: Interval, value: Value) -> float:
 
 
 def setting_values(results: SweepResults, setting: str) -> list[Value]:
-    """The values that a setting has: as the space lists them, else numbers by size, texts as they
-    came."""
+    """A setting's values: as the space lists them; else numbers by size, texts as they came."""
     space = results.definition.space
     for each in space.dimensions if space else ():
         if each.field == setting and not isinstance(each, Interval):

@@ -1,0 +1,28 @@
+"""A configuration as the words that train it again."""
+
+from typing import Any
+
+from miiii.config import Config, differences
+from miiii.presets import PRESETS
+
+
+def train_words(config: Config) -> list[str]:
+    """The `miiii train` that trains exactly this configuration.
+
+    From the preset that differs in the fewest settings, with an option for each that differs.
+    """
+    changes = {name: differences(config, preset.config) for name, preset in PRESETS.items()}
+    nearest = min(changes, key=lambda name: len(changes[name]))
+    words = ["miiii", "train", "--preset", nearest]
+    for name, (value, _) in changes[nearest].items():
+        words += _option(name, value)
+    return words
+
+
+def _option(name: str, value: Any) -> list[str]:
+    option = "--" + name.replace("_", "-")
+    if isinstance(value, bool):
+        return [option if value else f"--no-{option[2:]}"]
+    if isinstance(value, tuple):
+        return [option, *map(str, value)]
+    return [option, str(value)]

@@ -1,0 +1,222 @@
+"""A search seen as a whole: best so far, trade-offs between objectives, which settings decide."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miiii.esch.style import LIGHT, Style, matplotlib_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_LOG_RATIO = 30.0  # largest to smallest value from which on an axis is logarithmic
+_WIDTH = 7.0  # inches
+DPI = 200.0
+"""At which letters are measured: as PNGs are written, else names are wider than their room."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """One objective of N runs."""
+
+    name: str
+    values: NDArray[np.float64]
+    """[N]"""
+    smaller: bool
+    """Whether smaller is better."""
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether they are shown on a log axis: all above 0, and far apart."""
+        return bool(self.values.min() > 0 and self.values.max() / self.values.min() >= _LOG_RATIO)
+
+    @property
+    def best(self) -> int:
+        """The place of the best one; the first of several."""
+        return int(self.values.argmin() if self.smaller else self.values.argmax())
+
+    @property
+    def label(self) -> str:
+        """For an axis: with the direction that is good."""
+        return f"{self.name} ({'smaller' if self.smaller else 'larger'} is better)"
+
+
+@dataclass(frozen=True)
+class Bars:
+    """How much S settings decide about one objective."""
+
+    title: str
+    names: tuple[str, ...]
+    """[S], largest first."""
+    shares: NDArray[np.float64]
+    """[S], of 1."""
+    chance: NDArray[np.float64]
+    """[S]: what chance alone reached, in the same unit."""
+
+
+def best_so_far(
+    objectives: Sequence[Values],
+    lost: Sequence[int] = (),
+    *,
+    title: str = "",
+    style: Style = LIGHT,
+) -> "Figure":
+    """Each run's value in the order in which runs ended, and the best until then as a line.
+
+    Args:
+        objectives: at least one; values in the order in which the runs ended.
+        lost: where, among the runs that have values, others ended that have none: n stands for
+            after the n-th.
+        title: stands above the picture.
+        style: colours and fonts.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    count = len(objectives[0].values)
+    with rc_context(matplotlib_style(style)):
+        figure = Figure(
+            figsize=(_WIDTH, 0.4 + 2.1 * len(objectives)), layout="constrained", dpi=DPI
+        )
+        panels = figure.subplots(len(objectives), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, objective in zip(panels, objectives, strict=True):
+            best = np.minimum if objective.smaller else np.maximum
+            order = np.arange(1, count + 1)
+            axes.plot(order, objective.values, "o", color=style.grey, label="a run", alpha=0.7)
+            axes.step(
+                order,
+                best.accumulate(objective.values),
+                where="post",
+                color=style.foreground,
+                label="best so far",
+            )
+            place = objective.best
+            axes.plot(place + 1, objective.values[place], "o", color=style.accent, markersize=5)
+            _scale(axes, objective)
+            if len(lost):
+                axes.plot(
+                    np.asarray(lost) + 0.5,
+                    np.full(len(lost), 0.02),
+                    "x",
+                    transform=axes.get_xaxis_transform(),
+                    color=style.accent,
+                    label="failed or given up",
+                )
+            axes.set_ylabel(objective.name)
+            axes.set_title(objective.label)
+            axes.set_xlim(0.5 - 0.01 * count, count + 0.5 + 0.01 * count)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        panels[0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.1)
+        panels[-1].set_xlabel("runs that are done, in the order in which they ended")
+        _heading(figure, title)
+    return figure
+
+
+def trade_offs(
+    objectives: Sequence[Values],
+    front: NDArray[np.bool_],
+    *,
+    title: str = "",
+    style: Style = LIGHT,
+) -> "Figure":
+    """Every pair of objectives against each other; the runs that none beats stand out.
+
+    Args:
+        objectives: at least two, of the same N runs.
+        front: [N], whether no run beats this one in all objectives at once.
+        title: stands above the picture.
+        style: colours and fonts.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    pairs = list(combinations(objectives, 2))
+    with rc_context(matplotlib_style(style)):
+        figure = Figure(figsize=(max(4.6, 3.2 * len(pairs)), 3.6), layout="constrained", dpi=DPI)
+        panels = figure.subplots(1, len(pairs), squeeze=False)[0]
+        for axes, (one, other) in zip(panels, pairs, strict=True):
+            axes.plot(
+                one.values[~front],
+                other.values[~front],
+                "o",
+                color=style.grey,
+                alpha=0.6,
+                label="beaten by another run",
+            )
+            order = np.argsort(one.values[front])
+            axes.plot(
+                one.values[front][order],
+                other.values[front][order],
+                # Of three objectives the front is a surface, which no line can show.
+                "o-" if len(pairs) == 1 else "o",
+                drawstyle="steps-post" if one.smaller == other.smaller else "steps-pre",
+                linewidth=style.hair_width,
+                color=style.accent,
+                markersize=4.5,
+                label="beaten by none",
+            )
+            _scale(axes, other)
+            if one.logarithmic:
+                axes.set_xscale("log")
+            axes.set_xlabel(one.label)
+            axes.set_ylabel(other.label)
+        panels[0].legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.1)
+        _heading(figure, title)
+    return figure
+
+
+def importance_bars(groups: Sequence[Bars], *, title: str = "", style: Style = LIGHT) -> "Figure":
+    """How much each setting decides, a panel per objective; a dash marks what chance reached.
+
+    Args:
+        groups: at least one.
+        title: stands above the picture.
+        style: colours and fonts.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
+
+    tall = max(len(group.names) for group in groups)
+    with rc_context(matplotlib_style(style)):
+        figure = Figure(
+            figsize=(max(4.6, 3.2 * len(groups)), 1.1 + 0.24 * tall), layout="constrained", dpi=DPI
+        )
+        panels = figure.subplots(1, len(groups), squeeze=False)[0]
+        for axes, group in zip(panels, groups, strict=True):
+            places = np.arange(len(group.names))
+            real = group.shares > group.chance
+            axes.barh(
+                places,
+                group.shares,
+                height=0.62,
+                color=[style.foreground if each else style.light_grey for each in real],
+            )
+            axes.vlines(
+                group.chance, places - 0.42, places + 0.42, color=style.negative, linewidth=1.4
+            )
+            axes.set_yticks(places, list(group.names))
+            axes.tick_params(axis="y", length=0)
+            axes.invert_yaxis()
+            axes.set_xlim(0, 1.04 * max(group.shares.max(), group.chance.max(), 1e-9))
+            axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+            axes.set_title(group.title)
+            axes.set_xlabel("share of what sets the best apart")
+        _heading(figure, title)
+    return figure
+
+
+def _scale(axes: "Axes", objective: Values) -> None:
+    if objective.logarithmic:
+        axes.set_yscale("log")
+
+
+def _heading(figure: "Figure", title: str) -> None:
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", wrap=True)

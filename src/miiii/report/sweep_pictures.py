@@ -1,0 +1,232 @@
+"""A sweep's pictures with their captions, and the page that shows them."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from miiii.esch.style import Style
+from miiii.figures.numerals import numeral
+from miiii.figures.sweep import Bars, Values, best_so_far, importance_bars, trade_offs
+from miiii.figures.sweep_settings import Setting, parallel_coordinates, setting_slices
+from miiii.report.picture import Picture
+from miiii.runs.atomic import write_atomically
+from miiii.sweeps.importance import SHUFFLES, importances
+from miiii.sweeps.objectives import OBJECTIVES
+from miiii.sweeps.ranking import pareto_front, setting_values
+from miiii.sweeps.results import RunRecord, SweepResults
+from miiii.sweeps.spaces import Interval, Value
+
+NAMES = ("progress", "parallel", "slices", "importance", "pareto")
+"""The pictures, in order."""
+MOST_LINES = 2000
+"""Runs that parallel coordinates show: the best."""
+
+
+@dataclass(frozen=True)
+class Plots:
+    """What came of it.
+
+    Attributes:
+        files: the pictures.
+        captions: the file that has their captions.
+        missing: (picture, why) of what could not be drawn.
+    """
+
+    files: tuple[Path, ...]
+    captions: Path
+    missing: tuple[tuple[str, str], ...]
+
+
+def write_plots(
+    results: SweepResults,
+    names: Sequence[str],
+    objective: int,
+    directory: Path,
+    formats: tuple[str, ...],
+    style: Style,
+    drawn: Callable[[str], None] = lambda _: None,
+) -> Plots:
+    """Draw a sweep's pictures, and write them with their captions.
+
+    Args:
+        results: at least one run is done.
+        names: among `NAMES`.
+        objective: the place of the one that decides what is best.
+        directory: exists.
+        formats: svg, pdf, png.
+        style: colours and fonts.
+        drawn: told of each picture once it is written.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    files: list[Path] = []
+    pictures: list[Picture] = []
+    missing: list[tuple[str, str]] = []
+    for name in names:
+        try:
+            picture = _PICTURES[name](results, objective, style)
+        except ValueError as error:
+            missing.append((name, str(error)))
+            continue
+        files += picture.write(directory, formats, style)
+        pictures.append(picture)
+        drawn(name)
+    title = f"Sweep {results.name}"
+    captions = directory / "captions.md"
+    texts = [f"**{one.title}** (`{one.name}`). {one.caption}" for one in pictures]
+    write_atomically(captions, "\n\n".join([f"# {title}", *texts, ""]).encode())
+    return Plots(tuple(files), captions, tuple(missing))
+
+
+def _progress(results: SweepResults, objective: int, style: Style) -> Picture:
+    del objective
+    ended = [run for run in results.runs if run.ended is not None]
+    ended.sort(key=lambda run: (run.ended, run.number))
+    done = [run for run in ended if run.values is not None]
+    lost, before = [], 0
+    for run in ended:
+        if run.values is None:
+            lost.append(before)
+        else:
+            before += 1
+    figure = best_so_far(_values(results, done), lost, style=style)
+    caption = (
+        f"{_about(results)} A dot per run, in the order in which runs ended; the line is the best "
+        "value until then, the coloured dot the best of all."
+    )
+    if lost:
+        caption += f" Crosses mark {len(lost):,} that failed or were given up."
+    return Picture("1", "progress", "Objective over runs, with the best so far", caption, figure)
+
+
+def _parallel(results: SweepResults, objective: int, style: Style) -> Picture:
+    done = results.done
+    values = _values(results, done)[objective]
+    if len(done) > MOST_LINES:
+        order = np.argsort(values.values if values.smaller else -values.values, kind="stable")
+        done = tuple(done[place] for place in sorted(order[:MOST_LINES]))
+    figure = parallel_coordinates(
+        _settings(results, done), _values(results, done), objective, style=style
+    )
+    caption = (
+        f"{_about(results)} A line per run through its settings and its values; the darker, the "
+        f"better by {values.name}, and coloured the best. Objectives have their good end above. "
+        "Runs with the same listed value are spread over a band, the better ones higher."
+    )
+    if len(results.done) > MOST_LINES:
+        caption += f" Only the best {MOST_LINES:,} are shown."
+    return Picture("2", "parallel", "Parallel coordinates", caption, figure)
+
+
+def _slices(results: SweepResults, objective: int, style: Style) -> Picture:
+    del objective
+    done = results.done
+    figure = setting_slices(_settings(results, done), _values(results, done), style=style)
+    caption = (
+        f"{_about(results)} A panel per setting and objective: a dot per run over its value of the "
+        "setting, whatever its other settings are. Dashes are medians of listed values; the "
+        "coloured dot is the best run. Within a listed value runs are spread sideways."
+    )
+    return Picture("3", "slices", "Objective over each setting", caption, figure)
+
+
+def _importance(results: SweepResults, objective: int, style: Style) -> Picture:
+    del objective
+    found = [importances(results, place) for place in range(len(results.definition.objectives))]
+    groups = []
+    for one in found:
+        total = sum(each.divergence for each in one.settings) or 1.0
+        groups.append(
+            Bars(
+                one.objective,
+                tuple(each.setting for each in one.settings),
+                np.array([each.share for each in one.settings]),
+                np.array([each.chance / total for each in one.settings]),
+            )
+        )
+    best = found[0].best
+    caption = (
+        f"{_about(results)} How much each setting has to do with a run's being among the best "
+        f"{best}: how far its values there differ from those among all runs (PED-ANOVA: Pearson "
+        f"divergence, as a share of the sum over settings). The mark is the most that {SHUFFLES} "
+        "shuffles of the values among the runs gave; a bar that does not pass it is grey and says "
+        "nothing. What matters only together with another setting is not seen."
+    )
+    return Picture(
+        "4", "importance", "Which settings decide", caption, importance_bars(groups, style=style)
+    )
+
+
+def _pareto(results: SweepResults, objective: int, style: Style) -> Picture:
+    del objective
+    if len(results.definition.objectives) < 2:
+        raise ValueError("a trade-off needs a sweep with at least two objectives")
+    best = {run.run for run in pareto_front(results)}
+    front = np.array([run.run in best for run in results.done])
+    figure = trade_offs(_values(results, results.done), front, style=style)
+    caption = (
+        f"{_about(results)} A dot per run. Coloured: the {len(best)} that no other beats in all "
+        "objectives at once (the Pareto front)."
+    )
+    return Picture("5", "pareto", "Trade-offs between objectives", caption, figure)
+
+
+_PICTURES: dict[str, Callable[[SweepResults, int, Style], Picture]] = dict(
+    zip(NAMES, (_progress, _parallel, _slices, _importance, _pareto), strict=True)
+)
+
+
+def _about(results: SweepResults) -> str:
+    """Which runs are seen, and what their values mean."""
+    definition = results.definition
+    done, total = len(results.done), max(definition.trials, len(results.runs))
+    what = f"study {definition.study}" if definition.study else f"{definition.sampler} sampler"
+    meant = "; ".join(f"{name}: {OBJECTIVES[name].what}" for name in definition.objectives)
+    epochs = sorted({run.budget for run in results.done})
+    trained = f"{epochs[0]:,}" if len(epochs) == 1 else f"{epochs[0]:,} to {epochs[-1]:,}"
+    runs = f"{done:,} of {total:,} runs, {trained} epochs each"
+    return f"Sweep {results.name} ({what}), {runs}. {meant}."
+
+
+def _values(results: SweepResults, runs: Sequence[RunRecord]) -> list[Values]:
+    table = np.array([run.values for run in runs], np.float64)
+    return [
+        Values(name, table[:, place], OBJECTIVES[name].direction == "minimize")
+        for place, name in enumerate(results.definition.objectives)
+    ]
+
+
+def _settings(results: SweepResults, runs: Sequence[RunRecord]) -> list[Setting]:
+    space = results.definition.space
+    intervals = {
+        each.field: each
+        for each in (space.dimensions if space else ())
+        if isinstance(each, Interval)
+    }
+    found = []
+    for name in results.settings:
+        if name in intervals:
+            each = intervals[name]
+            places = np.array([float(run.params[name]) for run in runs])
+            found.append(Setting(name, places, (), (each.low, each.high), each.log))
+            continue
+        values = sorted(setting_values(results, name), key=_order)
+        places = np.array([values.index(run.params[name]) for run in runs], np.float64)
+        labels = tuple(_label(value) for value in values)
+        found.append(Setting(name, places, labels, (-0.5, len(values) - 0.5)))
+    return found
+
+
+def _order(value: Value) -> float:
+    """Numbers by size; texts as they come."""
+    return -math.inf if isinstance(value, str) else float(value)
+
+
+def _label(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else numeral(value)
