@@ -19,7 +19,7 @@ from miiii.analysis.concentration import (
     neuron_examples,
     periodicity,
 )
-from miiii.analysis.curves import Curves, LossUnit, curves
+from miiii.analysis.curves import Curves
 from miiii.analysis.embeddings import (
     EmbeddingSpectrum,
     PositionalEmbeddings,
@@ -37,6 +37,7 @@ from miiii.analysis.through_training import (
     stack_spectra,
 )
 from miiii.analysis.waves_fit import WavesFit, waves_fit
+from miiii.history_curves import history_curves
 from miiii.model.initialise import standard_deviations
 from miiii.model.parameters import Parameters, weight_names
 from miiii.run import Run
@@ -105,24 +106,7 @@ class Results:
     @cached_property
     def curves(self) -> Curves:
         """Loss and accuracy of every task through training."""
-        history, config, dataset = self.run.history, self.run.config, self.run.dataset
-        unit: LossUnit = "guessing" if config.training.task_scale == "log_classes" else "nats"
-        guessing = np.log(dataset.class_sizes) if unit == "nats" else None
-        labels = [str(modulus) for modulus in history.moduli]
-        if config.task.is_regression:
-            unit, guessing, labels = "squared error", [np.var(dataset.targets)], [config.task.task]
-        return curves(
-            labels,
-            history.epoch,
-            history.train_loss,
-            history.train_accuracy,
-            history.validation_epoch,
-            history.validation_loss,
-            history.validation_accuracy,
-            unit=unit,
-            guessing=guessing,
-            dropout=config.training.dropout > 0,
-        )
+        return history_curves(self.run.config, vars(self.run.history))
 
     @cached_property
     def gradient_norms(self) -> GradientNorms:

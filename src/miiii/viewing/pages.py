@@ -1,0 +1,243 @@
+"""The pages: an index of runs and studies, a run with its curves, a study with its report."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
+
+from miiii.claims.rules import GENERALISED_AT
+from miiii.config import SOLVED, from_toml
+from miiii.history_curves import history_curves
+from miiii.report.curve_charts import charts
+from miiii.runs.directory import RunDirectory, RunSummary, list_runs
+from miiii.runs.errors import RunError
+from miiii.runs.listing import STATUS_NAME, summarize
+from miiii.runs.locking import is_locked
+from miiii.studies.study import RUNS_NAME, study_names
+from miiii.viewing.places import DRAWN, Place, Roots, is_shown, lies_inside
+from miiii.viewing.reports import Reports, fingerprint
+
+POLICY = '<meta http-equiv="Content-Security-Policy"'
+"""How the report's own policy begins; the server's takes its place, which lets the page ask."""
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """A run in a list."""
+
+    name: str
+    state: str
+    task: str
+    epochs: str
+    validation: str
+    solved: str
+    saved: str
+
+
+@dataclass(frozen=True)
+class TaskLine:
+    """A task in a run's table."""
+
+    label: str
+    train: str
+    validation: str
+    loss: str
+    solved: str
+    held: str
+
+
+class Pages:
+    """What the server shows.
+
+    Args:
+        roots: what may be read.
+        folder: where reports are kept while the server runs.
+    """
+
+    def __init__(self, roots: Roots, folder: Path) -> None:
+        self.roots = roots
+        self.reports = Reports(folder)
+
+    def version(self, place: Place) -> str:
+        """A digest that changes when the page would show something else."""
+        if place.kind == "index":
+            studies = [self.roots.studies / name / RUNS_NAME for name in self._studies()]
+            parts = [fingerprint(folder) for folder in (self.roots.runs, *studies)]
+            return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+        if place.kind == "run":
+            files = [place.path / STATUS_NAME]
+            files += [place.path / name / "index.html" for name in DRAWN]
+            return fingerprint(place.path / "history", files)
+        if place.kind == "study-runs":
+            return fingerprint(place.path / RUNS_NAME)
+        made = self.reports.look(place.path)
+        if made.shown:
+            return f"report {made.shown}"
+        return f"{fingerprint(place.path / RUNS_NAME)} {made.last_line} {made.problem}"
+
+    def page(self, place: Place) -> str:
+        """The page as HTML.
+
+        Raises:
+            RunError: the run cannot be read.
+        """
+        version = self.version(place)
+        if place.kind == "index":
+            return self._render(
+                "index.html.jinja",
+                title="Runs and studies",
+                version=version,
+                up=(),
+                runs=_lines(self.roots.runs),
+                runs_dir=str(self.roots.runs),
+                studies=[
+                    (name, len(list_runs(self.roots.studies / name / RUNS_NAME)))
+                    for name in self._studies()
+                ],
+                studies_dir=str(self.roots.studies),
+            )
+        if place.kind == "run":
+            return self._run(place.path, version)
+        if place.kind == "study-runs":
+            return self._study(place.path, version, "")
+        return self._report(place.path, version)
+
+    def _studies(self) -> list[str]:
+        root = self.roots.studies
+        return [name for name in study_names(root) if lies_inside(root / name, root)]
+
+    def _report(self, study: Path, version: str) -> str:
+        made = self.reports.look(study)
+        if not made.shown:
+            why = made.problem or f"The report is being made: {made.last_line or 'it begins'}"
+            return self._study(study, version, why)
+        text = made.output.read_text(encoding="utf-8")
+        before, found, after = text.partition(POLICY)
+        if found:
+            text = before + after.partition(">")[2]
+        live = self._render("live.html.jinja", version=version)
+        text = text.replace("<title>", '<link rel="icon" href="data:,">\n<title>', 1)
+        head, end, rest = text.rpartition("</body>")
+        return head + live + end + rest
+
+    def _study(self, study: Path, version: str, report: str) -> str:
+        return self._render(
+            "study.html.jinja",
+            title=f"Study {study.name}",
+            version=version,
+            up=(("/", "all runs and studies"),),
+            runs=_lines(study / RUNS_NAME),
+            at=f"/studies/{study.name}/",
+            report=report,
+        )
+
+    def _run(self, path: Path, version: str) -> str:
+        directory, summary = RunDirectory(path), summarize(path)
+        problem, found = summary.problem or "", None
+        try:
+            config = from_toml(directory.config_text)
+            rows = directory.history()
+            found = history_curves(config, rows) if len(rows.get("epoch", ())) else None
+        except (RunError, ValueError) as error:
+            problem, config = str(error), None
+        axis, drawn = charts(found) if found else (None, ())
+        study = path.parent.parent.name if path.parent.name == RUNS_NAME else ""
+        up = [("/", "all runs and studies")]
+        if study and path.parent.resolve() != self.roots.runs.resolve():
+            up.append((f"/studies/{study}/", f"study {study}"))
+        return self._render(
+            "run.html.jinja",
+            title=f"Run {path.name}",
+            version=version,
+            up=tuple(up),
+            line=_line(summary),
+            problem=problem,
+            axis=axis,
+            charts=drawn,
+            labels=found.labels if found else (),
+            tasks=_tasks(found) if found else (),
+            levels=(SOLVED, GENERALISED_AT),
+            galleries=[name for name in DRAWN if (path / name / "index.html").is_file()],
+            settings=directory.config_text if config else "",
+        )
+
+    def _render(self, template: str, **parts: Any) -> str:
+        return self._environment.get_template(f"viewing/{template}").render(**parts)
+
+    @cached_property
+    def _environment(self) -> Environment:
+        return Environment(
+            loader=PrefixLoader(
+                {
+                    "viewing": PackageLoader("miiii.viewing", "templates"),
+                    "report": PackageLoader("miiii.report", "templates/report"),
+                }
+            ),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=StrictUndefined,
+        )
+
+
+def _lines(runs: Path) -> list[RunLine]:
+    return [_line(summary) for summary in list_runs(runs) if is_shown(summary.path)]
+
+
+def _line(summary: RunSummary) -> RunLine:
+    status = summary.status
+    state = summary.state
+    if state in ("running", "created") and not is_locked(summary.path):
+        state = "killed"
+    epochs, accuracy = status.get("epochs"), status.get("validation_accuracy")
+    done = "" if summary.epoch is None else f"{summary.epoch:,}"
+    return RunLine(
+        name=summary.name,
+        state=state,
+        task=", ".join(
+            f"{word}{status[name]}"
+            for name, word in (("task", ""), ("base", "p = "), ("seed", "seed "))
+            if name in status
+        ),
+        epochs=f"{done} of {epochs:,}" if isinstance(epochs, int) else done,
+        validation=_percent(accuracy),
+        solved=str(len(status["solved"])) if isinstance(status.get("solved"), list) else "",
+        saved=str(summary.heartbeat or "")[:19].replace("T", " "),
+    )
+
+
+def _tasks(curves: Any) -> list[TaskLine]:
+    lines = []
+    for column, label in enumerate(curves.labels):
+        accuracy = curves.validation_accuracy
+        values = None if accuracy is None or not len(accuracy) else accuracy[:, column]
+        loss = curves.validation_loss
+        solved = held = ""
+        if values is not None:
+            reached = values >= SOLVED
+            solved = f"{curves.validation_epoch[reached.argmax()]:,}" if reached.any() else ""
+            # Stored as float32, of which 0.9 is a little less.
+            kept = (values >= GENERALISED_AT - 1e-6)[::-1].cumprod()[::-1].astype(bool)
+            held = f"{curves.validation_epoch[kept.argmax()]:,}" if kept.any() else ""
+        train = curves.train_accuracy
+        lines.append(
+            TaskLine(
+                label=label,
+                train=_percent(None if train is None else float(train[-1, column])),
+                validation=_percent(None if values is None else float(values[-1])),
+                loss=f"{loss[-1, column]:.3g}" if len(loss) else "",
+                solved=solved,
+                held=held,
+            )
+        )
+    return lines
+
+
+def _percent(share: Any) -> str:
+    """A share as 98.7 %, never rounded up to 100 %."""
+    if not isinstance(share, int | float) or share != share:
+        return ""
+    return f"{int(share * 1000 + 1e-4) / 10:.1f} %"

@@ -1,0 +1,120 @@
+"""A study's report, made anew when its runs have grown, by a process of its own."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from miiii.runs.listing import STATUS_NAME, list_runs
+from miiii.studies.study import RUNS_NAME
+
+REST = 2.0
+"""Times as long as the last one took, until the next report is begun: training goes first."""
+
+
+@dataclass
+class _Made:
+    """What is known of one study's report."""
+
+    output: Path
+    process: "subprocess.Popen[str] | None" = None
+    begun: float = 0.0
+    rest_until: float = 0.0
+    wanted: str = ""
+    """Of the runs that the process reads."""
+    shown: str = ""
+    """Of the runs that the report shows; "" where there is none."""
+    last_line: str = ""
+    problem: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def fingerprint(runs: Path, also: Iterable[Path] = ()) -> str:
+    """A digest that changes when a run in a directory has saved, or one of some files has changed.
+
+    Args:
+        runs: the directory of runs.
+        also: files.
+    """
+    digest = hashlib.sha256()
+    files = [summary.path / STATUS_NAME for summary in list_runs(runs)]
+    for file in (*files, *also):
+        try:
+            status = file.stat()
+            digest.update(f"{file} {status.st_mtime_ns} {status.st_size}\n".encode())
+        except OSError:
+            digest.update(f"{file} missing\n".encode())
+    return digest.hexdigest()[:16]
+
+
+class Reports:
+    """Reports of studies, made when somebody looks.
+
+    Args:
+        folder: where they are kept while the server runs; nothing is written into the study but
+            its runs' measurements, as `miiii report` does.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: dict[Path, _Made] = {}
+        self._lock = threading.Lock()
+
+    def look(self, study: Path) -> _Made:
+        """How a study's report stands; begins a new one where it is time for it."""
+        key = study.resolve()
+        with self._lock:
+            name = hashlib.sha256(str(key).encode()).hexdigest()[:16]
+            made = self._made.setdefault(key, _Made(self._folder / f"{name}.html"))
+        with made.lock:
+            self._tend(made, study)
+        return made
+
+    def _tend(self, made: _Made, study: Path) -> None:
+        now = time.monotonic()
+        process = made.process
+        if process is not None and process.poll() is not None:
+            made.process = None
+            made.rest_until = now + REST * (now - made.begun)
+            if process.returncode == 0:
+                made.shown, made.problem = made.wanted, ""
+            else:
+                made.problem = made.last_line or "the report could not be made"
+        current = fingerprint(study / RUNS_NAME)
+        tried = made.wanted == current
+        if made.process is None and not tried and now >= made.rest_until:
+            made.wanted, made.begun, made.last_line = current, now, ""
+            made.process = _begin(study, made.output)
+            threading.Thread(target=_follow, args=(made.process, made), daemon=True).start()
+
+    def close(self) -> None:
+        """End the processes that still make a report."""
+        for made in self._made.values():
+            if made.process is not None:
+                made.process.terminate()
+                made.process.wait()
+
+
+def _begin(study: Path, output: Path) -> "subprocess.Popen[str]":
+    low = ["nice", "-n", "10"] if shutil.which("nice") else []
+    command = [sys.executable, "-m", "miiii", "report", str(study.resolve())]
+    return subprocess.Popen(
+        [*low, *command, "--output", str(output)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _follow(process: "subprocess.Popen[str]", made: _Made) -> None:
+    assert process.stderr is not None
+    with process.stderr as lines:
+        for line in lines:
+            if line.strip():
+                made.last_line = line.strip()
