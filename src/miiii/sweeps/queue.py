@@ -90,16 +90,22 @@ class Queue:
         study_id: the sweep's in that storage.
         runs_dir: where the runs are, for their locks.
         patience: seconds without a sign of life after which a trial is taken over.
+        made: trials that were made with the sweep: those of smaller numbers continue no other.
     """
 
     def __init__(
-        self, storage: PatientStorage, study_id: int, runs_dir: Path, patience: float = 120.0
+        self,
+        storage: PatientStorage,
+        study_id: int,
+        runs_dir: Path,
+        patience: float = 120.0,
+        made: int = 0,
     ) -> None:
         self.storage = storage
         self.runs_dir = runs_dir
         self.patience = patience
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
-        self._study = study_id
+        self._study, self._made = study_id, made
         self._held: dict[int, Held] = {}
         self._signs: dict[int, _Sign] = {}
         self._beats = 0
@@ -122,17 +128,20 @@ class Queue:
         first: FrozenTrial | None = None
         while len(taken) < most:
             # The last made first: those that go on were made after all others.
-            ids = self.storage.waiting(self._study, max(SPREAD, 4 * most))
-            rest = ids[1:]
+            waiting = self.storage.waiting(self._study, max(SPREAD, 4 * most))
+            rest = waiting[1:]
             random.shuffle(rest)
             got = None
-            for trial_id in [*ids[:1], *rest]:
-                trial = self.storage.get_trial(trial_id)
-                if first is not None and fits is not None and not fits(first, trial):
-                    continue
-                if got := self._take(trial):
+            for trial_id, number in [*waiting[:1], *rest]:
+                trial = None
+                if number >= self._made or (first is not None and fits is not None):
+                    trial = self.storage.get_trial(trial_id)
+                    if first is not None and fits is not None and not fits(first, trial):
+                        continue
+                if got := self._take(trial_id, trial):
                     taken.append(got)
-                    first = first or trial
+                    if first is None and most > 1:
+                        first = self.storage.get_trial(trial_id)
                     break
             if got is None:
                 break
@@ -140,17 +149,26 @@ class Queue:
                 return [*taken, *self._take_batch(got)]
         return taken
 
-    def _take(self, trial: FrozenTrial, *, with_batch: bool = False) -> Held | None:
-        """Take one; None if somebody else has it, or it is not to be trained."""
-        batch: list[str] = trial.user_attrs.get(BATCH, [])
-        is_follower = len(batch) > 1 and run_of(trial) != batch[0]
+    def _take(
+        self, trial_id: int, trial: FrozenTrial | None, *, with_batch: bool = False
+    ) -> Held | None:
+        """Take one; None if somebody else has it, or it is not to be trained.
+
+        Args:
+            trial_id: which.
+            trial: as it was read; None: it was made with the sweep, and is read once it is taken.
+            with_batch: whether the first of its batch is taken already.
+        """
+        batch: list[str] = trial.user_attrs.get(BATCH, []) if trial else []
+        is_follower = trial is not None and len(batch) > 1 and run_of(trial) != batch[0]
         if is_follower and not with_batch and self._is_open(batch[0]):
             return None
         try:
-            if not self.storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
+            if not self.storage.set_trial_state_values(trial_id, TrialState.RUNNING):
                 return None
         except UpdateFinishedTrialError:
             return None
+        trial = trial or self.storage.get_trial(trial_id)
         if CONTINUES in trial.user_attrs and not self._stands(trial):
             self.end(trial._trial_id, TrialState.FAIL, why=DUPLICATE)
             return None
@@ -172,7 +190,7 @@ class Queue:
             if run_of(trial) in first.batch and tuple(trial.user_attrs.get(BATCH, ())) == (
                 first.batch
             ):
-                held = self._take(trial, with_batch=True)
+                held = self._take(trial._trial_id, trial, with_batch=True)
                 found += [held] if held else []
         return found
 

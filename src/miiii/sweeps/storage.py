@@ -188,26 +188,26 @@ class PatientStorage(BaseStorage):
         self.stop: Callable[[], bool] = lambda: False
         """Asked while waiting; once true, waiting ends."""
 
-    def waiting(self, study_id: int, most: int) -> list[int]:
-        """Ids of waiting trials, at most so many, the last made first.
+    def waiting(self, study_id: int, most: int) -> list[tuple[int, int]]:
+        """Ids and numbers of waiting trials, at most so many, the last made first.
 
-        In a database only the ids are read: Optuna reads every trial that is not ended, with all it
+        In a database only these are read: Optuna reads every trial that is not ended, with all it
         has, which with a thousand waiting takes longer than training something small.
         """
         database = self._database
         if database is None:
             trials = self.some(study_id, TrialState.WAITING)
-            return [trial._trial_id for trial in reversed(trials)][:most]
+            return [(trial._trial_id, trial.number) for trial in reversed(trials)][:most]
         query = (
-            select(TrialModel.trial_id)
+            select(TrialModel.trial_id, TrialModel.number)
             .where(TrialModel.study_id == study_id, TrialModel.state == TrialState.WAITING)
             .order_by(TrialModel.trial_id.desc())
             .limit(most)
         )
 
-        def read() -> list[int]:
+        def read() -> list[tuple[int, int]]:
             with database.engine.connect() as connection:
-                return list(connection.scalars(query))
+                return [(row[0], row[1]) for row in connection.execute(query)]
 
         return self.patiently(read)
 

@@ -90,7 +90,8 @@ class Sweep:
 
     def queue(self, patience: float) -> Queue:
         """The sweep's trials as a worker sees them."""
-        return Queue(self.storage, self.study_id, self.runs_dir, patience)
+        trials = self.definition.trials
+        return Queue(self.storage, self.study_id, self.runs_dir, patience, trials)
 
     def settings(self, params: dict[str, Any], study: Study | None = None) -> Config:
         """The configuration of a trial.
