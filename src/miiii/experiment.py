@@ -146,7 +146,12 @@ def resume(
         RunError: there is no such run, it is in use, or no checkpoint can be read.
     """
     progress = progress or Silent()
-    members = find_members(RunDirectory.open(runs_dir, run))
+    directory = RunDirectory.open(runs_dir, run)
+    if directory.provenance.get("imported"):
+        raise RunError(
+            f"{run} was trained elsewhere and imported: there is no optimiser's state to go on from"
+        )
+    members = find_members(directory)
     own = next(member.config for member in members if member.chosen)
     if config is not None:
         found = differences(own, config)

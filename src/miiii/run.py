@@ -1,8 +1,9 @@
 """A stored run, opened for reading: what analysis, figures and people work with."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,13 @@ from miiii.model.transformer import forward
 from miiii.recorder import identity, stored_config
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import DamagedFileError
+from miiii.runs.splits import read_split
 from miiii.runs.tensors import check_expected
-from miiii.tasks.dataset import Dataset
+from miiii.tasks.dataset import Dataset, Split
 from miiii.training.state import expected_arrays, from_arrays
+
+_SHOWING = "miiii.showing"
+"""By name: what draws is needed in notebooks alone."""
 
 _PARAMETERS = "parameters."
 """Before the names of a checkpoint's weights; its optimiser's state has another prefix."""
@@ -75,6 +80,12 @@ class History:
             )
         return result
 
+    def _repr_html_(self) -> str:
+        return import_module(_SHOWING).history_html(self)
+
+    def _repr_svg_(self) -> str | None:
+        return import_module(_SHOWING).history_svg(self)
+
 
 class Snapshots(Mapping[int, Parameters]):
     """The weights through training: epoch to parameters, read when asked for."""
@@ -127,8 +138,14 @@ class Run:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """All numbers with their targets, and the split."""
-        return self._batch.datasets[0]
+        """All numbers with their targets, and the split.
+
+        Raises:
+            DamagedFileError: the run has a split of its own, which cannot be read.
+        """
+        drawn = self._batch.datasets[0]
+        own = read_split(self.path, len(drawn.digits))
+        return drawn if own is None else replace(drawn, split=Split(**own))
 
     @cached_property
     def history(self) -> History:
@@ -221,6 +238,9 @@ class Run:
         weights = self.parameters if epoch is None else self.snapshots[epoch]
         with numerics(self._batch.setting):
             return intervene(weights, self.dataset.digits, *interventions)[0]
+
+    def _repr_html_(self) -> str:
+        return import_module(_SHOWING).run_html(self)
 
     @cached_property
     def _batch(self) -> Batch:

@@ -45,6 +45,7 @@ class Foreign:
     state: dict[str, Any]
 
     def __new__(cls, *_: Any, **__: Any) -> "Foreign":
+        """Whatever the file says it is made from."""
         made = object.__new__(cls)
         made.state = {}
         return made
