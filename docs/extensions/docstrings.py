@@ -15,6 +15,9 @@ from sphinx.util.docutils import SphinxDirective
 
 _MARKUP = re.compile(r"(``.*?``|`[^`]*`)|([|*\\]|(?<=\w)_(?=\W|$))")
 
+_FIELDS = ("attribute", "data", "property")
+_KEPT: dict[str, list[str]] = {}
+
 
 def escape(line: str) -> str:
     """A line whose signs mean themselves; what stands between backticks is code."""
@@ -40,6 +43,16 @@ def _process(
         if not inside and not line.lstrip().startswith((">>>", "...")):
             lines[index] = escape(line)
         inside = inside or line.rstrip().endswith("::")
+    if what in _FIELDS:
+        _KEPT[name] = list(lines)
+
+
+def _restore(
+    app: Sphinx, what: str, name: str, item: object, options: object, lines: list[str]
+) -> None:
+    """Undo what napoleon does to a field: it takes words before a colon for a type."""
+    if what in _FIELDS:
+        lines[:] = _KEPT.pop(name, lines)
 
 
 class Modules(SphinxDirective):
@@ -64,7 +77,8 @@ class Modules(SphinxDirective):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Make both known. Before napoleon, which reads the sections."""
+    """Make them known; napoleon, which reads the sections, comes between the two hooks."""
     app.connect("autodoc-process-docstring", _process, priority=100)
+    app.connect("autodoc-process-docstring", _restore, priority=900)
     app.add_directive("modules", Modules)
     return {"parallel_read_safe": True}

@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import tomli_w
 
+from miiii.markup import heading, table
 from miiii.model.config import ModelConfig
 from miiii.optim.config import OptimConfig
 from miiii.tasks.config import TaskConfig
@@ -43,6 +44,16 @@ class Config:
                 f"validate_every is {self.training.validate_every}: it must be at most epochs, "
                 f"{self.training.epochs}, or nothing is ever validated"
             )
+
+    def _repr_html_(self) -> str:
+        """Every setting; those that are not the default stand out."""
+        changed = differences(self, Config())
+        rows: list[tuple[object, ...]] = [("", "seed", self.seed)]
+        for name, section in field_sections().items():
+            rows.append((section, name, getattr(getattr(self, section), name)))
+        bold = frozenset(index for index, row in enumerate(rows) if row[1] in changed)
+        note = f"{len(changed)} settings are not the default" if changed else "the defaults"
+        return heading("Config", note) + table(("section", "setting", "value"), rows, bold)
 
 
 def field_sections() -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 from miiii.claims.finding import ANSWERS, VERDICTS, Finding, Quantity, Verdict
 from miiii.claims.plain import to_plain
 from miiii.claims.text import interval_text, number, spread_text
+from miiii.markup import heading, table
 
 VERSION = 1
 """Of the JSON form."""
@@ -117,6 +118,12 @@ class Ledger:
             for item in finding.quantities:
                 writer.writerow(_row(finding, item))
         return stream.getvalue()
+
+    def _repr_html_(self) -> str:
+        """A row per claim: verdict and reason."""
+        head = ("claim", "", "verdict", "why")
+        rows = [(it.id, it.claim.claim, it.said, it.reason) for it in self.findings]
+        return heading(f"Ledger of {self.study}", self.summary) + table(head, rows)
 
     def to_markdown(self) -> str:
         """A table of the claims, then each with its rule and evidence."""
