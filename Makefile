@@ -6,7 +6,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: reproduce test check bench docs clean
+INTEROP := .venv-interop
+INTEROP_PIP := $(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check \
+	--no-compile --no-deps $(INTEROP_INDEX)
+
+.PHONY: reproduce test check bench docs interop clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -29,6 +33,18 @@ check: $(INSTALLED)
 	$(BIN)/lint-imports
 	$(BIN)/pyright
 
+# TransformerLens 4 and 2 in an environment of their own, for the tests of interchange. On Linux
+# PyPI's PyTorch is the one for CUDA; the CPU's comes with
+#   make interop INTEROP_INDEX="--extra-index-url https://download.pytorch.org/whl/cpu"
+interop: $(INTEROP)/installed
+
+$(INTEROP)/installed: tests/interchange/requirements.txt tests/interchange/requirements-version-2.txt
+	$(PYTHON) -m venv --clear $(INTEROP)
+	$(INTEROP_PIP) --requirement tests/interchange/requirements.txt
+	$(INTEROP_PIP) --target $(INTEROP)/version-2 \
+		--requirement tests/interchange/requirements-version-2.txt
+	touch $@
+
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks
 
@@ -38,4 +54,4 @@ docs: $(INSTALLED)
 	@echo docs/build/index.html
 
 clean:
-	rm -rf docs/build $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf docs/build $(VENV) $(INTEROP) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
