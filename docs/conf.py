@@ -22,7 +22,7 @@ extensions = [
     "ledgers",
 ]
 exclude_patterns = ["build", "extensions"]
-nitpicky = False
+suppress_warnings = ["toc.empty_glob"]
 
 html_theme = "furo"
 html_title = "miiii"

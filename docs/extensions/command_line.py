@@ -39,8 +39,8 @@ def help_text(*words: str) -> str:
 
 
 def subcommands(text: str) -> list[str]:
-    """The names that a help text lists under "commands:", as the overview does."""
-    _, found, after = text.partition("commands:\n")
+    """The names that a help text lists under "commands:" or "actions:", as the overview does."""
+    _, found, after = text.replace("actions:\n", "commands:\n").partition("commands:\n")
     return _SUBCOMMAND.findall(after.split("\n\n")[0] + "\n") if found else []
 
 

@@ -25,13 +25,15 @@ def rows(ledger: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     found = []
     for finding in ledger["findings"]:
         first = finding["quantities"][0]["name"]
-        papers = [
-            f"{item['experiment']}: {item['paper']}"
+        said = {
+            item["experiment"]: item["paper"]
             for item in finding["quantities"]
             if item["name"] == first and item["paper"]
-        ]
+        }
+        several = [f"{experiment}: {paper}" for experiment, paper in said.items()]
+        paper = "; ".join(several if len(said) > 1 else said.values()) or "–"
         claim = f"{finding['id']}: {finding['claim']}"
-        found.append((claim, finding["verdict"], finding["reason"], "; ".join(papers) or "–"))
+        found.append((claim, finding["verdict"], finding["reason"], paper))
     return found
 
 
@@ -55,9 +57,15 @@ class Ledgers(SphinxDirective):
             section = nodes.section(ids=[f"study-{name}"], names=[f"study {name}"])
             section += nodes.title("", title(ledger))
             counts = ", ".join(f"{count} {verdict}" for verdict, count in ledger["counts"].items())
-            line = f"{counts}. Printed by `miiii ledger {ledger['study']}`; the file is "
+            command, file = f"miiii ledger {ledger['study']} --json", f"results/{name}/{path.name}"
             section += nodes.paragraph(
-                "", "", nodes.Text(line.replace("`", "")), nodes.literal("", f"results/{name}")
+                "",
+                "",
+                nodes.Text(f"{counts}. Printed by "),
+                nodes.literal(command, command),
+                nodes.Text(" from the study of the same name; kept as "),
+                nodes.literal(file, file),
+                nodes.Text("."),
             )
             section += _table(rows(ledger))
             made.append(section)
