@@ -68,6 +68,12 @@ def best(words: list[str]) -> int:
         _print_best(sweep, results, chosen[0], place, near)
     for one in found:
         _print_importance(one)
+    if found:
+        print(
+            "\nshare: of how much more its values among the best differ from those among all than\n"
+            "chance explains; by chance: what one in a hundred random choices of runs passes.\n"
+            "What matters only together with another setting is not seen."
+        )
     for why in refused:
         print(f"\n{why}")
     return 0
@@ -151,7 +157,7 @@ def _neighbour_heading(near: "list[Neighbour]") -> str:
 
 
 def _about(results: "SweepResults", run: "RunRecord") -> list[list[str]]:
-    rows = [[name, setting_text(value)] for name, value in run.params.items()]
+    rows = [[name, setting_text(run.params[name])] for name in results.settings]
     rows += [
         [name, f"{value:.6g}"]
         for name, value in zip(results.definition.objectives, run.values or (), strict=True)
@@ -201,16 +207,19 @@ def _print_front(sweep: "Sweep", results: "SweepResults", front: "Sequence[RunRe
         for run in front
     ]
     print_table(["run", *names, *results.settings], rows)
+    print()
     for run in front[:3]:
         words = _train_words(sweep, run)
         if words is not None:
-            print(f"\ntrain {run.run} again: {shlex.join(words)}")
+            print(f"train {run.run} again: {shlex.join(words)}")
+    if len(front) > 3:
+        print("(--json has the commands of all)")
 
 
 def _print_importance(one: "Importances") -> None:
     print(
         f"\nwhich settings decide whether a run is among the best {one.best} of {one.runs} by "
-        f"{one.objective} (PED-ANOVA)\n"
+        f"{one.objective}\n"
     )
     rows = [
         [
@@ -223,11 +232,6 @@ def _print_importance(one: "Importances") -> None:
         for each in one.settings
     ]
     print_table(["setting", "share", "divergence", "by chance", "more than chance"], rows)
-    print(
-        "\nshare: of how much its values among the best differ from those among all, summed over\n"
-        "settings; by chance: the most that 19 shuffles gave. What matters only in combination\n"
-        "is not seen."
-    )
 
 
 def _value(run: "RunRecord", place: int) -> float:
@@ -239,7 +243,7 @@ def _run_record(sweep: "Sweep", results: "SweepResults", run: "RunRecord") -> di
     words = _train_words(sweep, run)
     return {
         "run": run.run,
-        "params": dict(run.params),
+        "params": {name: run.params[name] for name in results.settings},
         "values": _named(results, run),
         "epochs": run.epochs,
         "seconds": run.seconds,

@@ -100,7 +100,8 @@ def _lines(results: "SweepResults", where: str) -> list[str]:
             lines.append(f"  and {len(workers) - SHOWN_WORKERS:,} more (--json lists all)")
     elif results.unfinished:
         lines.append(f"nobody is at work: miiii sweep worker {results.name}{where}")
-    if results.seconds_left is not None:
+    alive = not all(_is_gone(worker.worker) for worker in workers)
+    if results.seconds_left is not None and alive:
         lines.append(f"about {clock(results.seconds_left)} left with these workers")
     failed = [run for run in results.runs if run.state == "failed"]
     lines += [f"{run.run} failed: {run.problem}" for run in failed[:SHOWN_PROBLEMS]]

@@ -88,7 +88,7 @@ def _print_runs(results: "SweepResults", form: str, sort: str, descending: bool)
         return f"{value:,.1f}" if name == "seconds" else str(value)
 
     cells = [[text(name, row[name]) for name in shown] for row in rows]
-    heads = [name.replace("_trained", "") for name in shown]
+    heads = ["trained" if name == "epochs_trained" else name for name in shown]
     if form == "markdown":
         print(markdown_text(heads, cells), end="")
         return

@@ -51,10 +51,12 @@ def where_option(arguments: SweepArguments) -> str:
 
 
 def setting_text(value: Any) -> str:
-    """A setting's value as the paper prints numbers: 1/2, 256, 3e-4."""
+    """A setting's value as the paper prints numbers: 1/2, 256, 3e-4; at most four digits of it."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return numeral(value) if isinstance(value, int | float) else str(value)
+    if isinstance(value, int | float):
+        return numeral(float(f"{value:.4g}") if len(numeral(value)) > 6 else value)
+    return str(value)
 
 
 def values_text(results: "SweepResults", values: Sequence[float]) -> str:

@@ -32,8 +32,9 @@ class Values:
 
     @property
     def logarithmic(self) -> bool:
-        """Whether they are shown on a log axis: all above 0, and far apart."""
-        return bool(self.values.min() > 0 and self.values.max() / self.values.min() >= _LOG_RATIO)
+        """Whether they are shown on a log axis: smaller is better, all above 0, and far apart."""
+        low, high = float(self.values.min()), float(self.values.max())
+        return self.smaller and low > 0 and high / low >= _LOG_RATIO
 
     @property
     def best(self) -> int:
@@ -53,10 +54,10 @@ class Bars:
     title: str
     names: tuple[str, ...]
     """[S], largest first."""
-    shares: NDArray[np.float64]
-    """[S], of 1."""
+    values: NDArray[np.float64]
+    """[S], at least 0."""
     chance: NDArray[np.float64]
-    """[S]: what chance alone reached, in the same unit."""
+    """[S]: what chance alone reaches, in the same unit."""
 
 
 def best_so_far(
@@ -172,7 +173,7 @@ def trade_offs(
 
 
 def importance_bars(groups: Sequence[Bars], *, title: str = "", style: Style = LIGHT) -> "Figure":
-    """How much each setting decides, a panel per objective; a dash marks what chance reached.
+    """How much each setting decides, a panel per objective; a mark shows what chance reaches.
 
     Args:
         groups: at least one.
@@ -181,7 +182,6 @@ def importance_bars(groups: Sequence[Bars], *, title: str = "", style: Style = L
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
-    from matplotlib.ticker import PercentFormatter
 
     tall = max(len(group.names) for group in groups)
     with rc_context(matplotlib_style(style)):
@@ -191,10 +191,10 @@ def importance_bars(groups: Sequence[Bars], *, title: str = "", style: Style = L
         panels = figure.subplots(1, len(groups), squeeze=False)[0]
         for axes, group in zip(panels, groups, strict=True):
             places = np.arange(len(group.names))
-            real = group.shares > group.chance
+            real = group.values > group.chance
             axes.barh(
                 places,
-                group.shares,
+                group.values,
                 height=0.62,
                 color=[style.foreground if each else style.light_grey for each in real],
             )
@@ -204,10 +204,9 @@ def importance_bars(groups: Sequence[Bars], *, title: str = "", style: Style = L
             axes.set_yticks(places, list(group.names))
             axes.tick_params(axis="y", length=0)
             axes.invert_yaxis()
-            axes.set_xlim(0, 1.04 * max(group.shares.max(), group.chance.max(), 1e-9))
-            axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+            axes.set_xlim(0, 1.04 * max(group.values.max(), group.chance.max(), 1e-9))
             axes.set_title(group.title)
-            axes.set_xlabel("share of what sets the best apart")
+            axes.set_xlabel("divergence of the best runs from all")
         _heading(figure, title)
     return figure
 

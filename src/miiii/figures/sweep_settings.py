@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _BAND = 0.62  # of a listed value's room, over which its runs are spread
 _AXIS = 1.15  # inches between two axes
-_COLUMNS = 4  # panels side by side
+_COLUMNS, _MANY_COLUMNS = 4, 6  # panels side by side, at most; of several objectives
 _PANEL = (1.75, 1.6)  # inches
 _TURNED = 44.0  # points of room for a tick's label from which on it stands upright
 
@@ -129,8 +129,8 @@ def setting_slices(
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    columns = min(len(settings), _COLUMNS)
-    lines = math.ceil(len(settings) / columns)
+    lines = math.ceil(len(settings) / (_COLUMNS if len(objectives) == 1 else _MANY_COLUMNS))
+    columns = math.ceil(len(settings) / lines)
     rows = lines * len(objectives)
     widest = max((len(setting.labels) for setting in settings), default=0)
     # Many values, as of a study's experiments, need room for their names.
@@ -175,7 +175,9 @@ def _slice(axes: "Axes", setting: Setting, objective: Values, width: float, styl
                 axes.hlines(
                     median, value - 0.4, value + 0.4, color=style.negative, linewidth=1.6, zorder=3
                 )
-    axes.plot(places, objective.values, "o", color=style.grey, markersize=2.2, alpha=0.7)
+    axes.plot(
+        places, objective.values, "o", color=style.grey, markersize=2.2, alpha=0.7, clip_on=False
+    )
     best = int(ranks.argmin())
     axes.plot(places[best], objective.values[best], "o", color=style.accent, markersize=5, zorder=4)
     if objective.logarithmic:
@@ -189,10 +191,20 @@ def _slice(axes: "Axes", setting: Setting, objective: Values, width: float, styl
         axes.set_xlim(*setting.limits)
     else:
         if setting.log:
-            axes.set_xscale("log")
-        low, high = setting.limits
-        axes.set_xlim(low, high)
+            _log_ticks(axes, *setting.limits)
+        axes.set_xlim(*setting.limits)
     axes.set_title(setting.name)
+
+
+def _log_ticks(axes: "Axes", low: float, high: float) -> None:
+    """A log axis; over less than two decades its ends are named, which powers of ten would not."""
+    from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    if high / low < 100:
+        axes.xaxis.set_major_locator(FixedLocator([low, math.sqrt(low * high), high]))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:.3g}"))
 
 
 def _ranks(objective: Values) -> NDArray[np.float64]:

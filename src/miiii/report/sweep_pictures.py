@@ -13,7 +13,7 @@ from miiii.figures.sweep import Bars, Values, best_so_far, importance_bars, trad
 from miiii.figures.sweep_settings import Setting, parallel_coordinates, setting_slices
 from miiii.report.picture import Picture
 from miiii.runs.atomic import write_atomically
-from miiii.sweeps.importance import SHUFFLES, importances
+from miiii.sweeps.importance import importances
 from miiii.sweeps.objectives import OBJECTIVES
 from miiii.sweeps.ranking import pareto_front, setting_values
 from miiii.sweeps.results import RunRecord, SweepResults
@@ -139,22 +139,22 @@ def _importance(results: SweepResults, objective: int, style: Style) -> Picture:
     found = [importances(results, place) for place in range(len(results.definition.objectives))]
     groups = []
     for one in found:
-        total = sum(each.divergence for each in one.settings) or 1.0
+        ordered = sorted(one.settings, key=lambda each: -each.divergence)
         groups.append(
             Bars(
                 one.objective,
-                tuple(each.setting for each in one.settings),
-                np.array([each.share for each in one.settings]),
-                np.array([each.chance / total for each in one.settings]),
+                tuple(each.setting for each in ordered),
+                np.array([each.divergence for each in ordered]),
+                np.array([each.chance for each in ordered]),
             )
         )
     best = found[0].best
     caption = (
-        f"{_about(results)} How much each setting has to do with a run's being among the best "
-        f"{best}: how far its values there differ from those among all runs (PED-ANOVA: Pearson "
-        f"divergence, as a share of the sum over settings). The mark is the most that {SHUFFLES} "
-        "shuffles of the values among the runs gave; a bar that does not pass it is grey and says "
-        "nothing. What matters only together with another setting is not seen."
+        f"{_about(results)} How far a setting's values among the best {best} runs differ from "
+        "those among all (Pearson divergence, as in PED-ANOVA; lists by value, intervals in "
+        "fifths). The mark is what one in a hundred random choices of as many runs passes; a bar "
+        "that does not pass it is grey and says nothing. What matters only together with another "
+        "setting is not seen."
     )
     return Picture(
         "4", "importance", "Which settings decide", caption, importance_bars(groups, style=style)

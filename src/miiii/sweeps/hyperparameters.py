@@ -78,9 +78,10 @@ def chosen_rows(results: SweepResults) -> list[ChosenRow]:
     if results.done:
         for place, name in enumerate(objectives):
             best = ranked(results, place)[0]
+            params = {setting: best.params[setting] for setting in results.settings}
             label = f"best of {results.name}"
             label += f" by {name}" if len(objectives) > 1 else ""
-            rows.append(ChosenRow(label, dict(best.params), (), best.values))
+            rows.append(ChosenRow(label, params, (), best.values))
     space = results.definition.space
     if space is not None:
         paper = space.read(get_preset("paper"))

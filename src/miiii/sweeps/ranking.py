@@ -93,8 +93,8 @@ def pareto_front(results: SweepResults) -> list[RunRecord]:
 def neighbours(results: SweepResults, best: RunRecord) -> list[Neighbour]:
     """For each setting the runs nearest to the best that differ in it.
 
-    Where values are listed, one per other value; between limits, one below and one above. Of runs
-    that are equally near in all else, that whose value of the setting is nearest.
+    Where values are listed, one per other value; between limits, one below and one above, of the
+    runs that differ in this setting more than in others if there are such.
 
     Args:
         results: of the sweep.
@@ -113,7 +113,7 @@ def _sides(
 ) -> list[list[RunRecord]]:
     """Runs by value of a setting, or by side of the best's; those that do not differ left out."""
     own = best.params[setting]
-    if _interval(results.definition.space, setting) is None:
+    if find_interval(results.definition.space, setting) is None:
         values = setting_values(results, setting)
         groups = [[run for run in others if run.params[setting] == value] for value in values]
         return [
@@ -134,7 +134,13 @@ def _nearest(
         squares = [_step(space, name, run.params[name], best.params[name]) ** 2 for name in names]
         return math.sqrt(sum(squares) / len(squares)) if squares else 0.0
 
-    run = min(group, key=lambda each: (apart(each, rest), apart(each, [setting]), each.number))
+    def most_in_this(run: RunRecord) -> bool:
+        own = _step(space, setting, run.params[setting], best.params[setting])
+        return all(_step(space, name, run.params[name], best.params[name]) <= own for name in rest)
+
+    # Between limits something else differs as well; it should not be what differs most.
+    fitting = [each for each in group if most_in_this(each)] or group
+    run = min(fitting, key=lambda each: (apart(each, results.settings), each.number))
     also = tuple(name for name in rest if run.params[name] != best.params[name])
     exact = ""
     if space is None or space.is_grid:
@@ -149,7 +155,8 @@ def _state(results: SweepResults, point: Mapping[str, Value]) -> str:
     return min(states, key=order.index) if states else "not in the sweep"
 
 
-def _interval(space: SearchSpace | None, setting: str) -> Interval | None:
+def find_interval(space: SearchSpace | None, setting: str) -> Interval | None:
+    """The interval of a setting; None where its values are listed."""
     for each in space.dimensions if space else ():
         if each.field == setting and isinstance(each, Interval):
             return each
@@ -158,7 +165,7 @@ def _interval(space: SearchSpace | None, setting: str) -> Interval | None:
 
 def _step(space: SearchSpace | None, setting: str, one: Value, other: Value) -> float:
     """How far two values are apart, from 0 to 1."""
-    interval = _interval(space, setting)
+    interval = find_interval(space, setting)
     if interval is None:
         return float(one != other)
     return abs(interval_place(interval, one) - interval_place(interval, other))
