@@ -13,8 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from miiii.cli.standing import Standing
 from miiii.cli.text import clock, percent
-from miiii.cli.tracker import Tracker
 from miiii.config import SOLVED
 from miiii.experiment import Report
 from miiii.recorder import Member
@@ -27,7 +27,7 @@ class PlainProgress:
     """One line per interval, for logs and pipes."""
 
     def __init__(self, seconds: float = PLAIN_SECONDS) -> None:
-        self.tracker: Tracker | None = None
+        self.standing: Standing | None = None
         self._seconds, self._printed = seconds, 0.0
 
     def __enter__(self) -> "PlainProgress":
@@ -39,22 +39,22 @@ class PlainProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.tracker is not None and self._printed < self.tracker.done:
+        if self.standing is not None and self._printed < self.standing.done:
             self._print()
 
     def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
         """Say what is about to train."""
-        self.tracker = Tracker(members, done, epochs)
+        self.standing = Standing(members, done, epochs)
         where = f"from epoch {done:,} " if done else ""
         print(
-            f"{_title(self.tracker)}: {where}to {epochs:,}; compiling", file=sys.stderr, flush=True
+            f"{_title(self.standing)}: {where}to {epochs:,}; compiling", file=sys.stderr, flush=True
         )
         self._next = time.monotonic()
 
     def advanced(self, report: Report) -> None:
         """Print a line if the interval is over."""
-        assert self.tracker is not None
-        self.tracker.advance(report)
+        assert self.standing is not None
+        self.standing.advance(report)
         if time.monotonic() >= self._next:
             self._print()
             self._next = time.monotonic() + self._seconds
@@ -68,19 +68,20 @@ class PlainProgress:
         print(f"warning: {message}", file=sys.stderr, flush=True)
 
     def _print(self) -> None:
-        tracker = self.tracker
-        assert tracker is not None
-        self._printed = tracker.done
-        latest = tracker.validation.mean(axis=0)
+        standing = self.standing
+        assert standing is not None
+        self._printed = standing.done
+        latest = standing.validation.mean(axis=0)
         tasks = " ".join(
             f"{label}:{percent(value)[:-2]}"
-            for label, value in zip(tracker.labels, latest, strict=True)
+            for label, value in zip(standing.labels, latest, strict=True)
         )
         print(
-            f"epoch {tracker.done:,}/{tracker.epochs:,}  {tracker.epochs_per_second:.1f} epochs/s  "
-            f"ETA {clock(tracker.seconds_left)}  train {percent(tracker.train.mean())}  "
-            f"validation {percent(tracker.validation.mean())}  "
-            f"solved {tracker.solved_now:g}/{len(tracker.moduli)}  [{tasks}]",
+            f"epoch {standing.done:,}/{standing.epochs:,}  "
+            f"{standing.epochs_per_second:.1f} epochs/s  ETA {clock(standing.seconds_left)}  "
+            f"train {percent(standing.train.mean())}  "
+            f"validation {percent(standing.validation.mean())}  "
+            f"solved {standing.solved_now:g}/{len(standing.moduli)}  [{tasks}]",
             file=sys.stderr,
             flush=True,
         )
@@ -90,7 +91,7 @@ class PanelProgress:
     """A live panel: speed, ETA, means, and every task with the epoch that solved it."""
 
     def __init__(self, console: Console) -> None:
-        self.tracker: Tracker | None = None
+        self.standing: Standing | None = None
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=False)
         self._stopping = False
@@ -109,13 +110,13 @@ class PanelProgress:
 
     def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
         """Draw the empty panel."""
-        self.tracker = Tracker(members, done, epochs)
+        self.standing = Standing(members, done, epochs)
         self._draw()
 
     def advanced(self, report: Report) -> None:
         """Redraw."""
-        assert self.tracker is not None
-        self.tracker.advance(report)
+        assert self.standing is not None
+        self.standing.advance(report)
         self._draw()
 
     def stopping(self) -> None:
@@ -127,45 +128,45 @@ class PanelProgress:
         self._console.print(Text(f"warning: {message}", style="yellow"))
 
     def _draw(self) -> None:
-        assert self.tracker is not None
-        panel = render_panel(self.tracker, self._console.width)
+        assert self.standing is not None
+        panel = render_panel(self.standing, self._console.width)
         shown = Group(panel, Text(STOPPING, style="yellow")) if self._stopping else panel
         self._live.update(shown, refresh=True)
 
 
-def render_panel(tracker: Tracker, width: int) -> Panel:
+def render_panel(standing: Standing, width: int) -> Panel:
     """The panel as it stands."""
     head = Table.grid(padding=(0, 2))
-    running = tracker.epochs_per_second > 0
-    elapsed = clock(time.monotonic() - tracker.began)
+    running = standing.epochs_per_second > 0
+    elapsed = clock(time.monotonic() - standing.began)
     head.add_row(
-        f"epoch {tracker.done:,} / {tracker.epochs:,}",
-        f"{tracker.epochs_per_second:.1f} epochs/s" if running else "compiling …",
-        f"ETA {clock(tracker.seconds_left)}",
+        f"epoch {standing.done:,} / {standing.epochs:,}",
+        f"{standing.epochs_per_second:.1f} epochs/s" if running else "compiling …",
+        f"ETA {clock(standing.seconds_left)}",
         f"elapsed {elapsed}",
     )
     means = Table.grid(padding=(0, 2))
     means.add_row(
-        f"train {percent(tracker.train.mean())}",
-        Text(f"validation {percent(tracker.validation.mean())}", style="bold"),
-        f"solved {tracker.solved_now:g} / {len(tracker.moduli)}",
+        f"train {percent(standing.train.mean())}",
+        Text(f"validation {percent(standing.validation.mean())}", style="bold"),
+        f"solved {standing.solved_now:g} / {len(standing.moduli)}",
         Text("(training measured with dropout on)", style="dim"),
     )
     bar = Table.grid()  # a bar of its own ends without a line break
-    bar.add_row(ProgressBar(tracker.epochs, tracker.done, width=max(20, width - 4)))
-    parts: list[RenderableType] = [head, bar, means, _tasks(tracker, width)]
-    if len(tracker.names) > 1:
-        parts.append(_runs(tracker, width))
-    return Panel(Group(*parts), title=_title(tracker), title_align="left", padding=(0, 1))
+    bar.add_row(ProgressBar(standing.epochs, standing.done, width=max(20, width - 4)))
+    parts: list[RenderableType] = [head, bar, means, _tasks(standing, width)]
+    if len(standing.names) > 1:
+        parts.append(_runs(standing, width))
+    return Panel(Group(*parts), title=_title(standing), title_align="left", padding=(0, 1))
 
 
-def _tasks(tracker: Tracker, width: int) -> Table:
+def _tasks(standing: Standing, width: int) -> Table:
     """Every task: modulus, bar, accuracy (mean over runs), and when it was first solved."""
     columns = max(1, min(4, (width - 6) // 32))
     cells = []
-    for column, label in enumerate(tracker.labels):
-        accuracy = tracker.validation[:, column].mean()
-        solved = tracker.solved[:, column]
+    for column, label in enumerate(standing.labels):
+        accuracy = standing.validation[:, column].mean()
+        solved = standing.solved[:, column]
         style = "green" if accuracy >= SOLVED else ("" if accuracy > 0.5 else "dim")
         if (solved > 0).all():
             when = f"@{int(np.median(solved)):,}"
@@ -188,10 +189,10 @@ def _tasks(tracker: Tracker, width: int) -> Table:
     return grid
 
 
-def _runs(tracker: Tracker, width: int) -> Text:
+def _runs(standing: Standing, width: int) -> Text:
     parts = [
         f"{name} {percent(value)}"
-        for name, value in zip(tracker.names, tracker.validation.mean(axis=1), strict=True)
+        for name, value in zip(standing.names, standing.validation.mean(axis=1), strict=True)
     ]
     return Text("   ".join(parts), style="dim", overflow="fold")
 
@@ -201,11 +202,11 @@ def _bar(share: float, cells: int = 8) -> str:
     return "█" * filled + "·" * (cells - filled)
 
 
-def _title(tracker: Tracker) -> str:
-    names = tracker.names
+def _title(standing: Standing) -> str:
+    names = standing.names
     run = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]} ({len(names)} runs)"
-    tasks = "1 task" if len(tracker.moduli) == 1 else f"{len(tracker.moduli)} tasks"
-    return f"{run}: {tracker.task}, p = {tracker.base}, {tasks}"
+    tasks = "1 task" if len(standing.moduli) == 1 else f"{len(standing.moduli)} tasks"
+    return f"{run}: {standing.task}, p = {standing.base}, {tasks}"
 
 
 def make_progress() -> PlainProgress | PanelProgress:

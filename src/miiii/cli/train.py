@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -18,6 +18,8 @@ from miiii.config import Config, from_toml, replace_fields
 from miiii.presets import PRESETS, get_preset
 from miiii.tasks.labels import FILE as LABELS
 from miiii.tasks.labels import decode_labels
+from miiii.tracking.loading import load_trackers
+from miiii.tracking.protocol import Factory
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ class TrainArguments:
     """Move an existing run of the same name aside instead of refusing."""
     dry_run: bool = False
     """Print parameters, memory and time, measured over a few seconds; write nothing."""
+    track: str = ""
+    """Other tools to hand the run's numbers to, separated by commas: tensorboard, or module:Class
+    for one of your own."""
     json: bool = False
     """Print the result as JSON on stdout."""
     config: tyro.conf.OmitArgPrefixes[Config] = field(default_factory=Config)
@@ -61,6 +66,9 @@ class ResumeArguments:
         default=None, metadata={"option": "--config"}
     )
     """A TOML file that the run's configuration must agree with; only epochs may be larger."""
+    track: str = ""
+    """Other tools to hand the run's numbers to, separated by commas: tensorboard, or module:Class
+    for one of your own."""
     json: bool = False
     """Print the result as JSON on stdout."""
 
@@ -70,6 +78,7 @@ def train(words: list[str]) -> int:
     arguments = _parse_train(words)
     if arguments.seeds < 1:
         raise UsageError(f"--seeds is {arguments.seeds}: it must be at least 1")
+    trackers = load_trackers(arguments.track)
     config = arguments.config
     seeds = range(config.seed, config.seed + arguments.seeds)
     configs = [replace_fields(config, seed=seed) for seed in seeds]
@@ -92,7 +101,7 @@ def train(words: list[str]) -> int:
             stop=stop,
         )
 
-    return _supervise(begin, names[0], arguments.runs_dir, arguments.json)
+    return _supervise(begin, names[0], arguments.runs_dir, arguments.json, trackers)
 
 
 def resume(words: list[str]) -> int:
@@ -101,6 +110,7 @@ def resume(words: list[str]) -> int:
     from miiii.runs.directory import RunDirectory
 
     directory = RunDirectory.open(arguments.runs_dir, arguments.run)
+    trackers = load_trackers(arguments.track)
     config = None
     if arguments.config_file is not None:
         config = read_config(arguments.config_file, from_toml(directory.config_text))
@@ -117,7 +127,7 @@ def resume(words: list[str]) -> int:
             stop=stop,
         )
 
-    return _supervise(go_on, arguments.run, arguments.runs_dir, arguments.json)
+    return _supervise(go_on, arguments.run, arguments.runs_dir, arguments.json, trackers)
 
 
 commands = {"train": train, "resume": resume}
@@ -196,7 +206,9 @@ def _check_place(runs_dir: Path, names: list[str], force: bool) -> None:
         raise UsageError(f"--runs-dir is {str(runs_dir)!r}: {error}") from error
 
 
-def _supervise(run, name: str, runs_dir: Path, as_json: bool) -> int:
+def _supervise(
+    run, name: str, runs_dir: Path, as_json: bool, trackers: Sequence[Factory] = ()
+) -> int:
     """Train with progress on the screen and signals heard; say how it ended."""
     from miiii.cli.interrupts import StopRequest
     from miiii.cli.machine import prepare_jax
@@ -208,7 +220,7 @@ def _supervise(run, name: str, runs_dir: Path, as_json: bool) -> int:
 
         with make_progress() as progress:
             stop.notify = progress.stopping
-            outcome = run(progress, stop)
+            outcome = _tracked(run, progress, stop, trackers)
     if as_json:
         record = dataclasses.asdict(outcome)
         record["paths"] = [str(path) for path in outcome.paths]
@@ -232,6 +244,21 @@ def _supervise(run, name: str, runs_dir: Path, as_json: bool) -> int:
     sys.stderr.flush()
     # A compiler thread may still be at work, and cannot be waited for.
     os._exit(stop.exit_code)
+
+
+def _tracked(run, progress, stop, trackers: Sequence[Factory]) -> Any:
+    """Train, with the numbers handed to trackers on their way to the screen."""
+    if not trackers:
+        return run(progress, stop)
+    from miiii.tracking.following import TrackedProgress
+
+    tracked, state = TrackedProgress(progress, trackers), "failed"
+    try:
+        outcome = run(tracked, stop)
+        state = outcome.state
+    finally:
+        tracked.ended(state)
+    return outcome
 
 
 def _dry_run(configs: list[Config], arguments: TrainArguments) -> int:

@@ -10,7 +10,7 @@ from miiii.experiment import Report
 from miiii.recorder import Member
 
 
-class Tracker:
+class Standing:
     """Follows accuracies and the epoch at which each task was first solved.
 
     Args:

@@ -1,0 +1,1 @@
+"""A run's numbers to other tools, while it trains or afterwards."""
