@@ -17,6 +17,7 @@ import numpy as np
 
 from miiii.batch import Batch, Program, Waiting, compile_program, make_batch, numerics
 from miiii.config import Config, differences
+from miiii.markup import heading, table
 from miiii.recorder import Member, Recorder, find_members, new_member
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import RunError
@@ -78,6 +79,11 @@ class Outcome:
     """Epochs made and saved."""
     problems: tuple[str, ...] = ()
     """What went wrong, one line per failed run."""
+
+    def _repr_html_(self) -> str:
+        """How it ended, and where."""
+        rows = [(path,) for path in self.paths] + [(problem,) for problem in self.problems]
+        return heading(self.state, f"{self.done:,} epochs") + table(("run",), rows)
 
 
 def start(

@@ -1,6 +1,7 @@
 """Records show themselves in a notebook: well-formed, escaped, and with the right numbers."""
 
 from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 import miiii
 from miiii import markup
+from miiii.analysis.certificate import Certificate, TaskCertificate
 from miiii.claims.ledger import Ledger
 from miiii.run import History
 
@@ -133,6 +135,26 @@ def test_a_run_shows_itself(tmp_path):
     shares = [row[2] for row in reader.rows if row and row[0] in ("2", "3", "5")]
     expected = run.history.validation_accuracy[-1]
     assert shares == [f"{100 * share:.1f} %" for share in expected]
+
+
+def test_a_certificate_shows_what_is_proved():
+    # Two tasks on p² = 4 numbers: one right with room to spare, one wrong at a number.
+    def task(modulus, margin):
+        zeros = np.zeros(4, np.int64)
+        bound = np.full(4, 0.1)
+        return TaskCertificate(modulus, zeros, zeros, np.array(margin), (bound, bound), None)
+
+    made = Certificate(2, (task(2, [1.0, 2.0, 3.0, 0.5]), task(3, [1.0, -2.0, 3.0, 4.0])), (0.1,))
+    rows = read(made._repr_html_()).rows[1:]
+    assert rows == [["2", "0", "0.5", "0.1", "yes"], ["3", "1", "-2", "0.1", "no"]]
+    assert "1 of 2 tasks on all 4 numbers" in made._repr_html_()
+
+
+def test_an_outcome_shows_runs_and_problems():
+    outcome = miiii.Outcome("failed", (Path(f"runs/{HOSTILE}"),), 1200, ("run a: not finite",))
+    reader = read(outcome._repr_html_())
+    assert reader.rows[1:] == [[str(Path(f"runs/{HOSTILE}"))], ["run a: not finite"]]
+    assert "1,200 epochs" in outcome._repr_html_()
 
 
 def test_a_drawing_escapes_what_it_is_told():

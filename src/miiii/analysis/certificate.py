@@ -25,6 +25,7 @@ from miiii.analysis.certificate_arithmetic import (
 from miiii.analysis.certificate_forward import Network
 from miiii.analysis.certificate_structure import StructuralForm, structural_form
 from miiii.analysis.checks import finite
+from miiii.markup import heading, table
 
 Progress = Callable[[str, int, int], None]
 """Told (what, done, of how many)."""
@@ -96,6 +97,23 @@ class Certificate:
     def certified(self) -> bool:
         """Whether every task is."""
         return all(task.certified() for task in self.tasks)
+
+    def _repr_html_(self) -> str:
+        """A row per task."""
+        rows = [
+            (
+                task.modulus,
+                f"{len(task.wrong):,}",
+                f"{task.smallest_margin:.4g}",
+                f"{task.largest_bound():.2g}",
+                "yes" if task.certified() else "no",
+            )
+            for task in self.tasks
+        ]
+        done = sum(task.certified() for task in self.tasks)
+        note = f"{done} of {len(rows)} tasks on all {self.base**2:,} numbers"
+        head = ("task", "wrong", "smallest margin", "bound on rounding", "certified")
+        return heading("Certificate", note) + table(head, rows)
 
 
 def certify(
