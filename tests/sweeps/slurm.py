@@ -52,7 +52,7 @@ SelectTypeParameters=CR_CPU
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 JobRequeue=1
-KillWait=5
+KillWait=30
 MinJobAge=300
 ReturnToService=2
 JobCompType=jobcomp/none
@@ -72,7 +72,7 @@ def missing_programs() -> list[str]:
 class SlurmCluster:
     """A cluster of one node, which runs from `start` to `stop`."""
 
-    def __init__(self, folder: Path, grace: int = 8):
+    def __init__(self, folder: Path, grace: int = 10):
         self.folder = folder
         self._daemons: list[subprocess.Popen] = []
         for name in ("state", "spool"):

@@ -17,6 +17,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -34,8 +35,10 @@ SIGNAL_SECONDS = 120
 SAVING_SECONDS = 100.0
 """How long a worker may take to save; after that it is killed, and its trials are taken over."""
 ENDING_SECONDS = 900.0
-"""How long a job of SLURM's that was told to end waits for it: longer than a grace time."""
+"""How long a job of SLURM's that was told to end waits for that: longer than a grace time."""
 POLL_SECONDS = 0.1
+ASKING_SECONDS = 2.0
+"""Between two questions to SLURM."""
 
 
 class WorkerFailedError(RunError):
@@ -163,9 +166,20 @@ def _under_slurm() -> bool:
 
 
 def _await_the_end() -> None:
-    """Under SLURM: stay until it ends this job, so that the job is requeued if that is meant."""
-    if _under_slurm():
-        time.sleep(ENDING_SECONDS)
+    """Under SLURM: stay while the job counts as running, which it does in the grace time.
+
+    A job that ends meanwhile has ended by itself, and is not requeued.
+    """
+    if not _under_slurm():
+        return
+    deadline = time.monotonic() + ENDING_SECONDS
+    words = ["squeue", "--noheader", "--format=%T", "--job", os.environ["SLURM_JOB_ID"]]
+    while time.monotonic() < deadline:
+        time.sleep(ASKING_SECONDS)
+        with suppress(OSError, subprocess.SubprocessError):
+            told = subprocess.run(words, capture_output=True, text=True, timeout=30)
+            if told.returncode == 0 and told.stdout.strip() != "RUNNING":
+                return
 
 
 def _failure(number: int, code: int) -> str:

@@ -1,0 +1,128 @@
+"""Workers in SLURM's queue: submitted, failed, requeued, preempted; on a cluster of one machine."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from slurm import CPUS, URGENT, WORK, SlurmCluster
+from test_local_jobs import toy, until, words
+
+from command import call
+from miiii.run import load_run
+from miiii.runs.directory import RunDirectory
+from miiii.sweeps.launch import LaunchError, Resources, slurm_script, submit_to_slurm
+from miiii.sweeps.sweep import open_sweep
+
+EPOCHS = 15_000
+
+
+@pytest.fixture
+def on_cluster(slurm_cluster: SlurmCluster, monkeypatch) -> SlurmCluster:
+    """The cluster is the one that this process, and what it starts, submits to."""
+    for name, value in slurm_cluster.environment.items():
+        monkeypatch.setenv(name, value)
+    return slurm_cluster
+
+
+def over(known: dict[str, str]) -> bool:
+    return known["JobState"] in ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT")
+
+
+def test_an_array_of_jobs_ends_well_and_badly(on_cluster: SlurmCluster, tmp_path: Path):
+    jobs = [toy(tmp_path, "done", 0), toy(tmp_path, "fail", 1)]
+    folder = tmp_path / "jobs"
+    job = submit_to_slurm(jobs, folder, "planted", Resources(cpus=2, throttle=1))
+    first = on_cluster.await_job(f"{job}_0", over)
+    assert (first["JobState"], first["JobName"]) == ("COMPLETED", "miiii-planted")
+    assert (first["CPUs/Task"], first["TimeLimit"]) == ("2", "1-00:00:00")
+    assert first["ArrayTaskThrottle"] == "1"
+    second = on_cluster.await_job(f"{job}_1", over)
+    assert second["JobState"] == "FAILED"
+    log = folder / f"{job}_1_0_log.err"
+    assert f"worker 1 ended with code 1: error: the disk is full; its log: {log}" in log.read_text()
+    script, _ = slurm_script(jobs, folder, "planted", Resources(cpus=2, throttle=1))
+    assert (folder / f"{job}_submission.sh").read_text() == script
+
+
+def test_a_job_that_is_cancelled_saves_and_does_not_come_again(
+    on_cluster: SlurmCluster, tmp_path: Path
+):
+    job = submit_to_slurm([toy(tmp_path, "stay")], tmp_path / "jobs", "planted", Resources())
+    until(lambda: words(tmp_path) == ["begun"])
+    on_cluster.call("scancel", job)
+    known = on_cluster.await_job(job, over)
+    assert known["JobState"] == "CANCELLED"
+    assert words(tmp_path) == ["begun", "told", "saved"]
+
+
+def test_a_job_that_is_preempted_saves_and_comes_again(on_cluster: SlurmCluster, tmp_path: Path):
+    # SLURM sends SIGTERM, then waits for the grace time; a job that ends meanwhile is not requeued.
+    resources = Resources(cpus=CPUS, partition=WORK)
+    job = submit_to_slurm([toy(tmp_path, "stay")], tmp_path / "jobs", "planted", resources)
+    until(lambda: words(tmp_path) == ["begun"])
+    all_cpus = f"--cpus-per-task={CPUS}"
+    urgent = ["sbatch", "--parsable", f"--partition={URGENT}", "--output=/dev/null", all_cpus]
+    number = on_cluster.call(*urgent, "--wrap=true")
+    on_cluster.await_job(number, over, patience=150)
+    known = on_cluster.await_job(job, over, patience=150)
+    assert (known["JobState"], known["Restarts"]) == ("COMPLETED", "1")
+    assert words(tmp_path) == ["begun", "told", "saved", "begun", "done"]
+
+
+def test_a_refusal_is_one_line(on_cluster: SlurmCluster, tmp_path: Path):
+    with pytest.raises(LaunchError, match=r"^SLURM refused the jobs: sbatch: error: .*partition"):
+        submit_to_slurm(
+            [toy(tmp_path, "done")], tmp_path / "jobs", "planted", Resources(partition="none")
+        )
+
+
+@pytest.mark.slow
+def test_a_sweep_goes_on_through_requeueing(on_cluster: SlurmCluster, tmp_path: Path, cache):
+    (tmp_path / "space.toml").write_text("learning_rate = [1e-3]\n")
+    new = ["sweep", "new", "grid", "--space", "space.toml", "--sampler", "grid"]
+    new += ["--preset", "tiny", "--base", "7", "--width", "8", "--heads", "2"]
+    new += ["--epochs", EPOCHS, "--checkpoint-seconds", "0.1", "--snapshots", "4"]
+    done = call(new, tmp_path, cache)
+    assert done.returncode == 0, done.stderr
+    launch = ["sweep", "launch", "grid", "--on", "slurm", "--partition", WORK, "--cpus", "1"]
+    done = call(launch, tmp_path, cache)
+    assert done.returncode == 0, done.stderr
+    job = done.stdout.split("submitted job ")[1].split()[0]
+    run = RunDirectory(tmp_path / "sweeps" / "grid" / "runs" / "trial-000000")
+
+    def epoch() -> int:
+        try:
+            return int(json.loads((run.path / "status.json").read_text())["epoch"])
+        except (OSError, KeyError, ValueError):
+            return 0
+
+    # First submitit's signal, as before a time limit; then SLURM's own.
+    reached = []
+    for count, interrupt in enumerate((["scancel", "--signal=USR2"], ["scontrol", "requeue"])):
+        until(lambda: epoch() > (reached[-1] if reached else 0), 120)
+        on_cluster.call(*interrupt, job)
+        known = on_cluster.await_job(job, lambda known: known["JobState"] == "PENDING")
+        reached.append(epoch())
+        assert known["Restarts"] == str(count + 1)
+        assert reached[-1] < EPOCHS, "it ended before it was interrupted"
+    known = on_cluster.await_job(job, over, patience=180)
+    assert (known["JobState"], known["Restarts"]) == ("COMPLETED", "2")
+    log = (tmp_path / "sweeps" / "grid" / "jobs" / f"{job}_0_log.err").read_text()
+    assert log.count("released for other workers: trial-000000") == 2
+    assert reached[0] <= reached[1]
+    opened = open_sweep("grid", tmp_path / "sweeps")
+    complete = [each for each in opened.optuna_study.trials if each.state.name == "COMPLETE"]
+    assert len(complete) == 1
+    history = load_run(run.path).history
+    assert history.epoch.tolist() == list(range(1, EPOCHS + 1))
+
+
+def test_without_slurm_it_says_what_to_do(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LaunchError, match="not on PATH: launch from a login node"):
+        submit_to_slurm([toy(tmp_path, "done")], tmp_path / "jobs", "planted", Resources())
+    script, command = slurm_script([toy(tmp_path, "done")], tmp_path, "planted", Resources())
+    assert script.startswith("#!/bin/bash")
+    assert "--array" not in script
+    assert command.startswith(sys.executable)
