@@ -30,6 +30,7 @@ COMMANDS = {
     "import": ("miiii.cli.import_run", "make a run of a TransformerLens model of addition mod p"),
     "clean": ("miiii.cli.clean", "what could go from the disk, and how large it is"),
     "sweep": ("miiii.cli.sweep", "search settings with Optuna, on as many machines as there are"),
+    "completion": ("miiii.cli.completion", "a script for bash, zsh or fish that completes words"),
     "doctor": ("miiii.cli.doctor", "check this machine: device, versions, precision, disk"),
 }
 
@@ -45,7 +46,7 @@ def overview() -> str:
         "modular-arithmetic tasks at once, watch it grok, and take it apart.",
         "",
         "commands:",
-        *(f"  {name:9} {purpose}" for name, (_, purpose) in COMMANDS.items()),
+        *(f"  {name:10} {purpose}" for name, (_, purpose) in COMMANDS.items()),
         "",
         "  miiii COMMAND --help explains a command and every field of it.",
         "  miiii --version prints the version.",
