@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,9 @@ BATCHED_FIELDS = (
 
 CAPACITY = 1024
 """The most epochs in one dispatch; small models reach it within half a second."""
+
+KEPT_PROGRAMS = 8
+"""Compiled programs that a process keeps."""
 
 Waiting = Callable[[], bool]
 """Asked again and again; true means stop."""
@@ -196,17 +200,12 @@ def _compile(batch: Batch) -> Program:
     sharding = _runs_sharding(len(batch.configs))
     inputs = jax.device_put(_stack([*map(_inputs, *_per_run(batch))]), sharding)
     template = state_template(batch)
-    runs = len(batch.configs)
-    states = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype, sharding=sharding),
-        template,
-    )
     capacity = min(CAPACITY, batch.setting.training.epochs)
-    compiled = (
-        jax.jit(make_chunk(batch.setting, capacity), donate_argnums=0)
-        .lower(states, np.int32(0), np.int32(0), inputs)
-        .compile()
+    leaves, structure = jax.tree.flatten(inputs)
+    shapes = tuple(
+        jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding) for leaf in leaves
     )
+    compiled = _compiled(batch.setting, capacity, len(batch.configs), shapes, structure, sharding)
 
     def chunk(states: TrainState, done: int, count: int, inputs: RunInputs) -> Any:
         return compiled(states, np.int32(done), np.int32(count), inputs)
@@ -231,6 +230,25 @@ def _compile(batch: Batch) -> Program:
         parameter_bytes=int(total_size(template.parameters)),
         memory_bytes=int(memory),
     )
+
+
+@functools.lru_cache(maxsize=KEPT_PROGRAMS)
+def _compiled(
+    setting: Setting,
+    capacity: int,
+    runs: int,
+    shapes: tuple[jax.ShapeDtypeStruct, ...],
+    structure: Any,
+    sharding: NamedSharding,
+) -> Any:
+    """The compiled chunk; a process that trains batch after batch of one shape compiles once."""
+    states = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype, sharding=sharding),
+        jax.eval_shape(lambda: initial_state(setting, 0)),
+    )
+    inputs = jax.tree.unflatten(structure, shapes)
+    chunk = jax.jit(make_chunk(setting, capacity), donate_argnums=0)
+    return chunk.lower(states, np.int32(0), np.int32(0), inputs).compile()
 
 
 def _per_run(batch: Batch) -> tuple[Any, Any, Any]:

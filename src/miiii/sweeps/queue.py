@@ -21,7 +21,7 @@ import random
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ class _Sign:
     """The last sign of life that was seen, and when, by this process's clock."""
 
     value: Any
-    at: float = field(default_factory=time.monotonic)
+    at: float
 
 
 def run_name(number: int) -> str:
@@ -316,7 +316,7 @@ class Queue:
         """Whether a trial's sign of life has been the same for longer than patience allows."""
         seen = self._signs.get(trial.number)
         if seen is None or seen.value != sign:
-            self._signs[trial.number] = _Sign(sign)
+            self._signs[trial.number] = _Sign(sign, time.monotonic())
             return False
         return time.monotonic() - seen.at > self.patience
 

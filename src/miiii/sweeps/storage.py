@@ -11,6 +11,7 @@ import logging
 import random
 import re
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,9 @@ class PatientStorage(BaseStorage):
         """Told when the storage is away, and when it is back."""
         self.stop: Callable[[], bool] = lambda: False
         """Asked while waiting; once true, waiting ends."""
+        if self._database is not None:
+            # Connections that are only forgotten stay open at the server for a while.
+            weakref.finalize(self, self._database.engine.dispose)
 
     def waiting(self, study_id: int, most: int) -> list[tuple[int, int]]:
         """Ids and numbers of waiting trials, at most so many, the last made first.
@@ -236,7 +240,7 @@ class PatientStorage(BaseStorage):
                 what = f"the storage {hide_password(self.place)} does not answer ({_short(error)})"
                 if waited > self.wait or self.stop():
                     raise StorageAwayError(f"{what}; gave up after {waited:.0f} s") from error
-                if waited > 1 and not told:
+                if waited > 0.5 and not told:
                     told = True
                     self.away(f"{what}; waiting up to {self.wait:.0f} s")
             else:
