@@ -1,0 +1,162 @@
+"""`miiii sweep` as it is typed: what it makes, and what it refuses before anything is computed."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from small_sweeps import SMALLEST as CONFIG
+from small_sweeps import define
+
+from command import SMALLEST
+from miiii.cli.main import run
+from miiii.sweeps.sweep import make_sweep, open_sweep
+
+QUICK = [*SMALLEST, "--epochs", "5"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(capsys, *words):
+    code = run(["sweep", *words])
+    output, errors = capsys.readouterr()
+    assert code == 2, errors
+    assert output == ""
+    assert errors.startswith("error: ")
+    assert errors.count("\n") == 1
+    return errors
+
+
+def test_table_1_is_made_whole(capsys):
+    words = ["--space", "table1", "--sampler", "grid", "--preset", "tiny", "--epochs", "3"]
+    assert run(["sweep", "new", "t", *words]) == 0
+    output = capsys.readouterr().out
+    assert "384 trials" in output
+    assert "1/3" in output
+    assert "next: miiii sweep worker t" in output
+    assert open_sweep("t", _sweeps()).made == 384
+
+
+def _sweeps():
+    from pathlib import Path
+
+    return Path("sweeps")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("width = [8]\nlearning_rat = [1e-3]\n", ["line 2", "learning_rate"]),
+        ("\nheads = [3]\n", ["line 2", "heads is 3"]),
+        ("dropout = [0.5, 1.5]\n", ["line 1", "dropout is 1.5"]),
+        ("width = [8.5]\n", ["line 1", "whole number"]),
+        ("learning_rate = { low = 1, high = 0.1 }\n", ["line 1", "low must be below high"]),
+        ("learning_rate = { low = 0, high = 0.1, log = true }\n", ["line 1", "above 0"]),
+        ("learning_rate = { low = 0.1 }\n", ["line 1", "high"]),
+        ("width = [8, 8]\n", ["line 1", "each once"]),
+        ("optimiser = ['adamw', 'moun']\n", ["line 1", "muon"]),
+        ("width = [\n", ["not valid TOML"]),
+        ("", ["empty"]),
+    ],
+)
+def test_a_space_file_is_refused_with_its_line(folder, capsys, text, expected):
+    (folder / "space.toml").write_text(text)
+    message = refused(capsys, "new", "s", "--space", "space.toml", *QUICK)
+    for words in expected:
+        assert words in message
+    assert not (folder / "sweeps").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["new", "s"], "--space"),
+        (["new", "s", "--space", "tabel1"], "table1"),
+        (["new", "s", "--space", "none.toml"], "none.toml"),
+        (["new", "s", "--space", "table1", "--study", "x"], "either"),
+        (["new", "s", "--study", "x"], "no study"),
+        (["new", "s", "--space", "table1", "--objective", "loss"], "validation_loss"),
+        (["new", "s", "--space", "table1", "--trials", "0"], "trials"),
+        (["new", "s", "--space", "table1", "--sampler", "grid", "--trials", "385"], "384"),
+        (["new", "s", "--space", "table1", "--sampler", "gird"], "grid"),
+        (["new", "../s", "--space", "table1"], "not allowed"),
+        (["new", "s", "--space", "table1", "--prune", "median"], "stuck"),
+        (["worker", "s"], "miiii sweep new s"),
+        (["worker", "s", "--batch", "0"], "--batch"),
+        (["worker", "s", "--patience", "0"], "--patience"),
+        (["wroker", "s"], "worker"),
+        (["worker"], "name"),
+    ],
+)
+def test_bad_words_are_refused(capsys, words, expected):
+    assert expected in refused(capsys, *words)
+
+
+def test_a_sweep_that_exists_with_another_space_shows_the_difference(folder, capsys):
+    (folder / "a.toml").write_text("width = [8, 16]\n")
+    (folder / "b.toml").write_text("width = [8, 24]\n")
+    words = ["--sampler", "grid", *QUICK]
+    assert run(["sweep", "new", "s", "--space", "a.toml", *words]) == 0
+    assert run(["sweep", "new", "s", "--space", "a.toml", *words]) == 0, "the same again is fine"
+    capsys.readouterr()
+    message = refused(capsys, "new", "s", "--space", "b.toml", *words)
+    assert "space.width: 8, 16, not 8, 24" in message
+
+
+def test_a_storage_that_cannot_be_reached_leaves_nothing_behind(folder, capsys):
+    place = "postgresql://me:secret@127.0.0.1:1/x"
+    words = ["new", "s", "--space", "table1", "--preset", "tiny", "--storage", place]
+    assert run(["sweep", *words]) == 1
+    message = capsys.readouterr().err
+    assert "127.0.0.1:1" in message
+    assert "pg_ctl" in message
+    assert "secret" not in message
+    assert not (folder / "sweeps").exists()
+
+
+def test_a_worker_of_another_version_is_refused(folder, capsys, monkeypatch):
+    make_sweep(define(version="0.0.1"), folder / "sweeps")
+    message = refused(capsys, "worker", "probe")
+    assert "0.0.1" in message
+    assert "--any-version" in message
+
+
+def test_help_and_refusals_come_before_jax_and_optuna():
+    code = (
+        "import sys; from miiii.cli.main import run\n"
+        "for words in (['--help'], ['new', 's', '--space', 'tabel1'], ['wroker']):\n"
+        "    run(['sweep', *words])\n"
+        "print([name for name in ('jax', 'optuna', 'sqlalchemy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_a_sweep_from_new_to_best(folder, capsys):
+    """The whole of it, as a user would: search, look, and find the best among its neighbours."""
+    (folder / "space.toml").write_text("learning_rate = [1e-4, 1e-2]\nwidth = [8, 16]\n")
+    words = ["--space", "space.toml", "--sampler", "grid", "--keep", "weights", *QUICK]
+    assert run(["sweep", "new", "s", *words]) == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "miiii", "sweep", "worker", "s", "--batch", "2"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "4 complete" in done.stdout
+    capsys.readouterr()
+    assert run(["sweep", "best", "s", "--json"]) == 0
+    best = json.loads(capsys.readouterr().out)
+    sweep = open_sweep("s", _sweeps())
+    values = {
+        tuple(trial.params.values()): trial.values[0]
+        for trial in sweep.storage.get_all_trials(sweep.study_id)
+    }
+    assert len(values) == 4
+    assert repr(min(values.values())) in json.dumps(best)
+    assert CONFIG.task.base == 7
