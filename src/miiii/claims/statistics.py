@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 LEVEL = 0.95
 """Coverage that an interval aims at."""
@@ -59,6 +58,8 @@ def median_interval(values: Sequence[float], level: float = LEVEL) -> Interval |
     Returns:
         None for fewer than two values.
     """
+    from scipy import stats  # a second to import; bad input is refused before
+
     ordered = sorted(value for value in values if not math.isnan(value))
     size = len(ordered)
     if size < 2:
@@ -163,6 +164,8 @@ def rank_correlation(
 
 
 def _fisher_interval(rho: float, size: int, level: float) -> Interval | None:
+    from scipy import stats  # a second to import; bad input is refused before
+
     if size <= 3:
         return None
     if abs(rho) > 1 - 1e-12:
@@ -174,6 +177,8 @@ def _fisher_interval(rho: float, size: int, level: float) -> Interval | None:
 
 def _standard_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ranks, centred and of unit norm, so that a product of two is ρ; NaN where all are tied."""
+    from scipy import stats  # a second to import; bad input is refused before
+
     ranks = stats.rankdata(values) - (len(values) + 1) / 2
     norm = math.sqrt(float(ranks @ ranks))
     return ranks / norm if norm > 0 else np.full(len(values), math.nan)
