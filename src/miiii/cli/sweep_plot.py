@@ -82,7 +82,9 @@ def plot(words: list[str]) -> int:
     else:
         for name, why in written.missing:
             print(f"not drawn: {name}, {why}")
-        print(f"{len(written.files)} files in {directory}, captions in {written.captions.name}")
+        count = len(written.files)
+        files = "1 file" if count == 1 else f"{count} files"
+        print(f"{files} in {directory}, captions in {written.captions.name}")
     # Asked for by name and not drawn is a failure.
     return 1 if written.missing and names else 0
 
