@@ -1,15 +1,16 @@
-"""`python -m benchmarks [epoch|seeds|circuits|sweep …]`: measure here and print ratios."""
+"""`python -m benchmarks [epoch|seeds|circuits|batches|sweep …]`: measure here and print ratios."""
 
 import argparse
 from functools import partial
 
-from benchmarks import circuits, epoch, seeds, sweep
+from benchmarks import batches, circuits, epoch, seeds, sweep
 from miiii.cli.machine import prepare_jax
 
 PARTS = {
     "epoch": epoch.report,
     "seeds": seeds.report,
     "circuits": circuits.report,
+    "batches": batches.report,
     "sweep": sweep.report,
 }
 
