@@ -32,7 +32,7 @@ PAGES = sorted(
     for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     if "build" not in path.relative_to(ROOT).parts
 )
-SMALL = [*("--base", "11", "--width", "8", "--heads", "4"), *("--epochs", "8", "--snapshots", "4")]
+SMALL = [*("--base", "11", "--width", "16", "--heads", "4"), *("--epochs", "8", "--snapshots", "4")]
 SHELLS, SILENT = ("sh", "bash", "console"), ("text", "json", "csv", "toml", "markdown")
 
 _MARK = re.compile(r"<!-- test: (.*?)(?:; (.*?))? -->")
@@ -110,15 +110,14 @@ def needed_runs(page: Path) -> list[str]:
     return [name.strip() for text in lists for name in text.split(",")]
 
 
-def make_stand_ins(names: list[str], folder: Path) -> None:
-    """Runs of these names, as small as they can be: one is trained, the others are copies."""
-    if not names:
-        return
-    small = miiii.get_preset("small")
-    config = miiii.replace_fields(small, width=8, heads=4, epochs=4, snapshots=3)
-    miiii.start([config], [names[0]], folder / "runs")
-    for name in names[1:]:
-        shutil.copytree(folder / "runs" / names[0], folder / "runs" / name)
+def make_stand_ins(names: list[str], folder: Path, store: Path) -> None:
+    """Runs of these names, as small as they can be: copies of one, which is trained once."""
+    if names and not (store / "stand-in").exists():
+        small = miiii.get_preset("small")
+        config = miiii.replace_fields(small, width=8, heads=4, epochs=4, snapshots=3)
+        miiii.start([config], ["stand-in"], store)
+    for name in names:
+        shutil.copytree(store / "stand-in", folder / "runs" / name)
 
 
 def check(block: Block) -> None:
@@ -195,9 +194,15 @@ def run_commands(block: Block) -> None:
         assert code in block.exits, f"{said}: exit code {code}"
 
 
-def run_page(page: Path, folder: Path) -> None:
-    """All blocks of a page, in order, in one directory and one Python namespace."""
-    make_stand_ins(needed_runs(page), folder)
+def run_page(page: Path, folder: Path, store: Path) -> None:
+    """All blocks of a page, in order, in one directory and one Python namespace.
+
+    Args:
+        page: the page.
+        folder: where the blocks run.
+        store: where the stand-in for runs is kept between pages.
+    """
+    make_stand_ins(needed_runs(page), folder, store)
     namespace: dict[str, object] = {"__name__": "page"}
     before = os.getcwd()
     os.chdir(folder)

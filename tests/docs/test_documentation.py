@@ -16,7 +16,7 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_the_blocks_of_a_page_run(page, tmp_path, cache, monkeypatch):
     monkeypatch.setenv("MIIII_CACHE", str(cache))
-    run_page(page, tmp_path)
+    run_page(page, tmp_path, cache / "pages")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
@@ -102,8 +102,8 @@ def test_a_page_whose_code_fails_fails(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("```python\nx = 1\n```\n\n```python\nassert x == 2\n```\n")
     with pytest.raises(AssertionError):
-        run_page(page, tmp_path)
+        run_page(page, tmp_path, tmp_path)
     page.write_text("```sh\nmiiii show nothing-of-this-name\n```\n")
     with pytest.raises(AssertionError, match="exit code 2"):
-        run_page(page, tmp_path)
+        run_page(page, tmp_path, tmp_path)
     assert miiii.__version__
