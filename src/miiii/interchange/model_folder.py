@@ -160,11 +160,12 @@ def _provenance(origin: dict[str, Any]) -> str:
 
 
 _LOADING = f'''import json
+from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load_file
 
-config = json.load(open("{CONFIG}"))
+config = json.loads(Path("{CONFIG}").read_text())
 w = load_file("{WEIGHTS}")
 
 

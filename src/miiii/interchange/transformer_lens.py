@@ -120,14 +120,14 @@ millionth of the largest logit.
 
 _BRIDGE_PART = f"""from transformer_lens import TransformerBridge, TransformerBridgeConfig
 
-config = json.load(open("{CONFIG}"))
+config = json.loads(Path("{CONFIG}").read_text())
 config = TransformerBridgeConfig.from_dict({{**config, "dtype": torch.float64}})
 model = TransformerBridge.boot_native(config, dtype=torch.float64)
 model.load_state_dict(load_file("{BRIDGE}"), strict=True)"""
 
 _HOOKED_PART = f"""from transformer_lens import HookedTransformer, HookedTransformerConfig
 
-config = json.load(open("{CONFIG}"))
+config = json.loads(Path("{CONFIG}").read_text())
 config = HookedTransformerConfig.from_dict({{**config, "dtype": torch.float64}})
 model = HookedTransformer(config)
 left = model.load_state_dict(load_file("{HOOKED}"), strict=False)
@@ -135,7 +135,7 @@ assert not left.unexpected_keys
 assert all(name.endswith((".mask", ".IGNORE")) for name in left.missing_keys)"""
 
 
-_ANSWERS = f"""tasks = json.load(open("{TASKS}"))
+_ANSWERS = f"""tasks = json.loads(Path("{TASKS}").read_text())
 for modulus, (start, stop) in zip(tasks["moduli"], tasks["slices"]):
     print(f"task {{modulus}}: {{logits[:, start:stop].argmax(dim=1).tolist()}}")"""
 
@@ -144,6 +144,7 @@ _VALUES = "print(logits[:, 0].tolist())"
 
 def _recipe(part: str, contents: Contents) -> str:
     return f"""import json
+from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
