@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_local_jobs import until
+from toys import until
 
 from command import call, start
 from miiii.cli.arguments import UsageError
@@ -84,7 +84,8 @@ def test_a_dry_run_prints_sbatch_script_and_command(tmp_path: Path, capsys):
     words += ["--patience", "60", "--no-take-over", "--sweeps-dir", str(tmp_path)]
     lines = printed(words, capsys).splitlines()
     assert lines[0] == "#!/bin/bash"
-    found = dict(line[10:].partition("=")[::2] for line in lines if line.startswith("#SBATCH "))
+    options = [line[10:] for line in lines if line.startswith("#SBATCH ")]
+    found = {line.split("=")[0]: line.partition("=")[2] for line in options}
     expected = {
         "array": "0-15%5",
         "partition": "gpu",
@@ -164,6 +165,19 @@ def test_without_submitit_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit", None)
     with pytest.raises(library.LaunchError, match=r"pip install 'miiii\[slurm\]'"):
         library.import_submitit()
+
+
+def test_submitit_leaves_logging_alone(tmp_path: Path):
+    program = (
+        "import logging, os, sys; from miiii.sweeps.launch import import_submitit\n"
+        f"handler = logging.FileHandler({str(tmp_path / 'log')!r})\n"
+        "before = dict(os.environ); import_submitit()\n"
+        "handler.emit(logging.makeLogRecord({'msg': 'heard'}))\n"
+        "print('submitit' in sys.modules, logging._handlerList != [], dict(os.environ) == before)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split() == ["True"] * 3, done.stderr
+    assert (tmp_path / "log").read_text() == "heard\n"
 
 
 @pytest.mark.parametrize(

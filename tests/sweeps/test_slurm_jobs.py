@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from slurm import CPUS, URGENT, WORK, SlurmCluster
-from test_local_jobs import toy, until, words
+from toys import toy, until, words
 
 from command import call
 from miiii.run import load_run

@@ -134,13 +134,25 @@ def _slurm_executor(folder: Path, name: str, resources: Resources, count: int) -
 
 
 def import_submitit() -> None:
-    """Raises a LaunchError where submitit is not installed."""
+    """Import submitit without what it does to logging: it closes every handler of the process.
+
+    Raises:
+        LaunchError: it is not installed.
+    """
+    name = "SUBMITIT_LOG_LEVEL"
+    chosen = os.environ.get(name)
+    os.environ[name] = "NOCONFIG"
     try:
         import submitit  # noqa: F401
     except ImportError as error:
         raise LaunchError(
             f"launching needs {error.name}, which is not installed: pip install 'miiii[slurm]'"
         ) from error
+    finally:
+        # Jobs inherit the environment, and should log.
+        del os.environ[name]
+        if chosen is not None:
+            os.environ[name] = chosen
 
 
 def visible_gpus() -> list[str]:
