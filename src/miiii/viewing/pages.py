@@ -118,7 +118,8 @@ class Pages:
         before, found, after = text.partition(POLICY)
         if found:
             text = before + after.partition(">")[2]
-        live = self._render("live.html.jinja", version=version)
+        # What the page was asked for with may have been finished since.
+        live = self._render("live.html.jinja", version=f"report {made.shown}")
         text = text.replace("<title>", '<link rel="icon" href="data:,">\n<title>', 1)
         head, end, rest = text.rpartition("</body>")
         return head + live + end + rest

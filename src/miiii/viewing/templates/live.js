@@ -39,8 +39,10 @@
     scrollTo(...before.scroll);
   };
 
+  let asking = false;
   const ask = async () => {
-    if (document.hidden) return;
+    if (document.hidden || asking) return;
+    asking = true;
     try {
       const answer = await fetch(new URL("version", location.href), { cache: "no-store" });
       if (!answer.ok || (await answer.text()) === shown) return;
@@ -48,10 +50,14 @@
       location.reload();
     } catch {
       // The server has ended; what is here stays.
+    } finally {
+      asking = false;
     }
   };
 
   history.scrollRestoration = "manual";
-  addEventListener("load", putBack);
-  setInterval(ask, 1000 * SECONDS);
+  addEventListener("load", () => {
+    putBack();
+    setInterval(ask, 1000 * SECONDS);
+  });
 })();
