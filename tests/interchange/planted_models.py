@@ -1,5 +1,9 @@
 """Runs and checkpoints with drawn weights, and TransformerLens' forward pass in plain NumPy."""
 
+import json
+import subprocess
+import sys
+
 import jax
 import numpy as np
 
@@ -30,6 +34,27 @@ def store_kind(folder, kind):
         return store(folder, kind, config)
     planted = jax.tree.map(lambda leaf: leaf.astype(np.float64) / 3, weights(config, 5))
     return store(folder, kind, config, (24,), planted=planted)
+
+
+def refusals(command, calls, folder):
+    """Exit code and one line of error of several calls, made in a process that has no JAX."""
+    program = (
+        "import contextlib, io, json, sys\n"
+        "from miiii.cli.main import run\n"
+        f"for words in {calls!r}:\n"
+        "    said = io.StringIO()\n"
+        "    with contextlib.redirect_stderr(said):\n"
+        f"        code = run([{command!r}, *words])\n"
+        "    print(json.dumps([code, said.getvalue()]))\n"
+        "assert 'jax' not in sys.modules, 'JAX was imported'\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert all(error.count("\n") == 1 for _, error in found), found
+    return found
 
 
 def softmax(scores):

@@ -19,6 +19,7 @@ from interchange.planted_models import (
     KINDS,
     bridge_forward,
     hooked_forward,
+    refusals,
     small_config,
     store_kind,
 )
@@ -288,31 +289,25 @@ def test_a_disk_that_refuses_leaves_the_old_export(runs, tmp_path, monkeypatch, 
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["plain"], "--to"),
-        (["plain", "--to", "numpyy"], "did you mean 'numpy'?"),
-        (["plane", "--to", "csv"], "did you mean 'plain'?"),
-        (["plain", "--to", "numpy", "--epoch", "4"], "snapshots of epochs 0, 1, 3, 9, 24"),
-        (["plain", "--to", "csv", "--epoch", "3"], "whole history"),
-        (["empty", "--to", "numpy"], "no weights yet"),
-        (["empty", "--to", "csv"], "no history yet"),
-    ],
-)
-def test_refusals_are_one_line_and_come_before_jax(runs, words, said):
-    if not (runs / "empty").exists():
-        files = {"config.toml": to_toml(small_config()).encode(), "status.json": b"{}"}
-        RunDirectory.create(runs, "empty", files=files)
-    code = (
-        "import sys; from miiii.cli.main import run\n"
-        f"code = run(['export', *{words!r}, '--runs-dir', {str(runs)!r}])\n"
-        "print(code, 'jax' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.split() == ["2", "False"], done.stderr
-    assert said in done.stderr
-    assert done.stderr.count("\n") == 1
+REFUSED = [
+    (["plain"], "--to"),
+    (["plain", "--to", "numpyy"], "did you mean 'numpy'?"),
+    (["plane", "--to", "csv"], "did you mean 'plain'?"),
+    (["plain", "--to", "numpy", "--epoch", "4"], "snapshots of epochs 0, 1, 3, 9, 24"),
+    (["plain", "--to", "csv", "--epoch", "3"], "whole history"),
+    (["empty", "--to", "numpy"], "no weights yet"),
+    (["empty", "--to", "csv"], "no history yet"),
+]
+
+
+def test_refusals_are_one_line_and_come_before_jax(runs, tmp_path):
+    files = {"config.toml": to_toml(small_config()).encode(), "status.json": b"{}"}
+    RunDirectory.create(runs, "empty", files=files)
+    place = ["--runs-dir", str(runs)]
+    found = refusals("export", [[*words, *place] for words, _ in REFUSED], tmp_path)
+    for (words, said), (code, error) in zip(REFUSED, found, strict=True):
+        assert code == 2, words
+        assert said in error, words
 
 
 def test_parquet_without_its_library_says_how_to_get_it(runs, monkeypatch, capsys):
