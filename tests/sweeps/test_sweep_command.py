@@ -1,15 +1,15 @@
 """`miiii sweep` as it is typed: what it makes, and what it refuses before anything is computed."""
 
-import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from small_sweeps import SMALLEST as CONFIG
 from small_sweeps import define
 
 from command import SMALLEST
 from miiii.cli.main import run
+from miiii.sweeps.queue import run_of
 from miiii.sweeps.sweep import make_sweep, open_sweep
 
 QUICK = [*SMALLEST, "--epochs", "5"]
@@ -38,13 +38,7 @@ def test_table_1_is_made_whole(capsys):
     assert "384 trials" in output
     assert "1/3" in output
     assert "next: miiii sweep worker t" in output
-    assert open_sweep("t", _sweeps()).made == 384
-
-
-def _sweeps():
-    from pathlib import Path
-
-    return Path("sweeps")
+    assert open_sweep("t", Path("sweeps")).made == 384
 
 
 @pytest.mark.parametrize(
@@ -136,27 +130,31 @@ def test_help_and_refusals_come_before_jax_and_optuna():
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
-def test_a_sweep_from_new_to_best(folder, capsys):
-    """The whole of it, as a user would: search, look, and find the best among its neighbours."""
-    (folder / "space.toml").write_text("learning_rate = [1e-4, 1e-2]\nwidth = [8, 16]\n")
-    words = ["--space", "space.toml", "--sampler", "grid", "--keep", "weights", *QUICK]
-    assert run(["sweep", "new", "s", *words]) == 0
+@pytest.mark.slow
+def test_the_search_of_table_1_runs_to_its_end_and_its_best_is_among_its_neighbours(capsys):
+    """With a reduced budget: a few epochs at p = 7, and a part of the grid."""
+    words = ["--space", "table1", "--sampler", "grid", "--trials", "24", "--keep", "weights"]
+    assert run(["sweep", "new", "t", *words, *SMALLEST, "--epochs", "4", "--mlp-ratio", "1"]) == 0
     done = subprocess.run(
-        [sys.executable, "-m", "miiii", "sweep", "worker", "s", "--batch", "2"],
+        [sys.executable, "-m", "miiii", "sweep", "worker", "t", "--batch", "8"],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "4 complete" in done.stdout
+    assert "24 complete" in done.stdout
+    sweep = open_sweep("t", Path("sweeps"))
+    trials = sweep.storage.get_all_trials(sweep.study_id)
+    assert len({tuple(trial.params.items()) for trial in trials}) == 24
+    best = min(trials, key=lambda trial: trial.values[0])
+    near = [
+        trial
+        for trial in trials
+        if sum(trial.params[name] != value for name, value in best.params.items()) == 1
+    ]
     capsys.readouterr()
-    assert run(["sweep", "best", "s", "--json"]) == 0
-    best = json.loads(capsys.readouterr().out)
-    sweep = open_sweep("s", _sweeps())
-    values = {
-        tuple(trial.params.values()): trial.values[0]
-        for trial in sweep.storage.get_all_trials(sweep.study_id)
-    }
-    assert len(values) == 4
-    assert repr(min(values.values())) in json.dumps(best)
-    assert CONFIG.task.base == 7
+    assert run(["sweep", "best", "t"]) == 0
+    output = capsys.readouterr().out
+    assert run_of(best) in output
+    for trial in near:
+        assert run_of(trial) in output
