@@ -161,6 +161,11 @@ def peek(words: Sequence[str], option: str) -> str | None:
 
 
 def read_config(path: Path, base: Config) -> Config:
+    """A file of fields, laid over a configuration.
+
+    Raises:
+        UsageError: it cannot be read, or says what no configuration can have.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

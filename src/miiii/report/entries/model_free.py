@@ -1,6 +1,6 @@
 """Pictures and tables that need no run: Figures 1 to 3 and 19, Tables 1 and 2."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from miiii.analysis.fourier import fourier_basis
 from miiii.analysis.number_patterns import multiples, number_spaces, primes
@@ -10,10 +10,17 @@ from miiii.figures import tables
 from miiii.presets import get_preset
 from miiii.report.picture import Picture
 from miiii.report.sources import Look, Sources
-from miiii.sweeps.spaces import TABLE_1, TABLE_2
+from miiii.sweeps.spaces import TABLE_1, TABLE_2, Value
 
 BASE, SMALL_BASE = 113, 11
 """p of the paper, and of its Figures 2 and 3."""
+
+
+def _numbers(settings: Mapping[str, Value]) -> dict[str, float]:
+    return {name: float(value) for name, value in settings.items()}
+
+
+_TRIED = {name: tuple(map(float, values)) for name, values in TABLE_1.values.items()}
 
 
 def polar(sources: Sources, look: Look) -> Iterator[Picture]:
@@ -75,7 +82,7 @@ def dft_matrix(sources: Sources, look: Look) -> Iterator[Picture]:
 def search_space(sources: Sources, look: Look) -> Iterator[Picture]:
     """Table 1."""
     del sources, look
-    table = tables.search_space_table(TABLE_1.values, TABLE_1.symbols)
+    table = tables.search_space_table(_TRIED, TABLE_1.symbols)
     yield Picture(
         "T1",
         "table-1-search-space",
@@ -90,13 +97,13 @@ def settings(sources: Sources, look: Look) -> Iterator[Picture]:
     del look
     main = sources.main
     name, own = (main.run.name, main.run.config) if main else ("preset paper", get_preset("paper"))
-    rows = {name: TABLE_1.read(own), "the paper": TABLE_2}
+    rows = {name: _numbers(TABLE_1.read(own)), "the paper": _numbers(TABLE_2)}
     yield Picture(
         "T2",
         "table-2-settings",
         "Settings, beside the paper's",
         f"The six settings that the paper searched: of {name}, and as its Table 2 has them.",
-        _forms(tables.settings_table(rows, TABLE_1.values, TABLE_1.symbols)),
+        _forms(tables.settings_table(rows, _TRIED, TABLE_1.symbols)),
     )
 
 
