@@ -17,6 +17,7 @@ from miiii.sweeps.definition import Definition, definition_from_text, list_diffe
 from miiii.sweeps.queue import OUTCOME, WHY, run_of
 from miiii.sweeps.sampling import planned_points
 from miiii.sweeps.spacefile import read_space
+from miiii.sweeps.spaces import Dimension, SearchSpace
 from miiii.sweeps.sweep import SweepDiffersError, make_sweep, open_sweep
 
 
@@ -71,8 +72,6 @@ def test_one_that_learns_nothing_is_given_up_only_when_asked(tmp_path):
     # At this learning rate nothing can fall.
     base = replace_fields(SMALLEST, learning_rate=1e-30, epochs=40)
     for prune, pruned in (("none", 0), ("stuck", 1)):
-        from miiii.sweeps.spaces import Dimension, SearchSpace
-
         space = SearchSpace((Dimension("width", "d", (8,)),))
         sweep = make(tmp_path / prune, space=space, trials=1, base=base, prune=prune)
         tally = worker(sweep).work()
@@ -80,8 +79,6 @@ def test_one_that_learns_nothing_is_given_up_only_when_asked(tmp_path):
 
 
 def test_a_run_that_diverges_fails_once(tmp_path):
-    from miiii.sweeps.spaces import Dimension, SearchSpace
-
     space = SearchSpace((Dimension("learning_rate", "lr", (1e30,)),))
     sweep = make(tmp_path, space=space, trials=1)
     tally = worker(sweep).work()
@@ -91,8 +88,6 @@ def test_a_run_that_diverges_fails_once(tmp_path):
 
 
 def test_settings_that_no_run_can_have_fail_and_the_others_go_on(tmp_path):
-    from miiii.sweeps.spaces import Dimension, SearchSpace
-
     space = SearchSpace((Dimension("width", "d", (8, 12)), Dimension("heads", "heads", (2, 8))))
     sweep = make(tmp_path, space=space, trials=6, sampler="random")
     tally = worker(sweep, batch=4).work()
@@ -160,7 +155,8 @@ def test_table_1_as_a_grid_is_every_point_once():
 
 
 def test_a_definition_is_read_back_as_it_was(tmp_path):
-    for space in (RATES, CONTINUOUS):
+    mixed = SearchSpace((*CONTINUOUS.dimensions, *RATES.dimensions[1:]))
+    for space in (RATES, CONTINUOUS, mixed):
         one = Definition("x", SMALLEST, space, 3, "random", ("area", "solved_epoch"), 7, "stuck")
         assert definition_from_text(one.to_text()) == one
         assert list_differences(one, one) == []

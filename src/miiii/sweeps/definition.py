@@ -78,8 +78,16 @@ class Definition:
             space.values  # noqa: B018  the property says what is wrong
         if self.trials > space.size:
             raise ValueError(f"trials is {self.trials}: the grid has only {space.size:,} points")
-        for point in space.points():
-            self.settings(point)
+
+    def check_points(self) -> None:
+        """Refuse a grid of which some point is no possible run.
+
+        Raises:
+            ValueError: as in `settings`.
+        """
+        if self.space is not None and self.sampler == "grid":
+            for point in self.space.points():
+                self.settings(point)
 
     @property
     def directions(self) -> list[str]:
@@ -102,6 +110,8 @@ class Definition:
                 value = getattr(self, item.name)
                 record[item.name] = list(value) if isinstance(value, tuple) else value
         if self.space is not None:
+            # In TOML tables come after values, whatever their order was.
+            record["order"] = list(self.space.fields)
             record["space"] = tomllib.loads(space_to_toml(self.space))
         record["base"] = tomllib.loads(to_toml(self.base))
         return tomli_w.dumps(record)
@@ -120,6 +130,7 @@ def definition_from_text(text: str) -> Definition:
         raise ValueError(f"not valid TOML: {error}") from error
     if record.pop("format", None) != FORMAT:
         raise ValueError(f"its format is not {FORMAT}, which this version reads")
+    order = record.pop("order", [])
     known = [item.name for item in dataclasses.fields(Definition)]
     for key in record:
         if key not in known:
@@ -129,7 +140,10 @@ def definition_from_text(text: str) -> Definition:
             raise ValueError(f"entry {key!r} is missing")
     record["base"] = from_toml(tomli_w.dumps(record["base"]))
     if "space" in record:
-        record["space"] = space_from_toml(tomli_w.dumps(record["space"]), record["base"], "space")
+        space = space_from_toml(tomli_w.dumps(record["space"]), record["base"], "space")
+        places = {field: place for place, field in enumerate(order)}
+        ordered = sorted(space.dimensions, key=lambda each: places.get(each.field, len(places)))
+        record["space"] = SearchSpace(tuple(ordered))
     record["objectives"] = tuple(record["objectives"])
     return Definition(**{"space": None, **record})
 

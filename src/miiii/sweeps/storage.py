@@ -84,7 +84,7 @@ class Journal(JournalFileBackend):
     """A journal file with the operating system's lock, mended before it is written."""
 
     def __init__(self, path: str) -> None:
-        lock: Any = _SystemLock(f"{path}.lock")
+        lock: Any = _SystemLock(f"{path}.flock")
         super().__init__(path, lock_obj=lock)
         self._path = Path(path)
 
@@ -111,7 +111,10 @@ class Journal(JournalFileBackend):
 
 
 class _SystemLock:
-    """It ends with its process, so that nobody waits for one that was killed."""
+    """It ends with its process, so that nobody waits for one that was killed.
+
+    Its name is not that of Optuna's own lock, which others would take for left behind and remove.
+    """
 
     def __init__(self, path: str) -> None:
         self._lock = FileLock(path, thread_local=False)

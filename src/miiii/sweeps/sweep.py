@@ -10,6 +10,7 @@
 """
 
 import tomllib
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 import optuna
 import tomli_w
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.exceptions import DuplicatedStudyError
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
@@ -133,6 +134,7 @@ def make_sweep(
         StorageAwayError: the storage cannot be reached.
         StorageError: the directory cannot be made.
     """
+    definition.check_points()
     path = sweeps_dir / definition.name
     stored = _stored_place(path)
     if stored is not None and storage and stored != storage:
@@ -149,6 +151,7 @@ def make_sweep(
     try:
         study_id = opened.create_new_study(directions, definition.name)
         opened.set_study_user_attr(study_id, DEFINITION, definition.to_text())
+        _name_objectives(opened, definition)
     except DuplicatedStudyError:
         study_id = opened.get_study_id_from_name(definition.name)
         definition = _joined(definition, _read(opened, study_id, definition.name), sweeps_dir)
@@ -204,6 +207,14 @@ def check_version(sweep: Sweep) -> None:
             f"sweep {sweep.name!r} was made by miiii {sweep.definition.version}, and this is "
             f"{__version__}: their numbers may differ. Install that version, or say --any-version"
         )
+
+
+def _name_objectives(storage: PatientStorage, definition: Definition) -> None:
+    """For Optuna's own tools, which otherwise say "Objective 0"."""
+    study = optuna.load_study(study_name=definition.name, storage=storage)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        study.set_metric_names(list(definition.objectives))
 
 
 def _stored_place(path: Path) -> str | None:
