@@ -158,6 +158,7 @@ def check_command(words: list[str]) -> None:
 
 
 OTHERS = (
+    "optuna-dashboard",
     "jupyter",
     "git",
     "docker",

@@ -46,7 +46,7 @@ def overview() -> str:
         "modular-arithmetic tasks at once, watch it grok, and take it apart.",
         "",
         "commands:",
-        *(f"  {name:10} {purpose}" for name, (_, purpose) in COMMANDS.items()),
+        *(f"  {name:11} {purpose}" for name, (_, purpose) in COMMANDS.items()),
         "",
         "  miiii COMMAND --help explains a command and every field of it.",
         "  miiii --version prints the version.",
