@@ -1,6 +1,9 @@
 """Settings shared by all tests."""
 
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -10,6 +13,24 @@ settings.register_profile("default", deadline=None, max_examples=30)
 settings.load_profile("default")
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+SHARED_CACHE = "MIIII_TESTS_CACHE"
+"""Names the directory of compiled programs that all test processes share."""
+
+
+def pytest_configure(config):
+    """Before workers start: a cache of compiled programs for them and for all that they start."""
+    if hasattr(config, "workerinput"):
+        return
+    path = tempfile.mkdtemp(prefix="miiii-tests-cache-")
+    config.add_cleanup(lambda: shutil.rmtree(path, ignore_errors=True))
+    os.environ |= {
+        SHARED_CACHE: path,
+        "JAX_COMPILATION_CACHE_DIR": path,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+        # With a largest size JAX locks the directory: no process reads what another half wrote.
+        "JAX_COMPILATION_CACHE_MAX_SIZE": str(4 * 2**30),
+    }
 
 
 @pytest.fixture
@@ -22,6 +43,6 @@ def x64():
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory):
+def cache():
     """Compiled programs, shared by all processes that the tests start."""
-    return tmp_path_factory.mktemp("cache")
+    return Path(os.environ[SHARED_CACHE])

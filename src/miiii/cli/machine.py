@@ -25,5 +25,5 @@ def prepare_jax() -> None:
     except OSError:
         return  # A cache is a convenience: without one everything compiles anew.
     jax.config.update("jax_compilation_cache_dir", str(directory))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation")

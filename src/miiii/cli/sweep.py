@@ -17,11 +17,11 @@ from miiii.cli.train import peek, read_config
 from miiii.config import Config, unknown_name
 from miiii.presets import get_preset
 from miiii.sweeps.definition import MOST_TRIALS, Definition, Keep, Sampler
-from miiii.sweeps.objectives import OBJECTIVES
 from miiii.sweeps.pruning import Prune
 from miiii.sweeps.spacefile import read_space
 
 if TYPE_CHECKING:
+    from miiii.cli.interrupts import StopRequest
     from miiii.sweeps.sweep import Sweep
 
 ACTIONS = {
@@ -34,6 +34,8 @@ ACTIONS = {
     "plot": "parallel coordinates, importances and progress as pictures",
 }
 PROGRESS_SECONDS = 5.0
+AGAIN = 75
+"""Exit code: saved, run me again."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ def _definition(arguments: NewArguments) -> Definition:
         space,
         trials,
         sampler,
-        tuple(objectives or OBJECTIVES)[: len(objectives) or 1],
+        tuple(objectives),
         arguments.sampler_seed,
         arguments.prune,
         arguments.keep,
@@ -241,7 +243,7 @@ def worker(words: list[str]) -> int:
 
 
 def _work(
-    opened: "Sweep", arguments: WorkerArguments, command: Sequence[str], stop: "Callable[[], bool]"
+    opened: "Sweep", arguments: WorkerArguments, command: Sequence[str], stop: "StopRequest"
 ) -> int:
     from miiii.cli.progress import make_progress
     from miiii.sweeps.storage import StorageAwayError
@@ -267,7 +269,7 @@ def _work(
         tally = one.work()
     except StorageAwayError as error:
         _say(f"error: {error}; what was trained is saved, start a worker again to go on")
-        _leave(getattr(stop, "exit_code", 0) or 75)
+        _leave(stop.exit_code or AGAIN)
     done = ", ".join(
         f"{count:,} {what}"
         for what, count in dataclasses.asdict(tally).items()
@@ -285,7 +287,7 @@ def _work(
             else (f" --sweeps-dir {arguments.sweeps_dir}")
         )
         _say(f"go on with: miiii sweep worker {opened.name}{where}")
-        _leave(getattr(stop, "exit_code", 0))
+        _leave(stop.exit_code)
     return 0
 
 

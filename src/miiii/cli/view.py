@@ -48,11 +48,13 @@ def view_command(words: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="miiii-view-") as folder:
         pages = Pages(roots, Path(folder))
         with ViewServer(pages, arguments.port) as server:
-            signal.signal(signal.SIGTERM, _end)
-            print(f"{server.address}{first} (Ctrl-C ends it)", flush=True)
-            if other:
-                print(f"the study of that name: {server.address}{other}", flush=True)
             try:
+                # SIGINT, too: a shell starts what runs in the background with it ignored.
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    signal.signal(number, _end)
+                print(f"{server.address}{first} (Ctrl-C ends it)", flush=True)
+                if other:
+                    print(f"the study of that name: {server.address}{other}", flush=True)
                 server.serve_forever(poll_interval=0.2)
             except KeyboardInterrupt:
                 print()

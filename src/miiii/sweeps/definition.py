@@ -74,8 +74,6 @@ class Definition:
             self._check_grid(self.space)
 
     def _check_grid(self, space: SearchSpace) -> None:
-        if not space.is_grid:
-            space.values  # noqa: B018  the property says what is wrong
         if self.trials > space.size:
             raise ValueError(f"trials is {self.trials}: the grid has only {space.size:,} points")
 

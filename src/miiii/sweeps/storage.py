@@ -37,6 +37,8 @@ except ImportError as error:
 JOURNAL = "journal.log"
 WAIT_SECONDS = 600.0
 """How long a storage that went away is waited for."""
+STOPPING_SECONDS = 2.0
+"""The same once the worker was told to stop: what it trained is saved in any case."""
 FIRST_DELAY, LONGEST_DELAY = 0.05, 5.0
 
 START_HINTS = {
@@ -190,7 +192,7 @@ class PatientStorage(BaseStorage):
         self.away: Callable[[str], None] = lambda message: None
         """Told when the storage is away, and when it is back."""
         self.stop: Callable[[], bool] = lambda: False
-        """Asked while waiting; once true, waiting ends."""
+        """Asked while waiting; once true, waiting soon ends."""
         if self._database is not None:
             # Connections that are only forgotten stay open at the server for a while.
             weakref.finalize(self, self._database.engine.dispose)
@@ -232,7 +234,7 @@ class PatientStorage(BaseStorage):
         """Do an operation, again and again if need be.
 
         Raises:
-            StorageAwayError: it failed for `wait` seconds, or `stop` became true meanwhile.
+            StorageAwayError: it failed for `wait` seconds, or for a moment once `stop` was true.
         """
         began, delay, told = time.monotonic(), FIRST_DELAY, False
         while True:
@@ -241,7 +243,7 @@ class PatientStorage(BaseStorage):
             except (StorageInternalError, DBAPIError, OSError) as error:
                 waited = time.monotonic() - began
                 what = f"the storage {hide_password(self.place)} does not answer ({_short(error)})"
-                if waited > self.wait or self.stop():
+                if waited > (STOPPING_SECONDS if self.stop() else self.wait):
                     raise StorageAwayError(f"{what}; gave up after {waited:.0f} s") from error
                 if waited > 0.5 and not told:
                     told = True
