@@ -6,6 +6,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
+# Processes that run tests: one more than there are cores, since some tests wait for a signal's effect.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
 INTEROP := .venv-interop
 INTEROP_PIP := $(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check \
 	--no-compile --no-deps $(INTEROP_INDEX)
@@ -25,7 +28,7 @@ reproduce: $(INSTALLED)
 	$(BIN)/miiii reproduce --scale small
 
 test: check
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

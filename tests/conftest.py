@@ -14,9 +14,6 @@ settings.load_profile("default")
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-SHARED_CACHE = "MIIII_TESTS_CACHE"
-"""Names the directory of compiled programs that all test processes share."""
-
 
 def pytest_configure(config):
     """Before workers start: a cache of compiled programs for them and for all that they start."""
@@ -25,12 +22,18 @@ def pytest_configure(config):
     path = tempfile.mkdtemp(prefix="miiii-tests-cache-")
     config.add_cleanup(lambda: shutil.rmtree(path, ignore_errors=True))
     os.environ |= {
-        SHARED_CACHE: path,
+        "MIIII_CACHE": path,
         "JAX_COMPILATION_CACHE_DIR": path,
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
         # With a largest size JAX locks the directory: no process reads what another half wrote.
         "JAX_COMPILATION_CACHE_MAX_SIZE": str(4 * 2**30),
     }
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests first, so that no worker is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture
@@ -45,4 +48,4 @@ def x64():
 @pytest.fixture(scope="session")
 def cache():
     """Compiled programs, shared by all processes that the tests start."""
-    return Path(os.environ[SHARED_CACHE])
+    return Path(os.environ["MIIII_CACHE"])

@@ -15,6 +15,8 @@ from miiii.config import replace_fields
 from miiii.model.parameters import Block, Parameters
 from miiii.presets import get_preset
 
+pytestmark = pytest.mark.slow
+
 CONFIG = replace_fields(
     get_preset("tiny"), base=11, moduli=(5, 7), width=16, heads=2, epochs=24, snapshots=8
 )

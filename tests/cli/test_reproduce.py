@@ -14,10 +14,9 @@ TINY = ["reproduce", "--preset", "tiny", "--only", "C7"]
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, cache, monkeypatch):
-    """An empty directory, and compiled programs shared with the processes of other tests."""
+def here(tmp_path, monkeypatch):
+    """An empty directory."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MIIII_CACHE", str(cache))
 
 
 @pytest.mark.slow

@@ -9,6 +9,8 @@ import pytest
 from command import SMALLEST, call
 from miiii.run import load_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, cache) -> Path:

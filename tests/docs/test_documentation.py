@@ -13,9 +13,9 @@ from pages import PAGES, ROOT, SHELLS, SILENT, Block, check, read_blocks, run_pa
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
-def test_the_blocks_of_a_page_run(page, tmp_path, cache, monkeypatch):
-    monkeypatch.setenv("MIIII_CACHE", str(cache))
+def test_the_blocks_of_a_page_run(page, tmp_path, cache):
     run_page(page, tmp_path, cache / "pages")
 
 

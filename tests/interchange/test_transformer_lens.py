@@ -19,6 +19,8 @@ from miiii.cli.main import run as miiii
 from miiii.model.transformer import forward
 from miiii.run import load_run
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("lens_script.py")
 VERSIONS = {"4": "4.3.0", "2": "2.18.0"}

@@ -12,6 +12,8 @@ from miiii.model.transformer import forward
 from miiii.tasks.numbers import digits
 from model.textbook import textbook_forward
 
+pytestmark = pytest.mark.slow
+
 BASE, OUTPUTS = 7, 10
 
 

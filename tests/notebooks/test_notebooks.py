@@ -16,9 +16,7 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
-def test_a_notebook_runs(path, tmp_path, cache, monkeypatch):
-    monkeypatch.setenv("MIIII_CACHE", str(cache))
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(cache))
+def test_a_notebook_runs(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(
         notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}

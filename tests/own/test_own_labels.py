@@ -16,6 +16,8 @@ from miiii.recorder import identity
 from miiii.tasks.dataset import build_dataset
 from miiii.tasks.labels import decode_labels, encode_labels, keep_labels, kept_labels
 
+pytestmark = pytest.mark.slow
+
 BASE = 7
 
 

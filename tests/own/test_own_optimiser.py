@@ -8,6 +8,8 @@ import miiii
 from command import call
 from miiii.config import from_toml, to_toml
 
+pytestmark = pytest.mark.slow
+
 SMALL = miiii.replace_fields(
     miiii.get_preset("tiny"), base=7, width=8, heads=2, snapshots=2, epochs=12, filter="none"
 )

@@ -26,16 +26,9 @@ SCRIPT = Path(__file__).with_name("training_script.py")
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch, cache):
-    """Short timings, and compiled programs shared by all processes."""
-    import jax
-
+def quick(monkeypatch):
+    """Short timings."""
     monkeypatch.setattr(train, "TIMING_SECONDS", 0.1)
-    monkeypatch.setenv("MIIII_CACHE", str(cache))
-    before = jax.config.jax_compilation_cache_dir
-    jax.config.update("jax_compilation_cache_dir", str(cache))
-    yield
-    jax.config.update("jax_compilation_cache_dir", before)
 
 
 def make_study(path: Path, epochs: int = EPOCHS, seeds: int = 2, **changes) -> Study:

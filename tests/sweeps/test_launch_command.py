@@ -20,6 +20,8 @@ from miiii.sweeps.launch import divide_cores, divide_gpus, visible_gpus
 from miiii.sweeps.local_jobs import is_alive
 from miiii.sweeps.sweep import open_sweep
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["--preset", "tiny", "--base", "7", "--width", "8", "--heads", "2", "--snapshots", "2"]
 
 

@@ -20,6 +20,8 @@ from miiii.sweeps.spacefile import read_space
 from miiii.sweeps.spaces import Dimension, SearchSpace
 from miiii.sweeps.sweep import SweepDiffersError, make_sweep, open_sweep
 
+pytestmark = pytest.mark.slow
+
 
 def complete(sweep):
     trials = sweep.storage.get_all_trials(sweep.study_id)

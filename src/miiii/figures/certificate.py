@@ -107,6 +107,8 @@ def _smallest(axes: "Axes", certificate: "Certificate", style: Style) -> None:
     lowest = np.array([task.smallest_margin for task in tasks])
     right = lowest > 0
     axes.set_yscale("log")
+    # Its own limits of a single value are a warning on some processors.
+    axes.set_autoscaley_on(False)
     axes.plot(
         places[right],
         lowest[right],
