@@ -121,7 +121,7 @@ def test_presets_are_those_of_the_tables():
         "precision": ("float32", "float64"),
     }
     assert set(PRESETS) == {
-        *("tiny", "mini", "small", "fast", "paper", "reference", "nanda", "waves"),
+        *("tiny", "mini", "small", "fast", "brief", "paper", "reference", "nanda", "waves"),
         *(f"mini-{key}" for key in VARIATIONS),
     }
 
@@ -129,7 +129,7 @@ def test_presets_are_those_of_the_tables():
 def test_unknown_presets_are_refused():
     with pytest.raises(ValueError, match="unknown preset 'papr': did you mean 'paper'"):
         get_preset("papr")
-    with pytest.raises(ValueError, match="unknown preset '': known are: fast, mini, mini-div"):
+    with pytest.raises(ValueError, match="unknown preset '': known are: brief, fast, mini"):
         get_preset("")
 
 

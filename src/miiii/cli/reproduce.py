@@ -33,8 +33,8 @@ class ReproduceArguments:
     scale: Literal["small", "paper"] = "small"
     """small: p = 41, minutes on two CPU cores; paper: p = 113."""
     preset: str = ""
-    """T_miiii's settings: mini, small or tiny at scale small; fast, paper or reference at scale
-    paper. Default: the first."""
+    """T_miiii's settings: mini, small or tiny at scale small; fast, brief, paper or reference at
+    scale paper. Default: the first."""
     seeds: int | None = None
     """Seeds of each experiment, from 0 on; default: as many as the claims' rules ask for."""
     only: str = ""

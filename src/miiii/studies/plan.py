@@ -16,7 +16,7 @@ from miiii.presets import PRESETS, get_preset
 
 SCALES: dict[str, tuple[str, ...]] = {
     "small": ("mini", "small", "tiny"),
-    "paper": ("fast", "paper", "reference"),
+    "paper": ("fast", "brief", "paper", "reference"),
 }
 """The presets that a study of each scale can start from; the first is the default."""
 
