@@ -52,6 +52,11 @@ def test_trade_offs_show_the_front():
     x, y = line(axes, "beaten by none")
     assert sorted(zip(x, y, strict=True)) == [(0.2, 0.9), (0.4, 0.95)]
     assert len(line(axes, "beaten by another run")[0]) == 3
+    (front_line,) = (each for each in axes.lines if each.get_label() == "beaten by none")
+    assert front_line.get_drawstyle() == "steps-post"  # no run has (0.2, 0.95)
+    (axes,) = trade_offs([AREA, LOSS], front).axes
+    (other_way,) = (each for each in axes.lines if each.get_label() == "beaten by none")
+    assert other_way.get_drawstyle() == "steps-pre"
     third = Values("solved_epoch", np.arange(5.0), True)
     assert len(trade_offs([LOSS, AREA, third], front).axes) == 3
 

@@ -334,7 +334,7 @@ def test_at_most_so_many_checkpoints_are_kept(tmp_path):
 
 
 REFUSED = [
-    (["none.pth", "--name", "x"], 1, "is missing"),
+    (["none.pth", "--name", "x"], 2, "is not there"),
     (["bad.pth", "--name", "x"], 1, "is damaged"),
     (["empty.pth", "--name", "x"], 2, "expected weights by name"),
     (["biased.safetensors", "--name", "x"], 2, "is not zero"),

@@ -1,9 +1,11 @@
 """The paper's search space against the words of its Table 1, and spaces that are refused."""
 
+import numpy as np
 import pytest
 
 from miiii.config import Config, replace_fields
 from miiii.presets import get_preset
+from miiii.sweeps.pruning import Falling
 from miiii.sweeps.spaces import TABLE_1, TABLE_2, Dimension, SearchSpace
 
 
@@ -54,3 +56,15 @@ def test_spaces_that_make_no_sense_are_refused(dimensions, line):
 def test_settings_that_lack_a_field_are_refused():
     with pytest.raises(ValueError, match="settings lack width, heads: expected dropout, "):
         TABLE_1.outside({k: v for k, v in TABLE_2.items() if k not in ("width", "heads")})
+
+
+def test_losses_that_jump_about_without_falling_are_stuck():
+    noise = np.random.default_rng(0)
+    flat, falling = Falling(1000), Falling(1000)
+    flat.add([1.0, *(1 + 0.1 * noise.standard_normal(248))])
+    assert not flat.is_stuck  # too early to say
+    flat.add(1 + 0.1 * noise.standard_normal(20))
+    assert flat.is_stuck
+    falling.add([1.0, *(np.linspace(1, 0.6, 260) + 0.1 * noise.standard_normal(260))])
+    assert not falling.is_stuck
+    assert not Falling(10).is_stuck

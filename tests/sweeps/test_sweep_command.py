@@ -9,6 +9,8 @@ from small_sweeps import define
 
 from command import SMALLEST
 from miiii.cli.main import run
+from miiii.studies.plan import plan
+from miiii.studies.study import join_study
 from miiii.sweeps.queue import run_of
 from miiii.sweeps.sweep import make_sweep, open_sweep
 
@@ -104,8 +106,7 @@ def test_a_sweep_that_exists_with_another_space_shows_the_difference(folder, cap
 def test_a_storage_that_cannot_be_reached_leaves_nothing_behind(folder, capsys):
     place = "postgresql://me:secret@127.0.0.1:1/x"
     words = ["new", "s", "--space", "table1", "--preset", "tiny", "--storage", place]
-    assert run(["sweep", *words]) == 1
-    message = capsys.readouterr().err
+    message = refused(capsys, *words)
     assert "127.0.0.1:1" in message
     assert "pg_ctl" in message
     assert "secret" not in message
@@ -158,3 +159,25 @@ def test_the_search_of_table_1_runs_to_its_end_and_its_best_is_among_its_neighbo
     assert run_of(best) in output
     for trial in near:
         assert run_of(trial) in output
+
+
+def test_a_study_takes_no_settings_and_reading_makes_no_storage(folder, capsys):
+    message = refused(capsys, "new", "s", "--study", "none", "--learning-rate", "0.1")
+    assert "none" in message  # the study is looked for first
+    made = join_study(plan("small", "tiny", seeds=1, only=["C7"]), "few", folder / "studies")
+    made.save()
+    message = refused(capsys, "new", "s", "--study", "studies/few", "--learning-rate", "0.1")
+    assert "--learning-rate goes with --space" in message
+    for place in ("sqlite:///other.db", "other.log"):
+        message = refused(capsys, "status", "s", "--storage", place)
+        assert f"{place}, which is not there" in message
+        assert not list(folder.glob("other.*"))
+
+
+def test_a_grid_that_exists_with_another_space_shows_the_difference_first(folder, capsys):
+    (folder / "a.toml").write_text("width = [8, 16]\n")
+    (folder / "b.toml").write_text("width = { low = 8, high = 10 }\n")
+    assert run(["sweep", "new", "s", "--space", "a.toml", "--sampler", "grid", *QUICK]) == 0
+    assert "note: --width is searched" in capsys.readouterr().out
+    message = refused(capsys, "new", "s", "--space", "b.toml", "--sampler", "random", *QUICK)
+    assert "exists with another definition" in message

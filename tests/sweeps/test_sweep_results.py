@@ -107,6 +107,9 @@ def test_the_best_is_the_planted_one():
     assert [run.values for run in ranked(results)] == sorted(run.values for run in results.runs)
     more = planted([done(0, {}, 0.1), done(1, {}, 0.9), done(2, {}, 0.9)], objectives=("area",))
     assert [run.number for run in ranked(more)] == [1, 2, 0]
+    two = ("solved_epoch", "area")
+    level = planted([done(0, {}, 80.0, 0.2), done(1, {}, 80.0, 0.4)], objectives=two)
+    assert [run.number for run in ranked(level)] == [1, 0]  # equal in one, better in the other
     with pytest.raises(ValueError, match="unknown objective of planted 'aera': did you mean"):
         choose_objective(more, "aera")
 

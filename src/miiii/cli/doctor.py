@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from miiii.cli.arguments import parse
+from miiii.cli.arguments import UsageError, parse
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,18 @@ def doctor_command(words: list[str]) -> int:
 
     python = ".".join(map(str, sys.version_info[:3]))
     check("python", sys.version_info >= (3, 11), f"{python} (3.11 or later is needed)")
-    prepare_jax()
     from miiii.runs.provenance import package_versions
 
     versions = package_versions()
     listed = ", ".join(f"{name} {version or 'missing'}" for name, version in versions.items())
     check("packages", None not in versions.values(), listed)
+    try:
+        prepare_jax()
+    except UsageError as error:
+        check("devices", False, str(error))
+        if arguments.json:
+            print(json.dumps(checks, indent=2))
+        return 1
     import jax
 
     devices = jax.local_devices()

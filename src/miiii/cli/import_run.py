@@ -107,7 +107,9 @@ def import_command(words: list[str]) -> int:
         print(json.dumps(record, indent=2))
         return 0
     shares = ", ".join(f"{name} {share:.2%}" for name, share in right.items())
-    print(f"imported: {imported.path} ({len(imported.epochs)} epochs); right: {shares}")
+    epochs = imported.epochs
+    held = f"epoch {epochs[0]:,}" if len(epochs) == 1 else f"{len(epochs)} of {epochs[-1]:,} epochs"
+    print(f"imported: {imported.path} ({held}); right: {shares}")
     where = "" if arguments.runs_dir == Path("runs") else f" --runs-dir {arguments.runs_dir}"
     print(f"next: miiii figures {arguments.name}{where}")
     return 0

@@ -123,13 +123,17 @@ def show_command(words: list[str]) -> int:
         print(json.dumps(record, indent=2))
         return 0
     origin = run.provenance
+    if summary.problem:
+        print(f"warning: {summary.problem}", file=sys.stderr)
+    # Of the history, as the table below: a killed run's status may be older.
+    epoch = int(history.epoch[-1]) if len(history.epoch) else 0
     print(
-        f"{run.name}: {live_state(summary)}, epoch {summary.epoch:,} of "
+        f"{run.name}: {live_state(summary)}, epoch {epoch:,} of "
         f"{run.config.training.epochs:,} ({run.path})"
     )
     versions = origin.get("versions", {})
     kept = ("miiii", "jax", "jaxlib", "numpy", "python")
-    print(f"origin: {' '.join(origin.get('command', []))}")
+    print(f"origin: {' '.join(origin.get('command', [])) or 'started from Python'}")
     device = origin.get("device", {})
     print(
         f"  {origin.get('time')}, {device.get('platform')} ({device.get('kind')}), "
@@ -172,7 +176,7 @@ def _solved_line(history: Any) -> str:
     return (
         f"validation ≥ {SOLVED} now: {(latest >= SOLVED).sum()} of {len(latest)} tasks "
         f"(smallest {percent(latest[worst])}, modulus {history.moduli[worst]}); "
-        f"all of them first at epoch {_epoch(first)}"
+        + ("never all at once" if first is None else f"all of them first at epoch {first:,}")
     )
 
 

@@ -4,6 +4,8 @@ import os
 import warnings
 from pathlib import Path
 
+from miiii.cli.arguments import UsageError
+
 
 def cache_directory() -> Path:
     """Where compiled programs are kept: $MIIII_CACHE, else the user's cache directory."""
@@ -19,6 +21,15 @@ def prepare_jax() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import jax
 
+    try:
+        jax.local_devices()
+    except (RuntimeError, AssertionError) as error:
+        wanted = os.environ.get("JAX_PLATFORMS", "")
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise UsageError(
+            f"JAX finds no device for JAX_PLATFORMS={wanted!r} ({lines[0]}): unset it, or install "
+            "JAX for that device (docs/how-to/gpu.md)"
+        ) from error
     directory = cache_directory()
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -4,14 +4,14 @@ import dataclasses
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from miiii.cli.arguments import UsageError, parse
+from miiii.cli.arguments import UsageError, option_names, parse
 from miiii.cli.text import clock
 from miiii.cli.train import peek, read_config
 from miiii.config import Config, unknown_name
@@ -148,7 +148,8 @@ def new(words: list[str]) -> int:
         if "--help" not in words and "-h" not in words
         else None,
     )
-    definition = _definition(arguments)
+    given = {word.split("=")[0].replace("_", "-") for word in words if word.startswith("--")}
+    definition = _definition(arguments, given)
     from miiii.sweeps.sweep import make_sweep
 
     told = _Told()
@@ -163,13 +164,17 @@ def new(words: list[str]) -> int:
     if definition.space is not None:
         epochs = definition.base.training.epochs
         print(f"each trial trains {epochs:,} epochs at p = {definition.base.task.base}")
+        for name in definition.space.fields:
+            option = "--" + name.replace("_", "-")
+            if option in given:
+                print(f"note: {option} is searched, so that the value given for it is not used")
         if arguments.space == "table1":
             print("note: the paper's best weight decay, 1/3 (Table 2), is no point of its Table 1")
     print(f"next: miiii sweep worker {made.name}{where}")
     return 0
 
 
-def _definition(arguments: NewArguments) -> Definition:
+def _definition(arguments: NewArguments, given: Set[str]) -> Definition:
     """What is asked for, checked as far as it can be without the storage."""
     if bool(arguments.space) == bool(arguments.study):
         raise UsageError("give either --space (table1, or a TOML file) or --study")
@@ -181,6 +186,11 @@ def _definition(arguments: NewArguments) -> Definition:
         found = open_study(arguments.study)
         if trials is not None:
             raise UsageError("--trials goes with --space: the trials of a study are its runs")
+        settings = {"--preset", "--config", *option_names(Config)} & given
+        if settings:
+            raise UsageError(
+                f"{', '.join(sorted(settings))} goes with --space: a study has settings of its own"
+            )
         # Relative to here, as every path on the command line: workers start in the same place.
         study, sampler, trials = str(found.path), "grid", len(found.plan.runs)
     else:

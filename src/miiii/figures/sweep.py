@@ -156,7 +156,8 @@ def trade_offs(
                 other.values[front][order],
                 # Of three objectives the front is a surface, which no line can show.
                 "o-" if len(pairs) == 1 else "o",
-                drawstyle="steps-post" if one.smaller == other.smaller else "steps-pre",
+                # From a run towards worse values of the one, its other value is to be had.
+                drawstyle="steps-post" if one.smaller else "steps-pre",
                 linewidth=style.hair_width,
                 color=style.accent,
                 markersize=4.5,

@@ -54,13 +54,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
     are read where there are any.
 
     Raises:
-        DamagedFileError: it is missing, damaged, or of another format.
-        ValueError: it holds no weights.
+        DamagedFileError: it is damaged, or of another format.
+        ValueError: it is missing, or holds no weights.
     """
     if path.is_dir():
         raise ValueError(f"{path} is a folder: name the file in it")
     if not path.is_file():
-        raise DamagedFileError(path, "is missing")
+        raise ValueError(f"{path} is not there")
     if path.suffix == ".safetensors":
         return _with_neighbours(path, _read_safetensors(path))
     return _unwrap(path, read_torch_file(path))

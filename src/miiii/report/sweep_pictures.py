@@ -15,7 +15,7 @@ from miiii.report.picture import Picture
 from miiii.runs.atomic import write_atomically
 from miiii.sweeps.importance import importances
 from miiii.sweeps.objectives import OBJECTIVES
-from miiii.sweeps.ranking import pareto_front, setting_values
+from miiii.sweeps.ranking import pareto_front, ranked, setting_values
 from miiii.sweeps.results import RunRecord, SweepResults
 from miiii.sweeps.spaces import Interval, Value
 
@@ -104,11 +104,8 @@ def _progress(results: SweepResults, objective: int, style: Style) -> Picture:
 
 
 def _parallel(results: SweepResults, objective: int, style: Style) -> Picture:
-    done = results.done
+    done = ranked(results, objective)[:MOST_LINES]
     values = _values(results, done)[objective]
-    if len(done) > MOST_LINES:
-        order = np.argsort(values.values if values.smaller else -values.values, kind="stable")
-        done = tuple(done[place] for place in sorted(order[:MOST_LINES]))
     figure = parallel_coordinates(
         _settings(results, done), _values(results, done), objective, style=style
     )

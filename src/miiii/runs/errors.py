@@ -50,8 +50,8 @@ class RunExistsError(RunError):
 
     def __str__(self) -> str:
         return _one_line(
-            f"{self.path} exists: choose another name, resume it, or force a new run "
-            "(the old one is then moved aside)"
+            f"{self.path} exists: choose another name, or give --force (the old one is then moved "
+            "aside); `miiii resume` goes on with it"
         )
 
 
@@ -60,11 +60,11 @@ class RunNotFoundError(RunError):
 
     Args:
         name: The name or path as given.
-        runs_dir: The directory that was searched.
+        runs_dir: The directory that was searched, or what else was.
         existing: The names of the runs in it; the nearest is part of the message.
     """
 
-    def __init__(self, name: str, runs_dir: Path, existing: Sequence[str] = ()) -> None:
+    def __init__(self, name: str, runs_dir: Path | str, existing: Sequence[str] = ()) -> None:
         super().__init__(name, runs_dir, existing)
         self.name = name
         self.runs_dir = runs_dir

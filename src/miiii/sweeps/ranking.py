@@ -67,9 +67,14 @@ def scores(results: SweepResults, runs: Sequence[RunRecord]) -> NDArray[np.float
 
 
 def ranked(results: SweepResults, objective: int = 0) -> list[RunRecord]:
-    """The runs that have values, best first; equal ones in the order in which they were made."""
+    """The runs that have values, best first.
+
+    Equal ones by the other objectives, first to last, then in the order in which they were made.
+    """
     done = results.done
-    order = np.argsort(scores(results, done)[:, objective], kind="stable")
+    table = scores(results, done)
+    others = [place for place in range(table.shape[1]) if place != objective]
+    order = np.lexsort(table[:, [objective, *others]].T[::-1])
     return [done[index] for index in order]
 
 

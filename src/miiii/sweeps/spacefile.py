@@ -42,7 +42,7 @@ def read_space(name: str, base: Config) -> SearchSpace:
     path = Path(name)
     if path.suffix != ".toml":
         raise ValueError(
-            f"{unknown_name('space', name, list(BUILT_IN))}, or give a file that ends in .toml"
+            f"{unknown_name('space', name, list(BUILT_IN))} (or a file that ends in .toml)"
         )
     try:
         text = path.read_text(encoding="utf-8")
@@ -70,6 +70,10 @@ def space_from_toml(text: str, base: Config, where: str) -> SearchSpace:
     dimensions = []
     for name, entry in record.items():
         try:
+            if name == "seed":
+                raise ValueError("seed is no setting to search: retrain the best with --seeds")
+            if name in field_sections().values() and isinstance(entry, Mapping):
+                raise ValueError(f"fields stand by themselves, without the section [{name}]")
             if name not in field_sections():
                 raise ValueError(unknown_name("parameter", name, list(field_sections())))
             dimension = _dimension(name, entry, base)

@@ -53,6 +53,10 @@ class StorageAwayError(RunError):
     """The storage cannot be reached, or stayed away for too long."""
 
 
+class NoStorageError(StorageAwayError, ValueError):
+    """The storage could not be opened: refused before anything began."""
+
+
 def open_storage(place: str, *, wait: float = WAIT_SECONDS) -> "PatientStorage":
     """Open a storage.
 
@@ -62,8 +66,8 @@ def open_storage(place: str, *, wait: float = WAIT_SECONDS) -> "PatientStorage":
         wait: seconds to wait for a storage that was there and went away.
 
     Raises:
-        StorageAwayError: it cannot be reached now; says what was tried and how to start one.
-        RunError: the driver for it is not installed, or the URL is none.
+        NoStorageError: it cannot be reached now (says what was tried and how to start one), the
+            driver for it is not installed, or the URL is none.
     """
     optuna.logging.set_verbosity(logging.WARNING)
     if "://" not in place:
@@ -71,10 +75,23 @@ def open_storage(place: str, *, wait: float = WAIT_SECONDS) -> "PatientStorage":
             backend = Journal(place)
             return _make_patient(optuna.storages.JournalStorage(backend), place, wait)
         except OSError as error:
-            raise StorageAwayError(
+            raise NoStorageError(
                 f"cannot use the journal file {place}: {error.strerror or error}"
             ) from error
     return _make_patient(_database(place), place, wait)
+
+
+def is_missing(place: str) -> bool:
+    """Whether a storage that is a file is not there; looking must not make it."""
+    file = place.removeprefix("sqlite:///") if place.startswith("sqlite:///") else place
+    return "://" not in file and not Path(file.partition("?")[0]).is_file()
+
+
+def absolute(place: str) -> str:
+    """A storage as it is called from every directory."""
+    if place.startswith("sqlite:///") and len(place) > len("sqlite:///"):
+        return f"sqlite:///{Path(place.removeprefix('sqlite:///')).absolute()}"
+    return str(Path(place).absolute()) if place and "://" not in place else place
 
 
 def hide_password(place: str) -> str:
@@ -138,15 +155,18 @@ def _database(url: str) -> "BaseStorage":
     try:
         database = RDBStorage(url, engine_kwargs=options)
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        raise RunError(f"storage is {hide_password(url)!r}: {_short(error)}") from error
+        raise NoStorageError(
+            f"storage is {hide_password(url)!r}: expected a path, sqlite:///FILE or "
+            f"postgresql://USER@HOST/DATABASE ({_short(error)})"
+        ) from error
     except ImportError as error:
-        raise RunError(
-            f"the driver for the storage {hide_password(url)} is not installed: "
-            "pip install 'miiii[sweep]' brings that of PostgreSQL"
+        raise NoStorageError(
+            f"the driver {error.name} of the storage {hide_password(url)} is not installed: write "
+            "postgresql:// for the one that pip install 'miiii[sweep]' brings"
         ) from error
     except (SQLAlchemyError, StorageInternalError, OSError) as error:
         hint = START_HINTS.get(kind, "start its server, or leave --storage away")
-        raise StorageAwayError(
+        raise NoStorageError(
             f"cannot reach the storage {hide_password(url)} ({_short(error)}): {hint}"
         ) from error
     if kind == "sqlite":

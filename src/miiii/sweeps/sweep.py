@@ -32,7 +32,14 @@ from miiii.studies.study import Study, open_study
 from miiii.sweeps.definition import Definition, definition_from_text, list_differences
 from miiii.sweeps.queue import CONTINUES, RUN, Queue
 from miiii.sweeps.sampling import EXPERIMENT, SEED, distributions, planned_points
-from miiii.sweeps.storage import JOURNAL, PatientStorage, hide_password, open_storage
+from miiii.sweeps.storage import (
+    JOURNAL,
+    PatientStorage,
+    absolute,
+    hide_password,
+    is_missing,
+    open_storage,
+)
 
 FILE_NAME = "sweep.toml"
 RUNS_NAME = "runs"
@@ -135,12 +142,12 @@ def make_sweep(
         StorageError: the directory cannot be made.
     """
     definition.check_points()
-    path = sweeps_dir / definition.name
+    path, storage = sweeps_dir / definition.name, absolute(storage)
     stored = _stored_place(path)
-    if stored is not None and storage and stored != storage:
+    if stored is not None and storage and absolute(stored) != storage:
         raise SweepDiffersError(
             f"sweep {definition.name!r} exists in {sweeps_dir} with another storage: "
-            f"{hide_password(stored)}, not {hide_password(storage)}"
+            f"{hide_password(stored) or 'its journal file'}, not {hide_password(storage)}"
         )
     # A storage that cannot be reached leaves nothing behind.
     place = storage or stored or ""
@@ -186,13 +193,15 @@ def open_sweep(name: str, sweeps_dir: Path, storage: str = "") -> Sweep:
     if place is None:
         there = [each.parent.name for each in sweeps_dir.glob(f"*/{FILE_NAME}")]
         raise SweepNotFoundError(name, sweeps_dir, there)
-    opened = open_storage(place or str(path / JOURNAL))
+    place = place or str(path / JOURNAL)
+    if is_missing(place):
+        raise SweepNotFoundError(name, f"{place}, which is not there")
+    opened = open_storage(place)
     try:
         study_id = opened.get_study_id_from_name(name)
     except KeyError:
         there = [each.study_name for each in opened.get_all_studies()]
-        where = Path(hide_password(place)) if place else path / JOURNAL
-        raise SweepNotFoundError(name, where, there) from None
+        raise SweepNotFoundError(name, hide_password(place), there) from None
     return Sweep(path, _read(opened, study_id, name), opened, study_id)
 
 
@@ -241,13 +250,12 @@ def _read(storage: PatientStorage, study_id: int, name: str) -> Definition:
 
 def _joined(wanted: Definition, found: Definition, sweeps_dir: Path) -> Definition:
     """What is there already, with as many trials as are wanted now."""
-    more = replace(found, trials=max(found.trials, wanted.trials))
     if listed := list_differences(found, replace(wanted, trials=found.trials)):
         raise SweepDiffersError(
             f"sweep {wanted.name!r} exists with another definition ({'; '.join(listed)}): choose "
             f"another name, or remove {sweeps_dir / wanted.name}"
         )
-    return more
+    return replace(found, trials=max(found.trials, wanted.trials))
 
 
 def _templates(sweep: Sweep) -> Iterator[optuna.trial.FrozenTrial]:

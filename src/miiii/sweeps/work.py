@@ -21,7 +21,7 @@ from miiii.runs.listing import is_run
 from miiii.studies.jobs import shape
 from miiii.studies.study import open_study
 from miiii.sweeps.objectives import OBJECTIVES
-from miiii.sweeps.pruning import is_stuck
+from miiii.sweeps.pruning import Falling
 from miiii.sweeps.queue import RELEASED, Held
 from miiii.sweeps.sampling import choose
 from miiii.sweeps.storage import StorageAwayError
@@ -305,8 +305,7 @@ class _Watching:
         self.stuck = False
         self._shown, self._group, self._epochs = shown, group, epochs
         self._prune = prune == "stuck"
-        self._first: list[float] = []
-        self._least: list[float] = []
+        self._falling: list[Falling] = []
 
     def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
         """As in `experiment.Progress`."""
@@ -319,15 +318,11 @@ class _Watching:
         """As in `experiment.Progress`."""
         self._advance(report.done)
         if self._prune:
-            losses = [np.mean(rows["train_loss"], axis=1) for rows in report.rows]
-            self._first = self._first or [float(each[0]) for each in losses]
-            least = [float(each.min()) for each in losses]
-            self._least = [*map(min, self._least or least, least)]
+            self._falling = self._falling or [Falling(report.epochs) for _ in report.rows]
+            for falling, rows in zip(self._falling, report.rows, strict=True):
+                falling.add(np.mean(rows["train_loss"], axis=1).tolist())
             # A batch has one program: it ends when none of its runs learns.
-            self.stuck = all(
-                is_stuck(first, latest, report.done, report.epochs)
-                for first, latest in zip(self._first, self._least, strict=True)
-            )
+            self.stuck = all(falling.is_stuck for falling in self._falling)
         self._shown.advanced(report)
 
     def warned(self, message: str) -> None:

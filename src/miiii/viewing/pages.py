@@ -1,13 +1,14 @@
 """The pages: an index of runs and studies, a run with its curves, a study with its report."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
 
+from miiii.analysis.curves import Curves
 from miiii.claims.rules import GENERALISED_AT
 from miiii.config import SOLVED, from_toml
 from miiii.history_curves import history_curves
@@ -154,7 +155,7 @@ class Pages:
             title=f"Run {path.name}",
             version=version,
             up=tuple(up),
-            line=_line(summary),
+            line=_of_history(_line(summary), found),
             problem=problem,
             axis=axis,
             charts=drawn,
@@ -186,6 +187,21 @@ class Pages:
 
 def _lines(runs: Path) -> list[RunLine]:
     return [_line(summary) for summary in list_runs(runs) if is_shown(summary.path)]
+
+
+def _of_history(line: RunLine, found: Curves | None) -> RunLine:
+    """The same with what its history says: a killed run's status may be older."""
+    if found is None:
+        return line
+    _, of, budget = line.epochs.partition(" of ")
+    line = replace(line, epochs=f"{found.epoch[-1]:,}{of}{budget}")
+    accuracy = found.validation_accuracy
+    if accuracy is None or not len(accuracy):
+        return line
+    latest = accuracy[-1]
+    return replace(
+        line, validation=_percent(float(latest.mean())), solved=str((latest >= SOLVED).sum())
+    )
 
 
 def _line(summary: RunSummary) -> RunLine:
