@@ -22,9 +22,11 @@ LIMITED = (
 )
 
 
-def start(words, folder: Path, cache: Path, largest_file: int | None = None) -> subprocess.Popen:
+def start(
+    words, folder: Path, cache: Path, largest_file: int | None = None, platform: str = "cpu"
+) -> subprocess.Popen:
     """Start `miiii`; `largest_file` in bytes stands in for a full disk."""
-    environment = {**os.environ, "MIIII_CACHE": str(cache), "JAX_PLATFORMS": "cpu"}
+    environment = {**os.environ, "MIIII_CACHE": str(cache), "JAX_PLATFORMS": platform}
     program = [sys.executable, "-u", "-m", "miiii"]
     if largest_file is not None:
         program = [sys.executable, "-c", LIMITED, str(largest_file)]
@@ -39,9 +41,9 @@ def start(words, folder: Path, cache: Path, largest_file: int | None = None) -> 
 
 
 def call(
-    words, folder: Path, cache: Path, largest_file: int | None = None
+    words, folder: Path, cache: Path, largest_file: int | None = None, platform: str = "cpu"
 ) -> subprocess.CompletedProcess:
-    process = start(words, folder, cache, largest_file)
+    process = start(words, folder, cache, largest_file, platform)
     output, errors = process.communicate(timeout=300)
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 

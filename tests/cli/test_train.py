@@ -1,6 +1,7 @@
 """The main job at the command line, on the smallest model."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -127,3 +128,24 @@ def test_the_doctor_finds_this_machine_fit(tmp_path, cache):
         check["check"] for check in checks
     }
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_device_that_is_not_there_is_said_on_one_line(tmp_path, cache):
+    refused = call(["train", *SMALLEST], tmp_path, cache, platform="nowhere")
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
+    assert "JAX_PLATFORMS='nowhere'" in refused.stderr
+    doctor = call(["doctor"], tmp_path, cache, platform="nowhere")
+    assert doctor.returncode == 1
+    assert "FAIL  devices" in doctor.stdout
+    assert "Traceback" not in doctor.stderr
+
+
+def test_a_run_whose_status_is_damaged_is_shown_with_a_warning(folder, tmp_path, cache):
+    shutil.copytree(folder / "runs" / "a", tmp_path / "runs" / "a")
+    for text in ("xx", "", "{}"):
+        (tmp_path / "runs" / "a" / "status.json").write_text(text)
+        shown = call(["show", "a"], tmp_path, cache)
+        assert shown.returncode == 0, shown.stderr
+        assert "a: damaged, epoch" in shown.stdout
+        assert shown.stderr.startswith("warning: ")
