@@ -137,7 +137,7 @@ def test_the_search_of_table_1_runs_to_its_end_and_its_best_is_among_its_neighbo
     words = ["--space", "table1", "--sampler", "grid", "--trials", "24", "--keep", "weights"]
     assert run(["sweep", "new", "t", *words, *SMALLEST, "--epochs", "4", "--mlp-ratio", "1"]) == 0
     done = subprocess.run(
-        [sys.executable, "-m", "miiii", "sweep", "worker", "t", "--batch", "8"],
+        [sys.executable, "-m", "miiii", "sweep", "worker", "t", "--batch", "24"],
         capture_output=True,
         text=True,
         check=False,
