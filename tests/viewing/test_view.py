@@ -335,3 +335,22 @@ def test_the_page_follows_a_run_and_keeps_its_place(server, folder, tmp_path):
         assert {urlsplit(url).netloc for url in browser.requests()} - {""} == {
             f"127.0.0.1:{server.port}"
         }
+
+
+@pytest.mark.parametrize("path", ["/runs/plain", "/studies/mine", "/studies/mine/runs/miiii-seed0"])
+def test_a_page_without_its_last_slash_leads_to_it(server, path):
+    status, headers, body = ask(server, path)
+    assert (status, headers["Location"], body) == (301, f"{path}/", "")
+    assert ask(server, f"{path}/")[0] == 200
+
+
+def test_a_killed_runs_page_says_what_its_history_says(server, folder):
+    directory = RunDirectory(folder / "runs" / "plain")
+    before = directory.status
+    directory.write_status({**before, "state": "running", "epoch": 1, "solved": []})
+    try:
+        body = ask(server, "/runs/plain/")[2]
+    finally:
+        directory.write_status(before)
+    assert "24 of 24" in body
+    assert "1 of 24" not in body

@@ -102,9 +102,21 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 body, kind, policy = self.server.pages.page(place).encode(), TYPES[".html"], OWN
         except (NotShownError, OSError, ValueError):
+            if self._is_shown(f"{target}/"):
+                self._send(
+                    HTTPStatus.MOVED_PERMANENTLY, b"", TYPES[".md"], OWN, write, f"{target}/"
+                )
+                return
             self._refuse(HTTPStatus.NOT_FOUND, "there is nothing to show here", write)
             return
         self._send(HTTPStatus.OK, body, kind, policy, write)
+
+    def _is_shown(self, target: str) -> bool:
+        try:
+            find_place(target, self.server.pages.roots)
+        except (NotShownError, OSError, ValueError):
+            return False
+        return True
 
     def _refuse(self, status: HTTPStatus, why: str, write: Callable[[bytes], Any]) -> None:
         self._send(status, f"{why}\n".encode(), TYPES[".md"], OWN, write)
@@ -116,9 +128,11 @@ class _Handler(BaseHTTPRequestHandler):
         kind: str,
         policy: str,
         write: Callable[[bytes], Any],
+        elsewhere: str = "",
     ) -> None:
         self.send_response(status)
         for name, value in (
+            *((("Location", elsewhere),) if elsewhere else ()),
             ("Content-Type", kind),
             ("Content-Length", str(len(body))),
             ("Content-Security-Policy", policy),
