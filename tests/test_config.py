@@ -77,6 +77,7 @@ OTHER_VALUES = {
     "normaliser": "stablemax",
     "precision": "float64",
     "matrix_products": "tensorfloat32",
+    "minibatches": 4,
     "validate_every": 10,
     "snapshots": 0,
     "checkpoint_seconds": 1.5,
@@ -220,6 +221,11 @@ REFUSED_FILES = [
     (
         "[training]\nepochs = 5\nvalidate_every = 6",
         "validate_every is 6: it must be at most epochs, 5",
+    ),
+    ("[training]\nminibatches = 0", "minibatches is 0: it must be at least 1"),
+    (
+        "[task]\nbase = 11\n[training]\nminibatches = 37",
+        "minibatches is 37: it must be at most the number of training numbers, 36",
     ),
     ("[model\nwidth = 8", "not valid TOML: "),
     ("[model]\nwidth = 8\nwidth = 9", "not valid TOML: "),

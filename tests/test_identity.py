@@ -22,6 +22,7 @@ def test_a_later_setting_counts_once_it_is_used():
         {"filter": "ema_on_random", "filter_tasks": (2, 5)},
         {"orthogonal_gradient": True},
         {"normaliser": "stablemax"},
+        {"minibatches": 2},
         custom | {"classes": (2, 3)},
         custom | {"classes": (2, 4)},
         custom | {"classes": (2, 3), "labels": "0123456789abcdee"},

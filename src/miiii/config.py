@@ -44,6 +44,13 @@ class Config:
                 f"validate_every is {self.training.validate_every}: it must be at most epochs, "
                 f"{self.training.epochs}, or nothing is ever validated"
             )
+        if self.training.minibatches > 1:
+            train, *_ = self.task.split_sizes
+            if self.training.minibatches > train:
+                raise ValueError(
+                    f"minibatches is {self.training.minibatches}: it must be at most the number of "
+                    f"training numbers, {train}"
+                )
 
     def _repr_html_(self) -> str:
         """Every setting; those that are not the default stand out."""

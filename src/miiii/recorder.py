@@ -33,6 +33,7 @@ LATER_FIELDS: dict[str, Any] = {
     "filter_tasks": (),
     "orthogonal_gradient": False,
     "normaliser": "softmax",
+    "minibatches": 1,
     "classes": (),
     "labels": "",
 }

@@ -12,6 +12,7 @@ CONFIG = replace_fields(
     filter_tasks=(2, 3),
     orthogonal_gradient=True,
     normaliser="stablemax",
+    minibatches=2,
 )
 
 

@@ -134,6 +134,15 @@ def test_a_batch_equals_its_runs_alone(pair, single, pair_trained):
     assert not np.allclose(histories[0]["train_loss"], histories[1]["train_loss"], rtol=1e-2)
 
 
+def test_minibatches_in_a_batch_are_those_of_its_runs_alone():
+    cut = [replace_fields(config, minibatches=2) for config in ALONE]
+    both, alone = compiled(*cut), compiled(cut[0])
+    states, histories = train(both, [EPOCHS])
+    for run in range(2):
+        own = train(alone, [5, 7], member(both.program.inputs, run), member(both.initial, run))
+        assert_close(own, (member(states, run), [histories[run]]))
+
+
 def test_runs_of_a_batch_do_not_touch_each_other(pair, pair_trained):
     def poison(leaf):
         if leaf.dtype == np.float32:  # hyperparameters: a learning rate that is not a number

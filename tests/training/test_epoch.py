@@ -22,7 +22,13 @@ from miiii.training.state import (
     from_arrays,
     to_arrays,
 )
-from miiii.training.step import evaluate, initial_state, run_key, train_epoch
+from miiii.training.step import (
+    evaluate,
+    initial_state,
+    minibatch_indices,
+    run_key,
+    train_epoch,
+)
 from model.textbook import textbook_forward
 from training.tiny import textbook_losses
 
@@ -102,18 +108,17 @@ def train(setting, state, inputs, epochs):
     return through
 
 
-def hand_written_epochs(state, inputs, epochs):
-    """Full-batch AdamW behind the EMA filter in NumPy; gradients of the textbook by autodiff.
+def hand_written_updates(state, given):
+    """AdamW behind the EMA filter in NumPy; gradients of the textbook by autodiff.
 
-    Yields, per epoch: weights after it; losses (guessing: 1), accuracies before it; gradients.
+    `given`: per update its epoch, digits and targets. Yields, per update: weights after it; losses
+    (guessing: 1), accuracies before it; gradients.
     """
 
     @jax.jit
-    def gradient_of(parameters):
+    def gradient_of(parameters, digits, targets):
         def total(parameters):
-            losses, accuracies = textbook_losses(
-                parameters, inputs.train.digits, inputs.train.targets, TASKS
-            )
+            losses, accuracies = textbook_losses(parameters, digits, targets, TASKS)
             return (losses * jnp.asarray([1.0, 0.0, 1.0])).sum(), (losses, accuracies)
 
         return jax.grad(total, has_aux=True)(parameters)
@@ -121,18 +126,18 @@ def hand_written_epochs(state, inputs, epochs):
     leaves, structure = jax.tree.flatten(state.parameters)
     weights = [np.asarray(leaf) for leaf in leaves]
     slow, first, second = ([np.zeros_like(leaf) for leaf in weights] for _ in range(3))
-    for epoch in epochs:
-        gradients, measured = gradient_of(jax.tree.unflatten(structure, weights))
+    for update, (epoch, digits, targets) in enumerate(given, start=1):
+        gradients, measured = gradient_of(jax.tree.unflatten(structure, weights), digits, targets)
         gradients = [np.asarray(leaf) for leaf in jax.tree.leaves(gradients)]
         rate = 0.01 * min(epoch / 4, 1)
         for index, gradient in enumerate(gradients):
-            average = gradient if epoch == 1 else 0.7 * slow[index] + 0.3 * gradient
+            average = gradient if update == 1 else 0.7 * slow[index] + 0.3 * gradient
             slow[index] = average
             filtered = gradient + 2.0 * average
             first[index] = 0.8 * first[index] + 0.2 * filtered
             second[index] = 0.9 * second[index] + 0.1 * filtered**2
-            mean = first[index] / (1 - 0.8**epoch)
-            variance = second[index] / (1 - 0.9**epoch)
+            mean = first[index] / (1 - 0.8**update)
+            variance = second[index] / (1 - 0.9**update)
             move = mean / (np.sqrt(variance) + 1e-6) + 0.3 * weights[index]
             weights[index] = weights[index] - rate * move
         yield list(weights), measured, gradients
@@ -142,7 +147,8 @@ def test_updates_equal_those_written_by_hand(x64):
     setting, state, inputs = make(PLAIN)
     epochs = range(1, 6)
     found = train(setting, state, inputs, epochs)
-    expected = hand_written_epochs(state, inputs, epochs)
+    numbers = (inputs.train.digits, inputs.train.targets)
+    expected = hand_written_updates(state, [(epoch, *numbers) for epoch in epochs])
     for (after, record), (weights, (losses, accuracies), gradients) in zip(
         found, expected, strict=True
     ):
@@ -153,6 +159,70 @@ def test_updates_equal_those_written_by_hand(x64):
         for leaf, weight in zip(jax.tree.leaves(after.parameters), weights, strict=True):
             assert leaf.dtype == jnp.float64
             np.testing.assert_allclose(leaf, weight, rtol=1e-8, atol=1e-11)
+
+
+def test_minibatches_are_updates_on_shares_of_the_numbers(x64):
+    setting, state, inputs = make(replace_fields(PLAIN, minibatches=5))
+    shares = [
+        np.asarray(minibatch_indices(jax.random.fold_in(inputs.key, epoch), 12, 5))
+        for epoch in (1, 2, 3)
+    ]
+    given = [
+        (epoch, inputs.train.digits[share], inputs.train.targets[:, share])
+        for epoch, of_epoch in enumerate(shares, start=1)
+        for share in of_epoch
+    ]
+    expected = list(hand_written_updates(state, given))
+    for epoch, (after, record) in enumerate(train(setting, state, inputs, (1, 2, 3))):
+        of_epoch = expected[5 * epoch : 5 * epoch + 5]
+        weights = of_epoch[-1][0]
+        for leaf, weight in zip(jax.tree.leaves(after.parameters), weights, strict=True):
+            np.testing.assert_allclose(leaf, weight, rtol=1e-8, atol=1e-11)
+        for found, position in ((record.train.loss, 0), (record.train.accuracy, 1)):
+            mean = np.mean([measured[position] for _, measured, _ in of_epoch], axis=0)
+            np.testing.assert_allclose(found, mean, rtol=1e-9)
+        norms = [[np.linalg.norm(leaf.ravel()) for leaf in leaves] for *_, leaves in of_epoch]
+        np.testing.assert_allclose(record.gradient_norm, np.mean(norms, axis=0), rtol=1e-8)
+
+
+@pytest.mark.parametrize(("samples", "count"), [(12, 5), (12, 12), (13, 3)])
+def test_shares_are_equal_disjoint_and_drawn_anew(samples, count):
+    orders = []
+    for epoch in (1, 2):
+        shares = np.asarray(minibatch_indices(jax.random.key(epoch), samples, count))
+        assert shares.shape == (count, samples // count)
+        assert len(set(shares.ravel())) == shares.size
+        assert set(shares.ravel()) <= set(range(samples))
+        orders.append(shares.ravel().tolist())
+    assert orders[0] != orders[1]
+    assert orders[0] != sorted(orders[0])
+
+
+def test_every_minibatch_has_dropout_of_its_own(x64):
+    config = replace_fields(PLAIN, dropout=0.5, minibatches=2, learning_rate=1e-300)
+    setting, state, inputs = make(config)
+    measured = compiled_measurement(setting)(state, 3, inputs)
+    key = jax.random.fold_in(run_key(config.seed), 3)
+    losses = []
+    for index, share in enumerate(minibatch_indices(key, 12, 2)):
+        (block,) = dropout_masks(
+            jax.random.fold_in(key, index),
+            0.5,
+            samples=6,
+            depth=1,
+            positions=3,
+            width=8,
+            dtype=jnp.float64,
+        )
+        found, _ = textbook_losses(
+            state.parameters,
+            inputs.train.digits[share],
+            inputs.train.targets[:, share],
+            TASKS,
+            [(block.attention, block.mlp)],
+        )
+        losses.append(found)
+    np.testing.assert_allclose(measured.loss, np.mean(losses, axis=0), rtol=1e-11)
 
 
 def test_the_mean_over_tasks_divides_the_gradient_by_their_number(x64):

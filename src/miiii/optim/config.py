@@ -31,11 +31,11 @@ class OptimConfig:
     learning_rate: float = 3e-4
     """Step size (> 0)."""
     weight_decay: float = 1 / 3
-    """Decoupled weight decay: each epoch takes learning_rate × weight_decay of every weight."""
+    """Decoupled weight decay: each update takes learning_rate × weight_decay of every weight."""
     beta1: float = 0.9
-    """AdamW's decay of the mean gradient, per epoch (0 ≤ beta1 < 1)."""
+    """AdamW's decay of the mean gradient, per update (0 ≤ beta1 < 1)."""
     beta2: float = 0.98
-    """AdamW's decay of the mean squared gradient, per epoch (0 ≤ beta2 < 1)."""
+    """AdamW's decay of the mean squared gradient, per update (0 ≤ beta2 < 1)."""
     epsilon: float = 1e-8
     """Added to AdamW's denominator (> 0)."""
     filter: Filter = "ema"
@@ -46,11 +46,11 @@ class OptimConfig:
     filter_strength: float = 0.5
     """λ: how much of the slow gradient is added to the gradient (≥ 0)."""
     filter_decay: float = 0.98
-    """α: decay of the ema per epoch (0 ≤ α < 1)."""
+    """α: decay of the ema per update (0 ≤ α < 1)."""
     filter_start: FilterStart = "gradient"
-    """The ema before the first epoch: the first gradient (Lee et al. 2024), or zeros."""
+    """The ema before the first update: the first gradient (Lee et al. 2024), or zeros."""
     filter_window: int = 100
-    """Gradients that the ma averages, in epochs (≥ 1); each is kept in memory."""
+    """Gradients that the ma averages, in updates (≥ 1); each is kept in memory."""
     filter_tasks: tuple[int, ...] = ()
     """Moduli q whose frequencies ema_on_tasks amplifies (2 3 5 7: those of the first circuits);
     all tasks' together are every function of the digits. ema_on_random takes their number."""

@@ -14,19 +14,24 @@ MatrixProducts = Literal["float32", "tensorfloat32"]
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Full-batch training (paper §3.4). One epoch is one update on all training numbers.
+    """Full-batch training (paper §3.4), unless minibatches says otherwise.
 
     Raises:
         ValueError: a field is out of its limits; the message names field, value and limits.
     """
 
     epochs: int = 65536
-    """Updates to make, each on all training numbers."""
+    """Passes over the training numbers; each is one update, unless minibatches says otherwise."""
+    minibatches: int = 1
+    """Updates per epoch, each on an equal share of the training numbers, in an order drawn anew
+    every epoch (1: full batch, the paper's). Numbers left over by equal shares sit that epoch
+    out."""
     dropout: float = 0.1
     """Share of the residual stream dropped after attention and after the MLP (0 ≤ dropout < 1;
     0: none)."""
     dropout_mask: DropoutMask = "per_sample"
-    """per_sample: a fresh mask for every number; per_step: one mask per epoch for all numbers."""
+    """per_sample: a fresh mask for every number; per_step: one mask per update for all of
+    its numbers."""
     task_reduction: TaskReduction = "sum"
     """The loss over tasks: their sum (paper Eq. 10) or mean."""
     task_scale: TaskScale = "log_classes"
@@ -65,7 +70,7 @@ class TrainingConfig:
                 raise ValueError(
                     f"{field} is {value!r}{hint}: it must be one of {', '.join(choices)}"
                 )
-        for field in ("epochs", "validate_every"):
+        for field in ("epochs", "minibatches", "validate_every"):
             if getattr(self, field) < 1:
                 raise ValueError(f"{field} is {getattr(self, field)}: it must be at least 1")
         if self.epochs >= 2**31:

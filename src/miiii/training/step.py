@@ -18,7 +18,7 @@ from miiii.optim.config import OptimConfig
 from miiii.training.config import TrainingConfig
 from miiii.training.loss import squared_error, task_cross_entropy, task_divisors
 from miiii.training.stablemax import task_stablemax_cross_entropy
-from miiii.training.state import RunInputs, Samples, TrainState
+from miiii.training.state import Hyperparameters, RunInputs, Samples, TrainState
 
 _INITIALISATION_STREAM, _DROPOUT_STREAM = 0, 1
 
@@ -58,7 +58,10 @@ class Measured:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class EpochRecord:
-    """What an update saw: the loss it descended, with dropout on, and the gradient's norms."""
+    """What an update saw: the loss it descended, with dropout on, and the gradient's norms.
+
+    Of an epoch of several updates, the mean over them.
+    """
 
     train: Measured
     gradient_norm: Float[Array, "W"]
@@ -115,25 +118,62 @@ def evaluate(setting: Setting, parameters: Parameters, samples: Samples) -> Meas
 def train_epoch(
     setting: Setting, state: TrainState, epoch: Int[Array, ""], inputs: RunInputs
 ) -> tuple[TrainState, EpochRecord]:
-    """One full-batch update.
+    """One pass over the training numbers: one full-batch update, or one per minibatch.
 
     Args:
         setting: what shapes the computation.
-        state: after epoch − 1 updates.
-        epoch: this update's number, from 1.
+        state: after epoch − 1 passes.
+        epoch: this pass's number, from 1.
         inputs: data, key and hyperparameters.
 
     Returns:
-        The state after the update, and what the update saw before it.
+        The state after the pass, and what its updates saw, each before it was made: their mean.
     """
-    hyperparameters = inputs.hyperparameters
+    key = jax.random.fold_in(inputs.key, epoch)
+    count = setting.training.minibatches
+    if count == 1:
+        return _update(setting, state, epoch, key, inputs.train, inputs.hyperparameters)
+    shares = minibatch_indices(key, inputs.train.digits.shape[0], count)
+
+    def one(state: TrainState, given: Any) -> tuple[TrainState, EpochRecord]:
+        index, share = given
+        train = Samples(inputs.train.digits[share], inputs.train.targets[:, share])
+        own_key = jax.random.fold_in(key, index)
+        return _update(setting, state, epoch, own_key, train, inputs.hyperparameters)
+
+    state, records = jax.lax.scan(one, state, (jnp.arange(count), shares))
+    return state, jax.tree.map(lambda leaf: leaf.mean(axis=0), records)
+
+
+def minibatch_indices(key: Key[Array, ""], samples: int, count: int) -> Int[Array, "K M"]:
+    """Equal shares of the training numbers in random order; fewer than `count` are left over.
+
+    Args:
+        key: the epoch's; update i draws its dropout from `fold_in(key, i)`, the order comes from
+            `fold_in(key, count)`.
+        samples: B.
+        count: K, at most B.
+    """
+    order = jax.random.permutation(jax.random.fold_in(key, count), samples)
+    return order[: samples - samples % count].reshape(count, -1)
+
+
+def _update(
+    setting: Setting,
+    state: TrainState,
+    epoch: Int[Array, ""],
+    key: Key[Array, ""],
+    train: Samples,
+    hyperparameters: Hyperparameters,
+) -> tuple[TrainState, EpochRecord]:
+    """One update on some numbers, and what it saw before it."""
     masks = None
     if setting.use_dropout:
         per_step = setting.training.dropout_mask == "per_step"
         masks = dropout_masks(
-            jax.random.fold_in(inputs.key, epoch),
+            key,
             hyperparameters.dropout,
-            samples=1 if per_step else inputs.train.digits.shape[0],
+            samples=1 if per_step else train.digits.shape[0],
             depth=setting.model.depth,
             positions=POSITIONS,
             width=setting.model.width,
@@ -141,8 +181,8 @@ def train_epoch(
         )
 
     def total_loss(parameters: Parameters) -> tuple[Float[Array, ""], Measured]:
-        logits, _ = forward(parameters, inputs.train.digits, masks)
-        measured = measure(setting, logits, inputs.train.targets)
+        logits, _ = forward(parameters, train.digits, masks)
+        measured = measure(setting, logits, train.targets)
         return (measured.loss * hyperparameters.task_weights).sum(), measured
 
     gradients, measured = jax.grad(total_loss, has_aux=True)(state.parameters)
