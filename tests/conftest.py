@@ -13,7 +13,7 @@ settings.register_profile("default", deadline=None, max_examples=30)
 settings.load_profile("default")
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# Compiling is most of what many tests do; less optimised programs are made in half of the time.
+# Compiling is most of what many tests do, and less optimised programs are made sooner.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
 
 
