@@ -13,6 +13,10 @@ INTEROP := .venv-interop
 INTEROP_PIP := $(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check \
 	--no-compile --no-deps $(INTEROP_INDEX)
 
+# Nothing installed here is compiled beforehand. Where bytecode may not be kept either, as in many
+# containers, every process would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: reproduce test check bench docs interop clean
 
 $(INSTALLED): pyproject.toml constraints.txt
