@@ -141,6 +141,8 @@ def test_claims_lead_to_their_figures(text, ledger):
 def test_what_cannot_be_drawn_is_named(read):
     assert "missing-20" in read.identities
     assert "Figure 20: embeddings of the cosine model; needs a run of T_waves" in read.text
+    assert "Figure N10" in read.text
+    assert "Figure n" not in read.text
     assert "--waves" not in read.text
 
 

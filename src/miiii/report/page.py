@@ -23,7 +23,7 @@ from miiii.report.picture import Picture
 from miiii.report.settings import study_settings
 from miiii.report.sources import Look, Sources, origin, study_sources
 from miiii.report.through_time import ThroughTime, through_time
-from miiii.report.writing import label_of
+from miiii.report.writing import heading_of, label_of
 from miiii.results import MissingInputError, Results
 from miiii.runs.atomic import make_directory, write_atomically
 from miiii.studies.plan import EXPERIMENTS
@@ -227,7 +227,7 @@ def _figures(
     cards: list[Card] = []
     missing: list[tuple[str, str, str]] = []
     for entry in ENTRIES:
-        label = label_of(entry.number).capitalize()
+        label = heading_of(entry.number)
         claims = tuple(
             finding.id
             for finding in ledger.findings

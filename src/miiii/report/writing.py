@@ -31,8 +31,14 @@ class Written:
 
 
 def label_of(number: str) -> str:
-    """Figure 4, or Table 1."""
+    """As inside a sentence: figure 4, table 1, figure N3."""
     return f"table {number[1:]}" if number.startswith("T") else f"figure {number}"
+
+
+def heading_of(number: str) -> str:
+    """As at the beginning of one: Figure 4, Table 1, Figure N3."""
+    label = label_of(number)
+    return label[0].upper() + label[1:]
 
 
 def write_pictures(
@@ -75,7 +81,7 @@ def write_pictures(
         pictures = [(picture, written.result()) for picture, written in pending]
     title = f"{title} of {sources.main.run.name}" if sources.main else f"{title} without a model"
     captions = "\n\n".join(
-        f"**{label_of(one.number).capitalize()}: {one.title}** (`{one.name}`). {one.caption}"
+        f"**{heading_of(one.number)}: {one.title}** (`{one.name}`). {one.caption}"
         for one, _ in pictures
     )
     write_atomically(directory / "captions.md", f"# {title}\n\n{captions}\n".encode())
