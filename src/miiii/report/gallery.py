@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader
 from miiii.esch import canvas
 from miiii.esch.drawing import Drawing
 from miiii.esch.style import Style
-from miiii.report.picture import DPI, Picture, figure_bytes, svg_text
+from miiii.report.picture import DPI, Picture, figure_bytes, heading_of, svg_text
 from miiii.runs.atomic import write_atomically
 
 LARGEST_SVG = 1_500_000
@@ -34,8 +34,7 @@ class Card:
     @property
     def label(self) -> str:
         """Figure 4, or Table 1."""
-        number = self.picture.number
-        return f"Table {number[1:]}" if number.startswith("T") else f"Figure {number}"
+        return heading_of(self.picture.number)
 
 
 def write_gallery(

@@ -19,11 +19,10 @@ from miiii.report.claim_cards import MARKS, Link, claim_cards
 from miiii.report.curve_charts import Chart, EpochAxis, charts
 from miiii.report.gallery import image_uri, table_html
 from miiii.report.moving import Moving
-from miiii.report.picture import Picture
+from miiii.report.picture import Picture, heading_of, label_of
 from miiii.report.settings import study_settings
 from miiii.report.sources import Look, Sources, origin, study_sources
 from miiii.report.through_time import ThroughTime, through_time
-from miiii.report.writing import heading_of, label_of
 from miiii.results import MissingInputError, Results
 from miiii.runs.atomic import make_directory, write_atomically
 from miiii.studies.plan import EXPERIMENTS

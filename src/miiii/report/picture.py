@@ -19,6 +19,17 @@ PAD = 0.05
 """Inches around matplotlib's figures."""
 
 
+def label_of(number: str) -> str:
+    """As inside a sentence: figure 4, table 1, figure N3."""
+    return f"table {number[1:]}" if number.startswith("T") else f"figure {number}"
+
+
+def heading_of(number: str) -> str:
+    """As at the beginning of one: Figure 4, Table 1, Figure N3."""
+    label = label_of(number)
+    return label[0].upper() + label[1:]
+
+
 @dataclass(frozen=True)
 class Picture:
     """A drawing with its caption.

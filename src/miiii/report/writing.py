@@ -9,7 +9,7 @@ from pathlib import Path
 
 from miiii.report.catalogue import Entry
 from miiii.report.gallery import write_gallery
-from miiii.report.picture import Picture
+from miiii.report.picture import Picture, heading_of, label_of
 from miiii.report.sources import Look, Sources
 from miiii.results import MissingInputError
 from miiii.runs.atomic import write_atomically
@@ -28,17 +28,6 @@ class Written:
     gallery: Path
     files: tuple[Path, ...]
     missing: tuple[tuple[str, str], ...]
-
-
-def label_of(number: str) -> str:
-    """As inside a sentence: figure 4, table 1, figure N3."""
-    return f"table {number[1:]}" if number.startswith("T") else f"figure {number}"
-
-
-def heading_of(number: str) -> str:
-    """As at the beginning of one: Figure 4, Table 1, Figure N3."""
-    label = label_of(number)
-    return label[0].upper() + label[1:]
 
 
 def write_pictures(
