@@ -8,7 +8,11 @@ import pytest
 from command import start
 from miiii.cli import reproduce
 from miiii.cli.main import run
-from miiii.studies.study import open_study
+from miiii.studies import train
+from miiii.studies.jobs import survey
+from miiii.studies.plan import plan
+from miiii.studies.study import join_study, open_study
+from miiii.studies.train import Agenda
 
 TINY = ["reproduce", "--preset", "tiny", "--only", "C7"]
 
@@ -62,6 +66,27 @@ def test_a_study_is_rehearsed_interrupted_trained_and_left_alone(
         "report: page",
     ]
     assert before == {path: path.stat().st_mtime_ns for path in study.runs_dir.rglob("*.*")}
+
+
+def test_only_leaves_the_rest_of_a_study_as_it_is(monkeypatch, capsys):
+    # Begun by an earlier call that asked for more.
+    join_study(plan("small", "tiny", seeds=1), "small-tiny").save()
+    asked = []
+
+    def nothing_to_do(study, crew, stop, announce, experiments):
+        asked.append(experiments)
+        return Agenda(survey(study, experiments), (), (), 1)
+
+    monkeypatch.setattr(train, "make_agenda", nothing_to_do)
+    words = [*TINY, "--seeds", "1", "--dry-run"]
+    assert run(words) == 0
+    output = capsys.readouterr().out
+    whole = open_study("small-tiny").plan
+    assert f"not among --only, left as they are: {len(whole.runs) - 1} runs" in output
+    assert "no-dropout" not in output
+    assert run([word for word in words if word not in ("--only", "C7")]) == 0
+    assert "left as they are" not in capsys.readouterr().out
+    assert asked == [["basis"], [*whole.configs]]
 
 
 REFUSED = {

@@ -11,6 +11,8 @@ from miiii.config import replace_fields, to_toml
 from miiii.presets import get_preset
 from miiii.runs.directory import RunDirectory
 from miiii.runs.jsonfiles import encode_json
+from miiii.studies import train
+from miiii.studies.crew import Workers
 from miiii.studies.jobs import Job, make_jobs, shape, survey
 from miiii.studies.plan import PlannedRun, plan
 from miiii.studies.study import Study
@@ -97,6 +99,37 @@ def test_runs_that_began_apart_go_on_apart(study):
     put(study, two, "running", 9)
     begun = [job for job in make_jobs(study, survey(study)) if job.begun]
     assert {(job.names, job.done) for job in begun} == {((one.name,), 5), ((two.name,), 9)}
+
+
+def test_some_experiments_are_looked_at_alone(study):
+    by_name = {run.name: run for run in study.plan.runs}
+    put(study, by_name["waves-seed0"], "interrupted", 7)
+    found = survey(study, ["waves", "basis"])
+    assert {run.experiment for run, _ in found.states} == {"waves", "basis"}
+    assert {state for run, state in found.states if run.experiment == "waves"} >= {"unfinished"}
+    assert {name for job in make_jobs(study, found) for name in job.names} == {
+        run.name for run in study.plan.runs if run.experiment in ("waves", "basis")
+    }
+
+
+def test_what_was_begun_goes_first_then_the_longest(study, monkeypatch):
+    by_name = {run.name: run for run in study.plan.runs}
+    nearly = by_name["waves-seed0"].config.training.epochs - 1
+    put(study, by_name["waves-seed0"], "interrupted", nearly)
+    seconds = {"miiii": 1.0, "waves": 1.0, "nanda": 9.0}
+
+    def timed(jobs, crew, stop):
+        del crew, stop
+        return {train._kind(job): train.Timing(seconds[job.runs[0].experiment], 1) for job in jobs}
+
+    monkeypatch.setattr(train, "_time", timed)
+    agenda = train.make_agenda(study, Workers(1), experiments=list(seconds))
+    assert agenda is not None
+    assert [job.names[0] for job in agenda.jobs if job.names[0].endswith("0")] == [
+        "waves-seed0",
+        "nanda-seed0",
+        "miiii-seed0",
+    ]
 
 
 def brute_force(seconds, workers):

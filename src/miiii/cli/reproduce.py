@@ -39,7 +39,7 @@ class ReproduceArguments:
     """Seeds of each experiment, from 0 on; default: as many as the claims' rules ask for."""
     only: str = ""
     """Claims (C4,C16), questions of the further work (B1,B2) or experiments (miiii,waves) to train
-    for, with commas between; default: every claim."""
+    for, with commas between; default: every claim. What else the study has stays as it is."""
     beyond: bool = False
     """Add what the questions of the further work, B1 to B7, need (docs/beyond.md)."""
     name: str = ""
@@ -78,7 +78,9 @@ def reproduce(words: list[str]) -> int:
             # Whatever another call added in between is kept.
             study = joined()
             study.save()
-        ended = _train(study, arguments, ["miiii", "reproduce", *words], stop)
+        # Without --only, whatever the study has from other calls goes on, too.
+        experiments = [*wanted.configs] if only else [*study.plan.configs]
+        ended = _train(study, experiments, arguments, ["miiii", "reproduce", *words], stop)
     if not ended:
         if not arguments.dry_run:
             _say(f"saved; go on with: {shlex.join(['miiii', 'reproduce', *words])}")
@@ -112,7 +114,11 @@ def _check_place(study: Study) -> None:
 
 
 def _train(
-    study: Study, arguments: ReproduceArguments, command: list[str], stop: StopRequest
+    study: Study,
+    experiments: list[str],
+    arguments: ReproduceArguments,
+    command: list[str],
+    stop: StopRequest,
 ) -> bool:
     """Say what there is to do and, unless this is only a rehearsal, do it. False if stopped."""
     from miiii.cli.machine import prepare_jax
@@ -131,7 +137,7 @@ def _train(
     )
     with choose_crew(arguments.workers) as crew:
         agenda = make_agenda(
-            study, crew, stop, lambda: _say("compiling, and timing a few epochs …")
+            study, crew, stop, lambda: _say("compiling, and timing a few epochs …"), experiments
         )
         if agenda is None:
             return False
@@ -151,7 +157,7 @@ def _train(
 
 
 def _show(study: Study, agenda: "Agenda") -> None:
-    """The runs of a study: what is done, what is left, and how long it will take."""
+    """The runs that this call is about: what is done, what is left, how long it will take."""
     table = Table(box=None, pad_edge=False)
     for name in ("experiment", "what", "seeds", "epochs", "state", "time"):
         numeric = name in ("seeds", "epochs", "time")
@@ -160,7 +166,9 @@ def _show(study: Study, agenda: "Agenda") -> None:
     for job, each in zip(agenda.jobs, agenda.job_seconds, strict=True):
         for run in job.runs:
             seconds[run.experiment] += each / len(job.runs)
-    for key, config in study.plan.configs.items():
+    others = len(study.plan.runs) - len(agenda.survey.states)
+    for key in dict.fromkeys(run.experiment for run, _ in agenda.survey.states):
+        config = study.plan.configs[key]
         states = [state for run, state in agenda.survey.states if run.experiment == key]
         words = {"finished": "done", "unfinished": "begun", "missing": "to train"}
         counts = {state: states.count(state) for state in dict.fromkeys(states)}
@@ -175,6 +183,8 @@ def _show(study: Study, agenda: "Agenda") -> None:
     console = Console()
     # In a pipe there is no width to fit into.
     console.print(table) if console.is_terminal else Console(width=200).print(table)
+    if others:
+        print(f"not among --only, left as they are: {others} runs of the study")
     if agenda.jobs:
         runs = sum(len(job.runs) for job in agenda.jobs)
         print(

@@ -1,6 +1,6 @@
 """What is left to do in a study, cut into jobs: runs that train together in one process."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -35,24 +35,30 @@ class Job:
 
 @dataclass(frozen=True)
 class Survey:
-    """How a study stands."""
+    """How a study stands, or some of its experiments."""
 
     states: tuple[tuple[PlannedRun, State], ...]
-    """Every planned run, in order."""
+    """Planned runs, in order."""
 
     def runs(self, *states: State) -> list[PlannedRun]:
         """The runs that are in one of these states."""
         return [run for run, state in self.states if state in states]
 
 
-def survey(study: Study) -> Survey:
-    """Look at every run of a study.
+def survey(study: Study, experiments: Collection[str] | None = None) -> Survey:
+    """Look at the runs of a study.
+
+    Args:
+        study: the study.
+        experiments: whose runs to look at; default: all.
 
     Raises:
         StudyDiffersError: a directory holds a run of other settings.
         DamagedFileError: a run's status or configuration cannot be read.
     """
-    return Survey(tuple((run, study.state(run)) for run in study.plan.runs))
+    wanted = study.plan.configs if experiments is None else experiments
+    runs = [run for run in study.plan.runs if run.experiment in wanted]
+    return Survey(tuple((run, study.state(run)) for run in runs))
 
 
 def make_jobs(study: Study, found: Survey, batch: int = 1) -> list[Job]:

@@ -11,7 +11,7 @@ batch, because batched products are added up in another order.
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +47,8 @@ class Agenda:
 
     survey: Survey
     jobs: tuple[Job, ...]
-    """The longest first, so that no worker is left alone with one at the end."""
+    """What was begun comes first, so that a study that is often interrupted has whole runs to show;
+    then the longest, so that no worker is left alone with one at the end."""
     seconds_per_epoch: tuple[float, ...]
     """Of each job."""
     workers: int
@@ -114,6 +115,7 @@ def make_agenda(
     crew: Crew,
     stop: Waiting = lambda: False,
     announce: Callable[[], None] = lambda: None,
+    experiments: Collection[str] | None = None,
 ) -> Agenda | None:
     """See what is left to do, and time a few epochs of each kind of run. None if stopped.
 
@@ -122,12 +124,13 @@ def make_agenda(
         crew: who will do it.
         stop: asked again and again; true means stop.
         announce: called before anything is compiled, unless there is nothing to do.
+        experiments: which to train; default: all of the study's.
 
     Raises:
         StudyDiffersError: a directory holds a run of other settings.
         DamagedFileError: a run's status or configuration cannot be read.
     """
-    found = survey(study)
+    found = survey(study, experiments)
     jobs = make_jobs(study, found)
     if jobs:
         announce()
@@ -140,7 +143,7 @@ def make_agenda(
         return None
     workers = _workers(crew, timings.values(), len(jobs))
     costs = [(job, timings[_kind(job)].seconds_per_epoch) for job in jobs]
-    costs.sort(key=lambda pair: (pair[0].done - pair[0].epochs) * pair[1])
+    costs.sort(key=lambda pair: (not pair[0].begun, (pair[0].done - pair[0].epochs) * pair[1]))
     return Agenda(found, tuple(job for job, _ in costs), tuple(cost for _, cost in costs), workers)
 
 
@@ -193,7 +196,7 @@ def train_study(
         for job in agenda.jobs
     ]
     crew.work(orders, heard, stop, agenda.workers)
-    left = survey(study)
+    left = Survey(tuple((run, study.state(run)) for run, _ in agenda.survey.states))
     state = "interrupted" if left.runs("missing", "unfinished") else "finished"
     problems = [
         f"{run.name}: {summarize(study.run_path(run)).status.get('problem', 'failed')}"
