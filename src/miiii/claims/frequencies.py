@@ -83,8 +83,8 @@ def _appear(run: Measurements) -> tuple[Says, str]:
     if before is None or end is None or end.epoch <= generalisation_epoch(run):
         return "silent", "no snapshot is later than generalisation"
     text = (
-        f"{before.calibrated} of {end.calibrated} calibrated frequencies and {before.rule} of "
-        f"{end.rule} by the paper's rule were there at generalisation"
+        f"{before.calibrated} calibrated frequencies at generalisation and {end.calibrated} at the "
+        f"end, by the paper's rule {before.rule} and {end.rule}"
     )
     if end.calibrated == 0 or before.calibrated > rules.BEFORE_SHARE * end.calibrated:
         return "against", text
