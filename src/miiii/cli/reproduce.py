@@ -79,7 +79,7 @@ def reproduce(words: list[str]) -> int:
             study = joined()
             study.save()
         # Without --only, whatever the study has from other calls goes on, too.
-        experiments = [*wanted.configs] if only else [*study.plan.configs]
+        experiments = [*wanted.configs] if only else None
         ended = _train(study, experiments, arguments, ["miiii", "reproduce", *words], stop)
     if not ended:
         if not arguments.dry_run:
@@ -115,7 +115,7 @@ def _check_place(study: Study) -> None:
 
 def _train(
     study: Study,
-    experiments: list[str],
+    experiments: list[str] | None,
     arguments: ReproduceArguments,
     command: list[str],
     stop: StopRequest,

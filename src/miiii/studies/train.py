@@ -196,7 +196,7 @@ def train_study(
         for job in agenda.jobs
     ]
     crew.work(orders, heard, stop, agenda.workers)
-    left = Survey(tuple((run, study.state(run)) for run, _ in agenda.survey.states))
+    left = survey(study, {run.experiment for run, _ in agenda.survey.states})
     state = "interrupted" if left.runs("missing", "unfinished") else "finished"
     problems = [
         f"{run.name}: {summarize(study.run_path(run)).status.get('problem', 'failed')}"
