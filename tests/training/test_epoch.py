@@ -235,6 +235,26 @@ def test_the_mean_over_tasks_divides_the_gradient_by_their_number(x64):
     np.testing.assert_array_equal(of_sum.train.loss, of_mean.train.loss)
 
 
+def test_the_quadratic_mean_weighs_tasks_by_their_loss(x64):
+    """Its gradient, weight by weight, against one backward pass per task."""
+    config = replace_fields(PLAIN, task_reduction="quadratic_mean", masked_tasks=(3,))
+    setting, state, inputs = make(config)
+    ((_, record),) = train(setting, state, inputs, [1])
+
+    def of_task(parameters, task):
+        losses, _ = textbook_losses(parameters, inputs.train.digits, inputs.train.targets, TASKS)
+        return losses[task]
+
+    losses = [float(of_task(state.parameters, task)) for task in range(3)]
+    gradients = [jax.grad(of_task)(state.parameters, task) for task in range(3)]
+    total = np.sqrt((losses[0] ** 2 + losses[2] ** 2) / 3)
+    expected = jax.tree.map(
+        lambda first, _, third: (losses[0] * first + losses[2] * third) / (3 * total), *gradients
+    )
+    norms = [np.sqrt((np.asarray(leaf) ** 2).sum()) for leaf in jax.tree.leaves(expected)]
+    np.testing.assert_allclose(record.gradient_norm, norms, rtol=1e-9)
+
+
 def test_a_masked_task_is_measured_and_teaches_nothing(x64):
     config = replace_fields(PLAIN, weight_decay=0.0)
     setting, state, inputs = make(config)

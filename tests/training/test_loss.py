@@ -14,6 +14,7 @@ from miiii.training.loss import (
     task_cross_entropy,
     task_divisors,
     task_weights,
+    total_of_tasks,
 )
 from training.tiny import slow_losses
 
@@ -175,6 +176,35 @@ def test_weights_of_sum_and_mean():
     assert task_weights([False, True, True, False], "mean").tolist() == [0, 0.25, 0.25, 0]
 
 
+def test_totals_by_hand():
+    losses = jnp.asarray([3.0, 0.5, 4.0, 9.0])
+    trained = [True, True, True, False]
+
+    def total(reduction):
+        weights = jnp.asarray(task_weights(trained, reduction))
+        return jax.value_and_grad(total_of_tasks)(losses, weights, reduction)
+
+    value, slope = total("sum")
+    assert (float(value), slope.tolist()) == (7.5, [1, 1, 1, 0])
+    value, slope = total("mean")
+    assert (float(value), slope.tolist()) == (7.5 / 4, [0.25, 0.25, 0.25, 0])
+    # √((9 + ¼ + 16) / 4), and each slope is loss / (4 · the total)
+    value, slope = total("quadratic_mean")
+    np.testing.assert_allclose(value, 2.512468905, rtol=1e-6)
+    expected = np.asarray([3.0, 0.5, 4.0, 0.0]) / (4 * 2.512468905)
+    np.testing.assert_allclose(slope, expected, rtol=1e-6)
+
+
+def test_the_quadratic_mean_of_equal_losses_is_their_mean_and_of_none_is_flat():
+    weights = jnp.asarray(task_weights([True] * 3, "quadratic_mean"))
+    value, slope = jax.value_and_grad(total_of_tasks)(jnp.full(3, 0.7), weights, "quadratic_mean")
+    np.testing.assert_allclose(value, 0.7, rtol=1e-6)
+    np.testing.assert_allclose(slope, 1 / 3, rtol=1e-6)
+    value, slope = jax.value_and_grad(total_of_tasks)(jnp.zeros(3), weights, "quadratic_mean")
+    assert value < 1e-18
+    np.testing.assert_array_equal(slope, 0)
+
+
 def test_squared_error_by_hand():
     outputs = jnp.asarray([[1.0, -2.0, 0.0, 0.5]])
     targets = jnp.asarray([[1.0, -1.0, 0.09375, 0.75]])
@@ -197,7 +227,10 @@ def test_squared_error_by_hand():
         ({"checkpoint_seconds": 0.0}, "checkpoint_seconds is 0.0: it must be above 0"),
         ({"checkpoint_seconds": float("nan")}, "checkpoint_seconds is nan: it must be above 0"),
         ({"precision": "float16"}, "precision is 'float16' (did you mean 'float"),
-        ({"task_reduction": "avg"}, "task_reduction is 'avg': it must be one of sum, mean"),
+        (
+            {"task_reduction": "avg"},
+            "task_reduction is 'avg': it must be one of sum, mean, quadratic_mean",
+        ),
         ({"task_scale": "log_class"}, "task_scale is 'log_class' (did you mean 'log_classes'?)"),
         ({"dropout_mask": "step"}, "dropout_mask is 'step' (did you mean 'per_step'?)"),
         ({"matrix_products": "tf32"}, "matrix_products is 'tf32'"),

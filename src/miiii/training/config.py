@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 DropoutMask = Literal["per_sample", "per_step"]
-TaskReduction = Literal["sum", "mean"]
+TaskReduction = Literal["sum", "mean", "quadratic_mean"]
 TaskScale = Literal["log_classes", "none"]
 Normaliser = Literal["softmax", "stablemax"]
 Precision = Literal["float32", "float64"]
@@ -33,7 +33,8 @@ class TrainingConfig:
     """per_sample: a fresh mask for every number; per_step: one mask per update for all of
     its numbers."""
     task_reduction: TaskReduction = "sum"
-    """The loss over tasks: their sum (paper Eq. 10) or mean."""
+    """The loss over tasks: their sum (paper Eq. 10), mean, or quadratic_mean: the root of their
+    mean square, in which a task weighs as much as its loss (Li et al. 2020, q = 1)."""
     task_scale: TaskScale = "log_classes"
     """What a task's cross-entropy is divided by: log_classes (ln q, so that guessing costs 1) or
     none (nats)."""

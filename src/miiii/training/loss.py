@@ -111,4 +111,24 @@ def task_weights(trained: Sequence[bool], reduction: str) -> np.ndarray:
     Masked tasks weigh 0; the others keep the weight that they have without a mask.
     """
     weights = np.asarray(trained, dtype=np.float64)
-    return weights / len(weights) if reduction == "mean" else weights
+    return weights if reduction == "sum" else weights / len(weights)
+
+
+def total_of_tasks(
+    losses: Float[Array, "N"], weights: Float[Array, "N"], reduction: str
+) -> Float[Array, ""]:
+    """The one number that training descends (paper Eq. 10).
+
+    The quadratic mean's gradient weighs each task by its loss: what is solved makes way for what is
+    not ("Fair resource allocation in federated learning", Li et al. 2020, Eq. 2 with q = 1).
+
+    Args:
+        losses: of the tasks, divided by `task_divisors`.
+        weights: from `task_weights`, for the same reduction.
+        reduction: sum, mean or quadratic_mean.
+    """
+    if reduction != "quadratic_mean":
+        return (losses * weights).sum()
+    # Where every loss is zero, the root has no slope; the gradient is then zero.
+    square = (losses**2 * weights).sum()
+    return jnp.sqrt(jnp.maximum(square, jnp.finfo(losses.dtype).tiny))

@@ -16,7 +16,12 @@ from miiii.model.transformer import forward
 from miiii.optim.build import build_optimiser, learning_rate_factor
 from miiii.optim.config import OptimConfig
 from miiii.training.config import TrainingConfig
-from miiii.training.loss import squared_error, task_cross_entropy, task_divisors
+from miiii.training.loss import (
+    squared_error,
+    task_cross_entropy,
+    task_divisors,
+    total_of_tasks,
+)
 from miiii.training.stablemax import task_stablemax_cross_entropy
 from miiii.training.state import Hyperparameters, RunInputs, Samples, TrainState
 
@@ -183,7 +188,8 @@ def _update(
     def total_loss(parameters: Parameters) -> tuple[Float[Array, ""], Measured]:
         logits, _ = forward(parameters, train.digits, masks)
         measured = measure(setting, logits, train.targets)
-        return (measured.loss * hyperparameters.task_weights).sum(), measured
+        reduction = setting.training.task_reduction
+        return total_of_tasks(measured.loss, hyperparameters.task_weights, reduction), measured
 
     gradients, measured = jax.grad(total_loss, has_aux=True)(state.parameters)
     factor = learning_rate_factor(setting.optim, epoch).astype(setting.dtype)
