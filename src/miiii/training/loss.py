@@ -120,7 +120,7 @@ def total_of_tasks(
     """The one number that training descends (paper Eq. 10).
 
     The quadratic mean's gradient weighs each task by its loss: what is solved makes way for what is
-    not ("Fair resource allocation in federated learning", Li et al. 2020, Eq. 2 with q = 1).
+    not (q-FFL of "Fair resource allocation in federated learning", Li et al. 2020, with q = 1).
 
     Args:
         losses: of the tasks, divided by `task_divisors`.
