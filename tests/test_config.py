@@ -69,6 +69,9 @@ OTHER_VALUES = {
     "decay_start": 5,
     "decay_epochs": 6,
     "decay_floor": 0.0,
+    "restarts": 2,
+    "restart_epochs": 7,
+    "restart_height": 0.7,
     "epochs": 100,
     "dropout": 0.0,
     "dropout_mask": "per_step",
@@ -86,6 +89,8 @@ OTHER_VALUES = {
 
 def base_for(name):
     """A configuration in which the field may take its other value."""
+    if name == "restarts":
+        return replace_fields(Config(), decay_epochs=3)
     if name == "filter_tasks":
         return replace_fields(Config(), filter="ema_on_tasks", filter_tasks=(2,))
     if name in ("classes", "labels"):

@@ -172,7 +172,33 @@ def test_warm_up_and_decay_together():
     np.testing.assert_allclose(found, [0.5, 1, 1, 0.75, 0.5], rtol=1e-6)
 
 
+def test_restarts():
+    # Falls from 1 to 0.2 over the epochs 2 to 4, then twice from 0.6, in four steps each: the first
+    # of these epochs is one step down, the last is at the floor.
+    fields = dict(decay_start=2, decay_epochs=2, decay_floor=0.2)
+    found = factors(range(1, 16), **fields, restarts=2, restart_epochs=4, restart_height=0.6)
+    again = 0.2 + 0.4 * np.asarray([0.8535534, 0.5, 0.1464466, 0])
+    expected = [1, 1, 0.6, 0.2, *again, *again, 0.2, 0.2, 0.2]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    # Up to the first of them nothing is other than without.
+    np.testing.assert_array_equal(found[:4], factors(range(1, 5), **fields))
+
+
 REFUSALS = [
+    ({"restarts": -1}, "restarts is -1: it must be at least 0"),
+    ({"restarts": 1}, "restarts is 1: it needs decay_epochs"),
+    (
+        {"restarts": 1, "decay_epochs": 9, "restart_epochs": 0},
+        "restart_epochs is 0: it must be at least 1",
+    ),
+    (
+        {"restarts": 1, "decay_epochs": 9, "restart_height": 0.05},
+        "restart_height is 0.05: it must be from decay_floor, 0.1, to 1",
+    ),
+    (
+        {"restarts": 1, "decay_epochs": 9, "restart_height": float("nan")},
+        "restart_height is nan: it must be from decay_floor",
+    ),
     ({"learning_rate": 0.0}, "learning_rate is 0.0: it must be above 0 and finite"),
     ({"learning_rate": -1e-3}, "learning_rate is -0.001: it must be above 0"),
     ({"learning_rate": float("inf")}, "learning_rate is inf: it must be above 0 and finite"),

@@ -65,6 +65,13 @@ class OptimConfig:
     """Epochs that the fall takes; 0: the learning rate stays constant."""
     decay_floor: float = 0.1
     """What the learning rate falls to, as a share of its value (0 ≤ floor ≤ 1)."""
+    restarts: int = 0
+    """Times that the learning rate, once it has fallen, starts again from restart_height and falls
+    as before (warm restarts, Loshchilov and Hutter 2017)."""
+    restart_epochs: int = 1300
+    """Epochs that each fall after a restart takes (≥ 1)."""
+    restart_height: float = 0.5
+    """What the learning rate restarts from, as a share of its value (decay_floor ≤ height ≤ 1)."""
 
     def __post_init__(self) -> None:
         for field, choices in (
@@ -99,9 +106,25 @@ class OptimConfig:
         self._check_filter_tasks()
         if self.filter_window < 1:
             raise ValueError(f"filter_window is {self.filter_window}: it must be at least 1")
-        for field in ("warmup_epochs", "decay_start", "decay_epochs"):
+        for field in ("warmup_epochs", "decay_start", "decay_epochs", "restarts"):
             if getattr(self, field) < 0:
                 raise ValueError(f"{field} is {getattr(self, field)}: it must be at least 0")
+        self._check_restarts()
+
+    def _check_restarts(self) -> None:
+        if not self.restarts:
+            return
+        if not self.decay_epochs:
+            raise ValueError(
+                f"restarts is {self.restarts}: it needs decay_epochs, a fall to restart from"
+            )
+        if self.restart_epochs < 1:
+            raise ValueError(f"restart_epochs is {self.restart_epochs}: it must be at least 1")
+        if not self.decay_floor <= self.restart_height <= 1:
+            raise ValueError(
+                f"restart_height is {self.restart_height}: it must be from decay_floor, "
+                f"{self.decay_floor}, to 1"
+            )
 
     def _check_filter_tasks(self) -> None:
         for modulus in self.filter_tasks:
