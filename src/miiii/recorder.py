@@ -34,6 +34,9 @@ LATER_FIELDS: dict[str, Any] = {
     "orthogonal_gradient": False,
     "normaliser": "softmax",
     "minibatches": 1,
+    "restarts": 0,
+    "restart_epochs": 1300,
+    "restart_height": 0.5,
     "classes": (),
     "labels": "",
 }
