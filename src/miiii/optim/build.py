@@ -32,19 +32,19 @@ def learning_rate_factor(config: OptimConfig, epoch: Int[Array, ""] | int) -> Fl
     Eq. 5).
     """
     epoch = jnp.asarray(epoch, jnp.float32)
-    factor = jnp.ones_like(epoch)
+    warmth = factor = jnp.ones_like(epoch)
     if config.warmup_epochs:
-        factor = jnp.minimum(epoch / config.warmup_epochs, 1.0)
+        warmth = jnp.minimum(epoch / config.warmup_epochs, 1.0)
     if config.decay_epochs:
         progress = jnp.clip((epoch - config.decay_start) / config.decay_epochs, 0.0, 1.0)
-        factor = factor * _fall(1.0, config.decay_floor, progress)
+        factor = _fall(1.0, config.decay_floor, progress)
     if config.restarts:
         since = epoch - (config.decay_start + config.decay_epochs)
         position = jnp.mod(since - 1, config.restart_epochs) + 1
         again = _fall(config.restart_height, config.decay_floor, position / config.restart_epochs)
         within = (since > 0) & (since <= config.restarts * config.restart_epochs)
         factor = jnp.where(within, again, factor)
-    return factor
+    return warmth * factor
 
 
 def _fall(top: float, floor: float, progress: Float[Array, ""]) -> Float[Array, ""]:
