@@ -78,6 +78,7 @@ OTHER_VALUES = {
     "task_reduction": "mean",
     "task_scale": "none",
     "normaliser": "stablemax",
+    "label_smoothing": 0.1,
     "precision": "float64",
     "matrix_products": "tensorfloat32",
     "minibatches": 4,
@@ -231,6 +232,10 @@ REFUSED_FILES = [
     (
         "[task]\nbase = 11\n[training]\nminibatches = 37",
         "minibatches is 37: it must be at most the number of training numbers, 36",
+    ),
+    (
+        "[task]\ntask = 'waves'\n[training]\nlabel_smoothing = 0.1",
+        "label_smoothing is 0.1: task waves has a real output",
     ),
     ("[model\nwidth = 8", "not valid TOML: "),
     ("[model]\nwidth = 8\nwidth = 9", "not valid TOML: "),

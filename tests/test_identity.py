@@ -22,6 +22,7 @@ def test_a_later_setting_counts_once_it_is_used():
         {"filter": "ema_on_random", "filter_tasks": (2, 5)},
         {"orthogonal_gradient": True},
         {"normaliser": "stablemax"},
+        {"label_smoothing": 0.1},
         {"minibatches": 2},
         {"restarts": 2},
         {"restarts": 2, "restart_epochs": 900},

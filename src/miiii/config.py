@@ -51,6 +51,11 @@ class Config:
                     f"minibatches is {self.training.minibatches}: it must be at most the number of "
                     f"training numbers, {train}"
                 )
+        if self.training.label_smoothing and self.task.is_regression:
+            raise ValueError(
+                f"label_smoothing is {self.training.label_smoothing}: task {self.task.task} has a "
+                "real output and no classes to share among, so it must be 0"
+            )
 
     def _repr_html_(self) -> str:
         """Every setting; those that are not the default stand out."""

@@ -33,6 +33,7 @@ LATER_FIELDS: dict[str, Any] = {
     "filter_tasks": (),
     "orthogonal_gradient": False,
     "normaliser": "softmax",
+    "label_smoothing": 0.0,
     "minibatches": 1,
     "restarts": 0,
     "restart_epochs": 1300,

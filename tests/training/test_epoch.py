@@ -255,6 +255,34 @@ def test_the_quadratic_mean_weighs_tasks_by_their_loss(x64):
     np.testing.assert_allclose(record.gradient_norm, norms, rtol=1e-9)
 
 
+def test_labels_are_smoothed_for_the_update_and_not_for_validation(x64):
+    plain_setting, state, inputs = make(PLAIN)
+    setting, _, _ = make(replace_fields(PLAIN, label_smoothing=0.3))
+    ((after, record),) = train(setting, state, inputs, [1])
+    digits, targets = inputs.train.digits, inputs.train.targets
+
+    def smoothed(parameters):
+        """0.7 times the loss of the label and 0.3 times the mean over labels, task by task."""
+        logits, losses, start = textbook_forward(parameters, digits), [], 0
+        for labels, size in zip(targets, TASKS, strict=True):
+            surprises = -jax.nn.log_softmax(logits[:, start : start + size])
+            chosen = jnp.take_along_axis(surprises, labels[:, None], axis=1)[:, 0]
+            losses.append((0.7 * chosen + 0.3 * surprises.mean(axis=1)).mean() / np.log(size))
+            start += size
+        return jnp.stack(losses)
+
+    np.testing.assert_allclose(record.train.loss, smoothed(state.parameters), rtol=1e-12)
+    # 3 is masked, and teaches nothing.
+    expected = jax.grad(lambda weights: smoothed(weights)[jnp.asarray([0, 2])].sum())(
+        state.parameters
+    )
+    norms = [np.sqrt((np.asarray(leaf) ** 2).sum()) for leaf in jax.tree.leaves(expected)]
+    np.testing.assert_allclose(record.gradient_norm, norms, rtol=1e-9)
+    judged = evaluate(setting, after.parameters, inputs.validation)
+    plain = evaluate(plain_setting, after.parameters, inputs.validation)
+    np.testing.assert_array_equal(judged.loss, plain.loss)
+
+
 def test_a_masked_task_is_measured_and_teaches_nothing(x64):
     config = replace_fields(PLAIN, weight_decay=0.0)
     setting, state, inputs = make(config)

@@ -42,6 +42,10 @@ class TrainingConfig:
     """How logits become probabilities in the loss, of training and of validation: softmax, or
     stablemax (Prieto et al. 2025), whose numerators grow linearly, so that a certain answer goes on
     to be learnt from. Accuracies do not depend on it."""
+    label_smoothing: float = 0.0
+    """The share of the wanted probability that all classes of a task have alike, the right one
+    having the rest (Szegedy et al. 2016; 0 ≤ label_smoothing < 1; 0: none). Of the training loss
+    only; needs the softmax, and classes."""
     precision: Precision = "float32"
     """Of weights, activations and loss."""
     matrix_products: MatrixProducts = "float32"
@@ -80,5 +84,14 @@ class TrainingConfig:
             raise ValueError(f"snapshots is {self.snapshots}: it must be at least 0")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}: it must be at least 0 and below 1")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(
+                f"label_smoothing is {self.label_smoothing}: it must be at least 0 and below 1"
+            )
+        if self.label_smoothing and self.normaliser != "softmax":
+            raise ValueError(
+                f"label_smoothing is {self.label_smoothing} with normaliser {self.normaliser}: "
+                "it needs normaliser softmax"
+            )
         if not self.checkpoint_seconds > 0:
             raise ValueError(f"checkpoint_seconds is {self.checkpoint_seconds}: it must be above 0")

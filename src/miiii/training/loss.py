@@ -15,9 +15,12 @@ from jaxtyping import Array, Float, Int
 from numpy.typing import NDArray
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def task_cross_entropy(
-    logits: Float[Array, "V B"], labels: Int[Array, "N B"], class_sizes: tuple[int, ...]
+    logits: Float[Array, "V B"],
+    labels: Int[Array, "N B"],
+    class_sizes: tuple[int, ...],
+    smoothing: float = 0.0,
 ) -> tuple[Float[Array, "N"], Float[Array, "N"]]:
     """Mean cross-entropy and accuracy of every task (paper Eq. 4.1).
 
@@ -25,16 +28,21 @@ def task_cross_entropy(
         logits: all tasks' classes, one row per class.
         labels: the class of each sample in each task, counted from 0 within the task.
         class_sizes: classes per task, N of them, V together.
+        smoothing: the share of the wanted probability that all of a task's classes have alike, the
+            label having the rest (Szegedy et al. 2016).
 
     Returns:
         Cross-entropy in nats [N], and accuracy [N]: the share of samples whose label has the
         largest logit of its task, alone (a tie counts as wrong). Accuracy has no gradient.
     """
-    return _cross_entropy_forward(logits, labels, class_sizes)[0]
+    return _cross_entropy_forward(logits, labels, class_sizes, smoothing)[0]
 
 
 def _cross_entropy_forward(
-    logits: Float[Array, "V B"], labels: Int[Array, "N B"], class_sizes: tuple[int, ...]
+    logits: Float[Array, "V B"],
+    labels: Int[Array, "N B"],
+    class_sizes: tuple[int, ...],
+    smoothing: float,
 ):
     segments, _, bounds = segments_of(class_sizes)
     of_label, rivals = label_and_rivals(logits, labels, class_sizes)
@@ -42,17 +50,23 @@ def _cross_entropy_forward(
     exponentials = jnp.exp(logits - maximum[segments])
     sums = jnp.stack([exponentials[start:end].sum(axis=0) for start, end in bounds])
     losses = (jnp.log(sums) + (maximum - of_label)).mean(axis=1)
+    if smoothing:
+        means = jnp.stack([logits[start:end].mean(axis=0) for start, end in bounds])
+        losses = losses + smoothing * (of_label - means).mean(axis=1)
     accuracies = (of_label > rivals).mean(axis=1, dtype=logits.dtype)
     return (losses, accuracies), (exponentials, sums, labels)
 
 
-def _cross_entropy_backward(class_sizes: tuple[int, ...], saved, cotangents):
+def _cross_entropy_backward(class_sizes: tuple[int, ...], smoothing: float, saved, cotangents):
     exponentials, sums, labels = saved
     segments, classes, _ = segments_of(class_sizes)
     scale = cotangents[0][:, None] / labels.shape[1]
     is_label = classes[:, None] == labels[segments]
-    gradient = exponentials * (scale / sums)[segments] - jnp.where(is_label, scale[segments], 0)
-    return gradient, None
+    wanted = jnp.where(is_label, ((1 - smoothing) * scale)[segments], 0)
+    if smoothing:
+        sizes = jnp.asarray(class_sizes, scale.dtype)[:, None]
+        wanted = wanted + (smoothing * scale / sizes)[segments]
+    return exponentials * (scale / sums)[segments] - wanted, None
 
 
 task_cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)

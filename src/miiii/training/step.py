@@ -99,16 +99,24 @@ def initial_state(setting: Setting, seed: int) -> TrainState:
 
 
 def measure(
-    setting: Setting, logits: Float[Array, "B V"], targets: Int[Array, "N B"] | Float[Array, "1 B"]
+    setting: Setting,
+    logits: Float[Array, "B V"],
+    targets: Int[Array, "N B"] | Float[Array, "1 B"],
+    smoothing: float = 0.0,
 ) -> Measured:
-    """Loss and accuracy per task (paper Eqs. 4 and 10), with the normaliser of the setting."""
+    """Loss and accuracy per task (paper Eqs. 4 and 10), with the normaliser of the setting.
+
+    Labels are smoothed where an update is made and never where a model is judged, so that
+    validation losses of all runs can be compared.
+    """
+    of_tasks: Any
     if setting.regression:
-        loss, accuracy = squared_error(logits.T, targets)
+        of_tasks = squared_error(logits.T, targets)
+    elif setting.training.normaliser == "stablemax":
+        of_tasks = task_stablemax_cross_entropy(logits.T, targets, setting.class_sizes)
     else:
-        stable = setting.training.normaliser == "stablemax"
-        cross_entropy = task_stablemax_cross_entropy if stable else task_cross_entropy
-        of_tasks: Any = cross_entropy(logits.T, targets, setting.class_sizes)
-        loss, accuracy = of_tasks
+        of_tasks = task_cross_entropy(logits.T, targets, setting.class_sizes, smoothing)
+    loss, accuracy = of_tasks
     divisors = task_divisors(
         setting.class_sizes, setting.training.task_scale, regression=setting.regression
     )
@@ -187,7 +195,8 @@ def _update(
 
     def total_loss(parameters: Parameters) -> tuple[Float[Array, ""], Measured]:
         logits, _ = forward(parameters, train.digits, masks)
-        measured = measure(setting, logits, train.targets)
+        smoothing = setting.training.label_smoothing
+        measured = measure(setting, logits, train.targets, smoothing)
         reduction = setting.training.task_reduction
         return total_of_tasks(measured.loss, hyperparameters.task_weights, reduction), measured
 
