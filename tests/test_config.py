@@ -79,6 +79,7 @@ OTHER_VALUES = {
     "task_scale": "none",
     "normaliser": "stablemax",
     "label_smoothing": 0.1,
+    "label_smoothing_epochs": 9,
     "precision": "float64",
     "matrix_products": "tensorfloat32",
     "minibatches": 4,

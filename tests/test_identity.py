@@ -23,6 +23,7 @@ def test_a_later_setting_counts_once_it_is_used():
         {"orthogonal_gradient": True},
         {"normaliser": "stablemax"},
         {"label_smoothing": 0.1},
+        {"label_smoothing": 0.1, "label_smoothing_epochs": 9},
         {"minibatches": 2},
         {"restarts": 2},
         {"restarts": 2, "restart_epochs": 900},

@@ -34,6 +34,7 @@ LATER_FIELDS: dict[str, Any] = {
     "orthogonal_gradient": False,
     "normaliser": "softmax",
     "label_smoothing": 0.0,
+    "label_smoothing_epochs": 0,
     "minibatches": 1,
     "restarts": 0,
     "restart_epochs": 1300,

@@ -255,19 +255,24 @@ def test_the_quadratic_mean_weighs_tasks_by_their_loss(x64):
     np.testing.assert_allclose(record.gradient_norm, norms, rtol=1e-9)
 
 
-def test_labels_are_smoothed_for_the_update_and_not_for_validation(x64):
+@pytest.mark.parametrize(
+    ("epochs", "epoch", "share"), [(0, 5, 0.4), (8, 1, 0.4), (8, 5, 0.2), (8, 9, 0.0), (8, 10, 0.0)]
+)
+def test_labels_are_smoothed_for_the_update_and_not_for_validation(x64, epochs, epoch, share):
     plain_setting, state, inputs = make(PLAIN)
-    setting, _, _ = make(replace_fields(PLAIN, label_smoothing=0.3))
-    ((after, record),) = train(setting, state, inputs, [1])
+    config = replace_fields(PLAIN, label_smoothing=0.4, label_smoothing_epochs=epochs)
+    setting, _, _ = make(config)
+    ((after, record),) = train(setting, state, inputs, [epoch])
     digits, targets = inputs.train.digits, inputs.train.targets
 
     def smoothed(parameters):
-        """0.7 times the loss of the label and 0.3 times the mean over labels, task by task."""
+        """The label's loss and the mean over labels, mixed, task by task."""
         logits, losses, start = textbook_forward(parameters, digits), [], 0
         for labels, size in zip(targets, TASKS, strict=True):
             surprises = -jax.nn.log_softmax(logits[:, start : start + size])
             chosen = jnp.take_along_axis(surprises, labels[:, None], axis=1)[:, 0]
-            losses.append((0.7 * chosen + 0.3 * surprises.mean(axis=1)).mean() / np.log(size))
+            mixed = (1 - share) * chosen + share * surprises.mean(axis=1)
+            losses.append(mixed.mean() / np.log(size))
             start += size
         return jnp.stack(losses)
 

@@ -49,7 +49,7 @@ def numpy_losses(logits, labels, class_sizes, smoothing=0.0):
     return losses, accuracies
 
 
-def fast_losses_and_gradient(class_sizes, smoothing=0.0):
+def fast_losses_and_gradient(class_sizes, smoothing=None):
     def total(logits, labels, weights):
         losses, accuracies = task_cross_entropy(logits, labels, class_sizes, smoothing)
         return (losses * weights).sum(), (losses, accuracies)
@@ -76,20 +76,21 @@ def test_losses_and_gradient_equal_a_loop_with_autodiff(x64, class_sizes):
 @given(
     class_sizes=st.lists(st.integers(2, 7), min_size=1, max_size=5).map(tuple),
     seed=st.integers(0, 2**32 - 1),
-    smoothing=st.sampled_from([0.0, 0.1, 0.9]),
+    smoothing=st.sampled_from([None, 0.0, 0.1, 0.9]),
 )
 def test_losses_and_gradient_of_any_class_sizes(class_sizes, seed, smoothing):
     with jax.enable_x64(True):
         logits, labels, weights = draw(class_sizes, seed)
         fast = fast_losses_and_gradient(class_sizes, smoothing)
         gradient, (losses, accuracies) = fast(logits, labels, weights)
-    expected = numpy_losses(logits, labels, class_sizes, smoothing)
+    expected = numpy_losses(logits, labels, class_sizes, smoothing or 0.0)
     np.testing.assert_allclose(losses, expected[0], rtol=1e-12)
     np.testing.assert_allclose(accuracies, expected[1], rtol=1e-14)
 
     def moved(direction):
         logits_there = np.asarray(logits) + 1e-5 * direction
-        return np.dot(weights, numpy_losses(logits_there, labels, class_sizes, smoothing)[0])
+        there = numpy_losses(logits_there, labels, class_sizes, smoothing or 0.0)
+        return np.dot(weights, there[0])
 
     # along any direction the loss changes as the gradient says (central differences)
     direction = np.random.default_rng(seed).normal(size=logits.shape)
@@ -255,6 +256,7 @@ def test_squared_error_by_hand():
             {"label_smoothing": float("nan")},
             "label_smoothing is nan: it must be at least 0 and below 1",
         ),
+        ({"label_smoothing_epochs": -1}, "label_smoothing_epochs is -1: it must be at least 0"),
         (
             {"label_smoothing": 0.1, "normaliser": "stablemax"},
             "label_smoothing is 0.1 with normaliser stablemax: it needs normaliser softmax",

@@ -46,6 +46,8 @@ class TrainingConfig:
     """The share of the wanted probability that all classes of a task have alike, the right one
     having the rest (Szegedy et al. 2016; 0 ≤ label_smoothing < 1; 0: none). Of the training loss
     only; needs the softmax, and classes."""
+    label_smoothing_epochs: int = 0
+    """Epochs over which label_smoothing falls in a straight line to 0 (0: it does not fall)."""
     precision: Precision = "float32"
     """Of weights, activations and loss."""
     matrix_products: MatrixProducts = "float32"
@@ -87,6 +89,10 @@ class TrainingConfig:
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(
                 f"label_smoothing is {self.label_smoothing}: it must be at least 0 and below 1"
+            )
+        if self.label_smoothing_epochs < 0:
+            raise ValueError(
+                f"label_smoothing_epochs is {self.label_smoothing_epochs}: it must be at least 0"
             )
         if self.label_smoothing and self.normaliser != "softmax":
             raise ValueError(

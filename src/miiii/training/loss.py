@@ -15,12 +15,12 @@ from jaxtyping import Array, Float, Int
 from numpy.typing import NDArray
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
 def task_cross_entropy(
     logits: Float[Array, "V B"],
     labels: Int[Array, "N B"],
     class_sizes: tuple[int, ...],
-    smoothing: float = 0.0,
+    smoothing: Float[Array, ""] | None = None,
 ) -> tuple[Float[Array, "N"], Float[Array, "N"]]:
     """Mean cross-entropy and accuracy of every task (paper Eq. 4.1).
 
@@ -29,7 +29,7 @@ def task_cross_entropy(
         labels: the class of each sample in each task, counted from 0 within the task.
         class_sizes: classes per task, N of them, V together.
         smoothing: the share of the wanted probability that all of a task's classes have alike, the
-            label having the rest (Szegedy et al. 2016).
+            label having the rest (Szegedy et al. 2016); none: 0. It has no gradient.
 
     Returns:
         Cross-entropy in nats [N], and accuracy [N]: the share of samples whose label has the
@@ -42,7 +42,7 @@ def _cross_entropy_forward(
     logits: Float[Array, "V B"],
     labels: Int[Array, "N B"],
     class_sizes: tuple[int, ...],
-    smoothing: float,
+    smoothing: Float[Array, ""] | None,
 ):
     segments, _, bounds = segments_of(class_sizes)
     of_label, rivals = label_and_rivals(logits, labels, class_sizes)
@@ -50,23 +50,24 @@ def _cross_entropy_forward(
     exponentials = jnp.exp(logits - maximum[segments])
     sums = jnp.stack([exponentials[start:end].sum(axis=0) for start, end in bounds])
     losses = (jnp.log(sums) + (maximum - of_label)).mean(axis=1)
-    if smoothing:
+    if smoothing is not None:
         means = jnp.stack([logits[start:end].mean(axis=0) for start, end in bounds])
         losses = losses + smoothing * (of_label - means).mean(axis=1)
     accuracies = (of_label > rivals).mean(axis=1, dtype=logits.dtype)
-    return (losses, accuracies), (exponentials, sums, labels)
+    return (losses, accuracies), (exponentials, sums, labels, smoothing)
 
 
-def _cross_entropy_backward(class_sizes: tuple[int, ...], smoothing: float, saved, cotangents):
-    exponentials, sums, labels = saved
+def _cross_entropy_backward(class_sizes: tuple[int, ...], saved, cotangents):
+    exponentials, sums, labels, smoothing = saved
     segments, classes, _ = segments_of(class_sizes)
     scale = cotangents[0][:, None] / labels.shape[1]
     is_label = classes[:, None] == labels[segments]
-    wanted = jnp.where(is_label, ((1 - smoothing) * scale)[segments], 0)
-    if smoothing:
-        sizes = jnp.asarray(class_sizes, scale.dtype)[:, None]
-        wanted = wanted + (smoothing * scale / sizes)[segments]
-    return exponentials * (scale / sums)[segments] - wanted, None
+    if smoothing is None:
+        wanted = jnp.where(is_label, scale[segments], 0)
+    else:
+        shared = smoothing * scale / jnp.asarray(class_sizes, scale.dtype)[:, None]
+        wanted = shared[segments] + jnp.where(is_label, ((1 - smoothing) * scale)[segments], 0)
+    return exponentials * (scale / sums)[segments] - wanted, None, None
 
 
 task_cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)

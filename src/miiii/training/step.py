@@ -102,7 +102,7 @@ def measure(
     setting: Setting,
     logits: Float[Array, "B V"],
     targets: Int[Array, "N B"] | Float[Array, "1 B"],
-    smoothing: float = 0.0,
+    smoothing: Float[Array, ""] | None = None,
 ) -> Measured:
     """Loss and accuracy per task (paper Eqs. 4 and 10), with the normaliser of the setting.
 
@@ -171,6 +171,15 @@ def minibatch_indices(key: Key[Array, ""], samples: int, count: int) -> Int[Arra
     return order[: samples - samples % count].reshape(count, -1)
 
 
+def label_smoothing(setting: Setting, epoch: Int[Array, ""]) -> Float[Array, ""] | None:
+    """The label smoothing of an epoch's updates; none where the run never has any."""
+    share, epochs = setting.training.label_smoothing, setting.training.label_smoothing_epochs
+    if not share:
+        return None
+    left = jnp.maximum(1 - (epoch - 1) / epochs, 0) if epochs else 1.0
+    return jnp.asarray(share * left, setting.dtype)
+
+
 def _update(
     setting: Setting,
     state: TrainState,
@@ -193,9 +202,10 @@ def _update(
             dtype=setting.dtype,
         )
 
+    smoothing = label_smoothing(setting, epoch)
+
     def total_loss(parameters: Parameters) -> tuple[Float[Array, ""], Measured]:
         logits, _ = forward(parameters, train.digits, masks)
-        smoothing = setting.training.label_smoothing
         measured = measure(setting, logits, train.targets, smoothing)
         reduction = setting.training.task_reduction
         return total_of_tasks(measured.loss, hyperparameters.task_weights, reduction), measured
