@@ -134,7 +134,7 @@ PRESETS: dict[str, Preset] = {
     "small": Preset(_SMALL, "16 tasks at p = 59, grokked in minutes on two CPU cores"),
     "fast": Preset(
         _FAST,
-        "T_miiii at p = 113, half of the numbers, with Muon: 28 or 29 of 29 tasks at 0.99",
+        "T_miiii at p = 113, half of the numbers, with Muon: 27 to 29 of 29 tasks at 0.99",
     ),
     "brief": Preset(
         _BRIEF,
