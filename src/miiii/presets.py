@@ -74,10 +74,10 @@ _WAVES = replace_fields(
 )
 
 # Found by trying, see docs/p113.md. Muon does in 1,000 epochs what AdamW at 3e-3 takes 9,000 for.
-# Smoothed labels make a task find more frequencies, and sooner; they fade, because only the plain
-# loss favours the tasks that are behind. The learning rate falls from epoch 1,100 on, slowly, else
-# the last tasks are frozen below 0.99, and low before smoothing has gone, else the noise of the
-# logits rises again.
+# Smoothed labels make a task find more frequencies, and sooner; they fade, because it is the plain
+# loss that favours the tasks which are behind. The learning rate falls from epoch 1,100 on, slowly,
+# else the last tasks are frozen below 0.99, and low before smoothing has gone, else the noise of
+# the logits rises again.
 _FAST = replace_fields(
     _SMALL,
     base=113,

@@ -1,6 +1,7 @@
 """`miiii certify` on stored runs, and the script that checks what it wrote."""
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -116,6 +117,16 @@ def written(runs, tmp_path_factory):
     }
     assert codes == {"solved": 0, "random": 1}
     return folder
+
+
+def test_the_command_that_is_printed_checks_the_certificate(runs, tmp_path, capsys):
+    assert certify(runs, "solved", "--output-dir", tmp_path / "with space") == 0
+    _, command = capsys.readouterr().out.rsplit("check it again with: ", 1)
+    python, *words = shlex.split(command)
+    assert python == "python"
+    checked = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert "found again" in checked.stdout
 
 
 def test_a_network_that_is_right_everywhere_is_certified(runs, written, capsys):

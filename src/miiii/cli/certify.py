@@ -1,5 +1,6 @@
 """`miiii certify`."""
 
+import shlex
 import sys
 import time
 from dataclasses import dataclass, field
@@ -83,7 +84,8 @@ def certify_command(words: list[str]) -> int:
         print(f"\n{summary(certificate)}")
         if reason := no_structure(run):
             print(f"no structural form: {reason}")
-        print(f"{written.certificate}; check it again with: python {written.checker}")
+        again = shlex.join(["python", str(written.checker), str(written.certificate)])
+        print(f"{written.certificate}; check it again with: {again}")
     return 0 if certificate.certified else 1
 
 
