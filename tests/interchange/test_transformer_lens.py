@@ -123,14 +123,15 @@ def test_exports_give_the_same_logits_on_all_inputs(lens, runs):
     for name in SEVERAL:
         found = np.load(folder / name / f"found-{version}.npz")
         exact = logits_of(load_run(name, runs), "float64")
+        error = abs(found["float64"] - exact).max()
         assert found["float64"].dtype == np.float64
-        assert abs(found["float64"] - exact).max() < 1e-5
-        assert abs(found["float64"] - exact).max() < 1e-12 * abs(exact).max()
-        # In float32 both round, each in its processor's order of sums: up to 3.02e-6 of the largest
-        # logit was seen. Whether the export is right, float64 says above.
-        single = logits_of(load_run(name, runs), "float32")
+        assert error < 1e-5
+        assert error < 1e-12 * abs(exact).max()
+        # In float32 both round, each in an order of sums that the processor chooses: it is to be as
+        # exact as the laboratory's own, give or take.
+        own_error = abs(logits_of(load_run(name, runs), "float32") - exact).max()
         assert found["float32"].dtype == np.float32
-        assert abs(found["float32"] - single).max() < 1e-5 * abs(exact).max()
+        assert abs(found["float32"] - exact).max() < 4 * own_error
 
 
 def bring(order, runs, name, *words):
