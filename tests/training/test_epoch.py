@@ -255,6 +255,34 @@ def test_the_quadratic_mean_weighs_tasks_by_their_loss(x64):
     np.testing.assert_allclose(record.gradient_norm, norms, rtol=1e-9)
 
 
+@pytest.mark.parametrize(("epoch", "by_size"), [(4, False), (5, True), (6, True)])
+def test_large_tasks_weigh_more_from_their_epoch_on(x64, epoch, by_size):
+    """The gradient, weight by weight, against one backward pass per task; 3 is masked."""
+    config = replace_fields(PLAIN, large_task_power=2.0, large_task_classes=2, large_task_epoch=5)
+    setting, state, inputs = make(config)
+    ((after, record),) = train(setting, state, inputs, [epoch])
+
+    def of_task(parameters, task):
+        losses, _ = textbook_losses(parameters, inputs.train.digits, inputs.train.targets, TASKS)
+        return losses[task]
+
+    raw = [max(1.0, size / 2) ** 2 for size in TASKS]
+    weights = [one * 3 / sum(raw) if by_size else 1.0 for one in raw]
+    expected = jax.tree.map(
+        lambda first, third: weights[0] * first + weights[2] * third,
+        *(jax.grad(of_task)(state.parameters, task) for task in (0, 2)),
+    )
+    norms = [np.sqrt((np.asarray(leaf) ** 2).sum()) for leaf in jax.tree.leaves(expected)]
+    np.testing.assert_allclose(record.gradient_norm, norms, rtol=1e-9)
+    # What is measured is each task's own loss.
+    plain_setting, _, _ = make(PLAIN)
+    judged = evaluate(setting, after.parameters, inputs.validation)
+    plain = evaluate(plain_setting, after.parameters, inputs.validation)
+    np.testing.assert_array_equal(judged.loss, plain.loss)
+    of_tasks = [float(of_task(state.parameters, task)) for task in range(3)]
+    np.testing.assert_allclose(record.train.loss, of_tasks, rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("epochs", "epoch", "share"), [(0, 5, 0.4), (8, 1, 0.4), (8, 5, 0.2), (8, 9, 0.0), (8, 10, 0.0)]
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from miiii.tasks.numbers import primes_below
 from miiii.training.config import TrainingConfig
 from miiii.training.loss import (
+    size_weights,
     squared_error,
     task_cross_entropy,
     task_divisors,
@@ -198,6 +199,16 @@ def test_weights_of_sum_and_mean():
     assert task_weights([False, True, True, False], "mean").tolist() == [0, 0.25, 0.25, 0]
 
 
+def test_weights_by_size_by_hand():
+    # 1, 1, 2² and 3² by hand, which have a mean of 15/4
+    found = size_weights((2, 5, 10, 15), 2.0, 5)
+    np.testing.assert_allclose(found, np.asarray([1, 1, 4, 9]) * 4 / 15, rtol=1e-12)
+    np.testing.assert_allclose(size_weights((2, 5, 10, 15), 0.0, 5), 1, rtol=1e-12)
+    np.testing.assert_allclose(size_weights((2, 5), 3.0, 7), 1, rtol=1e-12)
+    # A power that would overflow leaves the largest task alone.
+    np.testing.assert_array_equal(size_weights((2, 5, 10), 1e6, 1), [0, 0, 3])
+
+
 def test_totals_by_hand():
     losses = jnp.asarray([3.0, 0.5, 4.0, 9.0])
     trained = [True, True, True, False]
@@ -248,6 +259,20 @@ def test_squared_error_by_hand():
         ({"dropout": float("nan")}, "dropout is nan: it must be at least 0 and below 1"),
         ({"checkpoint_seconds": 0.0}, "checkpoint_seconds is 0.0: it must be above 0"),
         ({"checkpoint_seconds": float("nan")}, "checkpoint_seconds is nan: it must be above 0"),
+        (
+            {"large_task_power": -1.0},
+            "large_task_power is -1.0: it must be at least 0 and finite",
+        ),
+        (
+            {"large_task_power": float("inf")},
+            "large_task_power is inf: it must be at least 0 and finite",
+        ),
+        (
+            {"large_task_power": float("nan")},
+            "large_task_power is nan: it must be at least 0 and finite",
+        ),
+        ({"large_task_classes": 0}, "large_task_classes is 0: it must be at least 1"),
+        ({"large_task_epoch": 0}, "large_task_epoch is 0: it must be at least 1"),
         (
             {"label_smoothing": 1.0},
             "label_smoothing is 1.0: it must be at least 0 and below 1",

@@ -1,6 +1,7 @@
 """How a run is trained and measured."""
 
 import difflib
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -38,6 +39,14 @@ class TrainingConfig:
     task_scale: TaskScale = "log_classes"
     """What a task's cross-entropy is divided by: log_classes (ln q, so that guessing costs 1) or
     none (nats)."""
+    large_task_power: float = 0.0
+    """Weigh a task of more than large_task_classes classes in the training loss by its size: by
+    (classes / large_task_classes) to this power, all weights then divided by their mean (≥ 0; 0:
+    all tasks alike, the paper's). Large tasks generalise last, which the loss does not show."""
+    large_task_classes: int = 29
+    """Classes up to which tasks weigh alike under large_task_power (≥ 1)."""
+    large_task_epoch: int = 1
+    """First epoch that large_task_power counts in (≥ 1); before it all tasks weigh alike."""
     normaliser: Normaliser = "softmax"
     """How logits become probabilities in the loss, of training and of validation: softmax, or
     stablemax (Prieto et al. 2025), whose numerators grow linearly, so that a certain answer goes on
@@ -77,13 +86,18 @@ class TrainingConfig:
                 raise ValueError(
                     f"{field} is {value!r}{hint}: it must be one of {', '.join(choices)}"
                 )
-        for field in ("epochs", "minibatches", "validate_every"):
+        positive = ("epochs", "minibatches", "large_task_classes", "large_task_epoch")
+        for field in (*positive, "validate_every"):
             if getattr(self, field) < 1:
                 raise ValueError(f"{field} is {getattr(self, field)}: it must be at least 1")
         if self.epochs >= 2**31:
             raise ValueError(f"epochs is {self.epochs}: it must be below 2³¹")
         if self.snapshots < 0:
             raise ValueError(f"snapshots is {self.snapshots}: it must be at least 0")
+        if not 0 <= self.large_task_power < math.inf:
+            raise ValueError(
+                f"large_task_power is {self.large_task_power}: it must be at least 0 and finite"
+            )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}: it must be at least 0 and below 1")
         if not 0 <= self.label_smoothing < 1:

@@ -129,6 +129,14 @@ def task_weights(trained: Sequence[bool], reduction: str) -> np.ndarray:
     return weights if reduction == "sum" else weights / len(weights)
 
 
+def size_weights(class_sizes: Sequence[int], power: float, classes: int) -> np.ndarray:
+    """Weights that grow with a task's size: max(1, size / classes)^power, of mean 1. [N]."""
+    # By the largest, so that no power overflows; tasks that vanish beside it weigh 0.
+    logarithms = np.log(np.maximum(np.asarray(class_sizes, dtype=np.float64) / classes, 1))
+    weights = np.exp(power * (logarithms - logarithms.max()))
+    return weights / weights.mean()
+
+
 def total_of_tasks(
     losses: Float[Array, "N"], weights: Float[Array, "N"], reduction: str
 ) -> Float[Array, ""]:

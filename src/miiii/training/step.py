@@ -17,6 +17,7 @@ from miiii.optim.build import build_optimiser, learning_rate_factor
 from miiii.optim.config import OptimConfig
 from miiii.training.config import TrainingConfig
 from miiii.training.loss import (
+    size_weights,
     squared_error,
     task_cross_entropy,
     task_divisors,
@@ -180,6 +181,20 @@ def label_smoothing(setting: Setting, epoch: Int[Array, ""]) -> Float[Array, ""]
     return jnp.asarray(share * left, setting.dtype)
 
 
+def weights_in_epoch(
+    setting: Setting, weights: Float[Array, "N"], epoch: Int[Array, ""]
+) -> Float[Array, "N"]:
+    """The tasks' weights, from `large_task_epoch` on times those of their size."""
+    training = setting.training
+    if not training.large_task_power:
+        return weights
+    sizes = size_weights(
+        setting.class_sizes, training.large_task_power, training.large_task_classes
+    )
+    by_size = weights * jnp.asarray(sizes, weights.dtype)
+    return jnp.where(epoch >= training.large_task_epoch, by_size, weights)
+
+
 def _update(
     setting: Setting,
     state: TrainState,
@@ -203,12 +218,13 @@ def _update(
         )
 
     smoothing = label_smoothing(setting, epoch)
+    task_weights = weights_in_epoch(setting, hyperparameters.task_weights, epoch)
 
     def total_loss(parameters: Parameters) -> tuple[Float[Array, ""], Measured]:
         logits, _ = forward(parameters, train.digits, masks)
         measured = measure(setting, logits, train.targets, smoothing)
         reduction = setting.training.task_reduction
-        return total_of_tasks(measured.loss, hyperparameters.task_weights, reduction), measured
+        return total_of_tasks(measured.loss, task_weights, reduction), measured
 
     gradients, measured = jax.grad(total_loss, has_aux=True)(state.parameters)
     factor = learning_rate_factor(setting.optim, epoch).astype(setting.dtype)
