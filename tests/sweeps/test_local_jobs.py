@@ -36,7 +36,9 @@ def test_jobs_end_well_badly_or_by_force(tmp_path: Path):
     assert first == f"begun in {tmp_path} with devices 3 and cores [{core}]"
     until(lambda: state_of(folder, failed) == "failed")
     log = log_of(folder, failed)
-    assert f"worker 1 ended with code 1: error: the disk is full; its log: {log}" in log.read_text()
+    # Submitit writes the result first, and the log as the process ends.
+    said = f"worker 1 ended with code 1: error: the disk is full; its log: {log}"
+    until(lambda: said in log.read_text())
 
     until(lambda: words(tmp_path, 2) == words(tmp_path, 3) == ["begun"])
     assert state_of(folder, told) == "running"
