@@ -76,9 +76,9 @@ _WAVES = replace_fields(
 # Found by trying, see docs/p113.md. Muon does in 1,000 epochs what AdamW at 3e-3 takes 9,000 for.
 # Smoothed labels make a task find more frequencies, and sooner; they fade, because it is the plain
 # loss that favours the tasks which are behind. Weights by size, once the small tasks are learnt,
-# give the large ones the frequencies that they lack; at a power of 3 tasks of 17 to 37 are
-# forgotten. The learning rate falls from epoch 1,100 on, and low before smoothing has gone, else
-# the noise of the logits rises again.
+# bring on the large ones, which generalise last; at a power of 3 tasks of 17 to 37 are forgotten.
+# The learning rate falls from epoch 1,100 on, and is low before smoothing has gone, else the noise
+# of the logits rises again.
 _FAST = replace_fields(
     _SMALL,
     base=113,

@@ -86,8 +86,13 @@ class TrainingConfig:
                 raise ValueError(
                     f"{field} is {value!r}{hint}: it must be one of {', '.join(choices)}"
                 )
-        positive = ("epochs", "minibatches", "large_task_classes", "large_task_epoch")
-        for field in (*positive, "validate_every"):
+        for field in (
+            "epochs",
+            "minibatches",
+            "large_task_classes",
+            "large_task_epoch",
+            "validate_every",
+        ):
             if getattr(self, field) < 1:
                 raise ValueError(f"{field} is {getattr(self, field)}: it must be at least 1")
         if self.epochs >= 2**31:
