@@ -55,11 +55,15 @@ class AdditionThroughTraining:
     explained: FloatArray
     """[S]."""
     distance_irrelevance: FloatArray
-    """[S]."""
+    """[S]: of the correct logit, as the paper defines it."""
+    wrong_distance_irrelevance: FloatArray
+    """[S]: of the largest wrong logit, as the published tables hold it."""
     gradient_symmetricity: FloatArray
     """[S]."""
     symmetricity_error: FloatArray
     """[S]: standard error."""
+    circularity: FloatArray
+    """[S]."""
 
 
 def addition_measures(
@@ -119,6 +123,8 @@ def stack_addition(
         coefficients=stacked(waves, "coefficients"),
         explained=stacked(waves, "explained"),
         distance_irrelevance=stacked(shapes, "distance_irrelevance"),
+        wrong_distance_irrelevance=stacked(shapes, "wrong_distance_irrelevance"),
         gradient_symmetricity=stacked(shapes, "gradient_symmetricity"),
         symmetricity_error=stacked(shapes, "symmetricity_error"),
+        circularity=stacked(shapes, "circularity"),
     )

@@ -222,14 +222,19 @@ def addition(sources: Sources, look: Look) -> Iterator[Picture]:
     sources.classifying()
     circuits = sources.circuits
     assert circuits is not None
+    found = circuits.addition
     yield Picture(
         "N10",
         "circuits-n10-addition",
         "Progress measures of addition, and clock or pizza",
         "Restricted, excluded and trigonometric loss (Nanda et al. 2023) with the key frequencies "
         "of the last weights; distance irrelevance and gradient symmetricity (Zhong et al. 2023). "
+        f"At the end distance irrelevance is {found.distance_irrelevance[-1]:.4f} on the correct "
+        f"logit, as their paper defines it, and {found.wrong_distance_irrelevance[-1]:.4f} on the "
+        "largest wrong logit, as their published tables hold it; gradient symmetricity "
+        f"{found.gradient_symmetricity[-1]:.4f}, circularity {found.circularity[-1]:.4f}. "
         + origin(circuits.results),
-        progress_figures.addition_lines(circuits.addition, style=look.style),
+        progress_figures.addition_lines(found, style=look.style),
     )
 
 
