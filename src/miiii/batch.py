@@ -104,7 +104,13 @@ def _shape_of(config: Config, section: str) -> dict[str, Any]:
 def _settled(config: Config) -> Config:
     """The configuration without what is given as an input, so equal programs compare equal."""
     return replace_fields(
-        config, learning_rate=1.0, weight_decay=0.0, filter_strength=0.0, dropout=0.0
+        config,
+        learning_rate=1.0,
+        weight_decay=0.0,
+        filter_strength=0.0,
+        dropout=0.0,
+        stop_when=0.0,
+        stop_after=0,
     )
 
 

@@ -6,7 +6,7 @@ does in between: history, snapshots, checkpoints, progress, and the question whe
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,12 @@ import numpy as np
 
 from miiii.batch import Batch, Program, Waiting, compile_program, make_batch, numerics
 from miiii.config import Config, differences
+from miiii.ending import Endings, settle_batch
 from miiii.markup import heading, table
-from miiii.recorder import Member, Recorder, find_members, new_member
+from miiii.recorder import NO_STOPPING, Member, Recorder, find_members, new_member, set_apart
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import RunError
+from miiii.runs.listing import ending_text
 from miiii.training.chunk import snapshot_epochs
 
 CHUNK_SECONDS = 0.5
@@ -79,6 +81,8 @@ class Outcome:
     """Epochs made and saved."""
     problems: tuple[str, ...] = ()
     """What went wrong, one line per failed run."""
+    stopped: tuple[int | None, ...] = ()
+    """Of each path the epoch at which its stopping rule ended it; None where none did."""
 
     def _repr_html_(self) -> str:
         """How it ended, and where."""
@@ -131,6 +135,7 @@ def resume(
     *,
     epochs: int | None = None,
     config: Config | None = None,
+    rule: Mapping[str, float] | None = None,
     progress: Progress | None = None,
     stop: Waiting = lambda: False,
 ) -> Outcome:
@@ -141,9 +146,11 @@ def resume(
     Args:
         run: a name in `runs_dir`, or a path.
         runs_dir: where the runs are.
-        epochs: a larger number of epochs than configured; default: as configured.
+        epochs: a larger number of epochs than configured; default: as configured. A run that its
+            stopping rule has ended then goes on without the rule, unless `rule` says otherwise.
         config: the configuration that the caller believes the run to have; it may differ in
-            `epochs` alone, upwards.
+            `epochs` alone, upwards, and in the stopping rule.
+        rule: `stop_when` and `stop_after` from now on; default: as configured.
         progress: as in `start`.
         stop: as in `start`.
 
@@ -159,9 +166,11 @@ def resume(
         )
     members = find_members(directory)
     own = next(member.config for member in members if member.chosen)
+    rule = dict(rule or {})
     if config is not None:
         found = differences(own, config)
         longer = found.pop("epochs", None)
+        rule = {name: found.pop(name)[1] for name in NO_STOPPING if name in found} | rule
         if found:
             raise ValueError(
                 "the run was started with another configuration: "
@@ -171,23 +180,31 @@ def resume(
         if longer is not None and epochs is None:
             epochs = longer[1]
     target = own.training.epochs if epochs is None else epochs
+    ending = ending_text(directory.status)
+    if ending and target > own.training.epochs and not rule:
+        rule = {"stop_when": 0.0}
+    members = settle_batch(members, rule)
     with ExitStack() as stack:
         for member in members:
-            if member.present:
+            if member.recorded or member.chosen:
                 stack.enter_context(member.directory.lock())
         recorder = Recorder(members, progress.warned)
         recorder.refuse_shrinking(target)
+        if next(member for member in members if member.chosen).ended is not None:
+            return _finished(recorder, int(directory.status["epoch"]))
         if ended := _ended_for_good(members):
             if target > ended:
                 raise RunError(
                     f"{run} ended at epoch {ended:,} and its checkpoints were "
                     "removed: it cannot be made longer, only trained again with more epochs"
                 )
-            return Outcome("finished", recorder.paths, ended)
+            return _finished(recorder, ended)
+        if ending:
+            set_apart(directory)
         batch = make_batch([member.config for member in members])
         done, states = recorder.load(batch, target)
         if done >= target:
-            return Outcome("finished", recorder.paths, done)
+            return _finished(recorder, done)
         members = recorder.grow(target)
         batch = make_batch([member.config for member in members])
         return _train(batch, members, done, states, progress, stop)
@@ -196,10 +213,15 @@ def resume(
 def _ended_for_good(members: Sequence[Member]) -> int:
     """The last epoch of finished runs that have no checkpoints any more; 0: they can go on."""
     for member in members:
-        status = member.directory.status if member.present else {}
+        status = member.directory.status if member.recorded else {}
         if status.get("state") == "finished" and not member.directory.checkpoint_epochs():
             return int(status.get("epoch") or 0)
     return 0
+
+
+def _finished(recorder: Recorder, done: int) -> Outcome:
+    """Nothing is left to do."""
+    return Outcome("finished", recorder.paths, done, stopped=recorder.ends)
 
 
 def _train(
@@ -225,9 +247,12 @@ def _train(
         recorder.announce(done)
         if done == 0 and stops:
             recorder.snapshot(states, 0)
+        endings = Endings(recorder.members, done)
+        recorder.end(states, done, endings.met(recorder.members, done))
         pace, saved_at = _Pace(), time.monotonic()
         while done < epochs and not stop() and recorder.alive:
-            upcoming = next((epoch for epoch in stops if epoch > done), epochs)
+            ends = [epochs, *endings.possible(recorder.members, done)]
+            upcoming = min(epoch for epoch in (*stops, *ends) if epoch > done)
             count = min(pace.epochs(program.capacity), upcoming - done)
             began = time.monotonic()
             states, record = jax.block_until_ready(
@@ -236,17 +261,20 @@ def _train(
             pace.took(count, time.monotonic() - began)
             rows = recorder.add(record, done, count, program)
             done += count
+            endings.take(rows)
             if done in stops:
                 recorder.snapshot(states, done)
+            recorder.end(states, done, endings.met(recorder.members, done))
             progress.advanced(Report(done, epochs, pace.epochs_per_second, rows))
             if time.monotonic() - saved_at >= training.checkpoint_seconds and done < epochs:
                 recorder.save(states, done, "running")
                 saved_at = time.monotonic()
-        state = "finished" if done >= epochs else "interrupted"
+        # What its rule has ended is saved, and left out here.
+        state = "finished" if done >= epochs or not recorder.alive else "interrupted"
         recorder.save(states, done, state)
     if recorder.problems:
-        return Outcome("failed", recorder.paths, done, tuple(recorder.problems))
-    return Outcome(state, recorder.paths, done)
+        return Outcome("failed", recorder.paths, done, tuple(recorder.problems), recorder.ends)
+    return Outcome(state, recorder.paths, done, stopped=recorder.ends)
 
 
 class _Pace:

@@ -61,7 +61,8 @@ def measure(
     path, key = run.path / NAME, dependencies(run)
     kept = _read(path, key, depth)
     if kept is not None:
-        return kept
+        # Settings are not measured, and what is asked of them may have grown.
+        return replace(kept, origin=measuring.origin(run))
     if progress is not None:
         progress(0, 1)
     measured = _measure(run, progress, depth)

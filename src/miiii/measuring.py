@@ -35,6 +35,7 @@ from miiii.claims.measurements import (
 from miiii.model.initialise import standard_deviations
 from miiii.model.parameters import Parameters
 from miiii.run import Run
+from miiii.runs.listing import ending_text
 from miiii.tasks.dataset import Dataset
 from miiii.tasks.numbers import primes_below
 
@@ -82,6 +83,7 @@ def origin(run: Run) -> Origin:
         precision=config.training.precision,
         device=str((provenance.get("device") or {}).get("platform", "")),
         versions={name: str(version) for name, version in versions.items() if version},
+        stopped=bool(ending_text(run.status)),
     )
 
 

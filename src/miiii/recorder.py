@@ -7,7 +7,7 @@ and made again, the same.
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from miiii.runs.atomic import write_atomically
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import CheckpointNotFoundError, DamagedFileError, RunNotFoundError
 from miiii.runs.jsonfiles import encode_json
+from miiii.runs.listing import PROVENANCE_NAME, STOPPED_KEY
 from miiii.runs.provenance import collect_provenance
 from miiii.tasks.labels import FILE, decode_labels, encode_labels
 from miiii.training.chunk import ChunkRecord, first_not_finite, history_rows
@@ -44,8 +45,16 @@ LATER_FIELDS: dict[str, Any] = {
     "restart_height": 0.5,
     "classes": (),
     "labels": "",
+    "stop_when": 0.0,
+    "stop_after": 2000,
 }
 """Settings that did not exist when the first runs were saved, and what those runs did."""
+
+_PARAMETERS = "parameters."
+"""Before the names of a checkpoint's weights; its optimiser's state has another prefix."""
+
+NO_STOPPING: dict[str, Any] = {name: LATER_FIELDS[name] for name in ("stop_when", "stop_after")}
+"""The settings of a run that trains all of its epochs."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,14 @@ class Member:
     finite, keeps its place in the batch (so the others' arithmetic stays the same) unsaved."""
     chosen: bool = True
     """Whether it is the run that the user named."""
+    ended: int | None = None
+    """The epoch at which its stopping rule ended it, while others of its batch may go on: it keeps
+    its place, and nothing of it is written any more."""
+
+    @property
+    def recorded(self) -> bool:
+        """Whether what is trained at its place is its own."""
+        return self.present and self.ended is None
 
 
 def new_member(
@@ -96,10 +113,11 @@ def new_member(
 def identity(config: Config) -> str:
     """A digest of everything that decides a run's numbers; a longer run keeps it.
 
+    How long a run trains decides no number, so that neither its epochs nor its stopping rule count.
     Fields of `LATER_FIELDS` count only where they are not at their default, so that runs saved
     before a field existed keep the identity that they were saved with.
     """
-    settled = replace_fields(config, epochs=2**31 - 1, checkpoint_seconds=1.0)
+    settled = replace_fields(config, epochs=2**31 - 1, checkpoint_seconds=1.0, **NO_STOPPING)
     text = to_toml(settled)
     for name, value in LATER_FIELDS.items():
         text = text.replace(tomli_w.dumps({name: value}), "")
@@ -125,10 +143,24 @@ def find_members(chosen: RunDirectory) -> list[Member]:
             config = stored_config(sibling)
             present = _batch_place(sibling) == (names, place)
             present &= sibling.status.get("state") != "failed"
+            present &= not (_is_apart(chosen) or _is_apart(sibling))
         except (RunNotFoundError, DamagedFileError):
             config, present = own, False
         members.append(Member(sibling, config if present else own, present, chosen=False))
     return members
+
+
+def set_apart(directory: RunDirectory) -> None:
+    """Record that a run goes on without those that it was trained with, which have ended."""
+    provenance = directory.provenance
+    batch = provenance.get("batch")
+    if isinstance(batch, dict) and len(batch.get("names", [])) > 1:
+        directory.write_json(PROVENANCE_NAME, {**provenance, "batch": {**batch, "apart": True}})
+
+
+def _is_apart(directory: RunDirectory) -> bool:
+    batch = directory.provenance.get("batch")
+    return isinstance(batch, dict) and bool(batch.get("apart"))
 
 
 def _batch_place(directory: RunDirectory) -> tuple[list[str], int]:
@@ -192,7 +224,12 @@ class Recorder:
     @property
     def alive(self) -> bool:
         """Whether any run is left to train."""
-        return any(member.present for member in self.members)
+        return any(member.recorded for member in self.members)
+
+    @property
+    def ends(self) -> tuple[int | None, ...]:
+        """Of each path the epoch at which its stopping rule ended it; None where none did."""
+        return tuple(member.ended for member in self.members if member.present)
 
     def refuse_shrinking(self, epochs: int) -> None:
         """Epochs may grow, never shrink."""
@@ -211,7 +248,7 @@ class Recorder:
         Returns:
             The epochs done, and the states (None: from the beginning).
         """
-        present = [member for member in self.members if member.present]
+        present = [member for member in self.members if member.recorded]
         if any(not member.present for member in self.members):
             self._warn("some runs of this batch are gone or failed; the others go on without them")
         with numerics(batch.setting):
@@ -244,7 +281,7 @@ class Recorder:
             return 0, None
         # Places of runs that are gone are filled with the first one's state; nobody reads them.
         states = iter(loaded)
-        rows = [next(states) if member.present else loaded[0] for member in self.members]
+        rows = [next(states) if member.recorded else loaded[0] for member in self.members]
         stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         return done, from_arrays(template, stacked)
 
@@ -268,12 +305,10 @@ class Recorder:
                     member.directory.set_aside(member.directory.checkpoint_path(epoch))
 
     def grow(self, epochs: int) -> list[Member]:
-        """Give every run a larger number of epochs, in its configuration file too."""
+        """Give every run a larger number of epochs, and write what is new of its configuration."""
         for index, member in enumerate(self.members):
-            if member.config.training.epochs == epochs:
-                continue
             config = replace_fields(member.config, epochs=epochs)
-            if member.present:
+            if member.recorded and config != stored_config(member.directory):
                 write_atomically(member.directory.path / "config.toml", to_toml(config).encode())
             self.members[index] = replace(member, config=config)
         return self.members
@@ -281,8 +316,9 @@ class Recorder:
     def announce(self, done: int) -> None:
         """Record that training goes on from an epoch."""
         for member in self.members:
-            if member.present:
-                before = member.directory.status if done else {}
+            if member.recorded:
+                before = dict(member.directory.status) if done else {}
+                before.pop(STOPPED_KEY, None)
                 status = _status("running", done, member.config, {})
                 member.directory.write_status({**before, **status})
 
@@ -294,9 +330,11 @@ class Recorder:
         batch, rows = program.batch, []
         for index, member in enumerate(self.members):
             every = batch.setting.training.validate_every
-            run_rows = history_rows(record, index, done, count, every)
+            # Of a run that has ended, what is trained at its place is nobody's.
+            made = 0 if member.ended is not None else count
+            run_rows = history_rows(record, index, done, made, every)
             rows.append(run_rows)
-            if not member.present:
+            if not member.recorded:
                 continue
             bad = first_not_finite(run_rows, batch.task_names, program.weight_names)
             if bad is None:
@@ -327,20 +365,57 @@ class Recorder:
     def save(self, states: Any, done: int, state: str) -> None:
         """Write history, then checkpoint, then status, of every run."""
         for index, arrays in self._finite_arrays(states, done):
-            member = self.members[index]
-            if self._pending[index]:
-                rows = _join(self._pending[index])
-                member.directory.append_history(int(rows["epoch"][0]), done, rows)
-                self._pending[index] = []
-            member.directory.save_checkpoint(done, arrays, {"identity": identity(member.config)})
-            status = _status(state, done, member.config, self._latest[index])
-            member.directory.write_status(status)
+            self._save(index, arrays, done, state, {})
 
-    def _finite_arrays(self, states: Any, epoch: int) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Every present run's arrays, unless one is not finite: then the run has failed."""
+    def end(self, states: Any, done: int, since: Mapping[int, int]) -> None:
+        """End some runs as finished, because their stopping rules are met; the others go on.
+
+        Args:
+            states: of the whole batch.
+            done: the epoch.
+            since: per run's place the epoch from which all its tasks held.
+        """
+        for index, arrays in self._finite_arrays(states, done, since):
+            member = self.members[index]
+            training = member.config.training
+            if training.snapshots:
+                weights = {
+                    name.removeprefix(_PARAMETERS): leaf
+                    for name, leaf in arrays.items()
+                    if name.startswith(_PARAMETERS)
+                }
+                member.directory.save_snapshot(done, weights, {"identity": identity(member.config)})
+            stopped = {
+                "epoch": done,
+                "since": since[index],
+                "stop_when": training.stop_when,
+                "stop_after": training.stop_after,
+            }
+            self._save(index, arrays, done, "finished", {STOPPED_KEY: stopped})
+            self.members[index] = replace(member, ended=done)
+
+    def _save(
+        self, index: int, arrays: dict[str, Any], done: int, state: str, more: dict[str, Any]
+    ) -> None:
+        member = self.members[index]
+        if self._pending[index]:
+            rows = _join(self._pending[index])
+            member.directory.append_history(int(rows["epoch"][0]), done, rows)
+            self._pending[index] = []
+        member.directory.save_checkpoint(done, arrays, {"identity": identity(member.config)})
+        status = _status(state, done, member.config, self._latest[index])
+        member.directory.write_status({**status, **more})
+
+    def _finite_arrays(
+        self, states: Any, epoch: int, places: Collection[int] | None = None
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The arrays of every run, or of those at some places.
+
+        A run with a number that is not finite has failed.
+        """
         host = jax.tree.map(np.asarray, states)
         for index, member in enumerate(self.members):
-            if not member.present:
+            if not member.recorded or (places is not None and index not in places):
                 continue
             arrays = to_arrays(jax.tree.map(lambda leaf, i=index: leaf[i], host))
             bad = next((name for name, leaf in arrays.items() if not np.isfinite(leaf).all()), None)
@@ -352,7 +427,7 @@ class Recorder:
     def leave(self, state: str, done: int) -> None:
         """Record that the batch was left before anything new was computed."""
         for member in self.members:
-            if member.present:
+            if member.recorded:
                 member.directory.write_status(
                     {**member.directory.status, **_status(state, done, member.config, {})}
                 )

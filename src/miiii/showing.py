@@ -10,6 +10,7 @@ from miiii.analysis.curves import curve_strips, curves
 from miiii.config import SOLVED
 from miiii.figures.training import accuracy_strip
 from miiii.run import History, Run
+from miiii.runs.listing import ending_text
 
 
 def accuracy_drawing(history: History) -> esch.Drawing | None:
@@ -55,6 +56,8 @@ def run_html(run: Run) -> str:
         f"{status.get('state')}, epoch {status.get('epoch', 0):,} of "
         f"{config.training.epochs:,}, seed {config.seed} ({run.path})"
     )
+    if ending := ending_text(status):
+        where += f"; {ending}"
     settings = markup.folded("settings", config._repr_html_())
     return markup.heading(f"Run {run.name}", where) + history_html(run.history) + settings
 

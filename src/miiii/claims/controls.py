@@ -126,7 +126,7 @@ def validation_diverges_without_dropout(evidence: Evidence) -> Finding:
 
 def common_epoch(runs: Sequence[Measurements]) -> float:
     """The last epoch that all runs reached; infinite if there are none."""
-    return min((float(run.origin.epoch) for run in runs), default=math.inf)
+    return min((float(run.origin.reach) for run in runs), default=math.inf)
 
 
 def _trained(run: Measurements) -> list[int]:

@@ -49,11 +49,19 @@ class Origin:
     """What it was trained on: cpu, gpu."""
     versions: dict[str, str]
     """Of the packages that the numbers come from."""
+    stopped: bool = False
+    """Whether its stopping rule ended it: every trained task held for as long as the rule asks."""
 
     @property
     def finished(self) -> bool:
-        """Whether it was trained for as long as planned."""
-        return self.epoch >= self.epochs
+        """Whether it was trained for as long as planned, or to the end by its stopping rule."""
+        return self.stopped or self.epoch >= self.epochs
+
+    @property
+    def reach(self) -> int:
+        """The last epoch that it can be compared at: what a stopping rule ended counts as lasting
+        to the epochs that were planned."""
+        return max(self.epoch, self.epochs) if self.stopped else self.epoch
 
 
 @dataclass(frozen=True)

@@ -79,10 +79,15 @@ def _read_record(kind: Any, value: Any, where: str) -> Any:
         raise ValueError(f"{where} is {value!r:.60}: expected a JSON object")
     kinds = get_type_hints(kind)
     names = [item.name for item in dataclasses.fields(kind)]
+    optional = {
+        item.name for item in dataclasses.fields(kind) if item.default is not dataclasses.MISSING
+    }
     for name in names:
-        if name not in value:
+        # What a record of an earlier version lacks has the default that stands for it.
+        if name not in value and name not in optional:
             raise ValueError(f"{where} lacks {name!r}: expected {', '.join(names)}")
     for name in value:
         if name not in names:
             raise ValueError(f"{where} has unknown {name!r}: expected {', '.join(names)}")
-    return kind(**{name: _read(kinds[name], value[name], f"{where}.{name}") for name in names})
+    given = [name for name in names if name in value]
+    return kind(**{name: _read(kinds[name], value[name], f"{where}.{name}") for name in given})

@@ -14,6 +14,7 @@ from miiii.cli.arguments import parse
 from miiii.cli.text import percent
 from miiii.config import SOLVED
 from miiii.runs.directory import RunDirectory, RunSummary, list_runs
+from miiii.runs.listing import ending_text
 from miiii.runs.locking import is_locked
 
 
@@ -59,7 +60,7 @@ def list_command(words: list[str]) -> int:
         epochs = status.get("epochs")
         table.add_row(
             summary.name,
-            live_state(summary),
+            live_state(summary) + (" (rule)" if ending_text(status) else ""),
             str(status.get("task", "")),
             str(status.get("base", "")),
             str(status.get("seed", "")),
@@ -131,6 +132,8 @@ def show_command(words: list[str]) -> int:
         f"{run.name}: {live_state(summary)}, epoch {epoch:,} of "
         f"{run.config.training.epochs:,} ({run.path})"
     )
+    if ending := ending_text(summary.status):
+        print(ending)
     versions = origin.get("versions", {})
     kept = ("miiii", "jax", "jaxlib", "numpy", "python")
     print(f"origin: {' '.join(origin.get('command', [])) or 'started from Python'}")

@@ -16,6 +16,7 @@ from miiii.cli.arguments import UsageError, parse
 from miiii.cli.text import clock
 from miiii.config import Config, from_toml, replace_fields
 from miiii.presets import PRESETS, get_preset
+from miiii.runs.listing import ending_text
 from miiii.tasks.labels import FILE as LABELS
 from miiii.tasks.labels import decode_labels
 from miiii.tracking.loading import load_trackers
@@ -62,10 +63,16 @@ class ResumeArguments:
     """The directory that holds the runs."""
     epochs: int | None = None
     """A larger number of epochs than the run was started with; default: unchanged."""
+    stop_when: float | None = None
+    """End the run early at this validation accuracy from now on, as miiii train does (0: train all
+    epochs, also after the rule has ended it); default: as it was started."""
+    stop_after: int | None = None
+    """Epochs for which --stop-when must have held, from now on; default: as it was started."""
     config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE")] = field(
         default=None, metadata={"option": "--config"}
     )
-    """A TOML file that the run's configuration must agree with; only epochs may be larger."""
+    """A TOML file that the run's configuration must agree with; only epochs may be larger, and the stopping rule
+    another."""
     track: str = ""
     """Other tools to hand the run's numbers to, separated by commas: tensorboard, or module:Class
     for one of your own."""
@@ -114,6 +121,8 @@ def resume(words: list[str]) -> int:
     config = None
     if arguments.config_file is not None:
         config = read_config(arguments.config_file, from_toml(directory.config_text))
+    given = {"stop_when": arguments.stop_when, "stop_after": arguments.stop_after}
+    rule = {name: value for name, value in given.items() if value is not None}
 
     def go_on(progress, stop):
         from miiii import experiment
@@ -123,6 +132,7 @@ def resume(words: list[str]) -> int:
             arguments.runs_dir,
             epochs=arguments.epochs,
             config=config,
+            rule=rule,
             progress=progress,
             stop=stop,
         )
@@ -217,6 +227,7 @@ def _supervise(
     """Train with progress on the screen and signals heard; say how it ended."""
     from miiii.cli.interrupts import StopRequest
     from miiii.cli.machine import prepare_jax
+    from miiii.runs.directory import RunDirectory
 
     stop, began = StopRequest(), time.monotonic()
     with stop.listening():
@@ -238,8 +249,12 @@ def _supervise(
     if outcome.state == "finished":
         if not as_json:
             took = clock(time.monotonic() - began)
-            for path in outcome.paths:
-                print(f"finished: {path} ({outcome.done:,} epochs; {took} in this call)")
+            for path, ended in zip(outcome.paths, outcome.stopped, strict=True):
+                print(f"finished: {path} ({ended or outcome.done:,} epochs; {took} in this call)")
+                if ended is not None:
+                    name = RunDirectory(path).name
+                    print(f"  {ending_text(RunDirectory(path).status)}")
+                    print(f"  without the rule: miiii resume {name}{where} --stop-when 0")
             print(f"next: miiii figures {outcome.paths[0].name}{where}")
         return 0
     print(

@@ -11,7 +11,7 @@ from miiii.claims.published import PUBLISHED_BASE, PUBLISHED_FIRST
 from miiii.claims.rules import GENERALISED_AT
 from miiii.report.catalogue import choose
 from miiii.report.picture import Picture, save, svg_text
-from miiii.report.settings import study_settings
+from miiii.report.settings import reached_text, study_settings
 from miiii.report.sources import Look, study_sources
 from miiii.results import MissingInputError, Results
 from miiii.runs.atomic import make_directory, write_atomically
@@ -194,9 +194,8 @@ def _run_rows(
         if run is None:
             rows.append([planned.name, what, "not obtained", ""])
             continue
-        done = int(run.status["epoch"])
         accuracy = float(run.history.validation_accuracy[-1].mean())
-        state = f"{done:,}" if done >= wanted else f"{done:,} of {wanted:,}"
+        state = reached_text(run.status, wanted)
         shown = "" if run.config.task.is_regression else f"{accuracy:.4f}"
         rows.append([planned.name, what, state, shown])
     return ["run", "what", "epochs", "mean validation accuracy"], rows

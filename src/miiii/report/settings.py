@@ -135,19 +135,27 @@ def _experiment(wanted: Plan, key: str) -> ExperimentRow:
 
 def _run_row(key: str, run: "Run") -> RunRow:
     record, planned = run.provenance, run.config.training.epochs
-    trained = int(run.status["epoch"])
     git = record.get("git") or {}
     revision = str(git.get("revision") or "")[:10]
     return RunRow(
         name=run.name,
         experiment=key,
         seed=run.config.seed,
-        epochs=f"{trained:,}" if trained >= planned else f"{trained:,} of {planned:,}",
+        epochs=reached_text(run.status, planned),
         device=_device(record),
         precision=run.config.training.precision,
         revision=revision + (" and changes" if revision and git.get("dirty") else "") or "–",
         time=str(record.get("time") or "–").replace("T", " ")[:16],
     )
+
+
+def reached_text(status: Mapping[str, Any], planned: int) -> str:
+    """How far a run is: its epochs, of how many, and whether its stopping rule ended it."""
+    trained = int(status["epoch"])
+    if trained >= planned:
+        return f"{trained:,}"
+    ended = ", ended by its stopping rule" if ending_text(status) else ""
+    return f"{trained:,} of {planned:,}{ended}"
 
 
 def _device(record: Mapping[str, Any]) -> str:

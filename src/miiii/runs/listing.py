@@ -16,6 +16,8 @@ CONFIG_NAME = "config.toml"
 STATUS_NAME = "status.json"
 PROVENANCE_NAME = "provenance.json"
 DAMAGED = "damaged"
+STOPPED_KEY = "stopped"
+"""Of the status of a run that ended before its last epoch, by its stopping rule: what met it."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class RunSummary:
     heartbeat: str | float | None = None
     problem: str | None = None
     status: Mapping[str, Any] = field(default_factory=dict)
+
+    def is_over(self, epochs: int) -> bool:
+        """Whether the run is finished: after so many epochs, or earlier by its stopping rule."""
+        ended = STOPPED_KEY in self.status or (self.epoch or 0) >= epochs
+        return ended and self.state == "finished"
 
 
 def is_run(path: Path) -> bool:
@@ -90,3 +97,15 @@ def summarize(path: Path) -> RunSummary:
     except DamagedFileError as error:
         return RunSummary(path.name, path, DAMAGED, problem=str(error))
     return RunSummary(path.name, path, state, epoch, heartbeat, status=status)
+
+
+def ending_text(status: Mapping[str, Any]) -> str:
+    """Says how its stopping rule ended a run; empty where none did."""
+    found = status.get(STOPPED_KEY)
+    if not isinstance(found, Mapping):
+        return ""
+    return (
+        f"ended at epoch {found.get('epoch', 0):,} by its stopping rule: every trained task held "
+        f"{found.get('stop_when')} from epoch {found.get('since', 0):,} on "
+        f"(stop_when {found.get('stop_when')}, stop_after {found.get('stop_after', 0):,})"
+    )

@@ -87,8 +87,7 @@ class Study:
             raise DamagedFileError(path, f"is damaged ({summary.problem}): delete it to remake it")
         if summary.state == "failed":
             return "failed"
-        ended = (summary.epoch or 0) >= run.config.training.epochs
-        return "finished" if ended and summary.state == "finished" else "unfinished"
+        return "finished" if summary.is_over(run.config.training.epochs) else "unfinished"
 
     def missing(self) -> list[PlannedRun]:
         """The planned runs that are not there at all."""

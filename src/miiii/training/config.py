@@ -64,6 +64,11 @@ class TrainingConfig:
     mantissa). No effect on the CPU or in float64."""
     validate_every: int = 1
     """Epochs between validations (1: every epoch)."""
+    stop_when: float = 0.0
+    """End a run early, as finished, once the validation accuracy of every trained task has held
+    this share for stop_after epochs (0 < stop_when ≤ 1; 0: train all epochs)."""
+    stop_after: int = 2000
+    """Epochs for which stop_when must have held, validation after validation, without a break."""
     snapshots: int = 64
     """How many times the weights are kept for analysis over 65,536 epochs, evenly spaced in log
     epoch; a shorter run has fewer, on the same grid (0: never)."""
@@ -99,6 +104,10 @@ class TrainingConfig:
             raise ValueError(f"epochs is {self.epochs}: it must be below 2³¹")
         if self.snapshots < 0:
             raise ValueError(f"snapshots is {self.snapshots}: it must be at least 0")
+        if not 0 <= self.stop_when <= 1:
+            raise ValueError(f"stop_when is {self.stop_when}: it must be from 0 (off) to 1")
+        if self.stop_after < 0:
+            raise ValueError(f"stop_after is {self.stop_after}: it must be at least 0")
         if not 0 <= self.large_task_power < math.inf:
             raise ValueError(
                 f"large_task_power is {self.large_task_power}: it must be at least 0 and finite"

@@ -15,7 +15,7 @@ from miiii.history_curves import history_curves
 from miiii.report.curve_charts import charts
 from miiii.runs.directory import RunDirectory, RunSummary, list_runs
 from miiii.runs.errors import RunError
-from miiii.runs.listing import STATUS_NAME, summarize
+from miiii.runs.listing import STATUS_NAME, ending_text, summarize
 from miiii.runs.locking import is_locked
 from miiii.studies.study import RUNS_NAME, study_names
 from miiii.viewing.places import DRAWN, Place, Roots, is_shown, lies_inside
@@ -213,7 +213,7 @@ def _line(summary: RunSummary) -> RunLine:
     done = "" if summary.epoch is None else f"{summary.epoch:,}"
     return RunLine(
         name=summary.name,
-        state=state,
+        state=state + (" (stopping rule)" if ending_text(status) else ""),
         task=", ".join(
             f"{word}{status[name]}"
             for name, word in (("task", ""), ("base", "p = "), ("seed", "seed "))
