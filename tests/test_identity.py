@@ -2,7 +2,7 @@
 
 from miiii.config import Config, field_sections, from_toml, replace_fields, to_toml
 from miiii.presets import PRESETS, get_preset
-from miiii.recorder import LATER_FIELDS, identity
+from miiii.recorder import LATER_FIELDS, NO_STOPPING, identity
 
 
 def test_runs_saved_before_a_setting_existed_are_still_known():
@@ -37,9 +37,8 @@ def test_a_later_setting_counts_once_it_is_used():
     ]
     found = [identity(replace_fields(config, **change)) for change in changes]
     assert len({identity(config), *found}) == 1 + len(changes)
-    assert set(LATER_FIELDS) == {name for change in changes for name in change} - {
-        *("filter", "task", "moduli"),
-    }
+    used = {name for change in changes for name in change} - {"filter", "task", "moduli"}
+    assert set(LATER_FIELDS) == used | set(NO_STOPPING)
 
 
 def test_what_older_runs_did_is_the_default():
@@ -68,3 +67,9 @@ def test_every_preset_and_field_has_an_identity_of_its_own():
 def test_a_longer_run_keeps_its_identity():
     config = get_preset("small")
     assert identity(replace_fields(config, epochs=9999)) == identity(config)
+
+
+def test_a_stopping_rule_decides_no_number_and_keeps_the_identity():
+    config = get_preset("small")
+    stopping = replace_fields(config, stop_when=0.99, stop_after=500)
+    assert identity(stopping) == identity(config)

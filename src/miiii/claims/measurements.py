@@ -59,8 +59,10 @@ class Origin:
 
     @property
     def reach(self) -> int:
-        """The last epoch that it can be compared at: what a stopping rule ended counts as lasting
-        to the epochs that were planned."""
+        """The last epoch at which it can be compared.
+
+        A run that its stopping rule ended counts as lasting to the epochs that were planned.
+        """
         return max(self.epoch, self.epochs) if self.stopped else self.epoch
 
 

@@ -30,11 +30,12 @@ class ReproduceArguments:
     Runs that are done stay as they are, and what was interrupted goes on.
     """
 
-    scale: Literal["small", "paper"] = "small"
-    """small: p = 41, minutes on two CPU cores; paper: p = 113."""
+    scale: Literal["small", "medium", "paper"] = "small"
+    """small: p = 41 with Muon, minutes on two CPU cores; medium: p = 59 with AdamW, the paper's
+    optimiser, an hour; paper: p = 113."""
     preset: str = ""
-    """T_miiii's settings: mini, small or tiny at scale small; fast, brief, paper or reference at
-    scale paper. Default: the first."""
+    """T_miiii's settings: mini, small or tiny at scale small; small at scale medium; fast, brief,
+    paper, reference or reference32 at scale paper. Default: the first."""
     seeds: int | None = None
     """Seeds of each experiment, from 0 on; default: as many as the claims' rules ask for."""
     only: str = ""
@@ -43,7 +44,7 @@ class ReproduceArguments:
     beyond: bool = False
     """Add what the questions of the further work, B1 to B7, need (docs/beyond.md)."""
     name: str = ""
-    """Name of the study; default: small, or paper with its preset."""
+    """Name of the study; default: small, medium, or paper with its preset."""
     studies_dir: Path = Path("studies")
     """The directory that holds the studies."""
     workers: int | None = None

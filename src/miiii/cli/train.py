@@ -28,8 +28,8 @@ class TrainArguments:
     """Train one configuration, with one seed or several at once."""
 
     preset: str = "small"
-    """Where every field starts from: tiny, mini, small, fast, paper, reference, nanda, waves, or
-    mini-… for the experiments of the further work."""
+    """Where every field starts from: tiny, mini, small, fast, brief, paper, reference,
+    reference32, nanda, waves, or mini-… for the experiments of the further work."""
     config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE")] = field(
         default=None, metadata={"option": "--config"}
     )
@@ -71,8 +71,8 @@ class ResumeArguments:
     config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE")] = field(
         default=None, metadata={"option": "--config"}
     )
-    """A TOML file that the run's configuration must agree with; only epochs may be larger, and the stopping rule
-    another."""
+    """A TOML file that the run's configuration must agree with; only epochs may be
+    larger, and the stopping rule may be another."""
     track: str = ""
     """Other tools to hand the run's numbers to, separated by commas: tensorboard, or module:Class
     for one of your own."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from miiii.config import SECTIONS, Config, differences
+from miiii.runs.listing import ending_text
 from miiii.studies.plan import EXPERIMENTS, Plan, plan
 from miiii.studies.study import default_name
 

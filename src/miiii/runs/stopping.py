@@ -45,7 +45,8 @@ class StoppingRule:
         Returns:
             An epoch; None if a task is below the accuracy at the last validation.
         """
-        holds = reached(validation_accuracy, self.accuracy, self.examples).all(axis=1)
+        held = reached(validation_accuracy, self.accuracy, self.examples)
+        holds = np.asarray(held.all(axis=1))
         broken = np.flatnonzero(~holds)
         if not len(broken):
             return before if before is not None or not len(holds) else int(validation_epoch[0])

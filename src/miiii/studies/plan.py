@@ -16,7 +16,8 @@ from miiii.presets import PRESETS, get_preset
 
 SCALES: dict[str, tuple[str, ...]] = {
     "small": ("mini", "small", "tiny"),
-    "paper": ("fast", "brief", "paper", "reference"),
+    "medium": ("small",),
+    "paper": ("fast", "brief", "paper", "reference", "reference32"),
 }
 """The presets that a study of each scale can start from; the first is the default."""
 

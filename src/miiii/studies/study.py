@@ -174,8 +174,8 @@ def study_names(studies_dir: str | Path = "studies") -> list[str]:
 
 
 def default_name(plan: Plan) -> str:
-    """Small for the small scale's own preset, else scale and preset: paper-reference."""
-    own = plan.scale == "small" and plan.preset == SCALES["small"][0]
+    """The scale for the first preset of small and medium, else scale and preset: paper-reference."""
+    own = plan.scale != "paper" and plan.preset == SCALES[plan.scale][0]
     return plan.scale if own else f"{plan.scale}-{plan.preset}"
 
 
