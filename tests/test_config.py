@@ -83,6 +83,8 @@ OTHER_VALUES = {
     "normaliser": "stablemax",
     "label_smoothing": 0.1,
     "label_smoothing_epochs": 9,
+    "stop_after": 500,
+    "stop_when": 0.95,
     "precision": "float64",
     "matrix_products": "tensorfloat32",
     "minibatches": 4,
@@ -133,6 +135,7 @@ def test_presets_are_those_of_the_tables():
     }
     assert set(PRESETS) == {
         *("tiny", "mini", "small", "fast", "brief", "paper", "reference", "nanda", "waves"),
+        "reference32",
         *(f"mini-{key}" for key in VARIATIONS),
     }
 

@@ -47,6 +47,7 @@ def test_the_whole_plan_survives_the_file(tmp_path):
 def test_names_say_scale_and_preset_where_there_is_a_choice():
     assert default_name(plan("small")) == "small"
     assert default_name(plan("small", "tiny")) == "small-tiny"
+    assert default_name(plan("medium")) == "medium"
     assert default_name(plan("paper", "reference")) == "paper-reference"
 
 

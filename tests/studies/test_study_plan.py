@@ -9,6 +9,7 @@ from miiii.claims import beyond_rules, rules
 from miiii.claims.beyond_rules import QUESTIONS
 from miiii.config import differences
 from miiii.presets import PRESETS, get_preset
+from miiii.recorder import identity
 from miiii.studies.plan import EXPERIMENTS, NEEDS, SCALES, plan
 
 WHOLE = plan("small")
@@ -83,6 +84,26 @@ def test_what_claims_compare_trains_for_as_long_and_at_one_width_and_base(scale)
 def test_nanda_gets_a_learning_rate_at_which_it_can_generalise():
     assert plan("paper", "paper").configs["nanda"].optim.learning_rate == 1e-3
     assert plan("small", "mini").configs["nanda"].optim.learning_rate == 1e-2
+
+
+def test_reference32_plans_the_runs_whose_identity_is_known():
+    wanted = plan("paper", "reference32", only=["miiii", "lambda-0"]).runs
+    identities = {run.name: identity(run.config) for run in wanted if run.config.seed == 0}
+    # As their first process wrote them: `miiii train --preset reference --precision float32
+    # --validate-every 8`, and the same with `--filter-strength 0`.
+    assert identities == {
+        "miiii-seed0": "1a57c7ac61195449",
+        "lambda-0-seed0": "4d8a645448186260",
+    }
+    assert {run.config.training.epochs for run in wanted} == {65536}
+
+
+def test_medium_is_adamw_with_the_papers_filter_and_loss():
+    for config in plan("medium").configs.values():
+        assert config.task.base == 59
+        assert config.optim.optimiser == "adamw"
+        assert config.training.label_smoothing == config.training.large_task_power == 0
+        assert config.training.normaliser == "softmax"
 
 
 def test_seeds_are_as_many_as_a_claim_needs_and_one_where_none_does():

@@ -174,7 +174,7 @@ def study_names(studies_dir: str | Path = "studies") -> list[str]:
 
 
 def default_name(plan: Plan) -> str:
-    """The scale for the first preset of small and medium, else scale and preset: paper-reference."""
+    """The scale for the first preset of small and medium, else both: paper-reference."""
     own = plan.scale != "paper" and plan.preset == SCALES[plan.scale][0]
     return plan.scale if own else f"{plan.scale}-{plan.preset}"
 
