@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from miiii.experiment import Outcome, estimate, resume, start
     from miiii.optim.own import register_optimiser
     from miiii.presets import PRESETS, get_preset
+    from miiii.recorded_model import RecordedModel
     from miiii.run import History, Run, load_run
     from miiii.runs.errors import RunError
+    from miiii.taking_in import from_activations
     from miiii.tasks.numbers import digits
 
 __version__ = "0.1.0"
@@ -25,9 +27,11 @@ _HOMES = {
     "Outcome": "miiii.experiment",
     "PRESETS": "miiii.presets",
     "Run": "miiii.run",
+    "RecordedModel": "miiii.recorded_model",
     "RunError": "miiii.runs.errors",
     "digits": "miiii.tasks.numbers",
     "estimate": "miiii.experiment",
+    "from_activations": "miiii.taking_in",
     "from_toml": "miiii.config",
     "get_preset": "miiii.presets",
     "load_run": "miiii.run",
@@ -44,11 +48,13 @@ __all__ = [
     "Config",
     "History",
     "Outcome",
+    "RecordedModel",
     "Run",
     "RunError",
     "__version__",
     "digits",
     "estimate",
+    "from_activations",
     "from_toml",
     "get_preset",
     "load_run",

@@ -16,10 +16,12 @@ from miiii import (
     Config,
     History,
     Outcome,
+    RecordedModel,
     Run,
     RunError,
     digits,
     estimate,
+    from_activations,
     from_toml,
     get_preset,
     load_run,
@@ -124,6 +126,19 @@ def own_optimiser() -> Config:
     name = register_optimiser("lion", lambda rate, decay: optax.lion(rate, weight_decay=decay))
     assert_type(name, str)
     return replace_fields(get_preset("tiny"), optimiser=name)
+
+
+def own_model(logits: NDArray[np.float32], hidden: NDArray[np.float32]) -> NDArray[np.float64]:
+    model = from_activations(
+        logits, {"hidden": hidden}, moduli=[2, 3], readouts={"hidden": np.eye(5)}, order="a-major"
+    )
+    assert_type(model, RecordedModel)
+    assert_type(model.base, int)
+    assert_type(model.moduli, tuple[int, ...])
+    print(model.scores.accuracy.mean(), model.key_frequencies("hidden").frequencies)
+    print(model.attribution("hidden").task.shape, model.neuron_removal("hidden", [[0], [1]]).sizes)
+    assert_type(model.without_neurons("hidden", [0]), NDArray[np.float64])
+    return model.margins
 
 
 class Counting:

@@ -81,7 +81,20 @@ def harmonic_removal(
         ValueError: an activation is not finite, draws is below 1, a number or a modulus is outside,
             or the task has no classes.
     """
-    model = readout(parameters)
+    return harmonic_removal_of(
+        readout(parameters), dataset, draws=draws, seed=seed, numbers=numbers
+    )
+
+
+def harmonic_removal_of(
+    model: Readout,
+    dataset: Dataset,
+    *,
+    draws: int = 10,
+    seed: int = 0,
+    numbers: ArrayLike | None = None,
+) -> CausalMatrix:
+    """`harmonic_removal` from a hidden layer and its read-out, of a model of any kind."""
     contribution = model.contribution()
     tasks = harmonic_dictionary(model.base, dataset.moduli).tasks
     parts = [
@@ -123,10 +136,24 @@ def neuron_removal(
         ValueError: as in `harmonic_removal`, or groups are not one per task or name a neuron that
             does not exist.
     """
-    model = readout(parameters)
-    neurons = model.hidden.shape[1]
     if groups is None:
         groups = attributed_neurons(parameters, dataset.moduli).groups()
+    return neuron_removal_of(
+        readout(parameters), dataset, groups, draws=draws, seed=seed, numbers=numbers
+    )
+
+
+def neuron_removal_of(
+    model: Readout,
+    dataset: Dataset,
+    groups: Sequence[ArrayLike],
+    *,
+    draws: int = 10,
+    seed: int = 0,
+    numbers: ArrayLike | None = None,
+) -> CausalMatrix:
+    """`neuron_removal` from a hidden layer and its read-out, of a model of any kind."""
+    neurons = model.hidden.shape[1]
     chosen = [np.unique(np.asarray(group, np.int64)) for group in groups]
     if len(chosen) != len(dataset.moduli):
         raise ValueError(f"groups are {len(chosen)}: expected one per task, {len(dataset.moduli)}")

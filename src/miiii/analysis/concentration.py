@@ -64,8 +64,9 @@ class NeuronExamples:
 
     base: int
     """p."""
-    layer: Layer
-    """Where the neurons were recorded: after the ReLU or after W_out."""
+    layer: str
+    """Where the neurons were recorded: mlp_hidden (after the ReLU), mlp_output (after W_out), or
+    the name of a layer of another kind of model."""
     rule: Rule
     """How they were picked, see `neuron_examples`."""
     count: int

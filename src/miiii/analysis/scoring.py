@@ -31,15 +31,37 @@ def score_tasks(logits: ArrayLike, targets: ArrayLike, class_sizes: Sequence[int
     Raises:
         ValueError: shapes do not match.
     """
-    array, labels = np.asarray(logits, np.float64), np.asarray(targets)
-    expected = (len(labels), sum(class_sizes))
-    if array.shape != expected or labels.shape != (len(labels), len(class_sizes)):
-        raise ValueError(
-            f"logits have shape {array.shape} and targets {labels.shape}: expected "
-            f"{expected} and ({len(labels)}, {len(class_sizes)})"
-        )
+    array, labels = _checked(logits, targets, class_sizes)
     sums = score_sums(np.ascontiguousarray(array.T), labels.T, class_sizes)
     return mean_scores(sums, len(labels), class_sizes)
+
+
+def margins(logits: ArrayLike, targets: ArrayLike, class_sizes: Sequence[int]) -> FloatArray:
+    """How far every number is from being answered otherwise.
+
+    Args:
+        logits: [B, V], all tasks' classes side by side.
+        targets: [B, N], the class within each task.
+        class_sizes: [N], V together.
+
+    Returns:
+        [B, N]: the label's logit minus the largest other one of the task, in units of logits; at
+        most 0 where the answer is wrong.
+
+    Raises:
+        ValueError: shapes do not match.
+    """
+    array, labels = _checked(logits, targets, class_sizes)
+    found = np.empty(labels.shape)
+    rows = np.arange(len(labels))
+    end = 0
+    for task, size in enumerate(class_sizes):
+        end += size
+        others = array[:, end - size : end].copy()
+        of_label = others[rows, labels[:, task]]
+        others[rows, labels[:, task]] = -np.inf
+        found[:, task] = of_label - others.max(axis=1)
+    return found
 
 
 def score_sums(
@@ -89,3 +111,16 @@ def class_targets(dataset: Dataset) -> NDArray[np.integer]:
     if not np.issubdtype(dataset.targets.dtype, np.integer):
         raise ValueError("the task has a real output: expected classes to score, found none")
     return dataset.targets.astype(np.int64)
+
+
+def _checked(
+    logits: ArrayLike, targets: ArrayLike, class_sizes: Sequence[int]
+) -> tuple[FloatArray, NDArray[np.integer]]:
+    array, labels = np.asarray(logits, np.float64), np.asarray(targets)
+    expected = (len(labels), sum(class_sizes))
+    if array.shape != expected or labels.shape != (len(labels), len(class_sizes)):
+        raise ValueError(
+            f"logits have shape {array.shape} and targets {labels.shape}: expected "
+            f"{expected} and ({len(labels)}, {len(class_sizes)})"
+        )
+    return array, labels

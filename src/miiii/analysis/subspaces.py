@@ -3,11 +3,13 @@
 The harmonics of tasks and pairs are subspaces too (`harmonics`, `cross_harmonics`, `dictionary`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from miiii.analysis.fourier import basis_frequencies, fourier_basis
 from miiii.analysis.harmonics import FloatArray, as_columns
 
 
@@ -45,6 +47,30 @@ def span(functions: ArrayLike, base: int) -> BasisSubspace:
     left, sizes, _ = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
     scale = max(float(np.abs(flat).max()), np.finfo(float).tiny) * base
     return BasisSubspace(base, left[:, sizes > 1e-10 * scale])
+
+
+def sum_harmonics(base: int, frequencies: Sequence[int]) -> BasisSubspace:
+    """The functions of x0 + x1 mod p with some frequencies: what addition is made of.
+
+    They are the u_k and v_k of `trigonometric`.
+
+    Args:
+        base: p.
+        frequencies: 1 … ⌊p/2⌋, cycles per p, none twice.
+
+    Raises:
+        ValueError: one is outside or twice.
+    """
+    chosen = sorted({int(each) for each in frequencies})
+    if len(chosen) < len(frequencies) or not all(1 <= each <= base // 2 for each in chosen):
+        raise ValueError(
+            f"frequencies are {tuple(frequencies)}: expected each from 1 to p // 2 = {base // 2}, "
+            "none twice"
+        )
+    numbers = np.arange(base**2)
+    rows = fourier_basis(base)[np.isin(basis_frequencies(base), chosen)]
+    # Every sum is that of p numbers.
+    return BasisSubspace(base, rows[:, (numbers % base + numbers // base) % base].T / np.sqrt(base))
 
 
 def random_subspace(base: int, dimension: int, seed: int | np.random.Generator) -> BasisSubspace:

@@ -56,7 +56,8 @@ def neuron_grids(
     count = len(examples.index)
     width = np.clip((_ROOM - _GAP * (count - 1)) / count, _NARROWEST, _WIDEST)
     part = "" if shown == base else f", the first {shown} of {base} digits"
-    origin = f"Neurons {_LAYERS[examples.layer]}: {_RULES[examples.rule].format(count=count)}"
+    layer = _LAYERS.get(examples.layer, f"of the layer {examples.layer}")
+    origin = f"Neurons {layer}: {_RULES[examples.rule].format(count=count)}"
     values, name = examples.grids, "activation"
     if examples.layer == "mlp_output":
         # After the ReLU 0 means silent; after W_out it means nothing.
