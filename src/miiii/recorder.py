@@ -47,6 +47,12 @@ LATER_FIELDS: dict[str, Any] = {
     "labels": "",
     "stop_when": 0.0,
     "stop_after": 2000,
+    "mlp_bias": False,
+    "activation": "relu",
+    "answer_token": True,
+    "attention_mask": "causal",
+    "attention_coefficient": 1.0,
+    "digit_tokens": "shared",
 }
 """Settings that did not exist when the first runs were saved, and what those runs did."""
 

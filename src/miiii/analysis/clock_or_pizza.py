@@ -289,10 +289,10 @@ def _irrelevance(values: FloatArray) -> float:
 def _gradient(entering, parameters: Parameters, classes):
     """[2, B, D]: every sample has tokens of its own, so that one pass gives all gradients."""
     samples = entering.shape[1]
-    width = parameters.token_embedding.shape[1]
-    tokens = (
-        jnp.zeros((samples + 1, width), entering.dtype).at[-1].set(parameters.token_embedding[-1])
-    )
+    tables = 2 if parameters.architecture.digit_tokens == "separate" else 1
+    tokens = jnp.zeros((tables * samples, entering.shape[2]), entering.dtype)
+    if parameters.has_answer_token:
+        tokens = jnp.concatenate([tokens, parameters.token_embedding[-1:]])
     rows = jnp.arange(samples)
     own = Intervention("digit_embeddings", lambda _: entering)
     logits, _ = intervene(

@@ -207,7 +207,8 @@ def _parameters(model: Converted, last: Converted) -> Parameters:
     depth = sum(name.endswith(".mlp_in") for name in found)
     names = [item.name for item in dataclasses.fields(Block)]
     blocks = tuple(
-        Block(**{name: found[f"blocks.{index}.{name}"] for name in names}) for index in range(depth)
+        Block(**{name: found.get(f"blocks.{index}.{name}") for name in names})
+        for index in range(depth)
     )
     return Parameters(
         token_embedding=found["token_embedding"],

@@ -9,9 +9,10 @@ from jaxtyping import Array, Float
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class BlockActivations:
-    """Inside one block. Q positions are computed: all three, or the answer's alone in the last.
+    """Inside one block. Q positions are computed: all T, or in the last block only the last one.
 
-    Where nothing depends on the sample the leading axis has size 1 (the answer token's input).
+    The last position is the answer token's, or x1's in a model without an answer token. Where
+    nothing depends on the sample the leading axis has size 1 (the answer token's input).
     """
 
     residual_in: Float[Array, "B Q D"]
@@ -19,7 +20,8 @@ class BlockActivations:
     attention_scores: Float[Array, "B H Q T"]
     """Before the softmax, scaled by 1/√K; −∞ where a position may not be seen."""
     attention_weights: Float[Array, "B H Q T"]
-    """After the softmax: rows sum to 1 (paper Eq. 6)."""
+    """c · softmax + (1 − c) of the scores, 0 where a position may not be seen; c is the model's
+    attention coefficient. At c = 1 rows sum to 1 (paper Eq. 6)."""
     attention_mixed: Float[Array, "B Q H K"]
     """Each head's weighted sum of values, before W_o."""
     attention_output: Float[Array, "B Q D"]
@@ -27,11 +29,11 @@ class BlockActivations:
     residual_mid: Float[Array, "B Q D"]
     """After attention and its dropout."""
     mlp_pre: Float[Array, "B Q F"]
-    """Neurons before the ReLU."""
+    """Neurons before the activation, bias included."""
     mlp_hidden: Float[Array, "B Q F"]
-    """Neurons after the ReLU."""
+    """Neurons after the activation (ReLU in the paper's model)."""
     mlp_output: Float[Array, "B Q D"]
-    """What the MLP adds ("activations after W_out", paper §4.3)."""
+    """What the MLP adds ("activations after W_out", paper §4.3), bias included."""
     residual_out: Float[Array, "B Q D"]
     """After the MLP and its dropout."""
 
@@ -41,7 +43,7 @@ class BlockActivations:
 class Activations:
     """Everything that the forward pass computed.
 
-    The properties are the last block's at the answer position, the ones that reach the output.
+    The properties are the last block's at the last position, the ones that reach the output.
     """
 
     blocks: tuple[BlockActivations, ...]
@@ -50,12 +52,12 @@ class Activations:
 
     @property
     def attention_weights(self) -> Float[Array, "B H T"]:
-        """How much each head looks from the answer at x0, x1 and itself."""
+        """How much each head looks from the last position at x0, x1 and the answer token."""
         return self.blocks[-1].attention_weights[:, :, -1]
 
     @property
     def attention_output(self) -> Float[Array, "B D"]:
-        """The sum of the heads at the answer position."""
+        """The sum of the heads at the last position."""
         return self.blocks[-1].attention_output[:, -1]
 
     @property
@@ -65,12 +67,12 @@ class Activations:
 
     @property
     def mlp_pre(self) -> Float[Array, "B F"]:
-        """Neurons before the ReLU."""
+        """Neurons before the activation."""
         return self.blocks[-1].mlp_pre[:, -1]
 
     @property
     def mlp_hidden(self) -> Float[Array, "B F"]:
-        """Neurons after the ReLU."""
+        """Neurons after the activation."""
         return self.blocks[-1].mlp_hidden[:, -1]
 
     @property

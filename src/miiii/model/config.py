@@ -1,15 +1,38 @@
 """The transformer's size and initialisation."""
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 Initialisation = Literal["he", "reference"]
+Activation = Literal["relu", "gelu", "tanh"]
+AttentionMask = Literal["causal", "full"]
+DigitTokens = Literal["shared", "separate"]
+
+_CHOICES = {
+    "initialisation": get_args(Initialisation),
+    "activation": get_args(Activation),
+    "attention_mask": get_args(AttentionMask),
+    "digit_tokens": get_args(DigitTokens),
+}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the forward pass does with the weights that the weights' shapes do not tell.
+
+    The fields are those of `ModelConfig`, which explains them.
+    """
+
+    activation: Activation = "relu"
+    attention_mask: AttentionMask = "causal"
+    attention_coefficient: float = 1.0
+    digit_tokens: DigitTokens = "shared"
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The transformer of the paper (§3.3): no biases, no layer norm, ReLU.
+    """The transformer. Defaults are the paper's (§3.3): no biases, no layer norm, ReLU.
 
     Raises:
         ValueError: a field is out of its limits; the message names field, value and limits.
@@ -26,6 +49,24 @@ class ModelConfig:
     initialisation: Initialisation = "he"
     """Initial weights: he (He-normal, fan-in the width that the matrix is summed over) or
     reference (truncated He-normal, fan-in the second-last axis times all leading axes)."""
+    mlp_bias: bool = False
+    """Whether every MLP has biases, b_in [F] before the activation and b_out [D] after W_out.
+    They start at zero."""
+    activation: Activation = "relu"
+    """What the neurons do: relu, gelu (x · Φ(x) by the error function, no approximation) or
+    tanh."""
+    answer_token: bool = True
+    """Whether a third token says "answer here" and the logits are read there. Without it there are
+    two positions, and the logits are read at the last digit's (Zhong et al. 2023)."""
+    attention_mask: AttentionMask = "causal"
+    """What a position sees: causal (itself and what is before it) or full (every position). They
+    are the same for one block, whose last position sees everything either way."""
+    attention_coefficient: float = 1.0
+    """c, from 0 to 1: a position weighs what it sees by c · softmax + (1 − c), and what it may not
+    see by 0 (the attention rate of Zhong et al. 2023, §2). At 0 every weight is 1."""
+    digit_tokens: DigitTokens = "shared"
+    """Whether both digits have the same tokens: shared, or separate (x1's digit v is token
+    p + v)."""
 
     def __post_init__(self) -> None:
         for field in ("width", "heads", "depth", "mlp_ratio"):
@@ -34,13 +75,17 @@ class ModelConfig:
                 raise ValueError(f"{field} is {value}: it must be at least 1")
         if self.width % self.heads:
             raise ValueError(f"heads is {self.heads}: it must divide the width, {self.width}")
-        choices = get_args(Initialisation)
-        if self.initialisation not in choices:
-            near = difflib.get_close_matches(str(self.initialisation), choices, n=1, cutoff=0.5)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
+        for field, choices in _CHOICES.items():
+            value = getattr(self, field)
+            if value not in choices:
+                near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
+                hint = f" (did you mean {near[0]!r}?)" if near else ""
+                raise ValueError(
+                    f"{field} is {value!r}{hint}: it must be one of {', '.join(choices)}"
+                )
+        if not 0 <= self.attention_coefficient <= 1:
             raise ValueError(
-                f"initialisation is {self.initialisation!r}{hint}: "
-                f"it must be one of {', '.join(choices)}"
+                f"attention_coefficient is {self.attention_coefficient}: it must be from 0 to 1"
             )
 
     @property
@@ -52,3 +97,20 @@ class ModelConfig:
     def neurons(self) -> int:
         """F: MLP neurons per block."""
         return self.mlp_ratio * self.width
+
+    @property
+    def positions(self) -> int:
+        """T: the two digits, and the answer token where there is one."""
+        return 3 if self.answer_token else 2
+
+    def tokens(self, base: int) -> int:
+        """How many tokens there are: the digits', shared or separate, and the answer token."""
+        digits = base if self.digit_tokens == "shared" else 2 * base
+        return digits + self.answer_token
+
+    @property
+    def architecture(self) -> Architecture:
+        """What travels with the weights, so that a forward pass needs nothing else."""
+        return Architecture(
+            **{name.name: getattr(self, name.name) for name in fields(Architecture)}
+        )

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from miiii.model.config import ModelConfig
-from miiii.model.parameters import Parameters, is_shape, parameter_shapes
+from miiii.model.parameters import BIASES, Parameters, is_shape, parameter_shapes
 
 # The standard deviation of a unit normal cut at ±2, so that the cut one has the one stated.
 _TRUNCATED_STANDARD_DEVIATION = 0.87962566103423978
@@ -19,7 +19,8 @@ def standard_deviations(
 ) -> dict[str, float]:
     """The standard deviation of every kind of weight: √(2 / fan-in).
 
-    he: fan-in is the width that the matrix is summed over (p + 1 tokens, 3 positions, d, H·K, F).
+    he: fan-in is the width that the matrix is summed over (p + 1 tokens, 3 positions, d, H·K, F;
+    tokens and positions are as many as the model has). Biases are no matrix and start at zero.
     reference: fan-in is the second-last axis times all leading axes, of arrays laid out as
     [H, D, K], [H, K, D] and, for the unembedding, one matrix per task [N, D, q].
 
@@ -30,8 +31,8 @@ def standard_deviations(
         tasks: N.
     """
     fan_in = {
-        "token_embedding": base + 1,
-        "position_embedding": 3,
+        "token_embedding": config.tokens(base),
+        "position_embedding": config.positions,
         "query": config.width,
         "key": config.width,
         "value": config.width,
@@ -55,7 +56,7 @@ def initialise(
     tasks: int,
     dtype: jnp.dtype | type = jnp.float32,
 ) -> Parameters:
-    """Draw the initial weights.
+    """Draw the initial weights. Biases are zero; the others are the same with and without them.
 
     Args:
         key: randomness.
@@ -67,17 +68,21 @@ def initialise(
     """
     shapes = parameter_shapes(config, base, outputs)
     leaves, structure = jax.tree_util.tree_flatten_with_path(shapes, is_leaf=is_shape)
-    sizes = [math.prod(shape) for _, shape in leaves]
+    drawn = [shape for path, shape in leaves if path[-1].name not in BIASES]
+    sizes = [math.prod(shape) for shape in drawn]
     # One draw for all weights, cut into pieces: random bits are slow to compile.
     if config.initialisation == "reference":
         unit = jax.random.truncated_normal(key, -2.0, 2.0, (sum(sizes),), dtype)
         unit = unit / _TRUNCATED_STANDARD_DEVIATION
     else:
         unit = jax.random.normal(key, (sum(sizes),), dtype)
-    pieces = jnp.split(unit, np.cumsum(sizes)[:-1])
+    pieces = iter(jnp.split(unit, np.cumsum(sizes)[:-1]))
     deviations = standard_deviations(config, base, outputs, tasks)
-    weights = [
-        (piece.reshape(shape) * deviations[path[-1].name]).astype(dtype)
-        for piece, (path, shape) in zip(pieces, leaves, strict=True)
-    ]
+
+    def weight(name: str, shape: tuple[int, ...]) -> Array:
+        if name in BIASES:
+            return jnp.zeros(shape, dtype)
+        return (next(pieces).reshape(shape) * deviations[name]).astype(dtype)
+
+    weights = [weight(path[-1].name, shape) for path, shape in leaves]
     return jax.tree.unflatten(structure, weights)

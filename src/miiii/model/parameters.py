@@ -1,15 +1,18 @@
 """The weights of the transformer, by name."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jax
 from jaxtyping import Array, Float
 
-from miiii.model.config import ModelConfig
+from miiii.model.config import Architecture, ModelConfig
 
 POSITIONS = 3
 """x0, x1 and the answer token."""
+
+BIASES = ("mlp_in_bias", "mlp_out_bias")
+"""The weights of a block that only a model with MLP biases has."""
 
 
 @jax.tree_util.register_dataclass
@@ -29,25 +32,46 @@ class Block:
     """W_in of paper Eq. 7."""
     mlp_out: Float[Array, "F D"]
     """W_out of paper Eq. 7."""
+    mlp_in_bias: Float[Array, "F"] | None = None
+    """b_in: added to the neurons before the activation; None in a model without biases."""
+    mlp_out_bias: Float[Array, "D"] | None = None
+    """b_out: added to what the MLP gives; None in a model without biases."""
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Parameters:
-    """All weights. Tokens 0 … p − 1 are digits; token p says "answer here"."""
+    """All weights, and how they are computed with.
 
-    token_embedding: Float[Array, "p+1 D"]
-    """W_E,tok of paper Eq. 5."""
-    position_embedding: Float[Array, "3 D"]
-    """W_E,pos of paper Eq. 5."""
+    Tokens 0 … p − 1 are digits. Where x1's tokens are separate they are p … 2p − 1. The last token
+    says "answer here"; a model without it has one token and one position less.
+    """
+
+    token_embedding: Float[Array, "tokens D"]
+    """W_E,tok of paper Eq. 5: [p + 1, D] in the paper's model."""
+    position_embedding: Float[Array, "T D"]
+    """W_E,pos of paper Eq. 5: 3 rows, or 2 without an answer token."""
     blocks: tuple[Block, ...]
     unembedding: Float[Array, "D V"]
     """W_U (W_out of paper Eq. 8): every task's classes side by side."""
+    architecture: Architecture = field(default=Architecture(), metadata={"static": True})
+    """What shapes do not tell; no weight, and in no file of weights."""
+
+    @property
+    def positions(self) -> int:
+        """T."""
+        return self.position_embedding.shape[-2]
+
+    @property
+    def has_answer_token(self) -> bool:
+        """Whether the logits are read at a token that says so, or at the last digit's position."""
+        return self.positions == POSITIONS
 
     @property
     def base(self) -> int:
         """P."""
-        return self.token_embedding.shape[-2] - 1
+        digits = self.token_embedding.shape[-2] - self.has_answer_token
+        return digits // 2 if self.architecture.digit_tokens == "separate" else digits
 
 
 def parameter_shapes(config: ModelConfig, base: int, outputs: int) -> Parameters:
@@ -55,7 +79,7 @@ def parameter_shapes(config: ModelConfig, base: int, outputs: int) -> Parameters
 
     Args:
         config: the transformer's size.
-        base: p; there are p + 1 tokens.
+        base: p.
         outputs: V, the number of logits.
     """
     width, heads, head_width, neurons = (
@@ -71,12 +95,15 @@ def parameter_shapes(config: ModelConfig, base: int, outputs: int) -> Parameters
         output=(heads, head_width, width),  # pyright: ignore[reportArgumentType]
         mlp_in=(width, neurons),  # pyright: ignore[reportArgumentType]
         mlp_out=(neurons, width),  # pyright: ignore[reportArgumentType]
+        mlp_in_bias=(neurons,) if config.mlp_bias else None,  # pyright: ignore[reportArgumentType]
+        mlp_out_bias=(width,) if config.mlp_bias else None,  # pyright: ignore[reportArgumentType]
     )
     return Parameters(
-        token_embedding=(base + 1, width),  # pyright: ignore[reportArgumentType]
-        position_embedding=(POSITIONS, width),  # pyright: ignore[reportArgumentType]
+        token_embedding=(config.tokens(base), width),  # pyright: ignore[reportArgumentType]
+        position_embedding=(config.positions, width),  # pyright: ignore[reportArgumentType]
         blocks=(block,) * config.depth,
         unembedding=(width, outputs),  # pyright: ignore[reportArgumentType]
+        architecture=config.architecture,
     )
 
 

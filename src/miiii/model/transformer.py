@@ -1,9 +1,9 @@
 """The forward pass: exact, and computing only what reaches the output.
 
-Only the answer position of the last block is read, so there queries, MLP and unembedding exist for
+Only the last position of the last block is read, so there queries, MLP and unembedding exist for
 that position alone. Digits are one of p, so the first block's projections are tables over
-(position, token), looked up per sample. With one block the work that is left per sample is W_o,
-the MLP and the unembedding.
+(position, token), looked up per sample. With one block and an answer token, whose query is the same
+for every sample, the work that is left per sample is W_o, the MLP and the unembedding.
 """
 
 import math
@@ -14,13 +14,21 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from miiii.model.activations import Activations, BlockActivations
+from miiii.model.config import Activation, Architecture
 from miiii.model.dense import dense
 from miiii.model.dropout import BlockMasks
 from miiii.model.lookup import lookup
-from miiii.model.parameters import POSITIONS, Block, Parameters
+from miiii.model.parameters import Block, Parameters
 
 Edit = Callable[[str, int, Array], Array]
 """Takes an activation's name, its block and its value; gives the value to go on with."""
+
+ACTIVATIONS: dict[Activation, Callable[[Array], Array]] = {
+    "relu": jax.nn.relu,
+    "gelu": lambda before: jax.nn.gelu(before, approximate=False),
+    "tanh": jnp.tanh,
+}
+"""What the neurons do; gelu(x) = x · Φ(x) by the error function (Hendrycks and Gimpel 2016)."""
 
 
 def forward(
@@ -31,10 +39,11 @@ def forward(
 ) -> tuple[Float[Array, "B V"], Activations]:
     """Run the transformer on numbers given by their digits (paper Eqs. 5 to 9).
 
-    Attention is causal (this matters from the second block on; the answer sees everything).
+    What a position sees and how its attention weighs it is told by `parameters.architecture`. (A
+    mask matters from the second block on: the last position sees everything.)
 
     Args:
-        parameters: the weights.
+        parameters: the weights and their architecture.
         digits: the columns x0 and x1.
         masks: dropout factors, one record per block; none: no dropout.
         edit: called with every activation of `intervention.EDITABLE`, in the order in which they
@@ -51,13 +60,15 @@ def forward(
     for index, block in enumerate(blocks):
         last = index == len(blocks) - 1
         here = _Editing(edit, index)
-        if index == 0 and last:
+        if index == 0 and last and parameters.has_answer_token:
             record = _single_block_attention(parameters, block, digits, here)
         elif index == 0:
-            record = _first_block_attention(parameters, block, digits, here)
+            record = _first_block_attention(parameters, block, digits, here, last_only=last)
         else:
-            record = _attention(block, residual, here, answer_only=last)
-        activations = _finish_block(block, *record, masks_of[index], here)
+            rules = parameters.architecture
+            record = _attention(block, residual, rules, here, last_only=last)
+        neurons = ACTIVATIONS[parameters.architecture.activation]
+        activations = _finish_block(block, *record, masks_of[index], neurons, here)
         records.append(activations)
         residual = activations.residual_out
     assert residual is not None
@@ -69,10 +80,26 @@ def forward(
 
 def embeddings(
     parameters: Parameters,
-) -> tuple[Float[Array, "2 p D"], Float[Array, "D"]]:
-    """Token plus position (paper Eq. 5) of both digits for every value, and of the answer token."""
-    tokens, positions = parameters.token_embedding, parameters.position_embedding
-    return tokens[None, :-1] + positions[:2, None], tokens[-1] + positions[2]
+) -> tuple[Float[Array, "2 p D"], Float[Array, "D"] | None]:
+    """Token plus position (paper Eq. 5) of both digits for every value, and of the answer token.
+
+    Returns:
+        The digits' table, and the answer token's row, None in a model without one.
+    """
+    positions = parameters.position_embedding
+    tables = digit_tokens(parameters) + positions[:2, None]
+    if not parameters.has_answer_token:
+        return tables, None
+    return tables, parameters.token_embedding[-1] + positions[2]
+
+
+def digit_tokens(parameters: Parameters) -> Float[Array, "1|2 p D"]:
+    """The rows of the digits' tokens: one table for both digits, or one for each."""
+    tokens = parameters.token_embedding
+    digits = tokens[None, :-1] if parameters.has_answer_token else tokens[None]
+    if parameters.architecture.digit_tokens == "separate":
+        return digits.reshape(2, parameters.base, -1)
+    return digits
 
 
 class _Editing:
@@ -94,7 +121,8 @@ class _Editing:
 
 def _edited_embeddings(parameters: Parameters, edit: _Editing):
     tables, answer = embeddings(parameters)
-    return edit("digit_embeddings", tables), edit("answer_embedding", answer)
+    tables = edit("digit_embeddings", tables)
+    return tables, None if answer is None else edit("answer_embedding", answer)
 
 
 def _single_block_attention(
@@ -108,6 +136,7 @@ def _single_block_attention(
     """
     heads, width, head_width = block.query.shape
     tables, answer = _edited_embeddings(parameters, edit)
+    assert answer is not None
     query = jnp.einsum("d,hdk->hk", answer, block.query)
     score_direction = jnp.einsum("hdk,hk->dh", block.key, query) / math.sqrt(head_width)
     projection = jnp.concatenate(
@@ -126,6 +155,9 @@ def _single_block_attention(
     exponentials = [jnp.exp(score - largest) for score in scores]
     total = exponentials[0] + exponentials[1] + exponentials[2]
     weights = [exponential / total for exponential in exponentials]
+    coefficient = parameters.architecture.attention_coefficient
+    if coefficient != 1:
+        weights = [coefficient * weight + (1 - coefficient) for weight in weights]
     weights = edit.positions("attention_weights", weights)
     mixed = (
         weights[0][..., None] * values[0]
@@ -137,50 +169,79 @@ def _single_block_attention(
 
 
 def _first_block_attention(
-    parameters: Parameters, block: Block, digits: Int[Array, "B 2"], edit: _Editing
+    parameters: Parameters,
+    block: Block,
+    digits: Int[Array, "B 2"],
+    edit: _Editing,
+    *,
+    last_only: bool,
 ):
-    """All positions of a first block that others follow: projections looked up, not computed."""
+    """All positions of a first block: projections looked up, not computed.
+
+    Where no block follows only the last position asks.
+    """
     heads, width, head_width = block.query.shape
     tables, answer = _edited_embeddings(parameters, edit)
     projection = jnp.stack([block.query, block.key, block.value])
     projection = projection.transpose(2, 0, 1, 3).reshape(width, 3 * heads * head_width)
     # The embedding itself travels along: it is what the residual stream carries on.
     per_token = jnp.concatenate([tables @ projection, tables], axis=-1)
-    answer_row = jnp.concatenate([answer @ projection, answer])
     samples = digits.shape[0]
     rows = [lookup(per_token[position], digits[:, position]) for position in range(2)]
-    rows.append(jnp.broadcast_to(answer_row, (samples, answer_row.shape[0])))
+    if answer is not None:
+        answer_row = jnp.concatenate([answer @ projection, answer])
+        rows.append(jnp.broadcast_to(answer_row, (samples, answer_row.shape[0])))
     joined = jnp.stack(rows, axis=1)
     projected, residual = joined[..., :-width], joined[..., -width:]
-    projected = projected.reshape(samples, POSITIONS, 3, heads, head_width)
+    projected = projected.reshape(samples, len(rows), 3, heads, head_width)
     query, key, value = projected[:, :, 0], projected[:, :, 1], projected[:, :, 2]
-    return *_attend(query, key, value, edit), residual
+    if last_only:
+        query, residual = query[:, -1:], residual[:, -1:]
+    return *_attend(query, key, value, parameters.architecture, edit), residual
 
 
 def _attention(
-    block: Block, residual: Float[Array, "B T D"] | None, edit: _Editing, *, answer_only: bool
+    block: Block,
+    residual: Float[Array, "B T D"] | None,
+    architecture: Architecture,
+    edit: _Editing,
+    *,
+    last_only: bool,
 ):
-    """A later block's attention; the last one asks from the answer position alone."""
+    """A later block's attention; the last block asks from the last position alone."""
     assert residual is not None
-    asking = residual[:, -1:] if answer_only else residual
+    asking = residual[:, -1:] if last_only else residual
     query = jnp.einsum("bqd,hdk->bqhk", asking, block.query)
     key = jnp.einsum("btd,hdk->bthk", residual, block.key)
     value = jnp.einsum("btd,hdk->bthk", residual, block.value)
-    return *_attend(query, key, value, edit), asking
+    return *_attend(query, key, value, architecture, edit), asking
 
 
 def _attend(
     query: Float[Array, "B Q H K"],
     key: Float[Array, "B T H K"],
     value: Float[Array, "B T H K"],
+    architecture: Architecture,
     edit: _Editing,
 ):
-    """Causal scaled dot-product attention (paper Eq. 6): scores, weights, mixed values."""
+    """Scaled dot-product attention (paper Eq. 6): scores, weights, mixed values.
+
+    With the coefficient c the weights are c · softmax + (1 − c) at what may be seen (Zhong et al.
+    2023, §2, where everything may) and 0 elsewhere, so that a causal model stays causal.
+    """
     scores = jnp.einsum("bqhk,bthk->bhqt", query, key) / math.sqrt(query.shape[-1])
     asked, seen = query.shape[1], key.shape[1]
-    visible = jnp.arange(seen) <= jnp.arange(seen - asked, seen)[:, None]
-    scores = edit("attention_scores", jnp.where(visible, scores, -jnp.inf))
-    weights = edit("attention_weights", jax.nn.softmax(scores, axis=-1))
+    if architecture.attention_mask == "full":
+        visible = jnp.ones((asked, seen), bool)
+    else:
+        visible = jnp.arange(seen) <= jnp.arange(seen - asked, seen)[:, None]
+        scores = jnp.where(visible, scores, -jnp.inf)
+    scores = edit("attention_scores", scores)
+    weights = jax.nn.softmax(scores, axis=-1)
+    coefficient = architecture.attention_coefficient
+    if coefficient != 1:
+        weights = jnp.where(visible, coefficient * weights + (1 - coefficient), 0)
+    weights = edit("attention_weights", weights)
     return scores, weights, jnp.einsum("bhqt,bthk->bqhk", weights, value)
 
 
@@ -191,9 +252,13 @@ def _finish_block(
     mixed: Float[Array, "B Q H K"],
     residual_in: Float[Array, "B Q D"],
     masks: BlockMasks | None,
+    neurons: Callable[[Array], Array],
     edit: _Editing,
 ) -> BlockActivations:
-    """Output projection, residual sums with dropout on each, and the MLP (paper Eq. 7)."""
+    """Output projection, residual sums with dropout on each, and the MLP (paper Eq. 7).
+
+    With biases the MLP is W_out · act(W_in · x + b_in) + b_out.
+    """
     width = residual_in.shape[-1]
     mixed = edit("attention_mixed", mixed)
     flat = mixed.reshape(*mixed.shape[:-2], -1)
@@ -202,9 +267,9 @@ def _finish_block(
     if masks is not None:
         residual_mid = residual_mid * masks.attention
     residual_mid = edit("residual_mid", residual_mid)
-    mlp_pre = edit("mlp_pre", _rows(residual_mid, block.mlp_in))
-    mlp_hidden = edit("mlp_hidden", jax.nn.relu(mlp_pre))
-    mlp_output = edit("mlp_output", _rows(mlp_hidden, block.mlp_out))
+    mlp_pre = edit("mlp_pre", _rows(residual_mid, block.mlp_in, block.mlp_in_bias))
+    mlp_hidden = edit("mlp_hidden", neurons(mlp_pre))
+    mlp_output = edit("mlp_output", _rows(mlp_hidden, block.mlp_out, block.mlp_out_bias))
     residual_out = residual_mid + mlp_output
     if masks is not None:
         residual_out = residual_out * masks.mlp
@@ -223,7 +288,12 @@ def _finish_block(
     )
 
 
-def _rows(inputs: Float[Array, "B Q C"], weight: Float[Array, "C F"]) -> Float[Array, "B Q F"]:
+def _rows(
+    inputs: Float[Array, "B Q C"],
+    weight: Float[Array, "C F"],
+    bias: Float[Array, "F"] | None = None,
+) -> Float[Array, "B Q F"]:
     """`dense` over samples and positions alike."""
     flat = dense(inputs.reshape(-1, inputs.shape[-1]), weight)
-    return flat.reshape(*inputs.shape[:-1], weight.shape[-1])
+    rows = flat.reshape(*inputs.shape[:-1], weight.shape[-1])
+    return rows if bias is None else rows + bias

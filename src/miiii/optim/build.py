@@ -127,10 +127,14 @@ def build_optimiser(
 
 
 def _inside_blocks(weights: Any) -> Any:
-    """Which weights Muon orthogonalises, and along which axes: each head's matrix by itself."""
+    """Which weights Muon orthogonalises, and along which axes: each head's matrix by itself.
 
-    def numbers(path: Any, _: Any) -> MuonDimensionNumbers | None:
+    Biases are no matrices and go to Adam, as the embeddings do.
+    """
+
+    def numbers(path: Any, leaf: Any) -> MuonDimensionNumbers | None:
         name = jax.tree_util.keystr(path, simple=True, separator=".")
-        return MuonDimensionNumbers(-2, -1) if name.startswith("blocks.") else None
+        matrix = name.startswith("blocks.") and jnp.ndim(leaf) > 1
+        return MuonDimensionNumbers(-2, -1) if matrix else None
 
     return jax.tree_util.tree_map_with_path(numbers, weights)

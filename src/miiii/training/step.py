@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, Key
 from miiii.model.config import ModelConfig
 from miiii.model.dropout import dropout_masks
 from miiii.model.initialise import initialise
-from miiii.model.parameters import POSITIONS, Parameters
+from miiii.model.parameters import Parameters
 from miiii.model.transformer import forward
 from miiii.optim.build import build_optimiser, learning_rate_factor
 from miiii.optim.config import OptimConfig
@@ -212,7 +212,7 @@ def _update(
             hyperparameters.dropout,
             samples=1 if per_step else train.digits.shape[0],
             depth=setting.model.depth,
-            positions=POSITIONS,
+            positions=setting.model.positions,
             width=setting.model.width,
             dtype=setting.dtype,
         )
