@@ -44,6 +44,13 @@ class Config:
                 f"validate_every is {self.training.validate_every}: it must be at most epochs, "
                 f"{self.training.epochs}, or nothing is ever validated"
             )
+        if self.optim.filter in ("ema_on_tasks", "ema_on_random") and (
+            not self.model.answer_token or self.model.digit_tokens == "separate"
+        ):
+            raise ValueError(
+                f"filter is {self.optim.filter!r}: it works on one table of p digits and the "
+                "answer token, so answer_token must be true and digit_tokens shared"
+            )
         if self.training.minibatches > 1:
             train, *_ = self.task.split_sizes
             if self.training.minibatches > train:

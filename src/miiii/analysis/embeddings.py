@@ -60,7 +60,7 @@ class PositionalEmbeddings:
     """The positions' embeddings and how alike the two digits' are."""
 
     embeddings: NDArray[np.float64]
-    """[3, D]: W_E,pos of x0, x1 and the answer (paper Eq. 5)."""
+    """[T, D]: W_E,pos of x0, x1 and the answer token, if there is one (paper Eq. 5)."""
     pearson: float
     """r of rows 0 and 1 over the D latent dimensions, −1 to 1 (Figure 10)."""
 
@@ -68,10 +68,17 @@ class PositionalEmbeddings:
 def digit_embeddings(parameters: Parameters) -> NDArray[np.float64]:
     """[p, D]: W_E,tok without the answer token.
 
+    Where each digit has tokens of its own both tables stand side by side, [p, 2D]: x0's dimensions,
+    then x1's.
+
     Raises:
         ValueError: a weight is not finite.
     """
-    return finite("token_embedding", parameters.token_embedding)[:-1]
+    rows = finite("token_embedding", parameters.token_embedding)
+    rows = rows[:-1] if parameters.has_answer_token else rows
+    if parameters.architecture.digit_tokens == "separate":
+        return np.concatenate(np.split(rows, 2), axis=1)
+    return rows
 
 
 def embedding_spectrum(
@@ -126,14 +133,18 @@ def positional_embeddings(embeddings: ArrayLike) -> PositionalEmbeddings:
     """Correlate the embeddings of the two digit positions.
 
     Args:
-        embeddings: [3, D], `Parameters.position_embedding`.
+        embeddings: [T, D], `Parameters.position_embedding`.
 
     Raises:
-        ValueError: not three finite rows, or a digit's row is constant, so that r is undefined.
+        ValueError: not two or three finite rows, or a digit's row is constant, so that r is
+            undefined.
     """
     rows = finite("position_embedding", embeddings)
-    if rows.ndim != 2 or len(rows) != 3:
-        raise ValueError(f"position_embedding has shape {rows.shape}: expected [3, width]")
+    if rows.ndim != 2 or len(rows) not in (2, 3):
+        raise ValueError(
+            f"position_embedding has shape {rows.shape}: expected [3, width], or [2, width] "
+            "without an answer token"
+        )
     for position, row in enumerate(rows[:2]):
         if np.ptp(row) == 0:
             raise ValueError(
