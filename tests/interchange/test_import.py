@@ -151,7 +151,7 @@ def clock():
     weights = {
         "token_embedding": model.token_embedding,
         "position_embedding": model.position_embedding,
-        **{f"blocks.0.{name}": getattr(block, name) for name in vars(block)},
+        **{f"blocks.0.{name}": each for name, each in vars(block).items() if each is not None},
         "unembedding": model.unembedding,
     }
     return to_hooked(_fitting({name: np.asarray(array) for name, array in weights.items()}))

@@ -12,9 +12,11 @@ are transposed, with all heads side by side:
 | blocks.i.output [H, K, D] | blocks.i.attn.W_O, the same | blocks.i.attn.o.weight [D, H·K] |
 | blocks.i.mlp_in [D, F] | blocks.i.mlp.W_in, the same | blocks.i.mlp.in.weight [F, D] |
 | blocks.i.mlp_out [F, D] | blocks.i.mlp.W_out, the same | blocks.i.mlp.out.weight [D, F] |
+| blocks.i.mlp_in_bias [F] | blocks.i.mlp.b_in, the same | blocks.i.mlp.in.bias, the same |
+| blocks.i.mlp_out_bias [D] | blocks.i.mlp.b_out, the same | blocks.i.mlp.out.bias, the same |
 | unembedding [D, V] | unembed.W_U, the same | unembed.weight [V, D] |
 
-key and value are named as query is. Both have biases where we have none: they are zero.
+key and value are named as query is. Both have biases where a model has none: they are zero.
 """
 
 import re
@@ -39,19 +41,23 @@ HOOKED = {
 }
 """Our name of a weight to HookedTransformer's, both without `blocks.i.`."""
 
+HOOKED_BIASES = {"mlp_in_bias": "mlp.b_in", "mlp_out_bias": "mlp.b_out"}
+"""The same for the biases of a model that has some."""
+
 _HEADS = ("q", "k", "v")
 
 
 def to_hooked(weights: Arrays) -> dict[str, NDArray[Any]]:
-    """Our weights as the state dict of a `HookedTransformer`, biases (zero) included.
+    """Our weights as the state dict of a `HookedTransformer`, biases included (zero if none).
 
     Args:
         weights: by name, as `model.parameters.weight_names` has them.
     """
     found: dict[str, NDArray[Any]] = {}
+    theirs = HOOKED | HOOKED_BIASES
     for name, weight in weights.items():
         prefix, _, last = name.rpartition(".")
-        found[".".join(filter(None, (prefix, HOOKED[last])))] = weight
+        found[".".join(filter(None, (prefix, theirs[last])))] = weight
     dtype = weights["token_embedding"].dtype
     for block in range(depth_of(weights)):
         heads, width, head_width = weights[f"blocks.{block}.query"].shape
@@ -59,8 +65,8 @@ def to_hooked(weights: Arrays) -> dict[str, NDArray[Any]]:
         for letter in "QKV":
             found[f"blocks.{block}.attn.b_{letter}"] = np.zeros((heads, head_width), dtype)
         found[f"blocks.{block}.attn.b_O"] = np.zeros(width, dtype)
-        found[f"blocks.{block}.mlp.b_in"] = np.zeros(neurons, dtype)
-        found[f"blocks.{block}.mlp.b_out"] = np.zeros(width, dtype)
+        found.setdefault(f"blocks.{block}.mlp.b_in", np.zeros(neurons, dtype))
+        found.setdefault(f"blocks.{block}.mlp.b_out", np.zeros(width, dtype))
     found["unembed.b_U"] = np.zeros(weights["unembedding"].shape[1], dtype)
     return found
 
