@@ -9,12 +9,12 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from benchmarks.timing import ratio, take_turns
-from miiii.experiment import Silent
-from miiii.presets import get_preset
-from miiii.sweeps.definition import Definition
-from miiii.sweeps.spaces import Dimension, SearchSpace
-from miiii.sweeps.sweep import make_sweep
-from miiii.sweeps.work import Worker
+from miiii.config.presets import get_preset
+from miiii.experiment.training import Silent
+from miiii.sweeps.queue.sweep import make_sweep
+from miiii.sweeps.queue.worker import Worker
+from miiii.sweeps.search.definition import Definition
+from miiii.sweeps.search.spaces import Dimension, SearchSpace
 
 TRIALS = 8
 

@@ -8,13 +8,13 @@ import time
 
 import jax
 
-from miiii.analysis import dictionary as dictionary_room
-from miiii.analysis.attribution import attribute
-from miiii.analysis.beyond_digits import beyond_digits
-from miiii.analysis.causal import attributed_neurons, harmonic_removal, neuron_removal
+from miiii.analysis.circuits.attribution import attribute
+from miiii.analysis.circuits.causal import attributed_neurons, harmonic_removal, neuron_removal
+from miiii.analysis.harmonics import dictionary as dictionary_room
+from miiii.analysis.harmonics.interaction import beyond_digits
 from miiii.analysis.recording import record
+from miiii.config.presets import get_preset
 from miiii.model.initialise import initialise
-from miiii.presets import get_preset
 from miiii.tasks.dataset import build_dataset
 
 DRAWS = 20

@@ -9,9 +9,9 @@ import numpy as np
 
 from benchmarks.plain import make_plain_step
 from benchmarks.timing import ratio, take_turns
-from miiii.batch import compile_program, make_batch, numerics
-from miiii.config import replace_fields
-from miiii.presets import get_preset
+from miiii.config.config import replace_fields
+from miiii.config.presets import get_preset
+from miiii.experiment.batch import compile_program, make_batch, numerics
 
 
 def own_products(config):

@@ -2,9 +2,9 @@
 
 from benchmarks.epoch import our_epochs
 from benchmarks.timing import ratio, take_turns
-from miiii.batch import compile_program, make_batch, numerics
-from miiii.config import replace_fields
-from miiii.presets import get_preset
+from miiii.config.config import replace_fields
+from miiii.config.presets import get_preset
+from miiii.experiment.batch import compile_program, make_batch, numerics
 
 
 def report(rounds, preset="tiny", seeds=8, count=200):

@@ -11,10 +11,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from miiii.config import replace_fields
-from miiii.presets import get_preset
-from miiii.sweeps.definition import Definition
-from miiii.sweeps.spaces import TABLE_1
+from miiii.config.config import replace_fields
+from miiii.config.presets import get_preset
+from miiii.sweeps.search.definition import Definition
+from miiii.sweeps.search.spaces import TABLE_1
 
 WORKERS, TRIALS = 16, 1000
 
@@ -26,7 +26,7 @@ def toy(params: dict) -> float:
 def work(place: str, folder: str, ready, begin, done) -> None:
     from optuna.trial import TrialState
 
-    from miiii.sweeps.sweep import open_sweep
+    from miiii.sweeps.queue.sweep import open_sweep
 
     queue = open_sweep("toy", Path(folder), place).queue(patience=120)
     ready.release()
@@ -40,7 +40,7 @@ def work(place: str, folder: str, ready, begin, done) -> None:
 
 
 def measure(place: str, workers: int, trials: int) -> str:
-    from miiii.sweeps.sweep import make_sweep
+    from miiii.sweeps.queue.sweep import make_sweep
 
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import miiii
-from miiii.analysis.concentration import frequency_need, periodicity
-from miiii.analysis.neurons import neuron_grids, neuron_spectra
+from miiii.analysis.parts.concentration import frequency_need, periodicity
+from miiii.analysis.parts.neurons import neuron_grids, neuron_spectra
 from miiii.analysis.permuting import permutations
 
 DRAWS = 19

@@ -43,7 +43,14 @@ def test_the_import_contracts_hold(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "module", ["miiii", "miiii.cli.main", "miiii.config", "miiii.presets", "miiii.tasks.dataset"]
+    "module",
+    [
+        "miiii",
+        "miiii.cli.main",
+        "miiii.config.config",
+        "miiii.config.presets",
+        "miiii.tasks.dataset",
+    ],
 )
 def test_jax_is_imported_late(module):
     done = run_python(
@@ -95,7 +102,7 @@ def test_test_files_have_names_of_their_own():
 
 
 def test_modules_are_found():
-    assert {"miiii", "miiii.config", "miiii.tasks.numbers", "miiii.cli.main"} <= set(MODULES)
+    assert {"miiii", "miiii.config.config", "miiii.tasks.numbers", "miiii.cli.main"} <= set(MODULES)
     assert importlib.import_module("miiii.tasks.numbers").__file__ == str(
         MODULES["miiii.tasks.numbers"]
     )

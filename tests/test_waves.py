@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import miiii
-from miiii.analysis.waves_fit import waves_fit
+from miiii.analysis.parts.waves_fit import waves_fit
 
 
 @pytest.mark.slow

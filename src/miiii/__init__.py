@@ -8,39 +8,39 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from miiii.config import Config, from_toml, replace_fields, to_toml
-    from miiii.custom import with_labels
-    from miiii.experiment import Outcome, estimate, resume, start
+    from miiii.config.config import Config, from_toml, replace_fields, to_toml
+    from miiii.config.own_labels import with_labels
+    from miiii.config.presets import PRESETS, get_preset
+    from miiii.experiment.run import History, Run, load_run
+    from miiii.experiment.training import Outcome, estimate, resume, start
     from miiii.optim.own import register_optimiser
-    from miiii.presets import PRESETS, get_preset
-    from miiii.recorded_model import RecordedModel
-    from miiii.run import History, Run, load_run
+    from miiii.results.from_activations import from_activations
+    from miiii.results.recorded_model import RecordedModel
     from miiii.runs.errors import RunError
-    from miiii.taking_in import from_activations
     from miiii.tasks.numbers import digits
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Config": "miiii.config",
-    "History": "miiii.run",
-    "Outcome": "miiii.experiment",
-    "PRESETS": "miiii.presets",
-    "Run": "miiii.run",
-    "RecordedModel": "miiii.recorded_model",
+    "Config": "miiii.config.config",
+    "History": "miiii.experiment.run",
+    "Outcome": "miiii.experiment.training",
+    "PRESETS": "miiii.config.presets",
+    "Run": "miiii.experiment.run",
+    "RecordedModel": "miiii.results.recorded_model",
     "RunError": "miiii.runs.errors",
     "digits": "miiii.tasks.numbers",
-    "estimate": "miiii.experiment",
-    "from_activations": "miiii.taking_in",
-    "from_toml": "miiii.config",
-    "get_preset": "miiii.presets",
-    "load_run": "miiii.run",
+    "estimate": "miiii.experiment.training",
+    "from_activations": "miiii.results.from_activations",
+    "from_toml": "miiii.config.config",
+    "get_preset": "miiii.config.presets",
+    "load_run": "miiii.experiment.run",
     "register_optimiser": "miiii.optim.own",
-    "replace_fields": "miiii.config",
-    "resume": "miiii.experiment",
-    "start": "miiii.experiment",
-    "to_toml": "miiii.config",
-    "with_labels": "miiii.custom",
+    "replace_fields": "miiii.config.config",
+    "resume": "miiii.experiment.training",
+    "start": "miiii.experiment.training",
+    "to_toml": "miiii.config.config",
+    "with_labels": "miiii.config.own_labels",
 }
 
 __all__ = [

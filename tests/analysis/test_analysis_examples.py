@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.planted import noise, product, wave
-from miiii.analysis.concentration import neuron_examples
-from miiii.analysis.embeddings import embedding_spectrum
-from miiii.analysis.neurons import NeuronGrids
-from miiii.analysis.singular import singular_spectrum
+from miiii.analysis.parts.concentration import neuron_examples
+from miiii.analysis.parts.embeddings import embedding_spectrum
+from miiii.analysis.parts.neurons import NeuronGrids
+from miiii.analysis.parts.singular import singular_spectrum
 
 SIZE = 11
 

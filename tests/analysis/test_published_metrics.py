@@ -8,7 +8,7 @@ import pytest
 
 from analysis import published_files
 from analysis.planted_addition import addition, clock_model, pizza_model
-from miiii.analysis.clock_or_pizza import (
+from miiii.analysis.dynamics.clock_or_pizza import (
     circularity,
     clock_or_pizza,
     distance_irrelevance,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from analysis.planted import noise
-from miiii.analysis.dictionary import harmonic_dictionary
+from miiii.analysis.harmonics.dictionary import harmonic_dictionary
+from miiii.results.stored_basis import stored_basis
 from miiii.runs.errors import StorageError
-from miiii.stored_basis import stored_basis
 
 BASE, MODULI = 13, (3, 5, 7)
 

@@ -9,13 +9,13 @@ import math
 import pytest
 
 from claims.planted_runs import miiii, stuck, study, with_
-from miiii.beyond import LEFT_OUT, VARIATIONS
-from miiii.claims import beyond_rules as rules
-from miiii.claims.beyond import delay, median_epoch
-from miiii.claims.beyond_rules import QUESTIONS, WITHOUT
 from miiii.claims.evidence import Evidence
 from miiii.claims.judge import ANSWERS, judge
+from miiii.claims.judges.further_work import delay, median_epoch
 from miiii.claims.measurements import Multiples
+from miiii.claims.rules import further_work as rules
+from miiii.claims.rules.further_work import QUESTIONS, WITHOUT
+from miiii.config.further_work import LEFT_OUT, VARIATIONS
 
 TASKS = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29)
 ON_TIME = {q: 100 * (i + 1) for i, q in enumerate(TASKS)}

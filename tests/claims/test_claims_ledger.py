@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from claims.planted_runs import held, masked, miiii, nanda, study, with_
-from miiii.claims import rules
 from miiii.claims.evidence import Evidence, generalisation_epoch
 from miiii.claims.finding import quantity
 from miiii.claims.judge import judge
 from miiii.claims.ledger import COLUMNS, value_text
-from miiii.claims.rules import CLAIMS, EXPERIMENTS
+from miiii.claims.rules import paper as rules
+from miiii.claims.rules.paper import CLAIMS, EXPERIMENTS
 from miiii.claims.text import interval_text, number, percent
 
 

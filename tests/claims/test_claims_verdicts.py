@@ -22,7 +22,7 @@ from claims.planted_runs import (
 from miiii.claims.evidence import Evidence
 from miiii.claims.judge import JUDGES, judge
 from miiii.claims.measurements import Frequencies, Heads, Passing, Primality
-from miiii.claims.rules import CLAIMS
+from miiii.claims.rules.paper import CLAIMS
 
 HELD = held()
 NEVER = {**FIRST, **dict.fromkeys(LATER)}

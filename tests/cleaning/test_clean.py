@@ -13,18 +13,18 @@ import numpy as np
 import pytest
 
 import miiii
-from measuring.stored_runs import SNAPSHOTS, store, weights
 from miiii.cleaning.finding import ABANDONED_AFTER, find
 from miiii.cleaning.kinds import KINDS
 from miiii.cleaning.removal import remove
-from miiii.cli.clean import size_text
+from miiii.cli.commands.clean import size_text
 from miiii.cli.main import run
-from miiii.config import replace_fields
-from miiii.presets import get_preset
-from miiii.recorder import identity
+from miiii.config.config import replace_fields
+from miiii.config.presets import get_preset
+from miiii.experiment.recorder import identity
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import RunError
 from miiii.training.state import to_arrays
+from results.stored_runs import SNAPSHOTS, store, weights
 
 EPOCHS = SNAPSHOTS[-1]
 SMALLEST = replace_fields(get_preset("tiny"), base=5, width=8, heads=2, epochs=EPOCHS)

@@ -9,14 +9,14 @@ import jax
 import numpy as np
 import pytest
 
-from measuring.stored_runs import forward, store, weights
-from miiii.certifying import certify_run
 from miiii.cli.main import run
-from miiii.config import replace_fields
+from miiii.config.config import replace_fields
+from miiii.config.presets import get_preset
+from miiii.experiment.run import load_run
 from miiii.model.parameters import Block, Parameters
-from miiii.presets import get_preset
-from miiii.run import load_run
+from miiii.results.certificates import certify_run
 from miiii.tasks.dataset import build_dataset
+from results.stored_runs import forward, store, weights
 
 BASE = replace_fields(get_preset("tiny"), base=7, width=8, heads=2, epochs=24, validation_size=8)
 CONFIGS = {

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from analysis.planted_circuits import circuit_model
-from measuring.stored_runs import store
 from miiii.cli.main import run
-from miiii.config import replace_fields
+from miiii.config.config import replace_fields
+from miiii.config.presets import get_preset
 from miiii.model.parameters import Block, Parameters
-from miiii.presets import get_preset
+from results.stored_runs import store
 
 pytestmark = pytest.mark.slow
 

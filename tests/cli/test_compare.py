@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from command import call
-from measuring.stored_runs import store
 from miiii.cli.main import run
-from miiii.comparing import check_comparable, differing_settings
-from miiii.config import replace_fields
-from miiii.presets import get_preset
+from miiii.config.config import replace_fields
+from miiii.config.presets import get_preset
+from miiii.results.comparison import check_comparable, differing_settings
+from results.stored_runs import store
 
 EPOCHS = 24
 SMALLEST = replace_fields(

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from claims.planted_runs import study as planted_study
-from measuring.stored_runs import store
 from miiii.claims.judge import judge
-from miiii.cli.ledger import MeasuringProgress, ledger_table
+from miiii.cli.commands.ledger import MeasuringProgress, ledger_table
 from miiii.cli.main import run
-from miiii.config import replace_fields
-from miiii.presets import get_preset
+from miiii.config.config import replace_fields
+from miiii.config.presets import get_preset
 from miiii.studies.plan import Plan
 from miiii.studies.study import Study
+from results.stored_runs import store
 
 BASE = replace_fields(get_preset("tiny"), base=7, width=8, heads=2, epochs=24)
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from command import start
-from miiii.cli import reproduce
+from miiii.cli.commands import reproduce
 from miiii.cli.main import run
 from miiii.studies import train
 from miiii.studies.jobs import survey

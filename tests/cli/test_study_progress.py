@@ -5,9 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from miiii.cli.study_progress import PanelStudyProgress, PlainStudyProgress, run_line
-from miiii.config import replace_fields
-from miiii.presets import get_preset
+from miiii.cli.progress.study import PanelStudyProgress, PlainStudyProgress, run_line
+from miiii.config.config import replace_fields
+from miiii.config.presets import get_preset
 from miiii.studies.jobs import Job
 from miiii.studies.plan import PlannedRun
 from miiii.studies.tally import Tally

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from command import SMALLEST, call
-from miiii.run import load_run
+from miiii.experiment.run import load_run
 
 pytestmark = pytest.mark.slow
 

@@ -92,7 +92,7 @@ def test_help_and_usage_errors_do_without_jax(words, tmp_path):
 
 
 def test_help_explains_every_field_with_its_default(capsys):
-    from miiii.config import field_sections
+    from miiii.config.config import field_sections
 
     with pytest.raises(SystemExit) as stop:
         run(["train", "--help"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from figures.drawn import panels, words
-from miiii.analysis.attention import attention_pattern
+from miiii.analysis.parts.attention import attention_pattern
 from miiii.figures.attention import attention
 
 

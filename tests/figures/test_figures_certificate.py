@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from figures.artists import boxes
-from miiii.analysis.certificate import Certificate, TaskCertificate
+from miiii.analysis.certificate.certify import Certificate, TaskCertificate
 from miiii.esch.style import DARK
 from miiii.figures.certificate import certificate_margins
 

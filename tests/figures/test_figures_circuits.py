@@ -8,12 +8,12 @@ import pytest
 from analysis.planted import random_parameters
 from figures.artists import assert_readable
 from figures.drawn import panels
-from miiii.analysis.causal import attributed_neurons, neuron_removal
-from miiii.analysis.causal_inputs import head_removal
-from miiii.analysis.number_spectrum import number_spectrum
+from miiii.analysis.circuits.causal import attributed_neurons, neuron_removal
+from miiii.analysis.circuits.causal_inputs import head_removal
+from miiii.analysis.circuits.number_spectrum import number_spectrum
+from miiii.analysis.circuits.serving import served_tasks
+from miiii.analysis.dynamics.sharing import stack_sharing
 from miiii.analysis.recording import record
-from miiii.analysis.serving import served_tasks
-from miiii.analysis.sharing_through_training import stack_sharing
 from miiii.figures import causal, circuit_table, number_line
 from miiii.tasks.config import TaskConfig
 from miiii.tasks.dataset import build_dataset

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from analysis.planted import noise, wave
 from figures.drawn import panels, words
-from miiii.analysis import embeddings as measure
+from miiii.analysis.parts import embeddings as measure
 from miiii.figures.embeddings import embedding_spectrum, positional_embeddings
 
 

@@ -8,7 +8,7 @@ import pytest
 from esch.svg_reading import texts
 from figures.artists import assert_readable, lines, names
 from figures.drawn import panels, words
-from miiii.analysis.through_training import SpectraThroughTraining
+from miiii.analysis.dynamics.snapshots import SpectraThroughTraining
 from miiii.esch import DARK
 from miiii.figures.frequencies import frequency_counts, frequency_strip, snapshot_ticks
 

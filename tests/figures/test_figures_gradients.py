@@ -6,7 +6,7 @@ import pytest
 from esch.svg_reading import texts
 from figures.artists import assert_readable, lines, names
 from figures.drawn import panels, words
-from miiii.analysis.gradients import gradient_norms
+from miiii.analysis.parts.gradients import gradient_norms
 from miiii.esch import DARK
 from miiii.figures.gradients import gradient_lines, gradient_strip, weight_labels
 

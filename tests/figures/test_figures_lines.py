@@ -9,9 +9,9 @@ from matplotlib.colors import to_hex
 
 from figures.artists import assert_readable, lines, names
 from miiii.esch import DARK, LIGHT, matplotlib_style
-from miiii.figures.end_names import Line, spread
-from miiii.figures.lines import draw_lines, panels, run_colours, task_colours
-from miiii.figures.log_axes import log_spaced_rows
+from miiii.figures.lines.end_names import Line, spread
+from miiii.figures.lines.lines import draw_lines, panels, run_colours, task_colours
+from miiii.figures.lines.log_axes import log_spaced_rows
 
 
 def drawn(values, epochs=None, *, title="", style=LIGHT, **options):

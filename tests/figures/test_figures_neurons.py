@@ -6,8 +6,8 @@ from matplotlib.colors import to_hex
 
 from analysis.planted import noise, product, wave
 from figures.drawn import corners, panels, words
-from miiii.analysis.concentration import frequency_need, neuron_examples, periodicity
-from miiii.analysis.neurons import NeuronGrids, neuron_spectra
+from miiii.analysis.parts.concentration import frequency_need, neuron_examples, periodicity
+from miiii.analysis.parts.neurons import NeuronGrids, neuron_spectra
 from miiii.esch.style import DARK, LIGHT
 from miiii.figures.neurons import concentration, neuron_grids
 

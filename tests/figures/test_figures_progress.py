@@ -8,10 +8,10 @@ import pytest
 from esch.svg_reading import texts
 from figures.artists import assert_readable, boxes, lines
 from figures.drawn import panels
-from miiii.analysis.addition_through_training import AdditionThroughTraining
-from miiii.analysis.power_appearance import power_appearance
-from miiii.analysis.power_through_training import PowerThroughTraining
-from miiii.analysis.progress_through_training import ProgressThroughTraining
+from miiii.analysis.dynamics.addition import AdditionThroughTraining
+from miiii.analysis.dynamics.power import PowerThroughTraining
+from miiii.analysis.dynamics.power_appearance import power_appearance
+from miiii.analysis.dynamics.progress import ProgressThroughTraining
 from miiii.esch import DARK
 from miiii.figures.power import power_panels, power_strip
 from miiii.figures.progress import (

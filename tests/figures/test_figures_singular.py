@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.planted import noise, wave
-from miiii.analysis.singular import singular_spectrum
+from miiii.analysis.parts.singular import singular_spectrum
 from miiii.esch.style import DARK
 from miiii.figures.singular import singular_values, singular_vectors
 

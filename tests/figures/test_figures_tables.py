@@ -20,7 +20,7 @@ from miiii.figures.tables import (
     to_latex,
     to_markdown,
 )
-from miiii.sweeps.spaces import TABLE_1, TABLE_2
+from miiii.sweeps.search.spaces import TABLE_1, TABLE_2
 
 OWN = {**TABLE_2, "weight_decay": 0.1, "width": 96, "learning_rate": 0.1 + 0.2}
 

@@ -6,7 +6,7 @@ import pytest
 from esch.svg_reading import key_entries, texts
 from figures.artists import assert_readable, boxes, lines, names
 from figures.drawn import panels, words
-from miiii.analysis.curves import curve_strips, curves, mean_strips
+from miiii.analysis.parts.curves import curve_strips, curves, mean_strips
 from miiii.esch import DARK, LIGHT
 from miiii.figures.comparison import comparison_lines, comparison_strip
 from miiii.figures.training import accuracy_lines, accuracy_strip, loss_lines, loss_strip

@@ -7,9 +7,9 @@ import sys
 import jax
 import numpy as np
 
-from measuring.stored_runs import store, weights
-from miiii.config import replace_fields
-from miiii.presets import get_preset
+from miiii.config.config import replace_fields
+from miiii.config.presets import get_preset
+from results.stored_runs import store, weights
 
 SMALL = {"base": 7, "width": 8, "heads": 2, "epochs": 24, "train_fraction": 0.5}
 

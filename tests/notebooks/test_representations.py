@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 import miiii
 from miiii import markup
-from miiii.analysis.certificate import Certificate, TaskCertificate
+from miiii.analysis.certificate.certify import Certificate, TaskCertificate
 from miiii.claims.ledger import Ledger
-from miiii.run import History
+from miiii.experiment.run import History
 
 HOSTILE = '<script>alert("x")</script>&\'</td>'
 VOID = {"rect", "path", "image", "br", "img"}

@@ -36,7 +36,7 @@ def test_the_wheel_is_small_and_whole(wheel):
         if path.is_file() and not any(part in str(path) for part in ignored)
     }
     assert expected <= names
-    assert {"miiii/py.typed", "miiii/analysis/check_certificate.py"} <= names
+    assert {"miiii/py.typed", "miiii/analysis/certificate/check_certificate.py"} <= names
     assert all(name.startswith(("miiii/", "miiii-")) for name in names)
 
 

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 from PIL import Image
 
-from miiii.report.sheets import BAR, GAP
+from miiii.report.page.sheets import BAR, GAP
 
 PNG = "data:image/png;base64,"
 

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from claims.planted_runs import basis, miiii, no_dropout
-from miiii import measure
 from miiii.cli import machine
 from miiii.cli.main import run
-from miiii.report import page
-from miiii.report.catalogue import choose
+from miiii.report.page import page
+from miiii.report.pictures.catalogue import choose
+from miiii.results import store as measure
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miiii.analysis.curves import curves
-from miiii.report.curve_charts import SIDE, EpochAxis, charts, path
+from miiii.analysis.parts.curves import curves
+from miiii.report.page.charts import SIDE, EpochAxis, charts, path
 
 
 def points(data):

@@ -9,7 +9,7 @@ import pytest
 
 from claims.planted_runs import basis, miiii, no_dropout
 from miiii.claims.judge import judge
-from miiii.claims.published import PUBLISHED_FIRST
+from miiii.claims.rules.published import PUBLISHED_FIRST
 from miiii.cli.main import run
 from miiii.report.export import export_study, task_rows
 from miiii.tasks.numbers import primes_below

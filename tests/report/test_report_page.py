@@ -12,9 +12,9 @@ import pytest
 from claims.planted_runs import basis, miiii, no_dropout
 from miiii.claims.judge import judge
 from miiii.claims.ledger import value_text
-from miiii.report import page
-from miiii.report.catalogue import CIRCUITS, choose
-from miiii.report.page import write_report
+from miiii.report.page import page
+from miiii.report.page.page import write_report
+from miiii.report.pictures.catalogue import CIRCUITS, choose
 from report.devtools import BROWSER, Browser
 from report.reading import Page, decoded
 

@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from claims.planted_runs import study
 from claims.test_claims_beyond import long, unregularised
 from miiii.claims.judge import judge
-from miiii.report.claim_cards import MARKS, claim_cards
+from miiii.report.page.cards import MARKS, claim_cards
 from report.reading import Page
 
 

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from miiii.cli.arguments import parse
-from miiii.cli.reproduce import ReproduceArguments
-from miiii.config import replace_fields
-from miiii.report.settings import command_of, study_settings, value_text
+from miiii.cli.commands.reproduce import ReproduceArguments
+from miiii.config.config import replace_fields
+from miiii.report.page.settings import command_of, study_settings, value_text
 from miiii.studies.plan import plan
 from miiii.studies.study import default_name
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miiii.report.sheets import BAR, GAP, LINE, SHADES, bars, shaded
+from miiii.report.page.sheets import BAR, GAP, LINE, SHADES, bars, shaded
 from report.reading import columns, pixels
 
 

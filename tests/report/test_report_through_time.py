@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from miiii.analysis.neurons import model_spectrum
-from miiii.report import through_time as module
-from miiii.report.sheets import SHADES
-from miiii.report.through_time import through_time
-from miiii.results import MissingInputError, Results
+from miiii.analysis.parts.neurons import model_spectrum
+from miiii.report.page import through_time as module
+from miiii.report.page.sheets import SHADES
+from miiii.report.page.through_time import through_time
+from miiii.results.paper import MissingInputError, Results
 from report.reading import columns, pixels
 
 CLOSE = 0.5 / SHADES + 1 / 255

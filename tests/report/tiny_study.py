@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from miiii.config import replace_fields
-from miiii.experiment import start
+from miiii.config.config import replace_fields
+from miiii.experiment.training import start
 from miiii.studies.jobs import make_jobs, survey
 from miiii.studies.plan import plan
 from miiii.studies.study import Study

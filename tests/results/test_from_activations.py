@@ -11,25 +11,25 @@ from analysis.planted import random_parameters
 from analysis.planted_addition import clock_model
 from analysis.planted_circuits import circuit_model
 from interchange.planted_models import small_config
-from measuring.stored_runs import forward, store
-from miiii.analysis.ablation import ablate, fix_at_mean, remove_functions
-from miiii.analysis.calibration import model_calibrated_spectrum
-from miiii.analysis.clock_or_pizza import distance_irrelevance
-from miiii.analysis.harmonics import task_harmonics
+from miiii.analysis.circuits.ablation import ablate, fix_at_mean, remove_functions
+from miiii.analysis.circuits.subspaces import sum_harmonics
+from miiii.analysis.dynamics.clock_or_pizza import distance_irrelevance
+from miiii.analysis.dynamics.trigonometric import key_frequencies, trigonometric
+from miiii.analysis.harmonics.task_harmonics import task_harmonics
+from miiii.analysis.parts.calibration import model_calibrated_spectrum
+from miiii.analysis.parts.singular import singular_spectrum
 from miiii.analysis.recording import record
-from miiii.analysis.singular import singular_spectrum
-from miiii.analysis.subspaces import sum_harmonics
-from miiii.analysis.trigonometric import key_frequencies, trigonometric
-from miiii.circuits import Circuits
+from miiii.experiment.run import load_run
 from miiii.figures.causal import causal_matrix
 from miiii.figures.margins import margin_grids
 from miiii.figures.neurons import neuron_grids
 from miiii.figures.number_line import number_line_spectrum
 from miiii.figures.singular import singular_values
-from miiii.results import Results
-from miiii.run import load_run
+from miiii.results.circuits import Circuits
+from miiii.results.paper import Results
 from miiii.tasks.config import TaskConfig
 from miiii.tasks.dataset import build_dataset
+from results.stored_runs import forward, store
 
 BASE, MODULI = 23, (5, 7)
 PLANTED, GROUPS = circuit_model(BASE, MODULI, [([(5, 1)], 40), ([(7, 2)], 40)])

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from miiii.config import replace_fields, to_toml
+from miiii.config.config import replace_fields, to_toml
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import DamagedFileError, RunError, RunLockedError, RunNotFoundError
 from miiii.runs.jsonfiles import encode_json

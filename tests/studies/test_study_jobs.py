@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miiii.batch import make_batch
-from miiii.config import replace_fields, to_toml
-from miiii.presets import get_preset
+from miiii.config.config import replace_fields, to_toml
+from miiii.config.presets import get_preset
+from miiii.experiment.batch import make_batch
 from miiii.runs.directory import RunDirectory
 from miiii.runs.jsonfiles import encode_json
 from miiii.studies import train

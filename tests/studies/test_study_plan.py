@@ -4,12 +4,13 @@ from itertools import pairwise
 
 import pytest
 
-from miiii.beyond import left_out
-from miiii.claims import beyond_rules, rules
-from miiii.claims.beyond_rules import QUESTIONS
-from miiii.config import differences
-from miiii.presets import PRESETS, get_preset
-from miiii.recorder import identity
+from miiii.claims.rules import further_work as beyond_rules
+from miiii.claims.rules import paper as rules
+from miiii.claims.rules.further_work import QUESTIONS
+from miiii.config.config import differences
+from miiii.config.further_work import left_out
+from miiii.config.presets import PRESETS, get_preset
+from miiii.experiment.recorder import identity
 from miiii.studies.plan import EXPERIMENTS, NEEDS, SCALES, plan
 
 WHOLE = plan("small")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from miiii.cli.main import run as command
-from miiii.config import replace_fields
-from miiii.experiment import Silent, resume, start
-from miiii.presets import get_preset
-from miiii.run import load_run
+from miiii.config.config import replace_fields
+from miiii.config.presets import get_preset
+from miiii.experiment.run import load_run
+from miiii.experiment.training import Silent, resume, start
 from miiii.runs.directory import RunDirectory
 from miiii.studies.plan import plan
 from miiii.studies.study import Study

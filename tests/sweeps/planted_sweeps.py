@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from miiii.config import replace_fields
-from miiii.presets import get_preset
-from miiii.sweeps.definition import Definition
-from miiii.sweeps.results import RunRecord, SweepResults
-from miiii.sweeps.spaces import Dimension, Interval, SearchSpace
+from miiii.config.config import replace_fields
+from miiii.config.presets import get_preset
+from miiii.sweeps.outcome.results import RunRecord, SweepResults
+from miiii.sweeps.search.definition import Definition
+from miiii.sweeps.search.spaces import Dimension, Interval, SearchSpace
 
 BASE = replace_fields(get_preset("tiny"), epochs=100)
 GRID = SearchSpace(

@@ -3,13 +3,13 @@
 from contextlib import nullcontext
 from pathlib import Path
 
-from miiii.config import Config, replace_fields
-from miiii.experiment import Silent
-from miiii.presets import get_preset
-from miiii.sweeps.definition import Definition
-from miiii.sweeps.spaces import Dimension, Interval, SearchSpace
-from miiii.sweeps.sweep import Sweep, make_sweep
-from miiii.sweeps.work import Worker
+from miiii.config.config import Config, replace_fields
+from miiii.config.presets import get_preset
+from miiii.experiment.training import Silent
+from miiii.sweeps.queue.sweep import Sweep, make_sweep
+from miiii.sweeps.queue.worker import Worker
+from miiii.sweeps.search.definition import Definition
+from miiii.sweeps.search.spaces import Dimension, Interval, SearchSpace
 
 SMALLEST: Config = replace_fields(
     get_preset("tiny"), base=7, width=8, heads=2, epochs=6, snapshots=2

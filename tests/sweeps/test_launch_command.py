@@ -14,11 +14,11 @@ from toys import until
 
 from command import call, start
 from miiii.cli.arguments import UsageError
-from miiii.cli.sweep_launch import launch, parse_minutes
-from miiii.sweeps import launch as library
-from miiii.sweeps.launch import divide_cores, divide_gpus, visible_gpus
-from miiii.sweeps.local_jobs import is_alive
-from miiii.sweeps.sweep import open_sweep
+from miiii.cli.sweep.launch import launch, parse_minutes
+from miiii.sweeps.jobs import launch as library
+from miiii.sweeps.jobs.launch import divide_cores, divide_gpus, visible_gpus
+from miiii.sweeps.jobs.local_jobs import is_alive
+from miiii.sweeps.queue.sweep import open_sweep
 
 pytestmark = pytest.mark.slow
 
@@ -157,7 +157,7 @@ def test_a_sweep_that_is_not_there_is_refused_and_jax_not_imported(tmp_path: Pat
     assert done.returncode == 2
     assert done.stderr.startswith("error: no sweep 'none'")
     assert not list(tmp_path.iterdir())
-    program = "import sys; from miiii.cli.sweep_launch import launch\n"
+    program = "import sys; from miiii.cli.sweep.launch import launch\n"
     program += "launch(['x', '--dry-run']); sys.exit('jax' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True)
     assert done.returncode == 0, done.stderr
@@ -171,7 +171,7 @@ def test_without_submitit_the_extra_is_named(monkeypatch):
 
 def test_submitit_leaves_logging_alone(tmp_path: Path):
     program = (
-        "import logging, os, sys; from miiii.sweeps.launch import import_submitit\n"
+        "import logging, os, sys; from miiii.sweeps.jobs.launch import import_submitit\n"
         f"handler = logging.FileHandler({str(tmp_path / 'log')!r})\n"
         "before = dict(os.environ); import_submitit()\n"
         "handler.emit(logging.makeLogRecord({'msg': 'heard'}))\n"

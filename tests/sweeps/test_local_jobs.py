@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from toys import TOY, toy, until, words
 
-from miiii.sweeps import local_jobs
-from miiii.sweeps.local_jobs import log_of, start_here, state_of, stop
+from miiii.sweeps.jobs import local_jobs
+from miiii.sweeps.jobs.local_jobs import log_of, start_here, state_of, stop
 
 
 def children_of(pid: int) -> list[int]:
@@ -66,8 +66,8 @@ def test_a_preempted_job_saves_and_comes_again(tmp_path: Path):
 def test_jobs_outlive_their_parent_and_hold_none_of_its_pipes(tmp_path: Path):
     program = (
         "import sys; from pathlib import Path\n"
-        "from miiii.sweeps.local_jobs import start_here\n"
-        "from miiii.sweeps.worker_job import WorkerJob\n"
+        "from miiii.sweeps.jobs.local_jobs import start_here\n"
+        "from miiii.sweeps.jobs.worker_job import WorkerJob\n"
         "folder = Path(sys.argv[1])\n"
         "command = (sys.executable, '-S', sys.argv[2], str(folder / '0'), 'stay')\n"
         "print(*start_here([WorkerJob(0, command, str(folder))], folder / 'jobs'))\n"

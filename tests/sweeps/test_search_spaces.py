@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from miiii.config import Config, replace_fields
-from miiii.presets import get_preset
-from miiii.sweeps.pruning import Falling
-from miiii.sweeps.spaces import TABLE_1, TABLE_2, Dimension, SearchSpace
+from miiii.config.config import Config, replace_fields
+from miiii.config.presets import get_preset
+from miiii.sweeps.search.pruning import Falling
+from miiii.sweeps.search.spaces import TABLE_1, TABLE_2, Dimension, SearchSpace
 
 
 def test_table_1_is_the_paper_s():

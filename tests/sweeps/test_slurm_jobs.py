@@ -9,10 +9,10 @@ from slurm import CPUS, URGENT, WORK, SlurmCluster
 from toys import toy, until, words
 
 from command import call
-from miiii.run import load_run
+from miiii.experiment.run import load_run
 from miiii.runs.directory import RunDirectory
-from miiii.sweeps.launch import LaunchError, Resources, slurm_script, submit_to_slurm
-from miiii.sweeps.sweep import open_sweep
+from miiii.sweeps.jobs.launch import LaunchError, Resources, slurm_script, submit_to_slurm
+from miiii.sweeps.queue.sweep import open_sweep
 
 EPOCHS = 20_000
 

@@ -11,8 +11,8 @@ from command import SMALLEST
 from miiii.cli.main import run
 from miiii.studies.plan import plan
 from miiii.studies.study import join_study
-from miiii.sweeps.queue import run_of
-from miiii.sweeps.sweep import make_sweep, open_sweep
+from miiii.sweeps.queue.queue import run_of
+from miiii.sweeps.queue.sweep import make_sweep, open_sweep
 
 QUICK = [*SMALLEST, "--epochs", "5"]
 

@@ -7,8 +7,8 @@ import pytest
 from optuna.trial import TrialState
 
 from command import SMALLEST, assert_equal_runs, call, start, wait_for_training
-from miiii.sweeps.queue import RELEASED, VANISHED, WHY, run_of
-from miiii.sweeps.sweep import open_sweep
+from miiii.sweeps.queue.queue import RELEASED, VANISHED, WHY, run_of
+from miiii.sweeps.queue.sweep import open_sweep
 
 SPACE = "learning_rate = [1e-3, 3e-3, 1e-2]\n"
 EPOCHS = 20_000

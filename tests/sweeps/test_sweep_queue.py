@@ -8,9 +8,9 @@ from optuna.trial import TrialState
 from small_sweeps import make
 
 from miiii.runs.locking import lock_directory
-from miiii.sweeps import queue as queue_module
-from miiii.sweeps.queue import BATCH, CONTINUES, DUPLICATE, LOST, RELEASED, RUN, VANISHED, WHY
-from miiii.sweeps.sweep import open_sweep
+from miiii.sweeps.queue import queue as queue_module
+from miiii.sweeps.queue.queue import BATCH, CONTINUES, DUPLICATE, LOST, RELEASED, RUN, VANISHED, WHY
+from miiii.sweeps.queue.sweep import open_sweep
 
 PATIENT = 1e6
 

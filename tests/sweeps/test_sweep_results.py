@@ -11,13 +11,13 @@ from optuna.trial import TrialState
 from planted_sweeps import GRID, MIXED, done, on_grid, planted
 from small_sweeps import make
 
-from miiii.sweeps.hyperparameters import chosen_rows, space_rows
-from miiii.sweeps.importance import divergence, importances
-from miiii.sweeps.queue import CONTINUES, DUPLICATE
-from miiii.sweeps.ranking import choose_objective, neighbours, pareto_front, ranked
-from miiii.sweeps.results import read_results
-from miiii.sweeps.sampling import EXPERIMENT, SEED
-from miiii.sweeps.spaces import TABLE_1, TABLE_2, Dimension, SearchSpace
+from miiii.sweeps.outcome.hyperparameters import chosen_rows, space_rows
+from miiii.sweeps.outcome.importance import divergence, importances
+from miiii.sweeps.outcome.ranking import choose_objective, neighbours, pareto_front, ranked
+from miiii.sweeps.outcome.results import read_results
+from miiii.sweeps.queue.queue import CONTINUES, DUPLICATE
+from miiii.sweeps.search.sampling import EXPERIMENT, SEED
+from miiii.sweeps.search.spaces import TABLE_1, TABLE_2, Dimension, SearchSpace
 
 
 def bowl(point):

@@ -14,12 +14,12 @@ from optuna.trial import TrialState
 from small_sweeps import CONTINUOUS, RATES, SMALLEST, make
 
 from miiii.cli.command_line import train_words
+from miiii.cli.commands.train import _parse_train
 from miiii.cli.main import run
-from miiii.cli.train import _parse_train
-from miiii.config import replace_fields
-from miiii.presets import PRESETS
-from miiii.sweeps.spaces import TABLE_1
-from miiii.sweeps.sweep import Sweep
+from miiii.config.config import replace_fields
+from miiii.config.presets import PRESETS
+from miiii.sweeps.queue.sweep import Sweep
+from miiii.sweeps.search.spaces import TABLE_1
 
 
 def value(params) -> float:

@@ -11,13 +11,13 @@ from optuna.trial import TrialState
 from small_sweeps import make
 
 from miiii.runs.errors import RunError
-from miiii.sweeps.storage import (
+from miiii.sweeps.queue.storage import (
     Journal,
     StorageAwayError,
     hide_password,
     open_storage,
 )
-from miiii.sweeps.sweep import open_sweep
+from miiii.sweeps.queue.sweep import open_sweep
 
 
 @given(st.text(st.characters(categories=["L", "N"]), min_size=1))

@@ -7,18 +7,18 @@ import pytest
 from optuna.trial import TrialState
 from small_sweeps import CONTINUOUS, RATES, SMALLEST, make, worker
 
-from miiii.config import replace_fields
-from miiii.experiment import resume, start
-from miiii.run import load_run
+from miiii.config.config import replace_fields
+from miiii.experiment.run import load_run
+from miiii.experiment.training import resume, start
 from miiii.runs.errors import RunError
 from miiii.studies.plan import plan
 from miiii.studies.study import join_study
-from miiii.sweeps.definition import Definition, definition_from_text, list_differences
-from miiii.sweeps.queue import OUTCOME, WHY, run_of
-from miiii.sweeps.sampling import planned_points
-from miiii.sweeps.spacefile import read_space
-from miiii.sweeps.spaces import Dimension, SearchSpace
-from miiii.sweeps.sweep import SweepDiffersError, make_sweep, open_sweep
+from miiii.sweeps.queue.queue import OUTCOME, WHY, run_of
+from miiii.sweeps.queue.sweep import SweepDiffersError, make_sweep, open_sweep
+from miiii.sweeps.search.definition import Definition, definition_from_text, list_differences
+from miiii.sweeps.search.sampling import planned_points
+from miiii.sweeps.search.spacefile import read_space
+from miiii.sweeps.search.spaces import Dimension, SearchSpace
 
 pytestmark = pytest.mark.slow
 
@@ -195,7 +195,7 @@ def test_making_a_sweep_that_was_interrupted_makes_the_rest(tmp_path):
 
 
 def test_objectives_against_their_definition(tmp_path):
-    from miiii.sweeps.objectives import area, solved_epoch
+    from miiii.sweeps.search.objectives import area, solved_epoch
 
     start([SMALLEST], ["run"], tmp_path)
     history = load_run(tmp_path / "run").history

@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from miiii.sweeps.worker_job import WorkerJob
+from miiii.sweeps.jobs.worker_job import WorkerJob
 
 TOY = Path(__file__).with_name("toy_worker.py")
 

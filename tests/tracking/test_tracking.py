@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from command import assert_equal_runs
-from measuring.stored_runs import history, store
 from miiii.cli.main import run
-from miiii.config import replace_fields
-from miiii.experiment import Silent, resume, start
-from miiii.presets import get_preset
-from miiii.run import load_run
+from miiii.config.config import replace_fields
+from miiii.config.presets import get_preset
+from miiii.experiment.run import load_run
+from miiii.experiment.training import Silent, resume, start
 from miiii.runs.directory import RunDirectory
 from miiii.tracking.following import SPEED, TrackedProgress, track_stored
 from miiii.tracking.loading import load_trackers
 from miiii.tracking.scalars import epoch_scalars, grid_index, is_tracked
+from results.stored_runs import history, store
 
 CONFIG = replace_fields(
     get_preset("tiny"), base=7, width=8, heads=2, epochs=150, snapshots=4, validate_every=1

@@ -2,8 +2,8 @@
 
 import pytest
 
-from miiii.batch import BATCHED_FIELDS, make_batch
-from miiii.config import Config, replace_fields
+from miiii.config.config import Config, replace_fields
+from miiii.experiment.batch import BATCHED_FIELDS, make_batch
 from training.tiny import TINY
 
 OTHERS = {

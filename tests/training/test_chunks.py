@@ -9,8 +9,8 @@ import jax
 import numpy as np
 import pytest
 
-from miiii.batch import numerics
-from miiii.config import replace_fields
+from miiii.config.config import replace_fields
+from miiii.experiment.batch import numerics
 from miiii.tasks.dataset import build_dataset
 from miiii.training.chunk import history_rows
 from training.tiny import TINY, as_numpy, compiled, textbook_losses
@@ -194,7 +194,7 @@ import jax, numpy as np
 sys.path.insert(0, {tests!r})
 from training.test_chunks import ALONE, EPOCHS, train
 from training.tiny import compiled
-from miiii.batch import _runs_sharding
+from miiii.experiment.batch import _runs_sharding
 assert len(jax.local_devices()) == 2
 assert [_runs_sharding(runs).mesh.size for runs in (1, 2, 3, 4)] == [1, 2, 1, 2]
 pair = compiled(*ALONE)

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from miiii.batch import make_batch, numerics
-from miiii.config import Config, replace_fields
+from miiii.config.config import Config, replace_fields
+from miiii.experiment.batch import make_batch, numerics
 from miiii.model.dropout import dropout_masks
 from miiii.model.parameters import weight_names
 from miiii.tasks.dataset import build_dataset

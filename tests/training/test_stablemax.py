@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miiii.batch import make_batch
-from miiii.config import replace_fields
+from miiii.config.config import replace_fields
+from miiii.experiment.batch import make_batch
 from miiii.tasks.numbers import primes_below
 from miiii.training.loss import task_cross_entropy
 from miiii.training.stablemax import task_stablemax_cross_entropy

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from miiii.batch import Program, compile_program, make_batch, numerics
-from miiii.config import Config, replace_fields
+from miiii.config.config import Config, replace_fields
+from miiii.experiment.batch import Program, compile_program, make_batch, numerics
 from miiii.training.state import TrainState
 from model.textbook import textbook_forward
 

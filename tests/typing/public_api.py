@@ -32,10 +32,10 @@ from miiii import (
     to_toml,
     with_labels,
 )
-from miiii.analysis.ablation import remove_heads
-from miiii.analysis.curves import Curves, curves
-from miiii.experiment import Progress, Report
-from miiii.recorder import Member
+from miiii.analysis.circuits.ablation import remove_heads
+from miiii.analysis.parts.curves import Curves, curves
+from miiii.experiment.recorder import Member
+from miiii.experiment.training import Progress, Report
 from miiii.runs.directory import RunDirectory
 from miiii.tracking.protocol import TrackedRun, Tracker
 

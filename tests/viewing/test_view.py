@@ -13,16 +13,16 @@ from urllib.parse import urlsplit
 import pytest
 
 from command import start
-from measuring.stored_runs import history, store
 from miiii.cli.main import run
-from miiii.config import replace_fields
-from miiii.presets import get_preset
+from miiii.config.config import replace_fields
+from miiii.config.presets import get_preset
 from miiii.runs.directory import RunDirectory
 from miiii.viewing import reports
 from miiii.viewing.pages import POLICY, Pages
 from miiii.viewing.places import LONGEST_PATH, Roots
 from miiii.viewing.server import PortTakenError, ViewServer
 from report.devtools import BROWSER, Browser
+from results.stored_runs import history, store
 
 CONFIG = replace_fields(get_preset("tiny"), base=5, width=8, heads=2, epochs=24)
 SECRET = "what nobody outside may read"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from miiii.analysis.harmonics import FloatArray
+from miiii.analysis.harmonics.task_harmonics import FloatArray
 from miiii.tasks.dataset import Dataset
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from miiii.claims.finding import Finding, Quantity, Verdict
 from miiii.claims.measurements import Measurements
-from miiii.claims.rules import LEAST_SEEDS, Claim
+from miiii.claims.rules.paper import LEAST_SEEDS, Claim
 
 Says = Literal["for", "against", "unclear", "silent"]
 """A run speaks for or against the claim, lies between the thresholds, or cannot speak at all."""

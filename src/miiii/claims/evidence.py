@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from miiii.claims import beyond_rules
 from miiii.claims.deciding import Says
 from miiii.claims.measurements import Measurements
-from miiii.claims.rules import EXPERIMENTS as OF_THE_PAPER
-from miiii.claims.rules import FIRST_FOUR, GENERALISED_SHARE
+from miiii.claims.rules import further_work as beyond_rules
+from miiii.claims.rules.paper import EXPERIMENTS as OF_THE_PAPER
+from miiii.claims.rules.paper import FIRST_FOUR, GENERALISED_SHARE
 
 EXPERIMENTS = (*OF_THE_PAPER, *beyond_rules.EXPERIMENTS)
 """What a study may hold: the paper's experiments, and those of its further work."""

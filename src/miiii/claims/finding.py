@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from miiii.claims.measurements import Measurements
-from miiii.claims.rules import Claim
+from miiii.claims.rules.paper import Claim
 from miiii.claims.statistics import Interval, median_interval
 
 Verdict = Literal["reproduced", "not reproduced", "undecided"]

@@ -2,48 +2,51 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from miiii.claims.attention import attention_settles_early, heads_look_at_one_digit
-from miiii.claims.beyond import (
-    chosen_frequencies_speed,
-    divisibility_is_learnt,
-    smallest_are_missed,
-)
-from miiii.claims.beyond_rules import EXPERIMENTS as BEYOND_EXPERIMENTS
-from miiii.claims.beyond_rules import QUESTIONS
-from miiii.claims.beyond_training import (
-    circuits_merge_in_long_training,
-    orthogonal_gradient_replaces_regularisation,
-    solved_stays_solved,
-    stablemax_replaces_regularisation,
-)
-from miiii.claims.controls import (
+from miiii.claims.evidence import Evidence, has_generalised
+from miiii.claims.finding import Finding
+from miiii.claims.judges.attention import attention_settles_early, heads_look_at_one_digit
+from miiii.claims.judges.controls import (
     masking_prevents_the_others,
     no_convergence_without_filter,
     validation_diverges_without_dropout,
 )
-from miiii.claims.embeddings import (
+from miiii.claims.judges.embeddings import (
     embedding_frequencies_few_and_many,
     leading_vectors_are_periodic,
     positions_alike_or_opposed,
     singular_values_more_diffuse,
 )
-from miiii.claims.evidence import Evidence, has_generalised
-from miiii.claims.finding import Finding
-from miiii.claims.frequencies import first_four_count_like_nanda, frequencies_appear_afterwards
-from miiii.claims.ledger import ExperimentSummary, Ledger
-from miiii.claims.measurements import Measurements
-from miiii.claims.merging import circuits_merge_afterwards
-from miiii.claims.performance import (
+from miiii.claims.judges.frequencies import (
+    first_four_count_like_nanda,
+    frequencies_appear_afterwards,
+)
+from miiii.claims.judges.further_training import (
+    circuits_merge_in_long_training,
+    orthogonal_gradient_replaces_regularisation,
+    solved_stays_solved,
+    stablemax_replaces_regularisation,
+)
+from miiii.claims.judges.further_work import (
+    chosen_frequencies_speed,
+    divisibility_is_learnt,
+    smallest_are_missed,
+)
+from miiii.claims.judges.merging import circuits_merge_afterwards
+from miiii.claims.judges.performance import (
     all_tasks_generalise,
     first_four_come_first,
     others_come_together,
 )
-from miiii.claims.periodicity import (
+from miiii.claims.judges.periodicity import (
     basis_is_not_periodic,
     neurons_are_periodic,
     neurons_need_few_frequencies,
 )
-from miiii.claims.primality import tasks_test_primality
+from miiii.claims.judges.primality import tasks_test_primality
+from miiii.claims.ledger import ExperimentSummary, Ledger
+from miiii.claims.measurements import Measurements
+from miiii.claims.rules.further_work import EXPERIMENTS as BEYOND_EXPERIMENTS
+from miiii.claims.rules.further_work import QUESTIONS
 
 JUDGES: dict[str, Callable[[Evidence], Finding]] = {
     "C1": all_tasks_generalise,

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from miiii.config import Config, differences
-from miiii.presets import PRESETS
+from miiii.config.config import Config, differences
+from miiii.config.presets import PRESETS
 
 
 def train_words(config: Config) -> list[str]:

@@ -10,28 +10,61 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from miiii import __version__
-from miiii.config import unknown_name
+from miiii.config.config import unknown_name
 
 COMMANDS = {
-    "train": ("miiii.cli.train", "train one configuration, one seed or several at once"),
-    "resume": ("miiii.cli.train", "go on with a run that was interrupted, or make it longer"),
-    "list": ("miiii.cli.inspect", "list the runs"),
-    "show": ("miiii.cli.inspect", "show one run: settings, state, when each task was solved"),
-    "compare": ("miiii.cli.compare", "runs side by side: settings, epochs, accuracies, curves"),
-    "figures": ("miiii.cli.figures", "draw the paper's figures and tables from your runs"),
-    "circuits": ("miiii.cli.circuits", "which neurons serve which tasks, proved by ablation"),
-    "certify": ("miiii.cli.certify", "prove which tasks a run answers right on every number"),
-    "reproduce": ("miiii.cli.reproduce", "train all that the claims need, and judge them"),
-    "ledger": ("miiii.cli.ledger", "which of the paper's claims hold in a study, and why"),
-    "report": ("miiii.cli.report", "write a study's page: claims, curves, figures, settings"),
-    "export": ("miiii.cli.export", "write a run for TransformerLens, NumPy, a model hub, tables"),
-    "track": ("miiii.cli.track", "hand a stored run's numbers to TensorBoard or another tool"),
-    "view": ("miiii.cli.view", "runs and studies in the browser, live"),
-    "import": ("miiii.cli.import_run", "make a run of a TransformerLens model of addition mod p"),
-    "clean": ("miiii.cli.clean", "what could go from the disk, and how large it is"),
-    "sweep": ("miiii.cli.sweep", "search settings with Optuna, on as many machines as there are"),
+    "train": ("miiii.cli.commands.train", "train one configuration, one seed or several at once"),
+    "resume": (
+        "miiii.cli.commands.train",
+        "go on with a run that was interrupted, or make it longer",
+    ),
+    "list": ("miiii.cli.commands.inspect", "list the runs"),
+    "show": (
+        "miiii.cli.commands.inspect",
+        "show one run: settings, state, when each task was solved",
+    ),
+    "compare": (
+        "miiii.cli.commands.compare",
+        "runs side by side: settings, epochs, accuracies, curves",
+    ),
+    "figures": ("miiii.cli.commands.figures", "draw the paper's figures and tables from your runs"),
+    "circuits": (
+        "miiii.cli.commands.circuits",
+        "which neurons serve which tasks, proved by ablation",
+    ),
+    "certify": (
+        "miiii.cli.commands.certify",
+        "prove which tasks a run answers right on every number",
+    ),
+    "reproduce": ("miiii.cli.commands.reproduce", "train all that the claims need, and judge them"),
+    "ledger": ("miiii.cli.commands.ledger", "which of the paper's claims hold in a study, and why"),
+    "report": (
+        "miiii.cli.commands.report",
+        "write a study's page: claims, curves, figures, settings",
+    ),
+    "export": (
+        "miiii.cli.commands.export",
+        "write a run for TransformerLens, NumPy, a model hub, tables",
+    ),
+    "track": (
+        "miiii.cli.commands.track",
+        "hand a stored run's numbers to TensorBoard or another tool",
+    ),
+    "view": ("miiii.cli.commands.view", "runs and studies in the browser, live"),
+    "import": (
+        "miiii.cli.commands.import_run",
+        "make a run of a TransformerLens model of addition mod p",
+    ),
+    "clean": ("miiii.cli.commands.clean", "what could go from the disk, and how large it is"),
+    "sweep": (
+        "miiii.cli.sweep.sweep",
+        "search settings with Optuna, on as many machines as there are",
+    ),
     "completion": ("miiii.cli.completion", "a script for bash, zsh or fish that completes words"),
-    "doctor": ("miiii.cli.doctor", "check this machine: device, versions, precision, disk"),
+    "doctor": (
+        "miiii.cli.commands.doctor",
+        "check this machine: device, versions, precision, disk",
+    ),
 }
 
 FAILED, USAGE = 1, 2

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from miiii.cleaning.kinds import KINDS
 from miiii.cli.main import COMMANDS
-from miiii.presets import PRESETS
+from miiii.config.presets import PRESETS
 
 RUN_COMMANDS = (
     *("resume", "show", "compare", "figures", "circuits", "certify", "export", "track", "view"),

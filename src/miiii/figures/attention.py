@@ -7,7 +7,7 @@ from miiii import esch
 from miiii.esch.style import LIGHT, Style
 
 if TYPE_CHECKING:
-    from miiii.analysis.attention import AttentionPattern
+    from miiii.analysis.parts.attention import AttentionPattern
 
 POSITIONS = ("x0", "x1", "answer")
 """What is attended to, in the order of the model's positions."""

@@ -6,15 +6,15 @@ import numpy as np
 
 from miiii import esch
 from miiii.esch.style import LIGHT, Style, matplotlib_style
-from miiii.figures.log_axes import epoch_axis
+from miiii.figures.lines.log_axes import epoch_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from miiii.analysis.causal import CausalMatrix
-    from miiii.analysis.causal_inputs import HeadEffects
-    from miiii.analysis.sharing_through_training import SharingThroughTraining
+    from miiii.analysis.circuits.causal import CausalMatrix
+    from miiii.analysis.circuits.causal_inputs import HeadEffects
+    from miiii.analysis.dynamics.sharing import SharingThroughTraining
 
 WHAT = {"neurons": "neurons", "harmonics": "harmonics", "embedding": "embedding frequencies"}
 _WIDTH = 7.0  # inches

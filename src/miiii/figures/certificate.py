@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from miiii.analysis.certificate import Certificate
+    from miiii.analysis.certificate.certify import Certificate
 
 _WIDTH, _HEIGHT = 7.0, 4.6  # inches
 _REACH = 0.32  # half the width of a bound's dash, tasks

@@ -9,8 +9,8 @@ from miiii.esch.style import LIGHT, Style, matplotlib_style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from miiii.analysis.matching import MatchedNeurons
-    from miiii.analysis.serving import ServedTasks
+    from miiii.analysis.circuits.matching import MatchedNeurons
+    from miiii.analysis.circuits.serving import ServedTasks
 
 _WIDTH = 7.0  # inches
 _MANY = 12  # tasks from which on their labels are set smaller

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from miiii import esch
 from miiii.esch.style import LIGHT, Style, matplotlib_style
-from miiii.figures.end_names import Line
-from miiii.figures.lines import draw_lines, panels, run_colours
-from miiii.figures.log_axes import epoch_range, value_limits
+from miiii.figures.lines.end_names import Line
+from miiii.figures.lines.lines import draw_lines, panels, run_colours
+from miiii.figures.lines.log_axes import epoch_range, value_limits
 from miiii.figures.training import UNITS, accuracy_strip, loss_strip, split_heading
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from miiii.analysis.curves import Curves, CurveStrips
+    from miiii.analysis.parts.curves import Curves, CurveStrips
 
 
 def comparison_lines(

@@ -11,7 +11,7 @@ from miiii import esch
 from miiii.esch.style import LIGHT, Style
 
 if TYPE_CHECKING:
-    from miiii.analysis.embeddings import EmbeddingSpectrum, PositionalEmbeddings
+    from miiii.analysis.parts.embeddings import EmbeddingSpectrum, PositionalEmbeddings
 
 _LINE = 64
 """Latent dimensions per line of a positional embedding: two rows of 256 would be dust."""

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from miiii import esch
 from miiii.esch.style import LIGHT, Style, matplotlib_style
-from miiii.figures.end_names import Line
-from miiii.figures.lines import draw_lines, panels
+from miiii.figures.lines.end_names import Line
+from miiii.figures.lines.lines import draw_lines, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from miiii.analysis.through_training import SpectraThroughTraining
+    from miiii.analysis.dynamics.snapshots import SpectraThroughTraining
 
 _ROOM = 360.0  # points that a row of cells may take
 _LARGEST = 8.0  # side of a cell, points

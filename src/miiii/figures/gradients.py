@@ -7,13 +7,13 @@ import numpy as np
 
 from miiii import esch
 from miiii.esch.style import LIGHT, Style, matplotlib_style
-from miiii.figures.end_names import Line
-from miiii.figures.lines import draw_lines, panels, run_colours
+from miiii.figures.lines.end_names import Line
+from miiii.figures.lines.lines import draw_lines, panels, run_colours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from miiii.analysis.gradients import GradientNorms
+    from miiii.analysis.parts.gradients import GradientNorms
 
 _PAPER = {
     "token_embedding": "W_E,tok",

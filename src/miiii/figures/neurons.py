@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from miiii.analysis.concentration import FrequencyNeed, NeuronExamples, Periodicity
+    from miiii.analysis.parts.concentration import FrequencyNeed, NeuronExamples, Periodicity
 
 CORNER = 37
 """Values of each digit that are shown unless all are asked for; as many as the paper shows."""

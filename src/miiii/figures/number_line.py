@@ -6,13 +6,13 @@ import numpy as np
 
 from miiii import esch
 from miiii.esch.style import LIGHT, Style, matplotlib_style
-from miiii.figures.lines import task_colours
+from miiii.figures.lines.lines import task_colours
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from miiii.analysis.embedding_attribution import EmbeddingAttribution
-    from miiii.analysis.number_spectrum import NumberSpectrum
+    from miiii.analysis.circuits.embedding_attribution import EmbeddingAttribution
+    from miiii.analysis.circuits.number_spectrum import NumberSpectrum
 
 _WIDTH, _HEIGHT, _ROW = 7.0, 2.2, 0.11  # inches: the page, the spectrum, a task's row
 _LARGEST = 40.0  # area of a full mark, points²

@@ -13,15 +13,15 @@ from miiii import esch
 from miiii.esch.style import LIGHT, Style, matplotlib_style
 from miiii.esch.text import text_height, text_width, wrap
 from miiii.figures.frequencies import snapshot_ticks
-from miiii.figures.log_axes import epoch_axis
+from miiii.figures.lines.log_axes import epoch_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from miiii.analysis.power_appearance import PowerAppearance
-    from miiii.analysis.power_through_training import PowerThroughTraining
-    from miiii.analysis.progress_through_training import ProgressThroughTraining
+    from miiii.analysis.dynamics.power import PowerThroughTraining
+    from miiii.analysis.dynamics.power_appearance import PowerAppearance
+    from miiii.analysis.dynamics.progress import ProgressThroughTraining
 
 _ROOM, _LARGEST = 360.0, 8.0  # points that a row of cells may take, and a cell at most
 _PAGE, _LEFT, _RIGHT, _BOTTOM, _EDGE = 504.0, 34.0, 10.0, 34.0, 6.0  # points

@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 
 from miiii import esch
 from miiii.esch.style import LIGHT, Style, matplotlib_style
-from miiii.figures.end_names import Line
 from miiii.figures.frequencies import snapshot_ticks
 from miiii.figures.gradients import weight_labels
-from miiii.figures.lines import draw_lines, panels, run_colours, task_colours
+from miiii.figures.lines.end_names import Line
+from miiii.figures.lines.lines import draw_lines, panels, run_colours, task_colours
 from miiii.figures.training import LOSS_CUT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from miiii.analysis.addition_through_training import AdditionThroughTraining
-    from miiii.analysis.power_through_training import PowerThroughTraining
-    from miiii.analysis.progress_through_training import ProgressThroughTraining
+    from miiii.analysis.dynamics.addition import AdditionThroughTraining
+    from miiii.analysis.dynamics.power import PowerThroughTraining
+    from miiii.analysis.dynamics.progress import ProgressThroughTraining
 
 FLOOR = 1e-4
 """Losses below it are drawn on it: a task is long solved there."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from miiii.analysis.singular import SingularSpectrum
+    from miiii.analysis.parts.singular import SingularSpectrum
 
 _COLUMNS = 2
 _STEP = 2.7

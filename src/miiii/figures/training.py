@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from miiii import esch
 from miiii.esch.style import LIGHT, Style, matplotlib_style
-from miiii.figures.end_names import Line
-from miiii.figures.lines import draw_lines, panels, task_colours
-from miiii.figures.log_axes import epoch_range, value_limits
+from miiii.figures.lines.end_names import Line
+from miiii.figures.lines.lines import draw_lines, panels, task_colours
+from miiii.figures.lines.log_axes import epoch_range, value_limits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from miiii.analysis.curves import Curves, CurveStrips
+    from miiii.analysis.parts.curves import Curves, CurveStrips
 
 LOSS_CUT = 2.0
 """Multiple of what guessing costs that a full square of a heat strip stands for."""

@@ -9,7 +9,7 @@ from miiii.esch.style import LIGHT, Style
 from miiii.esch.text import number
 
 if TYPE_CHECKING:
-    from miiii.analysis.waves_fit import WavesFit
+    from miiii.analysis.parts.waves_fit import WavesFit
 
 _VECTORS = 25_000  # marks per drawing; about 0.5 MB
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from miiii.analysis.causal import CausalMatrix
-from miiii.analysis.sharing import SharingIndex, sharing_index
-from miiii.circuits import Circuits
-from miiii.results import MissingInputError
+from miiii.analysis.circuits.causal import CausalMatrix
+from miiii.analysis.circuits.sharing import SharingIndex, sharing_index
+from miiii.results.circuits import Circuits
+from miiii.results.paper import MissingInputError
 
 FORMAT = 1
 COLUMNS = (

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from miiii.claims.ledger import Ledger
-from miiii.claims.published import PUBLISHED_BASE, PUBLISHED_FIRST
-from miiii.claims.rules import GENERALISED_AT
-from miiii.report.catalogue import choose
-from miiii.report.picture import Picture, save, svg_text
-from miiii.report.settings import reached_text, study_settings
-from miiii.report.sources import Look, study_sources
-from miiii.results import MissingInputError, Results
+from miiii.claims.rules.paper import GENERALISED_AT
+from miiii.claims.rules.published import PUBLISHED_BASE, PUBLISHED_FIRST
+from miiii.report.page.settings import reached_text, study_settings
+from miiii.report.pictures.catalogue import choose
+from miiii.report.pictures.picture import Picture, save, svg_text
+from miiii.report.pictures.sources import Look, study_sources
+from miiii.results.paper import MissingInputError, Results
 from miiii.runs.atomic import make_directory, write_atomically
 from miiii.studies.plan import EXPERIMENTS
 from miiii.studies.study import FILE_NAME, Study
 
 if TYPE_CHECKING:
-    from miiii.run import Run
+    from miiii.experiment.run import Run
 
 FIGURES = ("4", "6", "7", "8", "10", "11", "16", "24")
 """The paper's figures that carry its claims."""

@@ -11,13 +11,13 @@ from miiii.esch.style import Style
 from miiii.figures.numerals import numeral
 from miiii.figures.sweep import Bars, Values, best_so_far, importance_bars, trade_offs
 from miiii.figures.sweep_settings import Setting, parallel_coordinates, setting_slices
-from miiii.report.picture import Picture
+from miiii.report.pictures.picture import Picture
 from miiii.runs.atomic import write_atomically
-from miiii.sweeps.importance import importances
-from miiii.sweeps.objectives import OBJECTIVES
-from miiii.sweeps.ranking import pareto_front, ranked, setting_values
-from miiii.sweeps.results import RunRecord, SweepResults
-from miiii.sweeps.spaces import Interval, Value
+from miiii.sweeps.outcome.importance import importances
+from miiii.sweeps.outcome.ranking import pareto_front, ranked, setting_values
+from miiii.sweeps.outcome.results import RunRecord, SweepResults
+from miiii.sweeps.search.objectives import OBJECTIVES
+from miiii.sweeps.search.spaces import Interval, Value
 
 NAMES = ("progress", "parallel", "slices", "importance", "pareto")
 """The pictures, in order."""

@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from miiii.batch import BATCHED_FIELDS
-from miiii.config import Config, replace_fields
+from miiii.config.config import Config, replace_fields
+from miiii.experiment.batch import BATCHED_FIELDS
 from miiii.runs.directory import RunDirectory
 from miiii.runs.listing import summarize
 from miiii.studies.plan import PlannedRun

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from miiii.beyond import VARIATIONS
-from miiii.claims.beyond_rules import QUESTIONS
-from miiii.claims.rules import CLAIMS, FIRST_FOUR, LEAST_SEEDS
-from miiii.config import Config, replace_fields, unknown_name
-from miiii.presets import PRESETS, get_preset
+from miiii.claims.rules.further_work import QUESTIONS
+from miiii.claims.rules.paper import CLAIMS, FIRST_FOUR, LEAST_SEEDS
+from miiii.config.config import Config, replace_fields, unknown_name
+from miiii.config.further_work import VARIATIONS
+from miiii.config.presets import PRESETS, get_preset
 
 SCALES: dict[str, tuple[str, ...]] = {
     "small": ("mini", "small", "tiny"),

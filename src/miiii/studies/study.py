@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from miiii import __version__
-from miiii.config import Config, differences, from_toml
+from miiii.config.config import Config, differences, from_toml
 from miiii.runs.atomic import make_directory, remove_leftovers, write_atomically
 from miiii.runs.creation import validate_name
 from miiii.runs.errors import DamagedFileError, RunError, RunNotFoundError
@@ -25,7 +25,7 @@ from miiii.studies.plan import EXPERIMENTS, SCALES, Plan, PlannedRun
 from miiii.studies.studyfile import plan_from_toml, plan_to_toml
 
 if TYPE_CHECKING:
-    from miiii.run import Run
+    from miiii.experiment.run import Run
 
 FILE_NAME = "study.toml"
 RUNS_NAME = "runs"
@@ -103,7 +103,7 @@ class Study:
             StudyDiffersError: a directory holds a run of other settings.
             DamagedFileError: a status or configuration cannot be read.
         """
-        from miiii.run import load_run
+        from miiii.experiment.run import load_run
 
         found: dict[str, list[Run]] = {}
         for planned in self.plan.runs:

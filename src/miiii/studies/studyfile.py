@@ -6,7 +6,7 @@ from typing import Any
 
 import tomli_w
 
-from miiii.config import (
+from miiii.config.config import (
     SECTIONS,
     Config,
     differences,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from miiii.config import Config, replace_fields, to_toml
+from miiii.config.config import Config, replace_fields, to_toml
 from miiii.runs.listing import summarize
 from miiii.studies.crew import Alone, Crew, Message, Waiting, Workers
 from miiii.studies.jobs import Job, Survey, make_jobs, shape, survey

@@ -18,11 +18,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from miiii import experiment
-from miiii.batch import Waiting
-from miiii.config import SOLVED, from_toml
-from miiii.experiment import Report
-from miiii.recorder import Member
+from miiii.config.config import SOLVED, from_toml
+from miiii.experiment import training as experiment
+from miiii.experiment.batch import Waiting
+from miiii.experiment.recorder import Member
+from miiii.experiment.training import Report
 from miiii.runs.errors import RunError, RunLockedError
 from miiii.studies.study import open_study
 

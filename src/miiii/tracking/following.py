@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from miiii.batch import make_batch, numerics, parameters_template
-from miiii.config import Config
-from miiii.experiment import Progress, Report
+from miiii.config.config import Config
+from miiii.experiment.batch import make_batch, numerics, parameters_template
+from miiii.experiment.recorder import Member
+from miiii.experiment.run import Run
+from miiii.experiment.training import Progress, Report
 from miiii.model.parameters import weight_names
-from miiii.recorder import Member
-from miiii.run import Run
 from miiii.tracking.protocol import Factory, TrackedRun, Tracker
 from miiii.tracking.scalars import epoch_scalars
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from miiii.config import Config
+from miiii.config.config import Config
 
 
 @dataclass(frozen=True)

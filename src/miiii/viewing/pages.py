@@ -8,11 +8,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
 
-from miiii.analysis.curves import Curves
-from miiii.claims.rules import GENERALISED_AT
-from miiii.config import SOLVED, from_toml
-from miiii.history_curves import history_curves
-from miiii.report.curve_charts import charts
+from miiii.analysis.parts.curves import Curves
+from miiii.claims.rules.paper import GENERALISED_AT
+from miiii.config.config import SOLVED, from_toml
+from miiii.report.page.charts import charts
+from miiii.results.curves import history_curves
 from miiii.runs.directory import RunDirectory, RunSummary, list_runs
 from miiii.runs.errors import RunError
 from miiii.runs.listing import STATUS_NAME, ending_text, summarize

@@ -1,0 +1,1 @@
+"""A proof of which tasks a model answers right on every number."""

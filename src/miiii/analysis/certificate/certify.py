@@ -1,0 +1,201 @@
+"""The certificate: which tasks a model provably answers right on the whole domain, by what margin.
+
+A task's margin at n is the right logit minus the largest other one. It is computed in float64; when
+it exceeds the bound on the rounding errors of the logits concerned, the exact network, that of the
+stored weights in real arithmetic, answers n right. Where this holds at every n the task is
+certified. Where it fails the numbers are listed.
+"""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from miiii.analysis.certificate.arithmetic import (
+    ARITHMETICS,
+    FLOAT64,
+    Enclosed,
+    FloatArray,
+    outward,
+)
+from miiii.analysis.certificate.forward import Network
+from miiii.analysis.certificate.structure import StructuralForm, structural_form
+from miiii.analysis.checks import finite
+from miiii.markup import heading, table
+
+Progress = Callable[[str, int, int], None]
+"""Told (what, done, of how many)."""
+
+
+@dataclass(frozen=True)
+class TaskCertificate:
+    """One head on every number n = 0 … p² − 1."""
+
+    modulus: int
+    """q."""
+    right: NDArray[np.int64]
+    """[p²]: the right class."""
+    predicted: NDArray[np.int64]
+    """[p²]: the class of the largest logit; at a tie with the right one, the other."""
+    margin: FloatArray
+    """[p²]: right logit minus the largest other one, in float64; at most 0: answered wrong."""
+    bounds: tuple[FloatArray, ...]
+    """Per arithmetic [p²]: a margin above it is positive in the exact network (first), and also in
+    the network evaluated in that arithmetic (the others). Infinite where nothing can be said."""
+    structure: StructuralForm | None
+    """Residue classes; None where the targets are no function of n mod q."""
+
+    @cached_property
+    def wrong(self) -> NDArray[np.intp]:
+        """The numbers that are not answered right, ascending."""
+        return np.flatnonzero(self.margin <= 0)
+
+    @property
+    def proved_wrong(self) -> NDArray[np.bool_]:
+        """Per wrong number, whether the exact network is proved to answer it wrong."""
+        return -self.margin[self.wrong] > self.bounds[0][self.wrong]
+
+    @property
+    def hardest(self) -> int:
+        """The number of the smallest margin."""
+        return int(self.margin.argmin())
+
+    @property
+    def smallest_margin(self) -> float:
+        """Over all numbers, in units of logits."""
+        return float(self.margin.min())
+
+    def largest_bound(self, which: int = 0) -> float:
+        """Over all numbers, in units of logits, for the chosen arithmetic."""
+        return float(self.bounds[which].max())
+
+    def certified(self, which: int = 0) -> bool:
+        """Whether every number is proved to be answered right by the exact network.
+
+        Args:
+            which: an arithmetic other than the first asks for every evaluation in it too.
+        """
+        return bool((self.margin > self.bounds[which]).all())
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """All heads of a model on the whole domain."""
+
+    base: int
+    """p."""
+    tasks: tuple[TaskCertificate, ...]
+    """One per task, in the model's order."""
+    largest_error: tuple[float, ...]
+    """Per arithmetic, the largest bound on any logit's rounding error."""
+
+    @property
+    def certified(self) -> bool:
+        """Whether every task is."""
+        return all(task.certified() for task in self.tasks)
+
+    def _repr_html_(self) -> str:
+        """A row per task."""
+        rows = [
+            (
+                task.modulus,
+                f"{len(task.wrong):,}",
+                f"{task.smallest_margin:.4g}",
+                f"{task.largest_bound():.2g}",
+                "yes" if task.certified() else "no",
+            )
+            for task in self.tasks
+        ]
+        done = sum(task.certified() for task in self.tasks)
+        note = f"{done} of {len(rows)} tasks on all {self.base**2:,} numbers"
+        head = ("task", "wrong", "smallest margin", "bound on rounding", "certified")
+        return heading("Certificate", note) + table(head, rows)
+
+
+def certify(
+    weights: Mapping[str, ArrayLike],
+    targets: ArrayLike,
+    moduli: Sequence[int],
+    class_sizes: Sequence[int],
+    *,
+    residues: bool = True,
+    progress: Progress | None = None,
+) -> Certificate:
+    """Evaluate every head on every number, with bounds on the rounding error.
+
+    Args:
+        weights: every weight by name, such as `results.Results.weights` or the arrays of an
+            exported .npz; float32 or float64.
+        targets: [p², N], the right classes.
+        moduli: [N].
+        class_sizes: [N], classes of each head; together V.
+        residues: whether targets are functions of n mod q, so that the structural form applies.
+        progress: told how many numbers are done.
+
+    Raises:
+        ValueError: shapes do not match, a weight is not finite, the logits overflow, or a sum is
+            too long to be bounded.
+    """
+    finite_weights = {name: finite(f"weight {name}", w, None) for name, w in weights.items()}
+    network = Network(finite_weights)
+    labels = np.asarray(targets, np.int64)
+    numbers, outputs = network.base**2, network.unembedding.value.shape[1]
+    if labels.shape != (numbers, len(class_sizes)) or sum(class_sizes) != outputs:
+        raise ValueError(
+            f"targets have shape {labels.shape} and classes {tuple(class_sizes)}: expected "
+            f"[{numbers}, {len(class_sizes)}] and {outputs} classes for these weights"
+        )
+    cuts = np.cumsum([0, *class_sizes])
+    heads = [slice(first, last) for first, last in itertools.pairwise(cuts)]
+    kept = np.empty((numbers, outputs)) if residues else None
+    largest = np.zeros((len(heads), len(ARITHMETICS)))
+    parts: list[list[_Part]] = [[] for _ in heads]
+    done = 0
+    for logits in network.logits():
+        finite("logits", logits.value)
+        rows = slice(done, done + len(logits.value))
+        for index, head in enumerate(heads):
+            parts[index].append(_margins(logits[:, head], labels[rows, index]))
+            errors = [error[:, head].max() for error in logits.errors]
+            largest[index] = np.maximum(largest[index], errors)
+        if kept is not None:
+            kept[rows] = logits.value
+        done = rows.stop
+        if progress is not None:
+            progress("numbers", done, numbers)
+    tasks = []
+    for index, modulus in enumerate(moduli):
+        right, structure = labels[:, index], None
+        if kept is not None and modulus < numbers:
+            error = float(largest[index, 0])
+            structure = structural_form(kept[:, heads[index]], error, right, modulus)
+        joined = (np.concatenate(part) for part in zip(*parts[index], strict=True))
+        predicted, margin, *bounds = joined
+        tasks.append(TaskCertificate(modulus, right, predicted, margin, tuple(bounds), structure))
+    return Certificate(network.base, tuple(tasks), tuple(largest.max(axis=0).tolist()))
+
+
+_Part = tuple[NDArray[Any], ...]
+"""Of some numbers: class predicted, margin, and a bound per arithmetic."""
+
+
+def _margins(logits: Enclosed, right: NDArray[np.int64]) -> _Part:
+    rows = np.arange(len(right))
+    others = logits.value.copy()
+    others[rows, right] = -np.inf
+    best = others.argmax(axis=1)
+    margin = logits.value[rows, right] - others[rows, best]
+    bounds = []
+    for which, errors in enumerate(logits.errors):
+        # In another arithmetic the exact logits are off from ours, and its own from those.
+        total = errors if which == 0 else errors + logits.errors[0]
+        rest = total.copy()
+        rest[rows, right] = 0
+        # Which other logit is the largest may differ between the networks, so any may.
+        bound = total[rows, right] + rest.max(axis=1)
+        bounds.append(outward(bound + FLOAT64.unit_roundoff * np.abs(margin), 6))
+    return np.where(margin > 0, right, best), margin, *bounds

@@ -1,0 +1,258 @@
+"""The transformer in float64 with a bound on every number's rounding error.
+
+The network is that of `model.transformer`, written out plainly: no dropout, any depth, causal
+attention. A token's attention score is a product of three factors, its embedding, W_k and a query;
+whichever two are multiplied first, the bound holds, so that it covers `model.transformer`, which
+forms W_k q once.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from miiii.analysis.certificate.arithmetic import (
+    ARITHMETICS,
+    EXP_ULPS,
+    Enclosed,
+    FloatArray,
+    add,
+    outward,
+    product,
+    stored,
+    times,
+    unless,
+)
+from miiii.analysis.certificate.last_block import LastBlock, LastWeights
+
+_NUMBERS = 256  # of the domain at a time
+_POSITIONS = 3
+
+
+@dataclass(frozen=True)
+class _Projections:
+    """What a block's heads make of R residual streams, heads side by side."""
+
+    query: Enclosed  # [R, H·K]
+    key: FloatArray  # [R, H·K]
+    key_size: list[FloatArray]  # per arithmetic [R, H·K]: |x|·|W_k|
+    key_error: list[FloatArray]  # per arithmetic [R, H·K]: of one key, for either association
+    key_reach: list[float]  # per arithmetic: no entry of |W_k|·|q| is above this times max |q|
+    value: Enclosed  # [R, H·K]
+
+
+class Network:
+    """A model's stored weights, ready to be evaluated with bounds.
+
+    Args:
+        weights: every weight by name (`model.parameters.weight_names`), float32 or float64.
+    """
+
+    def __init__(self, weights: Mapping[str, ArrayLike]) -> None:
+        self._weights = {name: stored(values) for name, values in weights.items()}
+        self._depth = sum(name.endswith(".query") for name in weights)
+        self.heads, self.width, self._head_width = self._weights["blocks.0.query"].value.shape
+        self.base = len(self._weights["token_embedding"].value) - 1
+        self.unembedding = self._weights["unembedding"]
+        """[D, V]"""
+
+    def logits(self) -> Iterator[Enclosed]:
+        """Every task's logits side by side, some numbers at a time, in order.
+
+        Returns:
+            An iterator of [B, V], together p² rows.
+        """
+        tokens = self._tokens()
+        projected = self._project(0, tokens)
+        last = self._last(projected) if self._depth == 1 else None
+        for start in range(0, self.base**2, _NUMBERS):
+            numbers = np.arange(start, min(start + _NUMBERS, self.base**2))
+            # Rows of the table: digits at x0, digits at x1, the answer token.
+            rows = np.stack(
+                [
+                    numbers % self.base,
+                    self.base + numbers // self.base,
+                    np.full(len(numbers), 2 * self.base),
+                ],
+                axis=1,
+            )
+            stream, heads = tokens, projected
+            for block in range(self._depth - 1):
+                places = range(_POSITIONS)
+                stream = _joined([self._block(block, stream, heads, rows, at) for at in places])
+                rows = np.arange(len(stream.value)).reshape(_POSITIONS, -1).T
+                heads = self._project(block + 1, stream)
+            weights, mixed = self._attend(stream, heads, rows, _POSITIONS - 1)
+            ending = last or self._last(heads)
+            yield ending.logits(weights, rows, stream[rows[:, -1]], mixed)
+
+    def _last(self, heads: _Projections) -> LastBlock:
+        block = f"blocks.{self._depth - 1}"
+        names = (f"{block}.output", f"{block}.mlp_in", f"{block}.mlp_out", "unembedding")
+        return LastBlock(LastWeights(*(self._weights[name] for name in names)), heads.value)
+
+    def _tokens(self) -> Enclosed:
+        """Token plus position: p digits at x0, p at x1, the answer. [2p + 1, D]."""
+        token, position = self._weights["token_embedding"], self._weights["position_embedding"]
+        parts = [slice(0, self.base), slice(0, self.base), slice(self.base, self.base + 1)]
+        return _joined([add(token[part], position[place]) for place, part in enumerate(parts)])
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def _project(self, block: int, streams: Enclosed) -> _Projections:
+        query, key, value = (
+            _side_by_side(self._weights[f"blocks.{block}.{name}"])
+            for name in ("query", "key", "value")
+        )
+        terms = self.width + self._head_width
+        sizes, errors, reaches = [], [], []
+        for which, arithmetic in enumerate(ARITHMETICS):
+            magnitude, weight = streams.magnitude(which), key.magnitude(which)
+            relative = arithmetic.gamma(terms) * magnitude + streams.errors[which]
+            error = times(relative, weight) + times(magnitude, key.errors[which])
+            sizes.append(outward(times(magnitude, weight), 2 * self.width + 4))
+            errors.append(outward(error, 2 * self.width + 8))
+            reaches.append(self._head_width * float(weight.max()))
+        return _Projections(
+            query=product(streams, query),
+            key=streams.value @ key.value,
+            key_size=sizes,
+            key_error=errors,
+            key_reach=reaches,
+            value=product(streams, value),
+        )
+
+    def _block(
+        self, block: int, stream: Enclosed, heads: _Projections, rows: NDArray[np.int64], place: int
+    ) -> Enclosed:
+        """One block at one position of each number: residual stream in, residual stream out.
+
+        Args:
+            block: which.
+            stream: [R, D], the residual streams that enter.
+            heads: their projections.
+            rows: [B, 3], which of them each position is.
+            place: the position; it sees itself and those before it.
+        """
+        weight = {
+            name: self._weights[f"blocks.{block}.{name}"]
+            for name in ("output", "mlp_in", "mlp_out")
+        }
+        mixed = self._attend(stream, heads, rows, place)[1]
+        output = weight["output"].reshape(-1, self.width)
+        middle = add(stream[rows[:, place]], product(mixed, output))
+        before = product(middle, weight["mlp_in"])
+        # max(x, 0) moves no two numbers further apart.
+        neurons = Enclosed(np.maximum(before.value, 0.0), before.errors)
+        return add(middle, product(neurons, weight["mlp_out"]))
+
+    def _attend(
+        self, stream: Enclosed, heads: _Projections, rows: NDArray[np.int64], place: int
+    ) -> tuple[Enclosed, Enclosed]:
+        """Attention weights [B, T, H] from one position, and the values they add up [B, H·K]."""
+        seen = rows[:, : place + 1]
+        weights = softmax(self._scores(heads, stream, rows[:, place], seen))
+        shape = (*seen.shape, self.heads, self._head_width)
+        return weights, _mix(weights, heads.value[seen].reshape(*shape)).reshape(len(rows), -1)
+
+    def _scores(
+        self,
+        heads: _Projections,
+        stream: Enclosed,
+        asking: NDArray[np.int64],
+        seen: NDArray[np.int64],
+    ) -> Enclosed:
+        """Scaled attention scores, [B, T, H]."""
+        split = (self.heads, self._head_width)
+        query = heads.query[asking].reshape(-1, *split)
+        key = heads.key[seen].reshape(*seen.shape, *split)
+        root = np.sqrt(self._head_width)
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = _dot(key, query.value) / root
+        terms = self.width + self._head_width
+        errors = []
+        for which, arithmetic in enumerate(ARITHMETICS):
+            size = query.magnitude(which)
+            key_size, key_error = (
+                array[seen].reshape(*seen.shape, *split)
+                for array in (heads.key_size[which], heads.key_error[which])
+            )
+            # What underflow may cost: in the keys or in W_k q, then carried on.
+            carried = size.sum(axis=2) + stream.magnitude(which).sum(axis=1).max()
+            lost = 3 * terms * arithmetic.smallest * (1 + carried)
+            with np.errstate(over="ignore", invalid="ignore"):
+                bound = _dot(key_error, size) + _dot(key_size, query.errors[which]) + lost[:, None]
+                reach = _dot(key_size, size)
+                # √K, the division and perhaps a reciprocal: three roundings more.
+                bound = (bound + arithmetic.gamma(3) * (reach + bound)) / root
+            bound = outward(bound + 3 * arithmetic.smallest, 4 * terms + 16)
+            largest = max(key_size.max(), heads.key_reach[which] * size.max(), reach.max())
+            errors.append(unless(~(largest < arithmetic.largest / 4), bound))
+        return Enclosed(value, tuple(errors))
+
+
+def softmax(scores: Enclosed) -> Enclosed:
+    """Softmax over T ≤ 3 scores, of which the largest is subtracted first.
+
+    Args:
+        scores: [B, T, H].
+    """
+    seen = scores.value.shape[1]
+    with np.errstate(invalid="ignore"):
+        below = scores.value.max(axis=1, keepdims=True) - scores.value
+        exponential = np.exp(-below)
+        weight = exponential / exponential.sum(axis=1, keepdims=True)
+    errors: list[FloatArray] = []
+    for which, arithmetic in enumerate(ARITHMETICS):
+        carried = scores.errors[0] + scores.errors[which]
+        apart = below + 2 * carried.max(axis=1, keepdims=True)
+        off = scores.errors[which] + arithmetic.unit_roundoff * apart
+        roundings = (4 * EXP_ULPS + seen + 1) * 1.01 * arithmetic.unit_roundoff
+        logarithm = outward(off + off.max(axis=1, keepdims=True) + roundings, 12)
+        largest = weight + (errors[0] if errors else 0.0) + 3 * arithmetic.smallest
+        with np.errstate(over="ignore", invalid="ignore"):
+            bound = largest * np.expm1(logarithm) + 3 * arithmetic.smallest
+        # Weights are from 0 to 1 in every arithmetic (with a few roundings), however scores err.
+        bound = np.where(logarithm < 1, np.minimum(outward(bound, 16), 1.01), 1.01)
+        errors.append(unless(~np.isfinite(off), bound))
+    return Enclosed(weight, tuple(errors))
+
+
+def _mix(weight: Enclosed, value: Enclosed) -> Enclosed:
+    """Values added up by weights: [B, T, H] and [B, T, H, K] to [B, H, K]."""
+    seen = weight.value.shape[1]
+    errors = []
+    for which, arithmetic in enumerate(ARITHMETICS):
+        size, reach = weight.magnitude(which)[..., None], value.magnitude(which)
+        relative = arithmetic.gamma(seen) * size + weight.errors[which][..., None]
+        with np.errstate(invalid="ignore"):
+            bound = (relative * reach + size * value.errors[which]).sum(axis=1)
+            lost = ~((size * reach).sum(axis=1) < arithmetic.largest / 4)
+        bound = outward(bound + 3 * seen * arithmetic.smallest, 2 * seen + 10)
+        errors.append(unless(lost, bound))
+    return Enclosed((weight.value[..., None] * value.value).sum(axis=1), tuple(errors))
+
+
+def _dot(keys: FloatArray, queries: FloatArray) -> FloatArray:
+    """[B, T, H, K] and [B, H, K] to [B, T, H]."""
+    return (keys * queries[:, None]).sum(axis=-1)
+
+
+def _side_by_side(weight: Enclosed) -> Enclosed:
+    """[H, D, K] to [D, H·K]."""
+
+    def flat(array: FloatArray) -> FloatArray:
+        return array.transpose(1, 0, 2).reshape(array.shape[1], -1)
+
+    return Enclosed(flat(weight.value), tuple(flat(error) for error in weight.errors))
+
+
+def _joined(parts: list[Enclosed]) -> Enclosed:
+    """Rows of several arrays one after the other."""
+    return Enclosed(
+        np.concatenate([part.value for part in parts]),
+        tuple(
+            np.concatenate([part.errors[which] for part in parts])
+            for which in range(len(ARITHMETICS))
+        ),
+    )

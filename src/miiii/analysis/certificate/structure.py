@@ -1,0 +1,91 @@
+"""The structural form of the certificate: a head whose answer is decided by n mod q alone.
+
+A head's restricted logits are its logits averaged over the numbers of each residue class n ≡ r
+(mod q), which projects them onto the constant and the harmonics of q. Their margin m(r) is one
+number per residue. What the restriction leaves out at n, the residual, can change the difference of
+two logits by at most its spread: its largest entry over the head's classes minus its smallest.
+Where the margin exceeds the spread at every number of every class, the head answers right because
+of its harmonics of q, whatever else it computes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miiii.analysis.certificate.arithmetic import FLOAT64, FloatArray
+from miiii.analysis.harmonics.task_harmonics import residue_sums
+
+
+@dataclass(frozen=True)
+class StructuralForm:
+    """Restricted margins against the residual. All in units of logits."""
+
+    modulus: int
+    """q."""
+    margin: FloatArray
+    """[q]: m(r), the right restricted logit minus the largest other one."""
+    spread: FloatArray
+    """[p²]: of the residual at each number, over the head's classes."""
+    rounding: float
+    """How much rounding may have moved a margin less a spread."""
+
+    @property
+    def largest_spread(self) -> FloatArray:
+        """[q]: over the numbers of each residue class."""
+        largest = np.zeros(self.modulus)
+        np.maximum.at(largest, np.arange(len(self.spread)) % self.modulus, self.spread)
+        return largest
+
+    @property
+    def decided(self) -> NDArray[np.bool_]:
+        """[p²]: the numbers at which the restricted margin exceeds what the residual can undo."""
+        margin = self.margin[np.arange(len(self.spread)) % self.modulus]
+        return margin - self.spread > self.rounding
+
+    @property
+    def right_residues(self) -> int:
+        """Residues that the restricted logits answer right."""
+        return int((self.margin > self.rounding).sum())
+
+    @property
+    def certified(self) -> bool:
+        """Whether every number is decided by its residue."""
+        return bool(self.decided.all())
+
+
+def structural_form(
+    logits: FloatArray, error: float, right: NDArray[np.int64], modulus: int
+) -> StructuralForm:
+    """Restrict a head to its residue classes.
+
+    Args:
+        logits: [p², C], one head's.
+        error: bounds the rounding error of each.
+        right: [p²], the right class, the same for all numbers of a residue class.
+        modulus: q, at most p².
+
+    Raises:
+        ValueError: two numbers of one residue class have different right classes.
+    """
+    numbers = np.arange(len(logits))
+    residue = numbers % modulus
+    answer = right[:modulus]
+    if not np.array_equal(answer[residue], right):
+        raise ValueError(f"targets are no function of n mod {modulus}: expected one per residue")
+    counts = np.bincount(residue, minlength=modulus)
+    restricted = residue_sums(logits, modulus) / counts[:, None]
+    rows = np.arange(modulus)
+    others = restricted.copy()
+    others[rows, answer] = -np.inf
+    margin = restricted[rows, answer] - others.max(axis=1)
+    residual = logits - restricted[residue]
+    spread = residual.max(axis=1) - residual.min(axis=1)
+    # A mean is off by its logits' errors and by its own sum; two means and two residuals, each of
+    # a logit and a mean, make up margin less spread. The last term is for the subtractions.
+    size = float(np.abs(logits).max())
+    unit = FLOAT64.unit_roundoff
+    of_mean = error + (int(counts.max()) + 1) * 1.01 * unit * size
+    # Widened by far more than what computing it rounds.
+    rounding = 4 * of_mean + 2 * error + 16 * unit * size
+    return StructuralForm(modulus, margin, spread, rounding * (1 + 1e-12))

@@ -1,0 +1,1 @@
+"""Which neurons and harmonics serve which task, and what a task loses without them."""

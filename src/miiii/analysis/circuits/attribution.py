@@ -1,0 +1,156 @@
+"""Which tasks a function of n is made of, on the number line.
+
+For anything that has a value for every number (a neuron, a direction of the residual stream, an
+attention weight, a logit): the share of its variance on each task's harmonics, on the harmonics
+that two tasks have only together, on one digit alone, and on none of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from miiii.analysis.harmonics.cross_harmonics import pair_harmonics
+from miiii.analysis.harmonics.digit_split import share_of, split_digits
+from miiii.analysis.harmonics.interaction import beyond_digits
+from miiii.analysis.harmonics.task_harmonics import FloatArray, as_columns
+
+_CHUNK = 256
+"""Functions in memory at a time: 26 MB of float64 at p = 113, some five times over."""
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Shares of the variance of M functions; all are NaN for a function that is constant.
+
+    A share is |P f|² / |f|² for the orthogonal projection P on the functions named and f without
+    its mean. Shares of different tasks are those of each task alone: they add up to `explained`
+    within `sum_bounds` times it, because harmonics of different tasks are not quite orthogonal.
+    """
+
+    base: int
+    """p."""
+    moduli: tuple[int, ...]
+    """[N]: the tasks."""
+    variance: FloatArray
+    """[M]: mean square distance from the mean over the p² numbers; 0 where constant."""
+    task: FloatArray
+    """[M, N]: share on the harmonics of each task."""
+    task_chance: FloatArray
+    """[N]: expected share of a function without structure, (q − 1) / (p² − 1)."""
+    digit: FloatArray
+    """[M, 2]: share that x0 alone, and x1 alone, explain."""
+    beyond: FloatArray
+    """[M, N]: share that each task's harmonics add to the two digits alone."""
+    beyond_chance: FloatArray
+    """[N]: expected share of each task among what needs both digits, without structure; 0 where
+    the modulus divides p."""
+    pairs: tuple[tuple[int, int], ...]
+    """[J]: pairs of moduli asked for."""
+    pair: FloatArray
+    """[M, J]: share on the cross harmonics of each pair. Pairs that have a modulus in common are
+    not orthogonal."""
+    pair_chance: FloatArray
+    """[J]: expected share of a function without structure, dimension / (p² − 1)."""
+    explained: FloatArray
+    """[M]: share on all tasks' harmonics together."""
+    explained_with_digits: FloatArray
+    """[M]: share on all tasks' harmonics and the functions of one digit together."""
+    sum_bounds: tuple[float, float]
+    """Least and most that Σ `task` can be as a multiple of `explained`."""
+
+    @property
+    def silent(self) -> NDArray[np.bool_]:
+        """[M]: functions that are constant."""
+        return self.variance == 0
+
+    @property
+    def unexplained(self) -> FloatArray:
+        """[M]: share that no task's harmonics explain."""
+        return 1 - self.explained
+
+    @property
+    def interaction(self) -> FloatArray:
+        """[M]: share that needs both digits."""
+        return 1 - self.digit.sum(axis=1)
+
+    @property
+    def beyond_interaction(self) -> FloatArray:
+        """[M, N]: `beyond` as a share of what needs both digits; NaN where nothing does."""
+        interaction = np.where(self.interaction > 1e-12, self.interaction, 0)
+        return share_of(self.beyond, interaction[:, None])
+
+    def total_share(self, shares: FloatArray) -> FloatArray:
+        """The same share of the variance of all functions together: [M, …] to […]."""
+        if not self.variance.sum() > 0:
+            return np.full(shares.shape[1:], np.nan)
+        used = ~self.silent
+        return np.tensordot(self.variance[used], shares[used], 1) / self.variance.sum()
+
+
+def attribute(
+    values: ArrayLike,
+    base: int,
+    moduli: Sequence[int],
+    *,
+    pairs: Sequence[tuple[int, int]] = (),
+) -> Attribution:
+    """Say what functions of n are made of.
+
+    Args:
+        values: [p², M] in the canonical order; further axes are read as more functions.
+        base: p.
+        moduli: of the tasks, as in `harmonic_dictionary`.
+        pairs: of moduli whose cross harmonics are wanted.
+
+    Raises:
+        ValueError: there are not p² rows, a value is not finite, or moduli or pairs are not
+            possible.
+    """
+    array, _ = as_columns(values, base)
+    beyond = beyond_digits(base, moduli)
+    dictionary = beyond.dictionary
+    crosses = [pair_harmonics(base, *pair) for pair in pairs]
+    parts: list[tuple[FloatArray, ...]] = []
+    for start in range(0, array.shape[1], _CHUNK):
+        chunk = array[:, start : start + _CHUNK]
+        split = split_digits(chunk, base)
+        total = split.total
+        whole, interaction = beyond.coefficients(split)
+        squares = whole**2
+        task = np.stack([squares[columns].sum(axis=0) for columns in dictionary.columns])
+        cross = np.array([space.power(chunk) for space in crosses]).reshape(-1, chunk.shape[1])
+        joint = beyond.joint_power(interaction)
+        with_digits = split.base * (split.digits**2).sum(axis=(0, 1)) + joint
+        parts.append(
+            (
+                split.variance,
+                share_of(task, total).T,
+                split.digit_share,
+                share_of(beyond.task_power(interaction), total).T,
+                share_of(cross, total).T,
+                share_of(dictionary.joint_power(whole), total),
+                share_of(with_digits, total),
+            )
+        )
+    variance, task, digit, added, cross, explained, with_digits = (
+        np.concatenate(part) for part in zip(*parts, strict=True)
+    )
+    numbers = base**2 - 1
+    return Attribution(
+        base=base,
+        moduli=dictionary.moduli,
+        variance=variance,
+        task=task,
+        task_chance=np.array([each.dimension for each in dictionary.tasks]) / numbers,
+        digit=digit,
+        beyond=added,
+        beyond_chance=np.array(beyond.dimensions) / (base - 1) ** 2,
+        pairs=tuple((first, second) for first, second in pairs),
+        pair=cross,
+        pair_chance=np.array([space.dimension for space in crosses]) / numbers,
+        explained=explained,
+        explained_with_digits=with_digits,
+        sum_bounds=dictionary.sum_bounds,
+    )

@@ -1,0 +1,127 @@
+"""Which tasks each neuron serves: shares of variance against renamed digits.
+
+A neuron serves a task if the task's harmonics hold more of its interaction (what needs both digits)
+than they would by accident. Accident is the same neuron with the values of x0 and of x1 renamed at
+random: it keeps everything but the order of the digits, which frequencies need.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from miiii.analysis.checks import share_of_one
+from miiii.analysis.harmonics.digit_split import share_of, split_digits
+from miiii.analysis.harmonics.interaction import BeyondDigits, beyond_digits
+from miiii.analysis.harmonics.task_harmonics import FloatArray, as_columns
+from miiii.analysis.permuting import permutations
+
+_CHUNK = 256
+
+
+@dataclass(frozen=True)
+class ServedTasks:
+    """The neuron × task table and what of it is more than accident."""
+
+    moduli: tuple[int, ...]
+    """[N]: the tasks."""
+    level: float
+    """Chance that a neuron without meaning serves any task at all, over all tasks together."""
+    share: FloatArray
+    """[M, N]: share of the neuron's interaction on each task's harmonics; 0 where it has none."""
+    threshold: FloatArray
+    """[N]: what the share must exceed: the 1 − level / N quantile of that task's shares over all
+    neurons and renamings."""
+    null_median: FloatArray
+    """[N]: the median of the same shares."""
+    null_serving: float
+    """Share of renamed neurons that serve any task: near `level` at most."""
+    served: NDArray[np.bool_]
+    """[M, N]: share above threshold."""
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """[M]: tasks that each neuron serves."""
+        return self.served.sum(axis=1)
+
+    @property
+    def participation(self) -> FloatArray:
+        """[M]: how many tasks each neuron serves in effect; 0 where it serves none.
+
+        (Σ e)² / Σ e² with e the share above the null's median: 1 for one task alone, m for m alike.
+        """
+        excess = np.where(self.served, self.share - self.null_median, 0)
+        return np.nan_to_num(share_of(excess.sum(axis=1) ** 2, (excess**2).sum(axis=1)))
+
+    @property
+    def neurons_per_task(self) -> NDArray[np.int64]:
+        """[N]: neurons that serve each task."""
+        return self.served.sum(axis=0)
+
+    @property
+    def neurons_by_count(self) -> NDArray[np.int64]:
+        """[N + 1]: neurons that serve none, one, two, … all tasks."""
+        return np.bincount(self.counts, minlength=len(self.moduli) + 1)
+
+
+def served_tasks(
+    values: ArrayLike,
+    base: int,
+    moduli: Sequence[int],
+    *,
+    level: float = 0.05,
+    draws: int = 5,
+    seed: int = 0,
+) -> ServedTasks:
+    """Find the tasks that each neuron (or any other function of n) serves.
+
+    Args:
+        values: [p², M], such as the neurons after the ReLU.
+        base: p.
+        moduli: of the tasks.
+        level: chance that a meaningless neuron serves any task, above 0 and at most 1.
+        draws: renamings, each the same for all neurons.
+        seed: of the renamings.
+
+    Raises:
+        ValueError: values or moduli as in `attribute`; or draws × neurons is too small to place a
+            quantile of 1 − level / N.
+    """
+    array, _ = as_columns(values, base)
+    share_of_one("level", level)
+    beyond = beyond_digits(base, moduli)
+    tasks = len(beyond.dictionary.tasks)
+    orders = permutations(base, draws, seed)
+    shares, drawn = [], []
+    for start in range(0, array.shape[1], _CHUNK):
+        split = split_digits(array[:, start : start + _CHUNK], base)
+        interaction = np.where(split.additive, 0, split.interaction)
+        shares.append(_shares(beyond, interaction))
+        drawn.append(np.stack([_shares(beyond, interaction[order]) for order in orders]))
+    share, null = np.concatenate(shares), np.concatenate(drawn, axis=1)
+    meaningful = ~np.isnan(share[:, 0])
+    null = null[:, meaningful].reshape(-1, tasks)
+    if len(null) * level < tasks:
+        raise ValueError(
+            f"draws is {draws}: with {int(meaningful.sum())} neurons that use both digits, a level "
+            f"of {level} over {tasks} tasks takes at least {int(np.ceil(tasks / level))} renamed "
+            f"neurons, found {len(null)}"
+        )
+    threshold = np.quantile(null, 1 - level / tasks, axis=0, method="higher")
+    share = np.nan_to_num(share)
+    return ServedTasks(
+        moduli=beyond.dictionary.moduli,
+        level=float(level),
+        share=share,
+        threshold=threshold,
+        null_median=np.median(null, axis=0),
+        null_serving=float((null > threshold).any(axis=1).mean()),
+        served=share > threshold,
+    )
+
+
+def _shares(beyond: BeyondDigits, interaction: FloatArray) -> FloatArray:
+    """[M, N]: each task's share of the interaction; NaN where there is none."""
+    power = beyond.task_power(beyond.dictionary.coefficients(interaction))
+    return share_of(power, (interaction**2).sum(axis=0)).T

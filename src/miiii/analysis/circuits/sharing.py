@@ -1,0 +1,219 @@
+"""Are circuits shared, and do they merge? One number with its interval (claim C18).
+
+Let damage be what a task loses when a circuit is removed, D[i, j] for circuit i and task j, and
+C[i, j] what it loses on average when as much is removed at random. With E = D − C,
+
+    index = mean of E[i, j] over i ≠ j  /  mean of E[i, i].
+
+0: removing another task's circuit costs what removing anything costs. Below 0: it costs less, as
+where circuits are separate and random removal hits one's own. 1: it costs as much as losing one's
+own circuit, as where all share one. Where losing one's own circuit does not cost more than chance
+(nothing has been learnt, or circuits are not what was removed) there is nothing to divide by and
+the index is NaN.
+
+Damage is counted in accuracy, or in loss up to guessing: beyond that a loss tells of confidence,
+not of what is known.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from miiii.analysis.checks import at_least, share_of_one
+from miiii.analysis.circuits.causal import CausalMatrix
+from miiii.analysis.harmonics.task_harmonics import FloatArray
+from miiii.analysis.scoring import TaskScores
+
+Measure = Literal["accuracy", "loss"]
+
+_LEAST = 1e-9
+"""A mean damage up to this is rounding."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value and where it would lie had other tasks and other controls been drawn."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class SharingIndex:
+    """The index of one model and the damages that it is made of."""
+
+    measure: Measure
+    """What damage is counted in."""
+    level: float
+    """Of the intervals: percentile bootstrap over tasks and control draws together."""
+    tasks: NDArray[np.bool_]
+    """[N]: those that were counted."""
+    index: Interval
+    """As defined above; NaN where it is not defined."""
+    ratio: Interval
+    """Mean damage off the diagonal / on it, without the control: 0 to 1 where removal only hurts.
+    NaN where the index is."""
+    own: Interval
+    """Mean damage to a task without its own circuit."""
+    others: Interval
+    """Mean damage to a task without another's; NaN with a single task."""
+    control: Interval
+    """Mean damage to a task without as much at random, over all pairs."""
+
+
+@dataclass(frozen=True)
+class ExcessDamage:
+    """The causal matrix beyond its control; the row is the task whose circuit is removed."""
+
+    measure: Measure
+    excess: FloatArray
+    """[N, N]: E = D − C, damage minus its mean over the control draws."""
+    beyond: NDArray[np.bool_]
+    """[N, N]: damage above that of every control draw. Were the circuit no more to the task than
+    any as large, this would be so with probability 1 / (R + 1)."""
+
+
+def damage(base: TaskScores, scores: TaskScores, measure: Measure = "accuracy") -> FloatArray:
+    """What every task lost, […, N]; negative where it gained.
+
+    Args:
+        base: [N], of the whole model.
+        scores: […, N].
+        measure: accuracy, or loss counted up to 1, the loss of guessing.
+
+    Raises:
+        ValueError: the measure is neither.
+    """
+    if measure not in get_args(Measure):
+        raise ValueError(f"measure is {measure!r}: expected one of {', '.join(get_args(Measure))}")
+    if measure == "accuracy":
+        return base.accuracy - scores.accuracy
+    return np.minimum(scores.loss, 1) - np.minimum(base.loss, 1)
+
+
+def excess_damage(matrix: CausalMatrix, measure: Measure = "accuracy") -> ExcessDamage:
+    """Which pairs of tasks share: damage beyond the control, pair by pair.
+
+    Args:
+        matrix: scores without each circuit, and controls.
+        measure: what damage is counted in.
+
+    Raises:
+        ValueError: the measure is neither accuracy nor loss.
+    """
+    lost = damage(matrix.base, matrix.without, measure)
+    controls = damage(matrix.base, matrix.control, measure)
+    beyond = lost > controls.max(axis=0)
+    return ExcessDamage(measure, lost - controls.mean(axis=0), beyond)
+
+
+def sharing_index(
+    matrix: CausalMatrix,
+    measure: Measure = "accuracy",
+    *,
+    tasks: ArrayLike | None = None,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> SharingIndex:
+    """Sum up a causal matrix.
+
+    The bootstrap draws tasks with replacement (rows and columns together; two copies of one task
+    are no pair) and control draws with replacement.
+
+    Args:
+        matrix: scores without each circuit, and controls.
+        measure: what damage is counted in.
+        tasks: [N], which to count; default: all.
+        level: of the intervals.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Raises:
+        ValueError: measure or level is not possible, tasks are not one flag per task, or resamples
+            is below 1.
+    """
+    share_of_one("level", level)
+    at_least("resamples", resamples, 1)
+    count = len(matrix.moduli)
+    counted = np.ones(count, bool) if tasks is None else np.asarray(tasks)
+    if counted.shape != (count,) or counted.dtype != np.bool_:
+        raise ValueError(
+            f"tasks have shape {counted.shape} and type {counted.dtype}: expected {count} booleans"
+        )
+    pick = np.ix_(counted, counted)
+    lost = damage(matrix.base, matrix.without, measure)[pick]
+    controls = damage(matrix.base, matrix.control, measure)[:, *pick]
+
+    # The first row counts everything once; the others are resampled.
+    of_tasks, of_draws = _resampled(len(lost), len(controls), resamples, seed)
+    control = np.tensordot(of_draws / len(controls), controls, 1)
+    own, others = _means(np.broadcast_to(lost, control.shape), of_tasks)
+    own_control, others_control = _means(control, of_tasks)
+    everything = _weighted(control, of_tasks[:, :, None] * of_tasks[:, None, :])
+
+    excess = own - own_control
+    index, ratio = _quotient(others - others_control, excess), _quotient(others, own)
+    tail = (1 - level) / 2
+    # A bound that is not above 0 leaves nothing to divide by.
+    defined = not np.isnan(excess[0]) and np.nanquantile(excess, tail) > _LEAST
+    nothing = Interval(np.nan, np.nan, np.nan)
+    return SharingIndex(
+        measure=measure,
+        level=float(level),
+        tasks=counted,
+        index=_interval(index, tail) if defined else nothing,
+        ratio=_interval(ratio, tail) if defined else nothing,
+        own=_interval(own, tail),
+        others=_interval(others, tail),
+        control=_interval(everything, tail),
+    )
+
+
+def _resampled(tasks: int, draws: int, resamples: int, seed: int) -> tuple[FloatArray, FloatArray]:
+    """How often each task, and each draw, is counted: [1 + resamples, tasks] and [.., draws]."""
+    generator = np.random.default_rng(seed)
+    counts = [
+        generator.multinomial(size, [1 / size] * size, resamples)
+        if size
+        else np.zeros((resamples, 0))
+        for size in (tasks, draws)
+    ]
+    of_tasks, of_draws = (
+        np.vstack([np.ones(each.shape[1]), each]).astype(np.float64) for each in counts
+    )
+    return of_tasks, of_draws
+
+
+def _quotient(top: FloatArray, bottom: FloatArray) -> FloatArray:
+    return np.divide(top, bottom, out=np.full(len(bottom), np.nan), where=bottom > _LEAST)
+
+
+def _means(matrices: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Means on and off the diagonal of [S, n, n], tasks weighted by [S, n]; NaN where none."""
+    diagonal = np.diagonal(matrices, axis1=1, axis2=2)
+    own = _weighted(diagonal, weights)
+    pairs = weights[:, :, None] * weights[:, None, :]
+    size = matrices.shape[1]
+    pairs[:, np.arange(size), np.arange(size)] = 0
+    return own, _weighted(matrices, pairs)
+
+
+def _weighted(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """[S]: mean over all axes but the first."""
+    axes = tuple(range(1, weights.ndim))
+    total = weights.sum(axis=axes)
+    summed = (values * weights).sum(axis=axes)
+    return np.divide(summed, total, out=np.full(len(total), np.nan), where=total > 0)
+
+
+def _interval(samples: FloatArray, tail: float) -> Interval:
+    """The first sample is the value itself; the others are resampled."""
+    usable = samples[1:][~np.isnan(samples[1:])]
+    if np.isnan(samples[0]) or not usable.size:
+        return Interval(float(samples[0]), np.nan, np.nan)
+    low, high = np.quantile(usable, (tail, 1 - tail))
+    return Interval(float(samples[0]), float(low), float(high))

@@ -1,0 +1,1 @@
+"""Quantities followed through training, snapshot by snapshot."""

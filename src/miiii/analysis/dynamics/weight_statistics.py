@@ -1,0 +1,93 @@
+"""How large the weights are and how many directions they use: norms and effective ranks."""
+
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike
+
+from miiii.analysis.checks import finite
+from miiii.analysis.harmonics.task_harmonics import FloatArray
+from miiii.model.parameters import Parameters, weight_names
+
+
+@dataclass(frozen=True)
+class WeightStatistics:
+    """W weight matrices at one time; heads of one kind count as one matrix, side by side."""
+
+    names: tuple[str, ...]
+    """[W]: as in `parameters.weight_names`."""
+    norm: FloatArray
+    """[W]: L2 norm of all entries."""
+    effective_rank: FloatArray
+    """[W]: see `effective_rank`; NaN for a matrix that is zero."""
+    full_rank: tuple[int, ...]
+    """[W]: the largest rank that the shape allows."""
+
+    @property
+    def total_norm(self) -> float:
+        """L2 norm of all weights together."""
+        return float(np.linalg.norm(self.norm))
+
+
+def weight_statistics(parameters: Parameters) -> WeightStatistics:
+    """Measure every weight matrix.
+
+    Raises:
+        ValueError: a weight is not finite.
+    """
+    names = weight_names(parameters)
+    matrices = [
+        as_matrix(name, np.asarray(leaf, np.float64))
+        for name, leaf in zip(names, jax.tree.leaves(parameters), strict=True)
+    ]
+    return WeightStatistics(
+        names=tuple(names),
+        norm=np.array([float(np.linalg.norm(matrix)) for matrix in matrices]),
+        effective_rank=np.array([effective_rank(matrix) for matrix in matrices]),
+        full_rank=tuple(min(matrix.shape) for matrix in matrices),
+    )
+
+
+def effective_rank(matrix: ArrayLike, power: int = 2) -> float:
+    """Exp of the entropy of the singular values: how many directions carry the matrix.
+
+    With s_i = σ_i^power / Σ σ^power it is exp(−Σ s_i ln s_i): r for r equal singular values. Roy
+    and Vetterli (2007) define it with power 1; the default 2 counts shares of the squared norm, as
+    "variance" does everywhere else here, and is the smaller of the two.
+
+    Args:
+        matrix: [rows, columns].
+        power: of the singular values, 1 or 2.
+
+    Returns:
+        1 to min(rows, columns); NaN where all entries are 0.
+
+    Raises:
+        ValueError: it is no finite matrix, or the power is neither.
+    """
+    array = finite("matrix", matrix)
+    if array.ndim != 2:
+        raise ValueError(f"matrix has shape {array.shape}: expected two axes")
+    if power not in (1, 2):
+        raise ValueError(f"power is {power}: expected 1 or 2")
+    values = np.linalg.svd(array, compute_uv=False)
+    if not values[0] > 0:
+        return float("nan")
+    shares = (values / values[0]) ** power
+    shares = shares[shares > 0] / shares.sum()
+    return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def as_matrix(name: str, weight: FloatArray) -> FloatArray:
+    """A weight as one matrix: [H, D, K] as [D, H·K], and the heads' output [H, K, D] as [H·K, D].
+
+    Args:
+        name: as in `parameters.weight_names`.
+        weight: two or three axes.
+    """
+    if weight.ndim == 2:
+        return weight
+    if name.endswith("output"):
+        return weight.reshape(-1, weight.shape[2])
+    return weight.transpose(1, 0, 2).reshape(weight.shape[1], -1)

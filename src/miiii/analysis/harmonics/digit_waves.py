@@ -1,0 +1,120 @@
+"""Waves of any frequency on one digit: how much of a profile they explain, and the best one.
+
+A task's frequency k/q falls between the p points' own DFT bins, so profiles are fitted by least
+squares instead: A cos 2πωx + B sin 2πωx + C at x = 0 … p − 1. Frequencies ω are in cycles per
+digit, 0 to ½; beyond that they repeat.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from miiii.analysis.checks import finite
+from miiii.analysis.harmonics.task_harmonics import FloatArray
+
+_PER_BIN = 16
+"""Grid points per DFT bin, 1/p cycles per digit, in the first search."""
+
+_STEPS = 48
+"""Golden-section steps: the bracket of two grid points shrinks by 0.618 each, to 1e-10 of a bin."""
+
+
+def fold(frequency: ArrayLike) -> FloatArray:
+    """The frequency from 0 to ½ that whole numbers cannot tell from this one."""
+    turn = np.asarray(frequency, np.float64) % 1
+    return np.minimum(turn, 1 - turn)
+
+
+def wave_basis(frequencies: ArrayLike, base: int) -> FloatArray:
+    """Two orthonormal functions of the digit for each frequency, without the constant.
+
+    About the digits' midpoint cos is even and sin is odd, so they are orthogonal as they stand.
+
+    Args:
+        frequencies: […], cycles per digit.
+        base: p.
+
+    Returns:
+        […, 2, p]; a function that the digits cannot see (all of them at 0, one at ½) is zero.
+    """
+    digit = np.arange(base) - (base - 1) / 2
+    angle = 2 * np.pi * np.asarray(frequencies, np.float64)[..., None] * digit
+    functions = np.stack([np.cos(angle), np.sin(angle)], axis=-2)
+    functions -= functions.mean(axis=-1, keepdims=True)
+    norm = np.linalg.norm(functions, axis=-1, keepdims=True)
+    seen = norm > 1e-9 * np.sqrt(base)
+    return np.divide(functions, norm, out=np.zeros_like(functions), where=seen)
+
+
+def wave_power(profiles: FloatArray, frequencies: ArrayLike) -> FloatArray:
+    """Squared norm of the least-squares wave at each of G frequencies.
+
+    Args:
+        profiles: [p, M], each with mean 0.
+        frequencies: [G], cycles per digit.
+
+    Returns:
+        [G, M].
+    """
+    basis = wave_basis(frequencies, len(profiles))
+    inner = basis.reshape(-1, len(profiles)) @ profiles
+    return (inner.reshape(len(basis), 2, -1) ** 2).sum(axis=1)
+
+
+def best_wave(profiles: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """The single wave that explains most of each profile.
+
+    Frequencies below half a cycle over the digits are left out: there a wave is a slope.
+
+    Args:
+        profiles: [p, M], functions of one digit; their means are taken off.
+
+    Returns:
+        [M] frequency in cycles per digit, 1/2p to ½, and [M] share of the profile's variance,
+        0 to 1; both NaN for a profile that is zero.
+
+    Raises:
+        ValueError: there are fewer than 3 digits, or a value is not finite.
+    """
+    array = finite("profiles", profiles)
+    if array.ndim != 2 or len(array) < 3:
+        raise ValueError(f"profiles have shape {array.shape}: expected [p, M] with p ≥ 3")
+    array = array - array.mean(axis=0)
+    total = (array**2).sum(axis=0)
+    varies = total > 0
+    array, base = array[:, varies], len(array)
+    step = 1 / (_PER_BIN * base)
+    grid = np.linspace(1 / (2 * base), 0.5, int((0.5 - 1 / (2 * base)) / step) + 2)
+    start = grid[wave_power(array, grid).argmax(axis=0)]
+    low, high = np.maximum(start - step, grid[0]), np.minimum(start + step, 0.5)
+    best = _golden_section(lambda at: _power_at(array, at), low, high)
+    # A maximum at the very end of the grid is not inside any bracket.
+    candidates = np.stack([start, best])
+    powers = np.stack([_power_at(array, at) for at in candidates])
+    frequency, share = np.full(len(total), np.nan), np.full(len(total), np.nan)
+    frequency[varies] = np.take_along_axis(candidates, powers.argmax(axis=0)[None], 0)[0]
+    share[varies] = powers.max(axis=0) / total[varies]
+    return frequency, share
+
+
+def _power_at(profiles: FloatArray, frequencies: FloatArray) -> FloatArray:
+    """[M]: each profile's power at a frequency of its own."""
+    basis = wave_basis(frequencies, len(profiles))
+    return (np.einsum("mcp,pm->mc", basis, profiles) ** 2).sum(axis=1)
+
+
+def _golden_section(function, low: FloatArray, high: FloatArray) -> FloatArray:
+    """Where each of M functions is largest between its bounds."""
+    ratio = (np.sqrt(5) - 1) / 2
+    left, right = high - ratio * (high - low), low + ratio * (high - low)
+    at_left, at_right = function(left), function(right)
+    for _ in range(_STEPS):
+        keep_left = at_left > at_right
+        low, high = np.where(keep_left, low, left), np.where(keep_left, right, high)
+        new = np.where(keep_left, high - ratio * (high - low), low + ratio * (high - low))
+        value = function(new)
+        left, right = np.where(keep_left, new, right), np.where(keep_left, left, new)
+        at_left, at_right = (
+            np.where(keep_left, value, at_right),
+            np.where(keep_left, at_left, value),
+        )
+    return (low + high) / 2

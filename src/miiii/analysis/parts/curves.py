@@ -1,0 +1,234 @@
+"""Loss and accuracy of every task through training (paper Figures 4, 5, 17, 18 and 24)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from miiii.analysis.parts.log_columns import MOST, LogColumns, ascending, log_columns, strip
+
+LossUnit = Literal["guessing", "nats", "squared error"]
+"""guessing: cross-entropy / ln q, so that guessing costs 1 (paper Eq. 10); nats: cross-entropy;
+squared error: mean squared error of a regression (paper Eq. 4.2)."""
+
+Rows = Literal["modulus", "task", "run"]
+"""What stands in the rows of a heat strip."""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What a run measured of its N tasks.
+
+    Training values are of the pass that made the update; validation is after it, without dropout.
+    """
+
+    labels: tuple[str, ...]
+    """[N]: the modulus of each task, as text; a regression's name."""
+    unit: LossUnit
+    """What losses are measured in."""
+    guessing: NDArray[np.float64]
+    """[N]: what guessing costs, in that unit."""
+    dropout: bool
+    """Whether dropout was on in the training values."""
+    epoch: NDArray[np.int64]
+    """[E], ascending."""
+    train_loss: NDArray[np.float64]
+    """[E, N]"""
+    train_accuracy: NDArray[np.float64] | None
+    """[E, N], shares; None for a regression."""
+    validation_epoch: NDArray[np.int64]
+    """[M], ascending; M may be 0."""
+    validation_loss: NDArray[np.float64]
+    """[M, N]"""
+    validation_accuracy: NDArray[np.float64] | None
+    """[M, N], shares; None for a regression."""
+
+    @property
+    def regression(self) -> bool:
+        """Whether the output is a real number, without accuracy."""
+        return self.unit == "squared error"
+
+
+@dataclass(frozen=True)
+class CurveStrips:
+    """Curves over log-spaced columns of epochs, the same for training and validation."""
+
+    labels: tuple[str, ...]
+    """[N]: a task's modulus, or a run's name."""
+    rows: Rows
+    """What the labels are."""
+    dropout: bool
+    """Whether dropout was on in the training values."""
+    columns: LogColumns
+    """C of them."""
+    until: NDArray[np.int64]
+    """[N]: the last epoch that was trained; columns after it are NaN."""
+    train_loss: NDArray[np.float64]
+    """[C, N]: mean over the column, as a multiple of what guessing costs; NaN where a run has no
+    measurement in the column."""
+    train_accuracy: NDArray[np.float64] | None
+    """[C, N]: mean over the column; None for a regression."""
+    validation_loss: NDArray[np.float64] | None
+    """[C, N]; None where nothing was validated."""
+    validation_accuracy: NDArray[np.float64] | None
+    """[C, N]; None for a regression or where nothing was validated."""
+
+
+def curves(
+    labels: Sequence[str],
+    epoch: ArrayLike,
+    train_loss: ArrayLike,
+    train_accuracy: ArrayLike | None,
+    validation_epoch: ArrayLike,
+    validation_loss: ArrayLike,
+    validation_accuracy: ArrayLike | None,
+    *,
+    unit: LossUnit = "guessing",
+    guessing: ArrayLike | None = None,
+    dropout: bool = False,
+) -> Curves:
+    """Put a run's history (`miiii.experiment.run.History`) into a record.
+
+    Args:
+        labels: [N], the moduli as text.
+        epoch: [E], ascending, at least one.
+        train_loss: [E, N].
+        train_accuracy: [E, N]; not kept for a regression.
+        validation_epoch: [M], ascending.
+        validation_loss: [M, N].
+        validation_accuracy: [M, N]; not kept for a regression.
+        unit: of the losses.
+        guessing: [N], what guessing costs: ln q in nats, the target's variance for a squared error;
+            in units of guessing it is 1.
+        dropout: whether it was on in the training values.
+
+    Raises:
+        ValueError: shapes do not match, epochs do not ascend, there is none, the unit is unknown,
+            accuracy is missing, or guessing is missing or not above 0.
+    """
+    if unit not in get_args(LossUnit):
+        raise ValueError(f"unit is {unit!r}: expected one of {', '.join(get_args(LossUnit))}")
+    names = tuple(str(label) for label in labels)
+    epochs, validated = ascending(epoch), ascending(validation_epoch)
+    if not len(epochs):
+        raise ValueError("epoch has 0 entries: expected at least one epoch of training")
+    if guessing is None and unit != "guessing":
+        raise ValueError(f"guessing is missing: expected what it costs per task in {unit}")
+    costs = np.ones(len(names)) if guessing is None else np.asarray(guessing, np.float64)
+    if costs.shape != (len(names),) or not (costs > 0).all():
+        raise ValueError(
+            f"guessing is {costs.tolist()}: expected {len(names)} costs above 0, one per task"
+        )
+    regression = unit == "squared error"
+    return Curves(
+        labels=names,
+        unit=unit,
+        guessing=costs,
+        dropout=dropout,
+        epoch=epochs,
+        train_loss=_table("train_loss", train_loss, epochs, names),
+        train_accuracy=None
+        if regression
+        else _table("train_accuracy", train_accuracy, epochs, names),
+        validation_epoch=validated,
+        validation_loss=_table("validation_loss", validation_loss, validated, names),
+        validation_accuracy=None
+        if regression
+        else _table("validation_accuracy", validation_accuracy, validated, names),
+    )
+
+
+def curve_strips(*runs: Curves, most: int | None = None) -> tuple[CurveStrips, ...]:
+    """Gather every task of each run into columns that all these runs share.
+
+    Args:
+        runs: at least one.
+        most: columns at most; default: 64 shared out among the runs, which stand side by side.
+
+    Raises:
+        ValueError: there is no run.
+    """
+    if not runs:
+        raise ValueError("runs: expected at least one, found 0")
+    columns = _shared(runs, MOST // len(runs) if most is None else most)
+    return tuple(
+        _gathered([run], run.labels, "task" if run.regression else "modulus", columns, mean=False)
+        for run in runs
+    )
+
+
+def mean_strips(runs: Mapping[str, Curves], most: int = MOST) -> CurveStrips:
+    """Gather the mean over tasks of each run: a row per run (paper Figure 24).
+
+    Args:
+        runs: name to curves, at least one; all with accuracies or none.
+        most: columns at most.
+
+    Raises:
+        ValueError: there is no run, or regressions stand among others.
+    """
+    chosen = list(runs.values())
+    if not chosen:
+        raise ValueError("runs: expected at least one, found 0")
+    if len({run.regression for run in chosen}) > 1:
+        raise ValueError("runs: expected regressions only or none, found both")
+    return _gathered(chosen, tuple(runs), "run", _shared(chosen, most), mean=True)
+
+
+def _shared(runs: Sequence[Curves], most: int) -> LogColumns:
+    measured = [epochs for run in runs for epochs in (run.epoch, run.validation_epoch)]
+    return log_columns(*measured, most=most)
+
+
+def _gathered(
+    runs: Sequence[Curves],
+    labels: tuple[str, ...],
+    rows: Rows,
+    columns: LogColumns,
+    *,
+    mean: bool,
+) -> CurveStrips:
+    def values(name: str) -> NDArray[np.float64] | None:
+        found = []
+        for run in runs:
+            table = getattr(run, name)
+            epochs = run.epoch if name.startswith("train") else run.validation_epoch
+            if table is None:
+                return None
+            table = table / run.guessing if name.endswith("loss") else table
+            table = table.mean(axis=1, keepdims=True) if mean else table
+            names = [str(column) for column in range(table.shape[1])]
+            found.append(strip(epochs, table, names, columns).values)
+        if name.startswith("validation") and not any(len(run.validation_epoch) for run in runs):
+            return None
+        return np.concatenate(found, axis=1)
+
+    losses = values("train_loss")
+    assert losses is not None
+    return CurveStrips(
+        labels=labels,
+        rows=rows,
+        dropout=all(run.dropout for run in runs),
+        columns=columns,
+        until=np.repeat([run.epoch[-1] for run in runs], len(labels) // len(runs)),
+        train_loss=losses,
+        train_accuracy=values("train_accuracy"),
+        validation_loss=values("validation_loss"),
+        validation_accuracy=values("validation_accuracy"),
+    )
+
+
+def _table(
+    name: str, values: ArrayLike | None, epochs: NDArray[np.int64], labels: tuple[str, ...]
+) -> NDArray[np.float64]:
+    if values is None:
+        raise ValueError(f"{name} is missing: expected [epochs, tasks]")
+    array = np.asarray(values, np.float64)
+    if array.shape != (len(epochs), len(labels)):
+        raise ValueError(
+            f"{name} has shape {array.shape}: expected [epochs, tasks] = "
+            f"({len(epochs)}, {len(labels)})"
+        )
+    return array

@@ -1,0 +1,1 @@
+"""From measurements to evidence: one module per kind of claim."""

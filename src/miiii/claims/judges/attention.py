@@ -1,0 +1,139 @@
+"""Where the heads look, and when attention comes to rest: C14 and C15."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from miiii.claims.deciding import Says, decide, part
+from miiii.claims.evidence import Evidence, has_generalised, not_generalised
+from miiii.claims.finding import Finding, quantity, within
+from miiii.claims.measurements import Heads, Measurements
+from miiii.claims.rules import paper as rules
+from miiii.claims.rules.paper import CLAIMS
+from miiii.claims.text import epoch_text, percent
+
+ATTENTION = ("query", "key", "value", "output")
+MLP = ("mlp_in", "mlp_out")
+"""Weights of a block, by the last part of their name."""
+
+
+def heads_look_at_one_digit(evidence: Evidence) -> Finding:
+    """C14: each head's preference for a digit."""
+    runs, nanda = evidence.of("miiii"), evidence.of("nanda")
+
+    def say(run: Measurements) -> tuple[Says, str]:
+        if run.heads is None:
+            return "silent", "its attention was not measured"
+        if not has_generalised(run):
+            return not_generalised(run)
+        chosen = one_digit_heads(run.heads)
+        count, heads = len(chosen), len(run.heads.to_x0)
+        on_x0 = sum(digit == 0 for digit in chosen)
+        text = (
+            f"{count} of {heads} heads look at one digit, {on_x0} at x0 and {count - on_x0} at x1"
+        )
+        if count < rules.HEADS_AGAINST * heads:
+            return "against", text
+        return ("for" if count == heads and 0 < on_x0 < count else "unclear"), text
+
+    return decide(
+        CLAIMS["C14"],
+        [part("miiii", runs, say)],
+        [
+            item
+            for key, group, paper in (
+                ("miiii", runs, "all four (by eye)"),
+                ("nanda", nanda, '"may focus jointly"'),
+            )
+            for item in (
+                quantity(
+                    "share of heads that look at one digit",
+                    key,
+                    group,
+                    within("heads", lambda it: len(one_digit_heads(it)) / len(it.to_x0)),
+                    paper=paper,
+                ),
+                quantity(
+                    "smallest preference of a head",
+                    key,
+                    group,
+                    within("heads", lambda it: min(preferences(it))),
+                ),
+                quantity(
+                    "largest entropy of a head",
+                    key,
+                    group,
+                    within("heads", lambda it: max(it.entropy)),
+                    unit="nats",
+                ),
+            )
+        ],
+    )
+
+
+def preferences(heads: Heads) -> list[float]:
+    """Per head |to x0 − to x1| / (to x0 + to x1), 0 to 1; 0 where neither gets anything."""
+    pairs = zip(heads.to_x0, heads.to_x1, strict=True)
+    return [abs(one - other) / (one + other) if one + other > 0 else 0.0 for one, other in pairs]
+
+
+def one_digit_heads(heads: Heads) -> list[int]:
+    """The digit, 0 or 1, of every head that looks at one."""
+    rows = zip(heads.to_x0, heads.to_x1, preferences(heads), strict=True)
+    return [
+        int(one < other)
+        for one, other, preference in rows
+        if preference >= rules.ONE_DIGIT and one + other >= rules.ON_DIGITS
+    ]
+
+
+def attention_settles_early(evidence: Evidence) -> Finding:
+    """C15: when attention's gradients come to rest, against the MLP's."""
+    runs, rest = evidence.of("miiii"), percent(rules.AT_REST)
+
+    def say(run: Measurements) -> tuple[Says, str]:
+        if not run.origin.finished:
+            return "silent", f"it is at epoch {run.origin.epoch:,} of {run.origin.epochs:,}"
+        if not has_generalised(run):
+            return not_generalised(run)
+        attention, mlp = settled(run, ATTENTION), settled(run, MLP)
+        text = (
+            f"attention rests from epoch {epoch_text(attention)}, the MLP from "
+            f"{epoch_text(mlp)}, of {run.origin.epoch:,}"
+        )
+        if math.isinf(attention) or attention >= mlp:
+            return "against", text
+        early = attention <= rules.EARLY * run.origin.epoch and attention <= rules.EARLIER * mlp
+        return ("for" if early else "unclear"), text
+
+    return decide(
+        CLAIMS["C15"],
+        [part("miiii", runs, say)],
+        [
+            quantity(
+                f"epoch from which {name} gradients stay below {rest} of their peak",
+                "miiii",
+                runs,
+                lambda run, group=group: settled(run, group),
+                unit="epochs",
+                paper=paper,
+            )
+            for name, group, paper in (
+                ("attention's", ATTENTION, "early (no number)"),
+                ("the MLP's", MLP, "later (no number)"),
+                ("the unembedding's", ("unembedding",), ""),
+                ("the token embedding's", ("token_embedding",), ""),
+            )
+        ],
+    )
+
+
+def settled(run: Measurements, weights: Sequence[str]) -> float:
+    """Median over weights of the epoch from which they rest; infinite where most never do."""
+    epochs = [
+        math.inf if epoch is None else float(epoch)
+        for name, epoch in zip(run.gradients.names, run.gradients.settled, strict=True)
+        if name.split(".")[-1] in weights
+    ]
+    return float(np.median(epochs)) if epochs else math.inf

@@ -1,0 +1,199 @@
+"""The questions of the further work on delays, divisibility and amplified frequencies: B1 to B3."""
+
+import math
+from collections.abc import Callable, Mapping
+from statistics import median
+
+from miiii.claims.deciding import Says, between, decide, part
+from miiii.claims.evidence import Evidence, held_from, trained_tasks
+from miiii.claims.finding import Finding, quantity, within
+from miiii.claims.measurements import Measurements, Multiples
+from miiii.claims.rules import further_work as rules
+from miiii.claims.rules.further_work import QUESTIONS, WITHOUT
+from miiii.claims.rules.paper import GENERALISED_SHARE, NOT_CONVERGED_SHARE
+from miiii.claims.text import number
+
+
+def smallest_are_missed(evidence: Evidence) -> Finding:
+    """B1: the delay without the smallest tasks, over that without others, per seed."""
+    whole = {run.origin.seed: run for run in evidence.of("miiii")}
+    delays = {
+        key: {run.origin.seed: delay(run, whole.get(run.origin.seed)) for run in evidence.of(key)}
+        for keys in WITHOUT.values()
+        for key in keys
+    }
+    runs = evidence.of(WITHOUT["smallest"][-1])
+
+    def missed(run: Measurements) -> float | None:
+        return _missed(delays, run.origin.seed)
+
+    def say(run: Measurements) -> tuple[Says, str]:
+        ratio = missed(run)
+        if ratio is None:
+            return "silent", "there is nothing to compare the delay with"
+        text = f"without the smallest {number(ratio)} times as late as without others"
+        return between(ratio, rules.MISSED, rules.NOT_MISSED), text
+
+    return decide(
+        QUESTIONS["B1"],
+        [part("the delay", runs, say)],
+        [
+            quantity(
+                "delay without the smallest tasks / without others (median over 2, 4, 8 left out)",
+                WITHOUT["smallest"][-1],
+                runs,
+                missed,
+            ),
+            *(
+                quantity(
+                    f"delay of the others, {count} left out",
+                    key,
+                    evidence.of(key),
+                    lambda run, key=key: delays[key][run.origin.seed],
+                )
+                for which in WITHOUT.values()
+                for count, key in zip(rules.LEFT_OUT_COUNTS, which, strict=True)
+            ),
+        ],
+    )
+
+
+def delay(run: Measurements, whole: Measurements | None) -> float | None:
+    """How many times as late the trained tasks hold as with every task: median over them.
+
+    Args:
+        run: with tasks left out.
+        whole: the same seed with every task; None where there is none.
+
+    Returns:
+        None where no trained task held in `whole`; infinite where most never came.
+    """
+    if whole is None:
+        return None
+    here, there = held_from(run), held_from(whole)
+    moduli = [run.origin.moduli[column] for column in trained_tasks(run)]
+    ratios = [here[q] / there[q] for q in moduli if math.isfinite(there.get(q, math.inf))]
+    return median(ratios) if ratios else None
+
+
+def _missed(delays: Mapping[str, Mapping[int, float | None]], seed: int) -> float | None:
+    """Delay without the smallest over the larger of the others', median over the counts."""
+    found = []
+    for keys in zip(*(WITHOUT[which] for which in ("smallest", "largest", "random")), strict=True):
+        smallest, *others = (delays[key].get(seed) for key in keys)
+        known = [other for other in others if other is not None]
+        if smallest is None or len(known) < len(others):
+            return None
+        if math.isfinite(smallest) or math.isfinite(max(known)):
+            found.append(smallest / max(known))
+    return median(found) if found else None
+
+
+def divisibility_is_learnt(evidence: Evidence) -> Finding:
+    """B2: multiples told from other numbers, outside training."""
+
+    def share(run: Measurements) -> float | None:
+        if run.multiples is None:
+            return None
+        told = [accuracy >= rules.TOLD_APART for accuracy in run.multiples.balanced]
+        return sum(told) / len(told)
+
+    def say(run: Measurements) -> tuple[Says, str]:
+        of_run = share(run)
+        if of_run is None:
+            return "silent", "divisibility was not measured"
+        text = f"{number(of_run)} of the tasks are told apart"
+        says = by_share(of_run)
+        if says == "against" and not run.origin.finished:
+            return "silent", f"{text} at epoch {run.origin.epoch:,} of {run.origin.epochs:,}"
+        return says, text
+
+    def lowest(record: Multiples) -> float:
+        return min(record.balanced)
+
+    groups = {key: evidence.of(key) for key in ("divisibility", "miiii")}
+    return decide(
+        QUESTIONS["B2"],
+        [
+            part("divisibility", groups["divisibility"], say),
+            part("miiii", groups["miiii"], say, "contrast"),
+        ],
+        [
+            quantity(name, key, runs, value)
+            for name, value in (
+                (f"share of tasks with balanced accuracy ≥ {rules.TOLD_APART}", share),
+                ("lowest balanced accuracy of a task", within("multiples", lowest)),
+                (
+                    "multiples that are found, mean over tasks",
+                    within("multiples", lambda it: sum(it.found) / len(it.found)),
+                ),
+            )
+            for key, runs in groups.items()
+        ],
+    )
+
+
+def by_share(share: float) -> Says:
+    """What a share of tasks says: most of them, fewer than half, or something between."""
+    if share >= GENERALISED_SHARE:
+        return "for"
+    return "against" if share < NOT_CONVERGED_SHARE else "unclear"
+
+
+def chosen_frequencies_speed(evidence: Evidence) -> Finding:
+    """B3: chosen frequencies against none and against random directions, per seed."""
+    chosen = evidence.of("slow-on-tasks")
+    epochs = {
+        key: {run.origin.seed: median_epoch(run) for run in evidence.of(key)}
+        for key in ("lambda-0", "slow-on-random", "lambda-2")
+    }
+
+    def ratio(run: Measurements, key: str) -> float | None:
+        other, own = epochs[key].get(run.origin.seed), median_epoch(run)
+        if other is None or (math.isinf(other) and math.isinf(own)):
+            return None
+        return other / own
+
+    def against(key: str, name: str) -> Callable[[Measurements], tuple[Says, str]]:
+        def say(run: Measurements) -> tuple[Says, str]:
+            value = ratio(run, key)
+            if value is None:
+                return "silent", f"there is no {name} to compare with"
+            return (
+                between(value, rules.SOONER, rules.NOT_SOONER),
+                f"{name} is {number(value)} times as late",
+            )
+
+        return say
+
+    named = {"lambda-0": "λ = 0", "slow-on-random": "a random subspace"}
+    return decide(
+        QUESTIONS["B3"],
+        [
+            part(f"slow-on-tasks against {key}", chosen, against(key, name))
+            for key, name in named.items()
+        ],
+        [
+            *(
+                quantity(
+                    "median epoch over tasks", key, evidence.of(key), median_epoch, unit="epochs"
+                )
+                for key in ("slow-on-tasks", *epochs)
+            ),
+            *(
+                quantity(
+                    f"median epoch of {key} / of slow-on-tasks",
+                    "slow-on-tasks",
+                    chosen,
+                    lambda run, key=key: ratio(run, key),
+                )
+                for key in epochs
+            ),
+        ],
+    )
+
+
+def median_epoch(run: Measurements) -> float:
+    """The epoch from which the middle one of the trained tasks holds; infinite if it never does."""
+    epochs = held_from(run)
+    return median(epochs[run.origin.moduli[column]] for column in trained_tasks(run))

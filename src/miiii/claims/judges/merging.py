@@ -1,0 +1,98 @@
+"""Whether circuits merge after generalisation: C18."""
+
+import math
+from collections.abc import Sequence
+
+from miiii.claims.deciding import Says, decide, part
+from miiii.claims.evidence import Evidence, held_from
+from miiii.claims.finding import Finding, Quantity, quantity, within
+from miiii.claims.measurements import Measurements, Sharing
+from miiii.claims.rules import paper as rules
+from miiii.claims.rules.paper import CLAIMS
+from miiii.claims.text import epoch_text, number
+
+KINDS = ("neurons", "harmonics")
+"""What a circuit is."""
+
+
+def circuits_merge_afterwards(evidence: Evidence) -> Finding:
+    """C18: the sharing index after the last task generalised."""
+    runs = evidence.of("miiii")
+    return decide(
+        CLAIMS["C18"],
+        [part("miiii", runs, merged)],
+        sharing_quantities("miiii", runs, paper=("rises (no number)", "1.6 (Figure 4)")),
+    )
+
+
+def sharing_quantities(
+    experiment: str, runs: Sequence[Measurements], paper: tuple[str, str] = ("", "")
+) -> list[Quantity]:
+    """The index's rise and end, by either kind of circuit, and how long it was followed.
+
+    Args:
+        experiment: the runs' key.
+        runs: of one experiment.
+        paper: its values of the rise, and of how long.
+    """
+    return [
+        *(
+            quantity(
+                f"rise of the sharing index after generalisation, {kind}",
+                experiment,
+                runs,
+                within("sharing", lambda it, kind=kind: rise(it, kind)),
+                paper=paper[0],
+            )
+            for kind in KINDS
+        ),
+        *(
+            quantity(
+                f"sharing index at the end, {kind}",
+                experiment,
+                runs,
+                within("sharing", lambda it, kind=kind: getattr(it, kind)[-1]),
+            )
+            for kind in KINDS
+        ),
+        quantity(
+            "last snapshot / epoch from which the last task holds",
+            experiment,
+            runs,
+            lambda run: _afterwards(run) if run.sharing else None,
+            paper=paper[1],
+        ),
+    ]
+
+
+def rise(sharing: Sharing, kind: str) -> float:
+    """Last index less the first; NaN where either is undefined."""
+    index = getattr(sharing, kind)
+    return index[-1] - index[0]
+
+
+def _afterwards(run: Measurements) -> float:
+    """How many times as late as generalisation the last snapshot is."""
+    assert run.sharing is not None
+    return run.sharing.epochs[-1] / max(held_from(run).values())
+
+
+def merged(run: Measurements) -> tuple[Says, str]:
+    """Whether a run's circuits merged after its last task generalised."""
+    last_task = max(held_from(run).values())
+    if math.isinf(last_task):
+        return "silent", "not every task generalised"
+    if run.sharing is None:
+        return "silent", "causal sharing was not measured"
+    if _afterwards(run) < rules.AFTERWARDS:
+        last, since = f"{run.sharing.epochs[-1]:,}", epoch_text(last_task)
+        return "silent", f"all tasks hold from epoch {since}, the last snapshot is of {last}"
+    rises = {kind: rise(run.sharing, kind) for kind in KINDS}
+    defined = [value for value in rises.values() if not math.isnan(value)]
+    if not defined:
+        return "silent", "circuits are worth no more than chance"
+    text = ", ".join(f"{number(value)} ({kind})" for kind, value in rises.items())
+    text = f"the sharing index rises by {text}"
+    if max(defined) >= rules.SHARING_ROSE:
+        return "for", text
+    return ("against" if max(defined) <= rules.SHARING_FLAT else "unclear"), text

@@ -1,0 +1,160 @@
+"""How periodic the neurons are, and in how few frequencies: C6, C7 and C8."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from miiii.claims.deciding import Part, Says, between, decide, part
+from miiii.claims.evidence import Evidence, has_generalised, not_generalised, trained_tasks
+from miiii.claims.finding import Finding, Quantity, quantity, within
+from miiii.claims.measurements import Measurements, Neurons
+from miiii.claims.rules import paper as rules
+from miiii.claims.rules.paper import CLAIMS
+from miiii.claims.statistics import exceedance
+from miiii.claims.text import number, percent
+
+NOT_MEASURED: tuple[Says, str] = ("silent", "its neurons were not measured, or are all silent")
+
+
+def neurons_are_periodic(evidence: Evidence) -> Finding:
+    """C6: T_miiii's neurons against their null and against T_basis."""
+    runs, basis = evidence.of("miiii"), evidence.of("basis")
+    beside = [ratio for run in basis if not math.isnan(ratio := _ratio(run))]
+
+    def say(run: Measurements) -> tuple[Says, str]:
+        if run.neurons is None or math.isnan(_ratio(run)):
+            return NOT_MEASURED
+        if not has_generalised(run):
+            return not_generalised(run)
+        text = f"{number(_ratio(run))} times the share with digits renamed"
+        least = run.neurons.output_share / max(run.neurons.output_null)
+        if _ratio(run) <= rules.NOT_PERIODIC or _ratio(run) <= min(beside, default=-math.inf):
+            return "against", text
+        holds = least >= rules.PERIODIC and _ratio(run) > max(beside, default=math.inf)
+        return ("for" if holds else "unclear"), text
+
+    return decide(
+        CLAIMS["C6"],
+        [_there("basis", basis), part("miiii", runs, say)],
+        [
+            *_shares("miiii", runs, "clearly periodic (by eye)"),
+            *_shares("basis", basis, "not periodic (by eye)"),
+        ],
+    )
+
+
+def basis_is_not_periodic(evidence: Evidence) -> Finding:
+    """C7: T_basis against its own null."""
+    runs = evidence.of("basis")
+
+    def say(run: Measurements) -> tuple[Says, str]:
+        if run.neurons is None or math.isnan(_ratio(run)):
+            return NOT_MEASURED
+        accuracy = _train_accuracy(run)
+        if accuracy < rules.BASIS_LEARNT:
+            return "silent", f"training accuracy {number(accuracy)}: it has learnt too little"
+        text = f"{number(_ratio(run))} times the share with digits renamed"
+        return between(_ratio(run), rules.NOT_PERIODIC, rules.PERIODIC), text
+
+    return decide(
+        CLAIMS["C7"],
+        [part("basis", runs, say)],
+        [
+            *_shares("basis", runs, "not periodic (by eye)"),
+            quantity("training accuracy", "basis", runs, _train_accuracy),
+        ],
+    )
+
+
+def neurons_need_few_frequencies(evidence: Evidence) -> Finding:
+    """C8: frequencies for 90 % of a neuron's variance."""
+    runs = evidence.of("miiii")
+
+    def say(run: Measurements) -> tuple[Says, str]:
+        if run.neurons is None or math.isnan(run.neurons.needed):
+            return NOT_MEASURED
+        if not has_generalised(run):
+            return not_generalised(run)
+        needed, limit = run.neurons.needed, rules.NULL_SHARE * run.neurons.needed_null
+        text = (
+            f"a median of {number(needed)} frequencies, "
+            f"{number(run.neurons.needed_null)} with digits renamed"
+        )
+        if needed > rules.NOT_FEW or needed > limit:
+            return "against", text
+        return ("for" if needed <= rules.VERY_FEW else "unclear"), text
+
+    def of(name: str, value: Callable[[Neurons], float], paper: str = "") -> Quantity:
+        return quantity(name, "miiii", runs, within("neurons", value), paper=paper)
+
+    share = f"{percent(rules.VARIANCE_SHARE)} of a neuron's variance"
+    return decide(
+        CLAIMS["C8"],
+        [part("miiii", runs, say)],
+        [
+            of(f"frequencies for {share}, median", lambda it: it.needed, "very few (no number)"),
+            of("first quartile over neurons", lambda it: it.needed_quartiles[0]),
+            of("third quartile over neurons", lambda it: it.needed_quartiles[1]),
+            of("the median with digits renamed", lambda it: it.needed_null),
+            of(f"pairs of frequencies for {share}, median", lambda it: it.needed_pairs),
+            of("silent neurons", lambda it: it.silent),
+        ],
+    )
+
+
+def _ratio(run: Measurements) -> float:
+    """Share after W_out over the median of its null; NaN where all neurons are silent."""
+    if run.neurons is None or math.isnan(run.neurons.output_share):
+        return math.nan
+    return run.neurons.output_share / float(np.median(run.neurons.output_null))
+
+
+def _there(experiment: str, runs: Sequence[Measurements]) -> Part:
+    """The condition that there are measured runs to compare with."""
+
+    def say(run: Measurements) -> tuple[Says, str]:
+        return NOT_MEASURED if math.isnan(_ratio(run)) else ("for", "measured")
+
+    return part(experiment, runs, say, "condition")
+
+
+def _shares(experiment: str, runs: Sequence[Measurements], paper: str) -> list[Quantity]:
+    measured = [run for run in runs if run.neurons is not None]
+    p_values = [
+        exceedance(run.neurons.output_share, run.neurons.output_null)
+        for run in measured
+        if run.neurons is not None
+    ]
+    draws = min((len(run.neurons.output_null) for run in measured if run.neurons), default=0)
+
+    return [
+        quantity(
+            "share after W_out / share with digits renamed",
+            experiment,
+            runs,
+            _ratio,
+            paper=paper,
+            p_value=max(p_values, default=math.nan),
+            note=f"largest p over runs, against {draws} renamings each" if draws else "",
+        ),
+        *(
+            quantity(name, experiment, runs, within("neurons", value))
+            for name, value in (
+                (
+                    f"share of variance in the {rules.STRONGEST} strongest pairs, after W_out",
+                    lambda it: it.output_share,
+                ),
+                ("the same after the ReLU", lambda it: it.hidden_share),
+                (
+                    "the same after the ReLU, digits renamed",
+                    lambda it: float(np.median(it.hidden_null)),
+                ),
+            )
+        ),
+    ]
+
+
+def _train_accuracy(run: Measurements) -> float:
+    values = run.performance.train_accuracy
+    return float(np.mean([values[column] for column in trained_tasks(run)]))

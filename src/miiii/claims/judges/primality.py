@@ -1,0 +1,52 @@
+"""The tasks together as a test of primality: C19."""
+
+from collections.abc import Callable
+
+from miiii.claims.deciding import Says, between, decide, part
+from miiii.claims.evidence import Evidence, has_generalised, not_generalised
+from miiii.claims.finding import Finding, Quantity, quantity, within
+from miiii.claims.measurements import Measurements, Primality
+from miiii.claims.rules import paper as rules
+from miiii.claims.rules.paper import CLAIMS
+from miiii.claims.text import number
+
+
+def tasks_test_primality(evidence: Evidence) -> Finding:
+    """C19: precision and recall of "no predicted remainder is 0"."""
+    runs = evidence.of("miiii")
+
+    def of(name: str, measure: Callable[[Primality], float], paper: str = "") -> Quantity:
+        return quantity(name, "miiii", runs, within("primality", measure), paper=paper)
+
+    return decide(
+        CLAIMS["C19"],
+        [part("miiii", runs, _say)],
+        [
+            of("precision, all n > 1", lambda it: it.everywhere.precision, "1, implied"),
+            of("recall of the primes from p up", lambda it: it.everywhere.recall_from_base),
+            of(
+                "recall of all primes",
+                lambda it: it.everywhere.recall,
+                "1, implied; right remainders reach 0.981 at p = 113",
+            ),
+            of("precision, numbers outside training", lambda it: it.held_out.precision),
+            of(
+                "recall of the primes from p up, numbers outside training",
+                lambda it: it.held_out.recall_from_base,
+            ),
+        ],
+    )
+
+
+def _say(run: Measurements) -> tuple[Says, str]:
+    if run.primality is None:
+        return "silent", "its tasks are not the primes below p"
+    if not has_generalised(run):
+        return not_generalised(run)
+    found = run.primality.everywhere
+    precision, recall = found.precision, found.recall_from_base
+    text = f"precision {number(precision)}, recall {number(recall)} of the primes from p up"
+    # No number passes at all: a test that finds nothing.
+    if not found.primes_passing:
+        return "against", text
+    return between(min(precision, recall), rules.TEST_WORKS, rules.TEST_FAILS), text

@@ -1,0 +1,1 @@
+"""Every claim and question with its threshold and its reason, and the published numbers."""

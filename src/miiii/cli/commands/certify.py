@@ -1,0 +1,151 @@
+"""`miiii certify`."""
+
+import shlex
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from miiii.cli.arguments import UsageError, parse
+from miiii.config.config import from_toml
+from miiii.runs.directory import RunDirectory
+
+if TYPE_CHECKING:
+    from miiii.analysis.certificate.certify import Certificate, TaskCertificate
+
+_QUIET = 5.0  # seconds between two lines of progress
+
+
+@dataclass(frozen=True)
+class CertifyArguments:
+    """Prove which tasks a run answers right on every number n < p², and list where it does not.
+
+    Every head's margin (right logit minus the largest other one) is set against a rigorous bound on
+    the rounding error of the logits. Writes certificate.json, the weights as certificate.npz, and
+    check_certificate.py, which verifies both with NumPy alone.
+
+    Exit code: 0 every task is certified; 1 some task is not; 2 refused.
+    """
+
+    run: tyro.conf.Positional[str] = field(metadata={"option": None})
+    """Name of the run, or its path."""
+    epoch: int | None = None
+    """The snapshot to certify, in epochs; default: the latest weights."""
+    runs_dir: Path = Path("runs")
+    """The directory that holds the runs."""
+    output_dir: Path | None = None
+    """Where the files go; default: the run's own analysis directory, and in it epoch-E for a
+    snapshot."""
+    json: bool = False
+    """Print the certificate as JSON on stdout, as it is written."""
+
+
+def certify_command(words: list[str]) -> int:
+    """`miiii certify`."""
+    arguments = parse(CertifyArguments, words, "miiii certify")
+    directory = RunDirectory.open(arguments.runs_dir, arguments.run)
+    if from_toml(directory.config_text).task.is_regression:
+        raise UsageError(
+            f"run {directory.name} is of T_waves, whose output is a real number: "
+            "expected a task with classes, whose answers are right or wrong"
+        )
+    epochs = directory.snapshot_epochs()
+    if arguments.epoch is not None and arguments.epoch not in epochs:
+        raise UsageError(
+            f"--epoch is {arguments.epoch}: run {directory.name} has snapshots of epochs "
+            f"{', '.join(map(str, epochs)) or '(none)'}"
+        )
+    from miiii.cli.machine import prepare_jax
+
+    prepare_jax()
+    from miiii.experiment.run import load_run
+    from miiii.results.certificates import certify_run, no_structure, write_certificate
+
+    run = load_run(arguments.run, arguments.runs_dir)
+    certificate = certify_run(run, arguments.epoch, _Told())
+    target = arguments.output_dir
+    if target is None:
+        target = run.path / "analysis"
+        if arguments.epoch is not None:
+            target = target / f"epoch-{arguments.epoch}"
+    written = write_certificate(run, certificate, target, arguments.epoch)
+    if arguments.json:
+        print(written.certificate.read_text(encoding="utf-8"), end="")
+    else:
+        console = Console()
+        # In a pipe there is no width to fit into.
+        console = console if console.is_terminal else Console(width=160)
+        console.print(certificate_table(certificate))
+        print(f"\n{summary(certificate)}")
+        if reason := no_structure(run):
+            print(f"no structural form: {reason}")
+        again = shlex.join(["python", str(written.checker), str(written.certificate)])
+        print(f"{written.certificate}; check it again with: {again}")
+    return 0 if certificate.certified else 1
+
+
+class _Told:
+    """A line every few seconds on stderr."""
+
+    def __init__(self) -> None:
+        self._shown = time.monotonic()
+
+    def __call__(self, what: str, done: int, count: int) -> None:
+        if time.monotonic() - self._shown > _QUIET and done < count:
+            self._shown = time.monotonic()
+            print(f"certifying: {done} of {count} {what}", file=sys.stderr, flush=True)
+
+
+def certificate_table(certificate: "Certificate") -> Table:
+    """One row per task."""
+    table = Table(box=None, pad_edge=False)
+    columns = ("task", "wrong", "smallest margin", "at n", "bound", "bound, float32", "verdict")
+    for name in columns:
+        table.add_column(name, justify="left" if name == "verdict" else "right", no_wrap=True)
+    structured = any(task.structure is not None for task in certificate.tasks)
+    if structured:
+        table.add_column("decided by n mod q", justify="right", no_wrap=True)
+    for task in certificate.tasks:
+        cells = [
+            str(task.modulus),
+            f"{len(task.wrong):,}",
+            f"{task.smallest_margin:.4g}",
+            f"{task.hardest:,}",
+            f"{task.largest_bound():.2g}",
+            f"{task.largest_bound(1):.2g}",
+            verdict(task),
+        ]
+        if task.structure is not None:
+            decided = int(task.structure.decided.sum())
+            whole = "all" if task.structure.certified else f"{decided:,}"
+            cells.append(f"{whole} of {len(task.margin):,}")
+        table.add_row(*cells)
+    return table
+
+
+def verdict(task: "TaskCertificate") -> str:
+    """What is known of a task, in a few words."""
+    if task.certified():
+        return "certified, float32 too" if task.certified(1) else "certified"
+    if len(task.wrong):
+        proved = int(task.proved_wrong.sum())
+        return "wrong" if proved else "wrong within rounding"
+    return "undecided: margin within rounding"
+
+
+def summary(certificate: "Certificate") -> str:
+    """The line under the table."""
+    tasks = certificate.tasks
+    return (
+        f"{sum(task.certified() for task in tasks)} of {len(tasks)} tasks certified on all "
+        f"{certificate.base**2:,} numbers, {sum(task.certified(1) for task in tasks)} of them for "
+        "every float32 evaluation too"
+    )
+
+
+commands = {"certify": certify_command}

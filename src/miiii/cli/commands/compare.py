@@ -1,0 +1,192 @@
+"""`miiii compare`."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from miiii.cli.arguments import UsageError, parse
+from miiii.cli.text import percent
+from miiii.config.config import Config, from_toml
+from miiii.results.comparison import Comparison, check_comparable, compare
+from miiii.runs.atomic import make_directory
+from miiii.runs.directory import RunDirectory
+from miiii.runs.errors import DamagedFileError
+from miiii.runs.jsonfiles import encode_json
+
+FORMATS = (".svg", ".pdf", ".png")
+NAMED = 3
+"""Runs that the default name of the figure spells out."""
+
+
+@dataclass(frozen=True)
+class CompareArguments:
+    """Compare runs: settings that differ, when each task was learnt, how they ended, and curves."""
+
+    runs: tyro.conf.Positional[tuple[str, ...]] = field(default=(), metadata={"option": None})
+    """Names of the runs, or their paths; at least two."""
+    output: Path | None = None
+    """The figure's file, .svg, .pdf or .png; default: figures/compare-….svg."""
+    dark: bool = False
+    """Draw light on dark instead of dark on light."""
+    runs_dir: Path = Path("runs")
+    """The directory that holds the runs."""
+    json: bool = False
+    """Print everything as JSON on stdout."""
+
+
+def compare_command(words: list[str]) -> int:
+    """`miiii compare`."""
+    arguments = parse(CompareArguments, words, "miiii compare")
+    found = _open(arguments)
+    output = arguments.output or Path("figures") / f"compare-{_joined(list(found))}.svg"
+    if output.suffix not in FORMATS:
+        raise UsageError(f"--output is {str(output)!r}: it must end in {', '.join(FORMATS)}")
+    if output.is_dir():
+        raise UsageError(f"--output is {str(output)!r}: it must be a file, and is a directory")
+    check_comparable(list(found), [config for _, config in found.values()])
+
+    from miiii.cli.machine import prepare_jax
+
+    prepare_jax()
+    from miiii.experiment.run import load_run
+
+    comparison = compare(
+        {name: load_run(directory.path.absolute()) for name, (directory, _) in found.items()}
+    )
+    _draw(comparison, output, arguments.dark)
+    if arguments.json:
+        print(encode_json(_record(comparison, found, output)).decode(), end="")
+        return 0
+    _print(comparison)
+    print(f"\nfigure: {output}")
+    return 0
+
+
+def _open(arguments: CompareArguments) -> dict[str, tuple[RunDirectory, Config]]:
+    """The runs under names that differ: a run's own, or its path where two have the same."""
+    if len(arguments.runs) < 2:
+        given = f"only {arguments.runs[0]!r} was given" if arguments.runs else "none was given"
+        raise UsageError(f"which runs? Give at least two, {given}; `miiii list` lists them")
+    opened = [RunDirectory.open(arguments.runs_dir, name) for name in arguments.runs]
+    names = [directory.name for directory in opened]
+    found: dict[str, tuple[RunDirectory, Config]] = {}
+    seen: dict[Path, str] = {}
+    for directory, name in zip(opened, names, strict=True):
+        place = directory.path.resolve()
+        if place in seen:
+            raise UsageError(f"run {name} was given twice: give runs that differ")
+        seen[place] = name
+        try:
+            config = from_toml(directory.config_text)
+        except ValueError as error:
+            raise DamagedFileError(directory.path / "config.toml", str(error)) from error
+        shown = name if names.count(name) == 1 else str(directory.path)
+        found[shown] = (directory, config)
+    return found
+
+
+def _joined(names: Sequence[str]) -> str:
+    words = [Path(name).name for name in names]
+    if len(words) <= NAMED:
+        return "-".join(words)[:150]
+    return f"{words[0]}-and-{len(words) - 1}-more"[:150]
+
+
+def _draw(comparison: Comparison, output: Path, dark: bool) -> None:
+    from miiii.esch.style import DARK, LIGHT
+    from miiii.figures.comparison import comparison_lines
+    from miiii.report.pictures.picture import save
+
+    style = DARK if dark else LIGHT
+    figure = comparison_lines(comparison.curves, style=style)
+    make_directory(output.parent)
+    save(figure, output, style)
+
+
+def _record(
+    comparison: Comparison, found: dict[str, tuple[RunDirectory, Config]], output: Path
+) -> dict[str, Any]:
+    def by_run(values: Sequence[Any]) -> dict[str, Any]:
+        return dict(zip(comparison.names, values, strict=True))
+
+    tasks = []
+    for row in comparison.tasks:
+        fields = {item.name: getattr(row, item.name) for item in dataclasses.fields(row)}
+        task = fields.pop("task")
+        tasks.append({"task": task, **{name: by_run(each) for name, each in fields.items()}})
+    paths = [directory.path for directory, _ in found.values()]
+    return {
+        "runs": by_run(
+            [
+                {"path": path, "epochs": epochs}
+                for path, epochs in zip(paths, comparison.epochs, strict=True)
+            ]
+        ),
+        "settings": {name: by_run(values) for name, values in comparison.settings.items()},
+        "tasks": tasks,
+        "figure": output,
+    }
+
+
+def _print(comparison: Comparison) -> None:
+    from miiii.report.page.settings import value_text
+
+    names = comparison.names
+    print("settings that differ" + ("" if comparison.settings else ": none") + "\n")
+    if comparison.settings:
+        rows = [[name, *map(value_text, values)] for name, values in comparison.settings.items()]
+        _table(["setting", *names], rows)
+        print()
+    if len({curves.labels for curves in comparison.curves.values()}) > 1:
+        print(
+            "note: the runs learn different tasks; a dash stands for one that a run does not have\n"
+        )
+    regression = all(curves.regression for curves in comparison.curves.values())
+    unit = "mean squared error" if regression else "guessing = 1"
+    measures: list[tuple[str, str, Callable[[Any], str]]] = [
+        ("epoch from which validation accuracy holds 0.9", "held_from", _epoch),
+        ("validation accuracy at the end", "validation_accuracy", percent),
+        (f"validation loss at the end, {unit}", "validation_loss", _loss),
+        ("training accuracy at the end", "train_accuracy", percent),
+        (f"training loss at the end, {unit}", "train_loss", _loss),
+    ]
+    ends = [f"{epoch:,}" for epoch in comparison.epochs]
+    _table(["", *names], [["epochs trained", *ends]])
+    for title, name, written in measures:
+        if regression and name in ("held_from", "validation_accuracy", "train_accuracy"):
+            continue
+        print(f"\n{title}\n")
+        rows = [
+            [row.task, *(written(value) for value in getattr(row, name))]
+            for row in comparison.tasks
+        ]
+        _table(["task" if regression else "modulus", *names], rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(head[0], no_wrap=True, justify="right" if head[0] == "modulus" else "left")
+    for name in head[1:]:
+        table.add_column(name, justify="right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    # In a pipe there is no width to fit into.
+    console.print(table) if console.is_terminal else Console(width=200).print(table)
+
+
+def _epoch(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+def _loss(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+commands = {"compare": compare_command}

@@ -1,0 +1,130 @@
+"""`miiii export`."""
+
+import json
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from miiii.cli.arguments import UsageError, parse
+from miiii.config.config import Config, from_toml
+from miiii.interchange.exports.layout import MODEL_FOLDER_FILES, TRANSFORMER_LENS_FILES
+from miiii.interchange.exports.placing import check_place, write_file, write_folder
+from miiii.runs.directory import RunDirectory
+from miiii.runs.errors import DamagedFileError
+
+Format = Literal["transformer-lens", "numpy", "hf-folder", "csv", "parquet"]
+
+DEFAULT_NAMES = {
+    "transformer-lens": "transformer-lens",
+    "numpy": "run.npz",
+    "hf-folder": "hf-folder",
+    "csv": "history.csv",
+    "parquet": "history.parquet",
+}
+"""Below the run's own `exports` directory."""
+
+
+@dataclass(frozen=True)
+class ExportArguments:
+    """Write a run in another tool's format.
+
+    transformer-lens: a folder that TransformerLens 4 (TransformerBridge) and 2 (HookedTransformer)
+    load; its README.md says how. numpy: weights, data and history in one .npz. hf-folder: weights
+    with a model card. csv, parquet: the history, one row per epoch, modulus and split.
+    """
+
+    run: tyro.conf.Positional[str] = field(metadata={"option": None})
+    """Name of the run, or its path."""
+    to: Format
+    """The format."""
+    epoch: int | None = None
+    """The snapshot whose weights are written, in epochs; default: the latest weights."""
+    output: Path | None = None
+    """The file or folder to write; default: in the run's own exports directory."""
+    force: bool = False
+    """Replace an earlier export at the same place."""
+    runs_dir: Path = Path("runs")
+    """The directory that holds the runs."""
+    json: bool = False
+    """Print what was written as JSON on stdout."""
+
+
+def export_command(words: list[str]) -> int:
+    """`miiii export`."""
+    arguments = parse(ExportArguments, words, "miiii export")
+    directory = RunDirectory.open(arguments.runs_dir, arguments.run)
+    try:
+        config = from_toml(directory.config_text)
+    except ValueError as error:
+        raise DamagedFileError(directory.path / "config.toml", str(error)) from error
+    is_history = arguments.to in ("csv", "parquet")
+    if is_history and arguments.epoch is not None:
+        raise UsageError(f"--epoch is {arguments.epoch}: {arguments.to} has the whole history")
+    epochs = directory.snapshot_epochs()
+    if arguments.epoch is not None and arguments.epoch not in epochs:
+        raise UsageError(
+            f"--epoch is {arguments.epoch}: run {directory.name} has snapshots of epochs "
+            f"{', '.join(map(str, epochs)) or '(none)'}"
+        )
+    if not is_history and not epochs and not directory.checkpoint_epochs():
+        raise UsageError(f"run {directory.name} holds no weights yet: nothing was trained or saved")
+    if arguments.to == "parquet" and find_spec("pyarrow") is None:
+        raise UsageError("--to parquet needs pyarrow: pip install 'miiii[interop]'")
+    output = arguments.output or directory.path / "exports" / DEFAULT_NAMES[arguments.to]
+    check_place(output, arguments.force, _folder_names(arguments.to))
+    if is_history:
+        written = _write_history(directory, config, arguments.to, output)
+    else:
+        written = _write_weights(arguments, output)
+    if arguments.json:
+        record = {"run": directory.name, "to": arguments.to, "files": [str(p) for p in written]}
+        print(json.dumps(record, indent=2))
+    else:
+        for path in written:
+            print(f"{path} ({path.stat().st_size:,} bytes)")
+    return 0
+
+
+def _folder_names(to: str) -> tuple[str, ...]:
+    """The names in the folder that a format writes; none: it writes a file."""
+    return {"transformer-lens": TRANSFORMER_LENS_FILES, "hf-folder": MODEL_FOLDER_FILES}.get(to, ())
+
+
+def _write_history(directory: RunDirectory, config: Config, to: str, output: Path) -> list[Path]:
+    from miiii.interchange.exports.history_table import history_table, to_csv, to_parquet
+
+    table = history_table(config, directory.history())
+    data = to_csv(table) if to == "csv" else to_parquet(table, directory.name, config)
+    write_file(output, data)
+    return [output]
+
+
+def _write_weights(arguments: ExportArguments, output: Path) -> list[Path]:
+    from miiii.cli.machine import prepare_jax
+
+    prepare_jax()
+    from miiii.experiment.run import load_run
+    from miiii.interchange.exports.contents import Contents
+
+    contents = Contents(load_run(arguments.run, arguments.runs_dir), arguments.epoch)
+    if arguments.to == "numpy":
+        from miiii.interchange.exports.numpy_file import to_npz
+
+        write_file(output, to_npz(contents))
+        return [output]
+    if arguments.to == "transformer-lens":
+        from miiii.interchange.exports.transformer_lens import transformer_lens_files
+
+        files = transformer_lens_files(contents)
+    else:
+        from miiii.interchange.exports.model_folder import model_folder_files
+
+        files = model_folder_files(contents)
+    write_folder(output, files)
+    return [output / name for name in files]
+
+
+commands = {"export": export_command}

@@ -1,0 +1,169 @@
+"""`miiii figures`."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from miiii.cli.arguments import UsageError, parse
+from miiii.runs.atomic import make_directory
+from miiii.runs.directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class FiguresArguments:
+    """Draw the paper's figures and tables from your own runs, with captions and a gallery.
+
+    A figure that needs a run which was not given is named, and the others are drawn.
+    """
+
+    run: Annotated[str | None, tyro.conf.Positional] = field(
+        default=None, metadata={"option": None}
+    )
+    """Name of the run, or its path; not needed with --model-free."""
+    compare: str | None = None
+    """A run of T_nanda to compare with (Figures 10 to 14)."""
+    baseline: str | None = None
+    """A run of T_basis, the same task with shuffled labels (Figure 7)."""
+    no_dropout: str | None = field(default=None, metadata={"option": "--no-dropout"})
+    """A run of the same task with dropout 0 (Figures 5 and 18)."""
+    filters: tuple[str, ...] = ()
+    """Runs of the same task at other strengths of the gradient filter, and controls of the
+    learning rate (Figure 24)."""
+    waves: str | None = None
+    """A run of T_waves, the cosine model (Figures 20 to 23)."""
+    model_free: bool = False
+    """Only the figures that need no run: 1, 2, 3, 19 and the tables."""
+    only: str = ""
+    """Figures and tables to draw, separated by commas, for example 4,6,16,T2; default: all."""
+    epoch: int | None = None
+    """The snapshot whose weights are taken apart, in epochs; default: the latest weights."""
+    format: str = "svg,png"
+    """File formats, separated by commas: svg, pdf, png."""
+    corner: int = 37
+    """How many digits of each axis the pictures of neurons show; 0: all."""
+    dark: bool = False
+    """Light on dark instead of dark on light."""
+    runs_dir: Path = Path("runs")
+    """The directory that holds the runs."""
+    output_dir: Path | None = None
+    """Where the pictures go; default: the run's own figures directory, or ./figures."""
+    json: bool = False
+    """Print what was written as JSON on stdout."""
+
+
+def figures_command(words: list[str]) -> int:
+    """`miiii figures`."""
+    arguments = parse(FiguresArguments, words, "miiii figures")
+    formats = listed(arguments.format)
+    for name in formats:
+        if name not in ("svg", "pdf", "png"):
+            raise UsageError(f"--format has {name!r}: it must be among svg, pdf, png")
+    if arguments.run is None and not arguments.model_free:
+        raise UsageError("which run? Give its name, or --model-free; `miiii list` lists them")
+    if arguments.corner < 0:
+        raise UsageError(f"--corner is {arguments.corner}: it must be at least 0 (0: all digits)")
+    runs = _runs(arguments)
+    for _, name in runs:  # refuses before JAX is imported
+        RunDirectory.open(arguments.runs_dir, name)
+
+    from miiii.cli.machine import prepare_jax
+
+    prepare_jax()
+    from miiii.esch.style import DARK, LIGHT
+    from miiii.report.pictures.catalogue import choose
+    from miiii.report.pictures.sources import Look
+    from miiii.report.pictures.writing import write_pictures
+
+    entries = choose(listed(arguments.only))
+    if arguments.model_free:
+        entries = tuple(entry for entry in entries if entry.model_free)
+    sources = _sources(arguments, runs)
+    look = Look(DARK if arguments.dark else LIGHT, arguments.corner or None)
+    directory = arguments.output_dir
+    if directory is None:
+        directory = sources.main.run.path / "figures" if sources.main else Path("figures")
+    make_directory(directory)
+    started = time.monotonic()
+
+    def drawn(label: str) -> None:
+        print(f"{time.monotonic() - started:5.1f} s  {label}", file=sys.stderr, flush=True)
+
+    written = write_pictures(entries, sources, look, directory, formats, drawn)
+    if arguments.json:
+        record = {
+            "gallery": str(written.gallery),
+            "files": [str(path) for path in written.files],
+            "missing": dict(written.missing),
+        }
+        print(json.dumps(record, indent=2))
+    else:
+        for label, why in written.missing:
+            print(f"not drawn: {label} {why}")
+        print(f"{len(written.files)} files in {directory}")
+        print(f"gallery: {written.gallery}")
+    # Asked for by number and not drawn is a failure; a run that was never given is not.
+    return 1 if written.missing and arguments.only else 0
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """What stands between commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _runs(arguments: FiguresArguments) -> list[tuple[str, str]]:
+    """(part, name) of every run that was given."""
+    pairs = [("main", arguments.run), ("nanda", arguments.compare), ("basis", arguments.baseline)]
+    pairs += [("no_dropout", arguments.no_dropout), ("waves", arguments.waves)]
+    pairs += [("filters", name) for name in arguments.filters]
+    return [(part, name) for part, name in pairs if name is not None]
+
+
+def _sources(arguments: FiguresArguments, runs: list[tuple[str, str]]) -> Any:
+    from miiii.experiment.run import load_run
+    from miiii.report.pictures.sources import TASK_NAMES, Sources
+    from miiii.results.paper import Results
+
+    parts: dict[str, Any] = {}
+    for part, name in runs:
+        run = load_run(name, arguments.runs_dir)
+        task = run.config.task.task
+        if part in ("nanda", "basis", "waves") and task != part:
+            option = {"nanda": "--compare", "basis": "--baseline", "waves": "--waves"}[part]
+            raise UsageError(
+                f"{option} is {name}, a run of {TASK_NAMES[task]}: expected {TASK_NAMES[part]}"
+            )
+        if not len(run.history.epoch):
+            raise UsageError(f"run {run.name} has no history yet: nothing was trained or saved")
+        epoch = arguments.epoch if part == "main" else None
+        if epoch is not None and epoch not in run.snapshots:
+            raise UsageError(
+                f"--epoch is {epoch}: run {run.name} has snapshots of epochs "
+                + ", ".join(map(str, run.snapshots))
+            )
+        results = Results(run, epoch, track)
+        if part == "filters":
+            parts["filters"] = (*parts.get("filters", ()), results)
+        else:
+            parts[part] = results
+    return Sources(**parts)
+
+
+def track(items: Iterable[Any], what: str, count: int) -> Iterator[Any]:
+    """A line every few seconds about what takes long."""
+    started = shown = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        now = time.monotonic()
+        if now - shown > 5 and done < count:
+            shown = now
+            left = (now - started) / done * (count - done)
+            print(f"         {what}: {done} of {count}, {left:.0f} s left", file=sys.stderr)
+
+
+commands = {"figures": figures_command}

@@ -1,0 +1,194 @@
+"""`miiii list` and `miiii show`."""
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from miiii.cli.arguments import parse
+from miiii.cli.text import percent
+from miiii.config.config import SOLVED
+from miiii.runs.directory import RunDirectory, RunSummary, list_runs
+from miiii.runs.listing import ending_text
+from miiii.runs.locking import is_locked
+
+
+@dataclass(frozen=True)
+class ListArguments:
+    """List the runs, with their state and how far they are."""
+
+    runs_dir: Path = Path("runs")
+    """The directory that holds the runs."""
+    json: bool = False
+    """Print JSON on stdout."""
+
+
+@dataclass(frozen=True)
+class ShowArguments:
+    """Show one run: settings, origin, state, and when each task was solved."""
+
+    run: tyro.conf.Positional[str] = field(metadata={"option": None})
+    """Name of the run, or its path."""
+    runs_dir: Path = Path("runs")
+    """The directory that holds the runs."""
+    json: bool = False
+    """Print JSON on stdout."""
+
+
+def list_command(words: list[str]) -> int:
+    """`miiii list`."""
+    arguments = parse(ListArguments, words, "miiii list")
+    summaries = list_runs(arguments.runs_dir)
+    if arguments.json:
+        print(json.dumps([_record(summary) for summary in summaries], indent=2))
+        return 0
+    if not summaries:
+        print(f"no runs in {arguments.runs_dir}; make one with: miiii train", file=sys.stderr)
+        return 0
+    table = Table(box=None, pad_edge=False)
+    for name in ("run", "state", "task", "p", "seed", "epoch", "validation", "solved", "saved"):
+        numeric = name in ("p", "seed", "epoch", "validation", "solved")
+        # A name is what one copies: it is never cut short.
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+    for summary in summaries:
+        status = summary.status
+        epochs = status.get("epochs")
+        table.add_row(
+            summary.name,
+            live_state(summary) + (" (rule)" if ending_text(status) else ""),
+            str(status.get("task", "")),
+            str(status.get("base", "")),
+            str(status.get("seed", "")),
+            f"{summary.epoch:,}/{epochs:,}" if epochs and summary.epoch is not None else "",
+            percent(status.get("validation_accuracy")),
+            str(len(status["solved"])) if "solved" in status else "",
+            str(summary.heartbeat or "")[:16].replace("T", " "),
+        )
+    console = Console()
+    # In a pipe there is no width to fit into.
+    console.print(table) if console.is_terminal else Console(width=200).print(table)
+    for summary in summaries:
+        if summary.problem:
+            print(f"{summary.name}: {summary.problem}", file=sys.stderr)
+    return 0
+
+
+def live_state(summary: RunSummary) -> str:
+    """What a run's state really is: one that says it runs but that nobody holds was killed."""
+    if summary.state in ("running", "created"):
+        return "running" if is_locked(summary.path) else "killed"
+    return summary.state
+
+
+def _record(summary: RunSummary) -> dict[str, Any]:
+    return {
+        **summary.status,
+        "name": summary.name,
+        "path": str(summary.path),
+        "state": live_state(summary),
+        "problem": summary.problem,
+    }
+
+
+def show_command(words: list[str]) -> int:
+    """`miiii show`."""
+    arguments = parse(ShowArguments, words, "miiii show")
+    RunDirectory.open(arguments.runs_dir, arguments.run)  # refuses before JAX is imported
+    from miiii.cli.machine import prepare_jax
+
+    prepare_jax()
+    from miiii.experiment.run import load_run
+
+    run = load_run(arguments.run, arguments.runs_dir)
+    summary = next(s for s in list_runs(run.path.parent) if s.name == run.name)
+    history = run.history
+    solved, nine = history.first_reached(SOLVED), history.first_reached(0.9, held=True)
+    tasks = [
+        {
+            "modulus": modulus,
+            "train_accuracy": _last(history.train_accuracy, column),
+            "validation_accuracy": _last(history.validation_accuracy, column),
+            "validation_loss": _last(history.validation_loss, column),
+            "first_0.99": solved[modulus],
+            "holds_0.9_from": nine[modulus],
+        }
+        for column, modulus in enumerate(history.moduli)
+    ]
+    if arguments.json:
+        record = _record(summary) | {"tasks": tasks, "provenance": run.provenance}
+        print(json.dumps(record, indent=2))
+        return 0
+    origin = run.provenance
+    if summary.problem:
+        print(f"warning: {summary.problem}", file=sys.stderr)
+    # Of the history, as the table below: a killed run's status may be older.
+    epoch = int(history.epoch[-1]) if len(history.epoch) else 0
+    print(
+        f"{run.name}: {live_state(summary)}, epoch {epoch:,} of "
+        f"{run.config.training.epochs:,} ({run.path})"
+    )
+    if ending := ending_text(summary.status):
+        print(ending)
+    versions = origin.get("versions", {})
+    kept = ("miiii", "jax", "jaxlib", "numpy", "python")
+    print(f"origin: {' '.join(origin.get('command', [])) or 'started from Python'}")
+    device = origin.get("device", {})
+    print(
+        f"  {origin.get('time')}, {device.get('platform')} ({device.get('kind')}), "
+        f"{origin.get('precision')}, seed {origin.get('seed')}, split {origin.get('split')}"
+    )
+    print("  " + ", ".join(f"{name} {versions[name]}" for name in kept if versions.get(name)))
+    print(
+        f"files: {len(run.snapshots)} snapshots, checkpoints at "
+        f"{', '.join(f'{epoch:,}' for epoch in run.directory.checkpoint_epochs()) or 'no epoch'}"
+    )
+    print()
+    table = Table(box=None, pad_edge=False)
+    for name in ("modulus", "train", "validation", "loss", "first ≥ 0.99", "holds 0.9 from"):
+        table.add_column(name, justify="right")
+    for task in tasks:
+        loss = task["validation_loss"]
+        table.add_row(
+            str(task["modulus"]),
+            percent(task["train_accuracy"]),
+            percent(task["validation_accuracy"]),
+            "-" if loss is None else f"{loss:.3g}",
+            *(_epoch(task[key]) for key in ("first_0.99", "holds_0.9_from")),
+        )
+    Console().print(table)
+    if len(history.validation_epoch):
+        print(f"\n{_solved_line(history)}")
+    print("\nsettings (config.toml):\n")
+    print(run.directory.config_text)
+    if live_state(summary) in ("killed", "interrupted"):
+        print(f"go on with: miiii resume {run.name}")
+    return 0
+
+
+def _solved_line(history: Any) -> str:
+    """How many tasks are solved now, the worst, and since when all have been."""
+    latest = history.validation_accuracy[-1]
+    together = (history.validation_accuracy >= SOLVED).all(axis=1)
+    first = int(history.validation_epoch[together.argmax()]) if together.any() else None
+    worst = int(latest.argmin())
+    return (
+        f"validation ≥ {SOLVED} now: {(latest >= SOLVED).sum()} of {len(latest)} tasks "
+        f"(smallest {percent(latest[worst])}, modulus {history.moduli[worst]}); "
+        + ("never all at once" if first is None else f"all of them first at epoch {first:,}")
+    )
+
+
+def _epoch(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+def _last(values: Any, column: int) -> float | None:
+    return float(values[-1, column]) if len(values) else None
+
+
+commands = {"list": list_command, "show": show_command}

@@ -1,0 +1,150 @@
+"""`miiii ledger`: which of the paper's claims hold in a study."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import tyro
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+from miiii.cli.arguments import UsageError, parse
+from miiii.studies.study import open_study
+
+if TYPE_CHECKING:
+    from miiii.claims.finding import Finding
+    from miiii.claims.ledger import Ledger
+
+COLOURS = {"reproduced": "green", "not reproduced": "red", "undecided": "yellow"}
+
+
+@dataclass(frozen=True)
+class LedgerArguments:
+    """Judge the paper's nineteen claims on a study: statistic, spread over seeds, verdict, reason.
+
+    Questions of the further work (B1 to B7) stand below them where the study has runs for them.
+    Each verdict follows a rule that was written down before any run (--markdown prints the rules).
+    What was measured is kept beside each run, so that the next call takes seconds.
+    """
+
+    study: tyro.conf.Positional[str] = field(metadata={"option": None})
+    """Name of the study, or its path."""
+    studies_dir: Path = Path("studies")
+    """The directory that holds the studies."""
+    json: bool = False
+    """Print everything as JSON on stdout."""
+    csv: bool = False
+    """Print one row per statistic as CSV on stdout."""
+    markdown: bool = False
+    """Print the claims with their rules and evidence as Markdown on stdout."""
+
+
+def ledger_command(words: list[str]) -> int:
+    """`miiii ledger`."""
+    arguments = parse(LedgerArguments, words, "miiii ledger")
+    forms = [name for name in ("json", "csv", "markdown") if getattr(arguments, name)]
+    if len(forms) > 1:
+        raise UsageError(f"--{forms[0]} and --{forms[1]} exclude each other: choose one")
+    study = open_study(arguments.study, arguments.studies_dir)  # refuses before JAX is imported
+    from miiii.cli.machine import prepare_jax
+
+    prepare_jax()
+    from miiii.claims.judge import judge
+    from miiii.results.store import measure_runs
+
+    with MeasuringProgress() as progress:
+        measured = measure_runs(study.runs(), progress.told)
+    ledger = judge(measured, study.name)
+    if forms == ["json"]:
+        print(ledger.to_json())
+    elif forms == ["csv"]:
+        print(ledger.to_csv(), end="")
+    elif forms == ["markdown"]:
+        print(ledger.to_markdown(), end="")
+    else:
+        console = Console()
+        # In a pipe there is no width to fit into.
+        (console if console.is_terminal else Console(width=200)).print(ledger_table(ledger))
+        print(f"\n{ledger.summary}")
+    return 0
+
+
+class MeasuringProgress:
+    """Which run is being measured: a line on a terminal's stderr, one line per run elsewhere."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._status = Status("", console=console) if console.is_terminal else None
+        self._run = ""
+
+    def __enter__(self) -> "MeasuringProgress":
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the terminal as it was."""
+        if self._status is not None:
+            self._status.stop()
+
+    def told(self, run: str, done: int, count: int) -> None:
+        """A run is begun, or a snapshot of it is done."""
+        if self._status is not None:
+            share = f", snapshot {done} of {count}" if done else ""
+            self._status.update(f"measuring {run}{share}")
+        elif run != self._run:
+            print(f"measuring {run}", file=sys.stderr, flush=True)
+        self._run = run
+
+
+def ledger_table(ledger: "Ledger") -> Table:
+    """One row per claim: verdict, statistic, value with spread, the paper's value, seeds."""
+    table = Table(box=None, pad_edge=False, show_lines=False, padding=(0, 1, 1, 0))
+    table.add_column("claim", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("what is claimed, and why the verdict", ratio=4, overflow="fold")
+    table.add_column("statistic", ratio=2, overflow="fold")
+    table.add_column("value (spread over seeds)", ratio=2, overflow="fold")
+    table.add_column("paper", ratio=2, overflow="fold")
+    table.add_column("seeds", justify="right", no_wrap=True)
+    for finding in ledger.findings:
+        table.add_row(*_cells(finding))
+    return table
+
+
+def _cells(finding: "Finding") -> list[Text]:
+    from miiii.claims.ledger import value_text
+
+    shown = finding.headline
+    several = len(shown) > 1
+
+    def lines(texts: list[str]) -> Text:
+        if several:
+            pairs = zip(shown, texts, strict=True)
+            texts = [f"{item.experiment}: {text}" for item, text in pairs]
+        return Text("\n".join(texts))
+
+    # A Text takes no markup, so that brackets in a reason stay brackets.
+    what = Text(finding.claim.claim)
+    what.append(f"\n{finding.reason}", style="dim")
+    return [
+        Text(finding.id),
+        Text(finding.said, style=COLOURS[finding.verdict]),
+        what,
+        Text(shown[0].name),
+        lines([value_text(item) for item in shown]),
+        lines([item.paper or "–" for item in shown]),
+        Text("\n".join(str(len(item.known)) for item in shown)),
+    ]
+
+
+commands = {"ledger": ledger_command}

@@ -1,0 +1,77 @@
+"""`miiii report`."""
+
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+
+from miiii.cli.arguments import UsageError, parse
+from miiii.studies.study import open_study
+
+FILE_NAME = "report.html"
+
+
+@dataclass(frozen=True)
+class ReportArguments:
+    """Write a study's report: its claims, curves, figures and settings on one page.
+
+    The page is one file that needs no network. Runs that are missing leave gaps, which it names.
+    """
+
+    study: tyro.conf.Positional[str] = field(metadata={"option": None})
+    """Name of the study, or its path."""
+    output: Path | None = None
+    """The page's file; default: report.html in the study's directory."""
+    export: Path | None = None
+    """Instead of the page, write a small folder to keep: ledger, per-task epochs, the figures that
+    carry the claims, settings and versions, as Markdown, JSON, CSV and pictures."""
+    studies_dir: Path = Path("studies")
+    """The directory that holds the studies."""
+    json: bool = False
+    """Print the page's path and the verdicts' counts as JSON on stdout."""
+
+
+def report_command(words: list[str]) -> int:
+    """`miiii report`."""
+    arguments = parse(ReportArguments, words, "miiii report")
+    study = open_study(arguments.study, arguments.studies_dir)
+    if arguments.export is not None and arguments.output is not None:
+        raise UsageError("--export and --output exclude each other: choose one")
+    if arguments.export is not None and arguments.export.is_file():
+        raise UsageError(f"--export is {str(arguments.export)!r}: it must be a directory")
+    output = arguments.output or study.path / FILE_NAME
+    if output.is_dir():
+        raise UsageError(f"--output is {str(output)!r}: it must be a file, and is a directory")
+
+    from miiii.cli.machine import prepare_jax
+
+    prepare_jax()
+    from miiii.claims.judge import judge
+    from miiii.cli.commands.ledger import MeasuringProgress
+    from miiii.report.export import export_study
+    from miiii.report.page.page import write_report
+    from miiii.results.store import measure_runs
+
+    started = time.monotonic()
+
+    def done(what: str) -> None:
+        print(f"{time.monotonic() - started:5.1f} s  {what}", file=sys.stderr, flush=True)
+
+    with MeasuringProgress() as progress:
+        ledger = judge(measure_runs(study.runs(), progress.told), study.name)
+    if arguments.export is None:
+        write_report(study, ledger, output, progress=done)
+    else:
+        output = export_study(study, ledger, arguments.export, progress=done)[0]
+    if arguments.json:
+        print(json.dumps({"report": str(output), "counts": ledger.counts}, indent=2))
+    else:
+        print(ledger.summary)
+        print(f"report: {output}")
+    return 0
+
+
+commands = {"report": report_command}

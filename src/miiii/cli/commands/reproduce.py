@@ -1,0 +1,224 @@
+"""`miiii reproduce`: the paper's experiments, trained as one study, and its claims judged."""
+
+import os
+import shlex
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from miiii.cli.arguments import UsageError, parse
+from miiii.cli.interrupts import StopRequest
+from miiii.cli.text import clock
+from miiii.studies.plan import EXPERIMENTS, LEAST_SEEDS, plan
+from miiii.studies.study import Study, join_study
+
+if TYPE_CHECKING:
+    from miiii.claims.ledger import Ledger
+    from miiii.studies.train import Agenda
+
+
+@dataclass(frozen=True)
+class ReproduceArguments:
+    """Train everything that the paper's claims need, judge each of them, and write the report.
+
+    Runs that are done stay as they are, and what was interrupted goes on.
+    """
+
+    scale: Literal["small", "medium", "paper"] = "small"
+    """small: p = 41 with Muon, minutes on two CPU cores; medium: p = 59 with AdamW, the paper's
+    optimiser, an hour; paper: p = 113."""
+    preset: str = ""
+    """T_miiii's settings: mini, small or tiny at scale small; small at scale medium; fast, brief,
+    paper, reference or reference32 at scale paper. Default: the first."""
+    seeds: int | None = None
+    """Seeds of each experiment, from 0 on; default: as many as the claims' rules ask for."""
+    only: str = ""
+    """Claims (C4,C16), questions of the further work (B1,B2) or experiments (miiii,waves) to train
+    for, with commas between; default: every claim. What else the study has stays as it is."""
+    beyond: bool = False
+    """Add what the questions of the further work, B1 to B7, need (docs/beyond.md)."""
+    name: str = ""
+    """Name of the study; default: small, medium, or paper with its preset."""
+    studies_dir: Path = Path("studies")
+    """The directory that holds the studies."""
+    workers: int | None = None
+    """Runs at once on a CPU, a core each; default: as many as there are cores."""
+    dry_run: bool = False
+    """Print what would be trained and how long it would take; write nothing."""
+
+
+def reproduce(words: list[str]) -> int:
+    """`miiii reproduce`: returns the exit code."""
+    arguments = parse(ReproduceArguments, words, "miiii reproduce")
+    for name in ("seeds", "workers"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name} is {value}: it must be at least 1")
+    only = [name.strip() for name in arguments.only.split(",") if name.strip()]
+    wanted = plan(
+        arguments.scale, arguments.preset or None, arguments.seeds, only, arguments.beyond
+    )
+
+    def joined() -> Study:
+        return join_study(wanted, arguments.name, arguments.studies_dir)
+
+    study, stop = joined(), StopRequest()
+    if not arguments.dry_run:
+        _check_place(study)
+    if arguments.seeds is not None and arguments.seeds < LEAST_SEEDS:
+        _say(f"note: one seed leaves most claims undecided, their rules ask for {LEAST_SEEDS}")
+    with stop.listening(), ExitStack() as stack:
+        if not arguments.dry_run:
+            stack.enter_context(study.lock())
+            # Whatever another call added in between is kept.
+            study = joined()
+            study.save()
+        # Without --only, whatever the study has from other calls goes on, too.
+        experiments = [*wanted.configs] if only else None
+        ended = _train(study, experiments, arguments, ["miiii", "reproduce", *words], stop)
+    if not ended:
+        if not arguments.dry_run:
+            _say(f"saved; go on with: {shlex.join(['miiii', 'reproduce', *words])}")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # A compiler thread may still be at work, and cannot be waited for.
+        os._exit(stop.exit_code)
+    if arguments.dry_run:
+        _say("nothing was written (--dry-run)")
+        return 0
+    ledger = judge_claims(study)
+    page = write_page(study, ledger)
+    print(ledger.summary)
+    print(f"ledger: {study.path / 'ledger.md'}")
+    print(f"report: {page}")
+    return 0
+
+
+commands = {"reproduce": reproduce}
+
+
+def _check_place(study: Study) -> None:
+    """A directory that cannot be written is the user's to choose again, before any compute."""
+    from miiii.runs.atomic import check_writable
+    from miiii.runs.errors import StorageError
+
+    try:
+        check_writable(study.path)
+    except StorageError as error:
+        raise UsageError(f"--studies-dir is {str(study.path.parent)!r}: {error}") from error
+
+
+def _train(
+    study: Study,
+    experiments: list[str] | None,
+    arguments: ReproduceArguments,
+    command: list[str],
+    stop: StopRequest,
+) -> bool:
+    """Say what there is to do and, unless this is only a rehearsal, do it. False if stopped."""
+    from miiii.cli.machine import prepare_jax
+
+    prepare_jax()
+    from miiii.cli.progress.study import make_study_progress
+    from miiii.studies.train import choose_crew, make_agenda, train_study
+
+    began = time.monotonic()
+    task = study.plan.base.task
+    print(
+        f"study {study.name} in {study.path}: {len(study.plan.runs)} runs, scale "
+        f"{study.plan.scale}, preset {study.plan.preset} (p = {task.base}, "
+        f"{len(task.task_moduli)} tasks)",
+        flush=True,
+    )
+    with choose_crew(arguments.workers) as crew:
+        agenda = make_agenda(
+            study, crew, stop, lambda: _say("compiling, and timing a few epochs …"), experiments
+        )
+        if agenda is None:
+            return False
+        _show(study, agenda)
+        if arguments.dry_run or not agenda.jobs:
+            return True
+        with make_study_progress() as progress:
+            stop.notify = progress.stopping
+            outcome = train_study(
+                study, agenda, crew, command=command, progress=progress, stop=stop
+            )
+    for problem in outcome.problems:
+        _say(f"warning: {problem}")
+    if outcome.state == "finished":
+        print(f"trained in {clock(time.monotonic() - began)}")
+    return outcome.state == "finished"
+
+
+def _show(study: Study, agenda: "Agenda") -> None:
+    """The runs that this call is about: what is done, what is left, how long it will take."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("experiment", "what", "seeds", "epochs", "state", "time"):
+        numeric = name in ("seeds", "epochs", "time")
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+    seconds = dict.fromkeys(study.plan.configs, 0.0)
+    for job, each in zip(agenda.jobs, agenda.job_seconds, strict=True):
+        for run in job.runs:
+            seconds[run.experiment] += each / len(job.runs)
+    others = len(study.plan.runs) - len(agenda.survey.states)
+    for key in dict.fromkeys(run.experiment for run, _ in agenda.survey.states):
+        config = study.plan.configs[key]
+        states = [state for run, state in agenda.survey.states if run.experiment == key]
+        words = {"finished": "done", "unfinished": "begun", "missing": "to train"}
+        counts = {state: states.count(state) for state in dict.fromkeys(states)}
+        table.add_row(
+            key,
+            EXPERIMENTS[key].what if key in EXPERIMENTS else "",
+            ", ".join(str(seed) for seed in study.plan.seeds[key]),
+            f"{config.training.epochs:,}",
+            ", ".join(f"{count} {words.get(state, state)}" for state, count in counts.items()),
+            clock(seconds[key]) if seconds[key] else "",
+        )
+    console = Console()
+    # In a pipe there is no width to fit into.
+    console.print(table) if console.is_terminal else Console(width=200).print(table)
+    if others:
+        print(f"not among --only, left as they are: {others} runs of the study")
+    if agenda.jobs:
+        runs = sum(len(job.runs) for job in agenda.jobs)
+        print(
+            f"to train: {runs} runs, {agenda.epochs:,} epochs, about {clock(agenda.seconds)} "
+            f"with {agenda.workers} at once",
+            flush=True,
+        )
+    else:
+        print("nothing is left to train", flush=True)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def judge_claims(study: Study) -> "Ledger":
+    """Measure every run, judge every claim, and keep the ledger beside the runs."""
+    from miiii.claims.judge import judge
+    from miiii.cli.commands.ledger import MeasuringProgress
+    from miiii.results.store import measure_runs
+    from miiii.runs.atomic import write_atomically
+
+    with MeasuringProgress() as progress:
+        ledger = judge(measure_runs(study.runs(), progress.told), study.name)
+    forms = {"json": ledger.to_json(), "csv": ledger.to_csv(), "md": ledger.to_markdown()}
+    for ending, text in forms.items():
+        write_atomically(study.path / f"ledger.{ending}", text.encode())
+    return ledger
+
+
+def write_page(study: Study, ledger: "Ledger") -> Path:
+    """Write the study's report; returns its file."""
+    from miiii.cli.commands.report import FILE_NAME
+    from miiii.report.page.page import write_report
+
+    return write_report(study, ledger, study.path / FILE_NAME, progress=_say)

@@ -1,0 +1,316 @@
+"""`miiii train` and `miiii resume`."""
+
+import dataclasses
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from miiii.cli.arguments import UsageError, parse
+from miiii.cli.text import clock
+from miiii.config.config import Config, from_toml, replace_fields
+from miiii.config.presets import PRESETS, get_preset
+from miiii.runs.listing import ending_text
+from miiii.tasks.labels import FILE as LABELS
+from miiii.tasks.labels import decode_labels
+from miiii.tracking.loading import load_trackers
+from miiii.tracking.protocol import Factory
+
+
+@dataclass(frozen=True)
+class TrainArguments:
+    """Train one configuration, with one seed or several at once."""
+
+    preset: str = "small"
+    """Where every field starts from: tiny, mini, small, fast, brief, paper, reference,
+    reference32, nanda, waves, or mini-… for the experiments of the further work."""
+    config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE")] = field(
+        default=None, metadata={"option": "--config"}
+    )
+    """A TOML file of fields, whole or in part, laid over the preset (any run's config.toml)."""
+    name: str = ""
+    """Name of the run's directory; default: the preset's name, numbered. With several seeds,
+    -seed0, -seed1, … is added."""
+    runs_dir: Path = Path("runs")
+    """The directory that holds the runs."""
+    seeds: int = 1
+    """How many seeds to train together, from --seed on; each is stored as a run of its own."""
+    force: bool = False
+    """Move an existing run of the same name aside instead of refusing."""
+    dry_run: bool = False
+    """Print parameters, memory and time, measured over a few seconds; write nothing."""
+    track: str = ""
+    """Other tools to hand the run's numbers to, separated by commas: tensorboard, or module:Class
+    for one of your own."""
+    json: bool = False
+    """Print the result as JSON on stdout."""
+    config: tyro.conf.OmitArgPrefixes[Config] = field(default_factory=Config)
+
+
+@dataclass(frozen=True)
+class ResumeArguments:
+    """Go on with a run from its newest checkpoint, with those that trained together with it."""
+
+    run: tyro.conf.Positional[str] = field(metadata={"option": None})
+    """Name of the run, or its path."""
+    runs_dir: Path = Path("runs")
+    """The directory that holds the runs."""
+    epochs: int | None = None
+    """A larger number of epochs than the run was started with; default: unchanged."""
+    stop_when: float | None = None
+    """End the run early at this validation accuracy from now on, as miiii train does (0: train all
+    epochs, also after the rule has ended it); default: as it was started."""
+    stop_after: int | None = None
+    """Epochs for which --stop-when must have held, from now on; default: as it was started."""
+    config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE")] = field(
+        default=None, metadata={"option": "--config"}
+    )
+    """A TOML file that the run's configuration must agree with; only epochs may be
+    larger, and the stopping rule may be another."""
+    track: str = ""
+    """Other tools to hand the run's numbers to, separated by commas: tensorboard, or module:Class
+    for one of your own."""
+    json: bool = False
+    """Print the result as JSON on stdout."""
+
+
+def train(words: list[str]) -> int:
+    """`miiii train`: returns the exit code."""
+    arguments = _parse_train(words)
+    if arguments.seeds < 1:
+        raise UsageError(f"--seeds is {arguments.seeds}: it must be at least 1")
+    trackers = load_trackers(arguments.track)
+    config = arguments.config
+    seeds = range(config.seed, config.seed + arguments.seeds)
+    configs = [replace_fields(config, seed=seed) for seed in seeds]
+    if arguments.dry_run:
+        return _dry_run(configs, arguments)
+    names = _names(arguments, list(seeds))
+    _check_place(arguments.runs_dir, names, arguments.force)
+    command = ["miiii", "train", *words]
+
+    def begin(progress, stop):
+        from miiii.experiment import training as experiment
+
+        return experiment.start(
+            configs,
+            names,
+            arguments.runs_dir,
+            force=arguments.force,
+            command=command,
+            progress=progress,
+            stop=stop,
+        )
+
+    return _supervise(begin, names[0], arguments.runs_dir, arguments.json, trackers)
+
+
+def resume(words: list[str]) -> int:
+    """`miiii resume`: returns the exit code."""
+    arguments = parse(ResumeArguments, words, "miiii resume")
+    from miiii.runs.directory import RunDirectory
+
+    directory = RunDirectory.open(arguments.runs_dir, arguments.run)
+    trackers = load_trackers(arguments.track)
+    config = None
+    if arguments.config_file is not None:
+        config = read_config(arguments.config_file, from_toml(directory.config_text))
+    given = {"stop_when": arguments.stop_when, "stop_after": arguments.stop_after}
+    rule = {name: value for name, value in given.items() if value is not None}
+
+    def go_on(progress, stop):
+        from miiii.experiment import training as experiment
+
+        return experiment.resume(
+            directory.path,
+            arguments.runs_dir,
+            epochs=arguments.epochs,
+            config=config,
+            rule=rule,
+            progress=progress,
+            stop=stop,
+        )
+
+    return _supervise(go_on, arguments.run, arguments.runs_dir, arguments.json, trackers)
+
+
+commands = {"train": train, "resume": resume}
+
+
+def _parse_train(words: list[str]) -> TrainArguments:
+    """Two passes: the preset and the file decide what the other fields' defaults are."""
+    preset, file = peek(words, "--preset"), peek(words, "--config")
+    config = get_preset(preset or TrainArguments.preset)
+    if file is not None:
+        config = read_config(Path(file), config)
+    default = TrainArguments(preset=preset or TrainArguments.preset, config=config)
+    presets = "\n".join(f"  {name}: {preset.purpose}" for name, preset in PRESETS.items())
+    return parse(
+        TrainArguments,
+        words,
+        "miiii train",
+        default=default,
+        description=f"{TrainArguments.__doc__}\n\nPresets:\n{presets}",
+    )
+
+
+def peek(words: Sequence[str], option: str) -> str | None:
+    """The value of an option, before everything is parsed."""
+    for index, word in enumerate(words):
+        if word == option and index + 1 < len(words):
+            return words[index + 1]
+        if word.startswith(option + "="):
+            return word.split("=", 1)[1]
+    return None
+
+
+def read_config(path: Path, base: Config) -> Config:
+    """A file of fields, laid over a configuration.
+
+    Raises:
+        UsageError: it cannot be read, or says what no configuration can have.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"--config is {str(path)!r}: it cannot be read ({reason})") from error
+    try:
+        config = from_toml(text, base)
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from error
+    beside = path.with_name(LABELS)
+    if config.task.labels and beside.exists():
+        try:
+            decode_labels(beside.read_bytes(), config.task.labels)
+        except (OSError, ValueError, EOFError) as error:
+            raise UsageError(f"{beside}: {error}") from error
+    return config
+
+
+def _names(arguments: TrainArguments, seeds: list[int]) -> list[str]:
+    name = arguments.name or _free_name(arguments)
+    return [name] if len(seeds) == 1 else [f"{name}-seed{seed}" for seed in seeds]
+
+
+def _free_name(arguments: TrainArguments) -> str:
+    """The preset's name, or with the first number that no run has."""
+    taken = {path.name for path in arguments.runs_dir.glob("*")}
+    stem, number = arguments.preset, 1
+    while True:
+        name = stem if number == 1 else f"{stem}-{number}"
+        if name not in taken and not any(other.startswith(f"{name}-seed") for other in taken):
+            return name
+        number += 1
+
+
+def _check_place(runs_dir: Path, names: list[str], force: bool) -> None:
+    """A directory that cannot be written is the user's to choose again, before any compute."""
+    from miiii.runs.creation import check_new_runs
+    from miiii.runs.errors import StorageError
+
+    try:
+        check_new_runs(runs_dir, names, force)
+    except StorageError as error:
+        raise UsageError(f"--runs-dir is {str(runs_dir)!r}: {error}") from error
+
+
+def _supervise(
+    run, name: str, runs_dir: Path, as_json: bool, trackers: Sequence[Factory] = ()
+) -> int:
+    """Train with progress on the screen and signals heard; say how it ended."""
+    from miiii.cli.interrupts import StopRequest
+    from miiii.cli.machine import prepare_jax
+    from miiii.runs.directory import RunDirectory
+
+    stop, began = StopRequest(), time.monotonic()
+    with stop.listening():
+        prepare_jax()
+        from miiii.cli.progress.run import make_progress
+
+        with make_progress() as progress:
+            stop.notify = progress.stopping
+            outcome = _tracked(run, progress, stop, trackers)
+    if as_json:
+        record = dataclasses.asdict(outcome)
+        record["paths"] = [str(path) for path in outcome.paths]
+        print(json.dumps(record))
+    if outcome.state == "failed":
+        for problem in outcome.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        return 1
+    where = "" if runs_dir == Path("runs") else f" --runs-dir {runs_dir}"
+    if outcome.state == "finished":
+        if not as_json:
+            took = clock(time.monotonic() - began)
+            for path, ended in zip(outcome.paths, outcome.stopped, strict=True):
+                print(f"finished: {path} ({ended or outcome.done:,} epochs; {took} in this call)")
+                if ended is not None:
+                    name = RunDirectory(path).name
+                    print(f"  {ending_text(RunDirectory(path).status)}")
+                    print(f"  without the rule: miiii resume {name}{where} --stop-when 0")
+            print(f"next: miiii figures {outcome.paths[0].name}{where}")
+        return 0
+    print(
+        f"saved at epoch {outcome.done:,}; go on with: miiii resume {name}{where}", file=sys.stderr
+    )
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A compiler thread may still be at work, and cannot be waited for.
+    os._exit(stop.exit_code)
+
+
+def _tracked(run, progress, stop, trackers: Sequence[Factory]) -> Any:
+    """Train, with the numbers handed to trackers on their way to the screen."""
+    if not trackers:
+        return run(progress, stop)
+    from miiii.tracking.following import TrackedProgress
+
+    tracked, state = TrackedProgress(progress, trackers), "failed"
+    try:
+        outcome = run(tracked, stop)
+        state = outcome.state
+    finally:
+        tracked.ended(state)
+    return outcome
+
+
+def _dry_run(configs: list[Config], arguments: TrainArguments) -> int:
+    from miiii.cli.interrupts import StopRequest
+    from miiii.cli.machine import prepare_jax
+
+    prepare_jax()
+    from miiii.experiment.training import estimate
+
+    stop = StopRequest()
+    with stop.listening():
+        print("compiling, and timing a few epochs …", file=sys.stderr, flush=True)
+        found = estimate(configs, stop)
+    if found is None:
+        sys.stderr.flush()
+        os._exit(stop.exit_code)
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(found)))
+        return 0
+    config = configs[0]
+    megabytes = 1 / 2**20
+    rows = [
+        ("runs", f"{len(configs)}"),
+        ("tasks", f"{len(config.task.task_moduli)}, {sum(config.task.class_sizes):,} outputs"),
+        ("parameters", f"{found.parameters:,} per run"),
+        ("numbers", f"{found.train:,} train, {found.validation:,} validation, {found.test:,} test"),
+        ("memory", f"{found.memory_bytes * megabytes:,.0f} MiB for states, data and temporaries"),
+        ("disk", f"{found.disk_bytes * megabytes:,.0f} MiB"),
+        ("speed", f"{1 / found.seconds_per_epoch:,.1f} epochs/s (measured here, now)"),
+        ("time", f"{clock(found.seconds)} for {config.training.epochs:,} epochs"),
+    ]
+    for name, value in rows:
+        print(f"{name:11}{value}")
+    print("nothing was written (--dry-run)", file=sys.stderr)
+    return 0

@@ -1,0 +1,103 @@
+"""`miiii view`."""
+
+import signal
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import tyro
+
+from miiii.cli.arguments import UsageError, parse
+from miiii.config.config import unknown_name
+from miiii.runs.listing import is_run, list_runs
+from miiii.studies.study import FILE_NAME, study_names
+from miiii.viewing.places import NotShownError, Roots, find_place
+
+PORT = 8059
+
+
+@dataclass(frozen=True)
+class ViewArguments:
+    """Show runs and studies in the browser, live: the page follows a run that goes on.
+
+    It can be reached from this machine alone, and only read. Ctrl-C ends it.
+    """
+
+    name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|STUDY")] = field(
+        default=None, metadata={"option": None}
+    )
+    """Name of a run or a study, or its path; default: an index of all."""
+    port: int = PORT
+    """Where to listen on 127.0.0.1; 0: any port that is free."""
+    runs_dir: Path = Path("runs")
+    """The directory that holds the runs."""
+    studies_dir: Path = Path("studies")
+    """The directory that holds the studies."""
+
+
+def view_command(words: list[str]) -> int:
+    """`miiii view`."""
+    arguments = parse(ViewArguments, words, "miiii view")
+    if not 0 <= arguments.port <= 65535:
+        raise UsageError(f"--port is {arguments.port}: it must be from 0 to 65535")
+    roots, first, other = _places(arguments)
+    from miiii.viewing.pages import Pages
+    from miiii.viewing.server import ViewServer
+
+    with tempfile.TemporaryDirectory(prefix="miiii-view-") as folder:
+        pages = Pages(roots, Path(folder))
+        with ViewServer(pages, arguments.port) as server:
+            try:
+                # SIGINT, too: a shell starts what runs in the background with it ignored.
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    signal.signal(number, _end)
+                print(f"{server.address}{first} (Ctrl-C ends it)", flush=True)
+                if other:
+                    print(f"the study of that name: {server.address}{other}", flush=True)
+                server.serve_forever(poll_interval=0.2)
+            except KeyboardInterrupt:
+                print()
+            finally:
+                pages.reports.close()
+    return 0
+
+
+def _end(number: int, frame: object) -> NoReturn:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def _places(arguments: ViewArguments) -> tuple[Roots, str, str]:
+    """What may be read, the first page's path, and that of a study that has the run's name."""
+    roots, name = Roots(arguments.runs_dir, arguments.studies_dir), arguments.name
+    if name is None:
+        return roots, "", ""
+    own = Path(name).name
+    run = _found(roots.runs / name, Path(name), is_run)
+    study = _found(roots.studies / name, Path(name), lambda path: (path / FILE_NAME).is_file())
+    if run is None and study is None:
+        known = [summary.name for summary in list_runs(roots.runs)]
+        raise UsageError(unknown_name("run or study", name, [*known, *study_names(roots.studies)]))
+    if run is not None:
+        roots = Roots(run.absolute().parent, roots.studies)
+    if study is not None:
+        roots = Roots(roots.runs, study.absolute().parent)
+    paths = [f"runs/{own}/"] if run is not None else []
+    paths += [f"studies/{own}/"] if study is not None else []
+    try:
+        for path in paths:
+            find_place("/" + path, roots)
+    except NotShownError:
+        raise UsageError(
+            f"{name} cannot be shown: it is a link that leads out of its directory, or its name "
+            "has other characters than letters, digits, '.', '_' and '-'"
+        ) from None
+    return roots, paths[0], (paths[1] if len(paths) > 1 else "")
+
+
+def _found(inside: Path, given: Path, fits) -> Path | None:
+    return next((path for path in (inside, given) if fits(path)), None)
+
+
+commands = {"view": view_command}

@@ -1,0 +1,1 @@
+"""Progress on the screen, of a run and of a study."""

@@ -1,0 +1,68 @@
+"""What the screen needs to know of a batch that trains."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from miiii.config.config import SOLVED
+from miiii.experiment.recorder import Member
+from miiii.experiment.training import Report
+
+
+class Standing:
+    """Follows accuracies and the epoch at which each task was first solved.
+
+    Args:
+        members: the runs; what they have on disk from before counts.
+        done: epochs made before.
+        epochs: epochs to make.
+    """
+
+    def __init__(self, members: Sequence[Member], done: int, epochs: int) -> None:
+        self.names = [member.directory.name for member in members]
+        task = members[0].config.task
+        self.base, self.moduli, self.task = task.base, task.task_moduli, task.task
+        self.labels = [task.task] if task.is_regression else [str(q) for q in task.task_moduli]
+        self.done, self.epochs = done, epochs
+        self.epochs_per_second = 0.0
+        self.began = time.monotonic()
+        shape = (len(members), len(self.moduli))
+        self.train = np.full(shape, np.nan)
+        self.validation = np.full(shape, np.nan)
+        self.solved = np.zeros(shape, dtype=np.int64)
+        if done:
+            for run, member in enumerate(members):
+                if member.present:
+                    self._take(run, member.directory.history(done))
+
+    def advance(self, report: Report) -> None:
+        """Take in a chunk."""
+        self.done, self.epochs_per_second = report.done, report.epochs_per_second
+        for run, rows in enumerate(report.rows):
+            self._take(run, rows)
+
+    def _take(self, run: int, rows: dict[str, np.ndarray]) -> None:
+        if not len(rows.get("epoch", ())):
+            return
+        self.train[run] = rows["train_accuracy"][-1]
+        accuracy = rows["validation_accuracy"]
+        if not len(accuracy):
+            return
+        self.validation[run] = accuracy[-1]
+        reached = accuracy >= SOLVED
+        first = rows["validation_epoch"][reached.argmax(axis=0)]
+        new = reached.any(axis=0) & (self.solved[run] == 0)
+        self.solved[run] = np.where(new, first, self.solved[run])
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the last epoch, at the speed of the last chunks."""
+        if not self.epochs_per_second:
+            return None
+        return (self.epochs - self.done) / self.epochs_per_second
+
+    @property
+    def solved_now(self) -> float:
+        """Tasks at or above the threshold now, on average over runs."""
+        return float((self.validation >= SOLVED).sum(axis=1).mean())

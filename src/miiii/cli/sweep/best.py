@@ -1,0 +1,290 @@
+"""`miiii sweep best`."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from miiii.cli.arguments import parse
+from miiii.cli.command_line import train_words
+from miiii.cli.sweep.text import (
+    SweepArguments,
+    direction_text,
+    open_results,
+    print_table,
+    setting_text,
+)
+from miiii.cli.text import percent
+
+if TYPE_CHECKING:
+    from miiii.sweeps.outcome.importance import Importances
+    from miiii.sweeps.outcome.ranking import Neighbour
+    from miiii.sweeps.outcome.results import RunRecord, SweepResults
+    from miiii.sweeps.queue.sweep import Sweep
+
+
+@dataclass(frozen=True)
+class BestArguments(SweepArguments):
+    """The best run: its settings as a command, its neighbours, and which settings matter."""
+
+    objective: str = ""
+    """By which of the sweep's objectives; default: the only one, or for several all the runs that
+    none beats."""
+    json: bool = False
+    """Print it as JSON on stdout."""
+
+
+def best(words: list[str]) -> int:
+    """`miiii sweep best`: returns the exit code."""
+    arguments = parse(BestArguments, words, "miiii sweep best")
+    sweep, results = open_results(arguments)
+    from miiii.sweeps.outcome.ranking import choose_objective, neighbours, pareto_front, ranked
+
+    place = choose_objective(results, arguments.objective)
+    check_done(results)
+    objectives = results.definition.objectives
+    front = len(objectives) > 1 and not arguments.objective
+    chosen = pareto_front(results) if front else ranked(results, place)[:1]
+    places = range(len(objectives)) if front else [place]
+    found, refused = _importances(results, places)
+    near = [] if front else neighbours(results, chosen[0])
+    if arguments.json:
+        record: dict[str, Any] = {
+            "sweep": results.name,
+            "objectives": [objectives[each] for each in places],
+            "done": len(results.done),
+            "best": [_run_record(sweep, results, run) for run in chosen],
+            "neighbours": [_neighbour_record(results, one) for one in near],
+            "importance": [_importance_record(one) for one in found],
+            "not_computed": refused,
+        }
+        print(json.dumps(record, indent=2))
+        return 0
+    if front:
+        _print_front(sweep, results, chosen)
+    else:
+        _print_best(sweep, results, chosen[0], place, near)
+    for one in found:
+        _print_importance(one)
+    if found:
+        print(
+            "\nshare: of how much more its values among the best differ from those among all than\n"
+            "chance explains; by chance: what one in a hundred random choices of runs passes.\n"
+            "What matters only together with another setting is not seen."
+        )
+    for why in refused:
+        print(f"\n{why}")
+    return 0
+
+
+def check_done(results: "SweepResults") -> None:
+    """Refuse where there is no best yet.
+
+    Raises:
+        ValueError: no run is done; says what there is.
+    """
+    if not results.done:
+        counts = ", ".join(f"{count} {state}" for state, count in results.counts.items() if count)
+        raise ValueError(
+            f"sweep {results.name} has no run that is done yet ({counts or 'none was made'}): see "
+            f"miiii sweep status {results.name}"
+        )
+
+
+def _importances(
+    results: "SweepResults", places: Sequence[int]
+) -> "tuple[list[Importances], list[str]]":
+    """Of each objective, and why not."""
+    from miiii.sweeps.outcome.importance import importances
+
+    found, refused = [], []
+    for place in places:
+        try:
+            found.append(importances(results, place))
+        except ValueError as error:
+            refused.append(str(error))
+    return found, list(dict.fromkeys(refused))
+
+
+def _print_best(
+    sweep: "Sweep", results: "SweepResults", run: "RunRecord", place: int, near: "list[Neighbour]"
+) -> None:
+    name = results.definition.objectives[place]
+    print(
+        f"best of {results.name} by {name} ({direction_text(name)}): {run.run}, "
+        f"of {len(results.done):,} done\n"
+    )
+    print_table(["", ""], _about(results, run))
+    _print_command(sweep, run)
+    if not near:
+        print("\nno neighbours: no other run is done that differs in a setting")
+        return
+    own = _value(run, place)
+    grid = any(one.exact for one in near)
+    rows = []
+    for one in near:
+        value = _value(one.run, place)
+        row = [
+            one.setting,
+            f"{setting_text(run.params[one.setting])} → {setting_text(one.value)}",
+            f"{value:.4g}",
+            f"{value - own:+.3g}",
+            one.run.run,
+            ", ".join(f"{name} ({setting_text(one.run.params[name])})" for name in one.also) or "-",
+        ]
+        rows.append([*row, one.exact if grid else f"{one.distance:.2f}"])
+    print(f"\nneighbours: {_neighbour_heading(near)}\n")
+    head = ["setting", "from → to", name, "change", "run", "differs also in"]
+    print_table([*head, "point itself" if grid else "distance"], rows)
+    if not grid:
+        print("\ndistance: in the other settings, from 0 to 1 (root mean square over their ranges)")
+    print(
+        "\nOne seed each: differences as small as those between seeds say nothing (the command "
+        "above\nwith --seeds 5 shows how large those are)."
+    )
+
+
+def _neighbour_heading(near: "list[Neighbour]") -> str:
+    exact = sum(not one.also for one in near)
+    if exact == len(near):
+        return "the runs that differ in one setting"
+    return (
+        f"for every other value of one setting the nearest run that is done ({exact} of "
+        f"{len(near)} differ in nothing else)"
+    )
+
+
+def _about(results: "SweepResults", run: "RunRecord") -> list[list[str]]:
+    rows = [[name, setting_text(run.params[name])] for name in results.settings]
+    rows += [
+        [name, f"{value:.6g}"]
+        for name, value in zip(results.definition.objectives, run.values or (), strict=True)
+    ]
+    if run.accuracy is not None:
+        rows.append(["validation accuracy", f"{percent(run.accuracy)} (mean over tasks)"])
+    if run.solved is not None:
+        rows.append(["tasks solved", str(run.solved)])
+    rows.append(["epochs", f"{run.epochs:,}"])
+    return rows
+
+
+def _print_command(sweep: "Sweep", run: "RunRecord") -> None:
+    print(f"\nthe run: {sweep.runs_dir / run.run}")
+    words = _train_words(sweep, run)
+    if words is not None:
+        print(f"train it again: {shlex.join(words)}")
+
+
+def _train_words(sweep: "Sweep", run: "RunRecord") -> list[str] | None:
+    """None where the study whose run it is cannot be read here."""
+    from miiii.runs.errors import RunError
+    from miiii.studies.study import open_study
+
+    study = sweep.definition.study
+    try:
+        plan = open_study(study, Path()) if study else None
+        return train_words(sweep.settings(dict(run.params), plan))
+    except (RunError, ValueError):
+        return None
+
+
+def _print_front(sweep: "Sweep", results: "SweepResults", front: "Sequence[RunRecord]") -> None:
+    names = results.definition.objectives
+    described = ", ".join(f"{name} ({direction_text(name)})" for name in names)
+    print(f"best of {results.name} by {described}:")
+    print(
+        f"{len(front)} of {len(results.done):,} runs that none beats in all objectives at once "
+        "(--objective takes one\nof them, with neighbours)\n"
+    )
+    rows = [
+        [
+            run.run,
+            *(f"{value:.4g}" for value in run.values or ()),
+            *(setting_text(run.params[name]) for name in results.settings),
+        ]
+        for run in front
+    ]
+    print_table(["run", *names, *results.settings], rows)
+    print()
+    for run in front[:3]:
+        words = _train_words(sweep, run)
+        if words is not None:
+            print(f"train {run.run} again: {shlex.join(words)}")
+    if len(front) > 3:
+        print("(--json has the commands of all)")
+
+
+def _print_importance(one: "Importances") -> None:
+    print(
+        f"\nwhich settings decide whether a run is among the best {one.best} of {one.runs} by "
+        f"{one.objective}\n"
+    )
+    rows = [
+        [
+            each.setting,
+            percent(each.share),
+            f"{each.divergence:.2g}",
+            f"{each.chance:.2g}",
+            "yes" if each.beyond_chance else "no",
+        ]
+        for each in one.settings
+    ]
+    print_table(["setting", "share", "divergence", "by chance", "more than chance"], rows)
+
+
+def _value(run: "RunRecord", place: int) -> float:
+    assert run.values is not None
+    return run.values[place]
+
+
+def _run_record(sweep: "Sweep", results: "SweepResults", run: "RunRecord") -> dict[str, Any]:
+    words = _train_words(sweep, run)
+    return {
+        "run": run.run,
+        "params": {name: run.params[name] for name in results.settings},
+        "values": _named(results, run),
+        "epochs": run.epochs,
+        "seconds": run.seconds,
+        "attempts": run.attempts,
+        "accuracy": run.accuracy,
+        "solved": run.solved,
+        "path": str(sweep.runs_dir / run.run),
+        "command": None if words is None else shlex.join(words),
+    }
+
+
+def _neighbour_record(results: "SweepResults", one: "Neighbour") -> dict[str, Any]:
+    return {
+        "setting": one.setting,
+        "value": one.value,
+        "run": one.run.run,
+        "values": _named(results, one.run),
+        "differs_also_in": {name: one.run.params[name] for name in one.also},
+        "distance": one.distance,
+        "exact": one.exact or None,
+    }
+
+
+def _importance_record(one: "Importances") -> dict[str, Any]:
+    return {
+        "objective": one.objective,
+        "runs": one.runs,
+        "best": one.best,
+        "settings": {
+            each.setting: {
+                "share": each.share,
+                "divergence": each.divergence,
+                "by_chance": each.chance,
+                "beyond_chance": each.beyond_chance,
+            }
+            for each in one.settings
+        },
+    }
+
+
+def _named(results: "SweepResults", run: "RunRecord") -> dict[str, float] | None:
+    if run.values is None:
+        return None
+    return dict(zip(results.definition.objectives, run.values, strict=True))

@@ -1,0 +1,93 @@
+"""`miiii sweep plot`."""
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from miiii.cli.arguments import UsageError, parse
+from miiii.cli.sweep.best import check_done
+from miiii.cli.sweep.text import SweepArguments, open_results
+from miiii.config.config import unknown_name
+from miiii.runs.atomic import make_directory
+
+FORMATS = ("svg", "pdf", "png")
+
+
+@dataclass(frozen=True)
+class PlotArguments(SweepArguments):
+    """Draw the sweep: progress, parallel coordinates, slices, importance, trade-offs."""
+
+    only: str = ""
+    """Pictures to draw, with commas between: progress, parallel, slices, importance, pareto;
+    default: all that this sweep has."""
+    objective: str = ""
+    """Which of several objectives decides what is best in parallel coordinates."""
+    format: str = "svg,png"
+    """File formats, with commas between: svg, pdf, png."""
+    dark: bool = False
+    """Light on dark instead of dark on light."""
+    output_dir: Path | None = None
+    """Where the pictures go; default: figures in the sweep's directory."""
+    json: bool = False
+    """Print what was written as JSON on stdout."""
+
+
+def plot(words: list[str]) -> int:
+    """`miiii sweep plot`: returns the exit code."""
+    arguments = parse(PlotArguments, words, "miiii sweep plot")
+    formats = _listed(arguments.format)
+    for name in formats:
+        if name not in FORMATS:
+            raise UsageError(f"--format has {name!r}: it must be among {', '.join(FORMATS)}")
+    if not formats:
+        raise UsageError(f"--format is empty: it must be among {', '.join(FORMATS)}")
+    sweep, results = open_results(arguments)
+    from miiii.sweeps.outcome.ranking import choose_objective
+
+    place = choose_objective(results, arguments.objective)
+    check_done(results)
+    from miiii.esch.style import DARK, LIGHT
+    from miiii.report.sweep_pictures import NAMES, write_plots
+
+    names = _listed(arguments.only)
+    for name in names:
+        if name not in NAMES:
+            raise UsageError(f"--only: {unknown_name('picture', name, list(NAMES))}")
+    several = len(results.definition.objectives) > 1
+    directory = arguments.output_dir or sweep.path / "figures"
+    make_directory(directory)
+    began = time.monotonic()
+
+    def drawn(name: str) -> None:
+        print(f"{time.monotonic() - began:5.1f} s  {name}", file=sys.stderr, flush=True)
+
+    written = write_plots(
+        results,
+        names or [name for name in NAMES if name != "pareto" or several],
+        place,
+        directory,
+        formats,
+        DARK if arguments.dark else LIGHT,
+        drawn,
+    )
+    if arguments.json:
+        record = {
+            "files": [str(path) for path in written.files],
+            "captions": str(written.captions),
+            "missing": dict(written.missing),
+        }
+        print(json.dumps(record, indent=2))
+    else:
+        for name, why in written.missing:
+            print(f"not drawn: {name}, {why}")
+        count = len(written.files)
+        files = "1 file" if count == 1 else f"{count} files"
+        print(f"{files} in {directory}, captions in {written.captions.name}")
+    # Asked for by name and not drawn is a failure.
+    return 1 if written.missing and names else 0
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

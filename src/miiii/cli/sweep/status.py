@@ -1,0 +1,201 @@
+"""`miiii sweep status`."""
+
+import dataclasses
+import json
+import os
+import socket
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from miiii.cli.arguments import UsageError, parse
+from miiii.cli.sweep.text import SweepArguments, open_results, values_text, where_option
+from miiii.cli.text import clock, percent
+
+if TYPE_CHECKING:
+    from miiii.sweeps.outcome.results import RunRecord, SweepResults, WorkerRecord
+
+UNFINISHED = 3
+"""Exit code of --exit-code while runs wait or are trained."""
+SHOWN_WORKERS = 20
+SHOWN_PROBLEMS = 5
+
+
+@dataclass(frozen=True)
+class StatusArguments(SweepArguments):
+    """How many runs wait, are trained and are done, who trains them, and the best so far."""
+
+    watch: bool = False
+    """Go on showing it until every run has ended; Ctrl-C leaves, and stops nothing else."""
+    interval: float = 5.0
+    """Seconds between looks with --watch."""
+    exit_code: bool = False
+    """End with exit code 3 while any run waits or is trained, for scripts that wait."""
+    json: bool = False
+    """Print it as JSON on stdout; with --watch one line each time."""
+
+
+def status(words: list[str]) -> int:
+    """`miiii sweep status`: returns the exit code."""
+    arguments = parse(StatusArguments, words, "miiii sweep status")
+    if not 0.2 <= arguments.interval <= 86400:
+        raise UsageError(f"--interval is {arguments.interval:g}: it must be from 0.2 to 86,400 s")
+    sweep, results = open_results(arguments)
+    where = where_option(arguments)
+    if not arguments.watch:
+        if arguments.json:
+            print(json.dumps(_record(results), indent=2))
+        else:
+            print("\n".join(_lines(results, where)))
+        return UNFINISHED if arguments.exit_code and results.unfinished else 0
+
+    from miiii.sweeps.outcome.results import read_results
+
+    console = Console(highlight=False, markup=False)
+    if arguments.json or not console.is_terminal:
+        while True:
+            print(json.dumps(_record(results)) if arguments.json else _line(results), flush=True)
+            if not results.unfinished:
+                return 0
+            time.sleep(arguments.interval)
+            results = read_results(sweep)
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            live.update(Text("\n".join(_lines(results, where))), refresh=True)
+            if not results.unfinished:
+                return 0
+            time.sleep(arguments.interval)
+            results = read_results(sweep)
+
+
+def _lines(results: "SweepResults", where: str) -> list[str]:
+    """Everything, for people."""
+    definition, counts = results.definition, results.counts
+    made, total = len(results.runs), max(definition.trials, len(results.runs))
+    what = f"the runs of study {definition.study}" if definition.study else definition.sampler
+    lines = [
+        f"sweep {results.name}: {total:,} runs ({what}), for {', '.join(definition.objectives)}",
+        "  ".join(f"{state} {count:,}" for state, count in counts.items())
+        + f"  ({percent(1 - results.unfinished / total)} ended)",
+    ]
+    if made < definition.trials:
+        lines.append(
+            f"only {made:,} of {definition.trials:,} were made: call `miiii sweep new` with the "
+            "same words again"
+        )
+    again = sum(run.attempts > 1 for run in results.runs)
+    if again:
+        lines.append(f"{_runs(again)} went on after a worker left or vanished")
+    lines += _best_lines(results)
+    workers = results.workers
+    if workers:
+        lines.append(f"at work: {len(workers):,} worker{'s' * (len(workers) > 1)}")
+        lines += [f"  {_worker_text(results, worker)}" for worker in workers[:SHOWN_WORKERS]]
+        if len(workers) > SHOWN_WORKERS:
+            lines.append(f"  and {len(workers) - SHOWN_WORKERS:,} more (--json lists all)")
+    elif results.unfinished:
+        lines.append(f"nobody is at work: miiii sweep worker {results.name}{where}")
+    alive = not all(_is_gone(worker.worker) for worker in workers)
+    if results.seconds_left is not None and alive:
+        lines.append(f"about {clock(results.seconds_left)} left with these workers")
+    failed = [run for run in results.runs if run.state == "failed"]
+    lines += [f"{run.run} failed: {run.problem}" for run in failed[:SHOWN_PROBLEMS]]
+    if len(failed) > SHOWN_PROBLEMS:
+        lines.append(f"and {_runs(len(failed) - SHOWN_PROBLEMS)} more failed (miiii sweep table)")
+    return lines
+
+
+def _best(results: "SweepResults") -> "list[tuple[str, RunRecord]]":
+    """(objective, its best run); empty where none is done."""
+    from miiii.sweeps.outcome.ranking import ranked
+
+    if not results.done:
+        return []
+    names = results.definition.objectives
+    return [(name, ranked(results, place)[0]) for place, name in enumerate(names)]
+
+
+def _best_lines(results: "SweepResults") -> list[str]:
+    several = len(results.definition.objectives) > 1
+    return [
+        f"best{f' by {name}' if several else ''}: {values_text(results, run.values or ())} "
+        f"({run.run})"
+        for name, run in _best(results)
+    ] or ["no run is done yet"]
+
+
+def _worker_text(results: "SweepResults", worker: "WorkerRecord") -> str:
+    budgets = {run.run: run.budget for run in results.runs}
+    shown = worker.runs[0] if len(worker.runs) == 1 else f"{worker.runs[0]} … {worker.runs[-1]}"
+    least, most = min(worker.epochs), max(worker.epochs)
+    epochs = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    text = (
+        f"{worker.worker or 'not heard of yet'}: {_runs(len(worker.runs))} ({shown}), "
+        f"epoch {epochs} of {max(budgets[run] for run in worker.runs):,}"
+    )
+    if _is_gone(worker.worker):
+        text += "; this process has ended: another worker takes its runs over"
+    return text
+
+
+def _is_gone(worker: str) -> bool:
+    """Whether a worker was a process of this machine and is no more."""
+    host, _, process = worker.rpartition(":")
+    if host != socket.gethostname() or not process.isdigit():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _line(results: "SweepResults") -> str:
+    """Everything on one line, for logs."""
+    counts = results.counts
+    total = max(results.definition.trials, len(results.runs))
+    parts = [f"{state} {count:,}" for state, count in counts.items() if count or state == "done"]
+    best = "; ".join(
+        f"best {name} {(run.values or ())[place]:.4g}"
+        for place, (name, run) in enumerate(_best(results))
+    )
+    left = results.seconds_left
+    workers = len(results.workers)
+    extra = [best or "none is done", f"{workers} worker{'s' * (workers != 1)}"]
+    extra += [f"{clock(left)} left"] if left is not None else []
+    return f"{datetime.now():%H:%M:%S}  {', '.join(parts)} of {total:,}; {'; '.join(extra)}"
+
+
+def _record(results: "SweepResults") -> dict[str, Any]:
+    definition = results.definition
+    return {
+        "sweep": results.name,
+        "sampler": definition.sampler,
+        "study": definition.study or None,
+        "objectives": {
+            name: direction
+            for name, direction in zip(definition.objectives, definition.directions, strict=True)
+        },
+        "trials": definition.trials,
+        "made": len(results.runs),
+        "counts": results.counts,
+        "unfinished": results.unfinished,
+        "attempts": sum(run.attempts for run in results.runs),
+        "best": {name: {"run": run.run, "values": run.values} for name, run in _best(results)},
+        "workers": [
+            {**dataclasses.asdict(worker), "gone": _is_gone(worker.worker)}
+            for worker in results.workers
+        ],
+        "seconds_left": results.seconds_left,
+    }
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count:,} runs"

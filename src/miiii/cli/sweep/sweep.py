@@ -1,0 +1,312 @@
+"""`miiii sweep`: searching settings, with as many workers as there are."""
+
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from miiii.cli.arguments import UsageError, option_names, parse
+from miiii.cli.commands.train import peek, read_config
+from miiii.cli.text import clock
+from miiii.config.config import Config, unknown_name
+from miiii.config.presets import get_preset
+from miiii.sweeps.search.definition import MOST_TRIALS, Definition, Keep, Sampler
+from miiii.sweeps.search.pruning import Prune
+from miiii.sweeps.search.spacefile import read_space
+
+if TYPE_CHECKING:
+    from miiii.cli.interrupts import StopRequest
+    from miiii.sweeps.queue.sweep import Sweep
+
+ACTIONS = {
+    "new": "make a sweep: what is searched, how, for what, with how many trials",
+    "worker": "take trials and train them until none are left; run as many as you like",
+    "launch": "start workers on this machine or through SLURM",
+    "status": "how many trials wait, run and are done, and the best so far",
+    "best": "the best trial, its neighbours, and which settings matter",
+    "table": "every trial, or the paper's Tables 1 and 2 filled in",
+    "plot": "parallel coordinates, importances and progress as pictures",
+}
+PROGRESS_SECONDS = 5.0
+AGAIN = 75
+"""Exit code: saved, run me again."""
+
+
+@dataclass(frozen=True)
+class NewArguments:
+    """Make a sweep. The same words again finish making it; more --trials give it more."""
+
+    name: tyro.conf.Positional[str] = field(metadata={"option": None})
+    """Name of the sweep, and of its directory."""
+    space: str = ""
+    """What is searched: table1 (the paper's, 384 points), or a TOML file with lines such as
+    width = [128, 256] and learning_rate = { low = 1e-4, high = 1e-2, log = true }."""
+    study: str = ""
+    """Instead of a space: a study of `miiii reproduce` (its name in studies/, or its path), whose
+    runs are the trials."""
+    sampler: Sampler = "tpe"
+    """tpe (each trial chosen from the results so far), grid (every point once), or random."""
+    trials: int | None = None
+    """How many; default: the whole grid, or as many runs as the study has, else 100."""
+    objective: str = "validation_loss"
+    """What is looked for, with commas between several (then the best are those that none beats in
+    all): validation_loss, solved_epoch (first epoch from which all tasks hold 0.9), area (mean
+    accuracy over log epoch)."""
+    prune: Prune = "none"
+    """none, or stuck: give up a run whose training loss, after a quarter of its epochs, has come
+    down by less than a tenth. Nothing is ever given up for its validation loss, which stands still
+    before grokking."""
+    keep: Keep = "all"
+    """What stays of a finished run: all, or weights (without the checkpoints to go on from, which
+    are most of its bytes)."""
+    sampler_seed: int = 0
+    """Seed of the sampler."""
+    storage: str = ""
+    """Where the trials are kept: a path, or a URL as SQLAlchemy has them
+    (postgresql://user@host/database); default: a journal file in the sweep's directory."""
+    sweeps_dir: Path = Path("sweeps")
+    """The directory that holds the sweeps."""
+    preset: str = "small"
+    """Where the settings that are not searched start from."""
+    config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE")] = field(
+        default=None, metadata={"option": "--config"}
+    )
+    """A TOML file of fields, whole or in part, laid over the preset."""
+    config: tyro.conf.OmitArgPrefixes[Config] = field(default_factory=Config)
+
+
+@dataclass(frozen=True)
+class WorkerArguments:
+    """Take trials and train them until none are left. Any number may run at once, anywhere."""
+
+    name: tyro.conf.Positional[str] = field(metadata={"option": None})
+    """Name of the sweep."""
+    batch: int = 1
+    """Trials of one shape to train together as one program."""
+    patience: float = 120.0
+    """Seconds without a sign of life after which another worker's trial is taken over."""
+    wait: bool = True
+    """Stay while others train, to take over from them (--no-wait: leave when nothing waits)."""
+    threads: Literal["one", "all"] = "one"
+    """Processor cores of this worker on a CPU: start as many workers as there are cores, or give
+    all to one."""
+    any_version: bool = False
+    """Work on a sweep that another version of miiii made."""
+    storage: str = ""
+    """Where the trials are kept; default: what the sweep's directory says."""
+    sweeps_dir: Path = Path("sweeps")
+    """The directory that holds the sweeps."""
+
+
+def sweep(words: list[str]) -> int:
+    """`miiii sweep`: returns the exit code."""
+    if not words or words[0] in ("-h", "--help"):
+        lines = [f"  {name:7} {purpose}" for name, purpose in ACTIONS.items()]
+        print("usage: miiii sweep ACTION NAME [OPTIONS]\n\nactions:", *lines, sep="\n")
+        print("\n  miiii sweep ACTION --help explains an action and every option of it.")
+        return 0 if words else 2
+    action, *rest = words
+    if action not in ACTIONS:
+        raise UsageError(unknown_name("action", action, list(ACTIONS)))
+    return _actions()[action](rest)
+
+
+def _actions() -> dict[str, Callable[[list[str]], int]]:
+    def imported(module: str, name: str) -> Callable[[list[str]], int]:
+        from importlib import import_module
+
+        return lambda rest: getattr(import_module(module), name)(rest)
+
+    looking = {
+        name: imported("miiii.cli.sweep.results", name)
+        for name in ("status", "best", "table", "plot")
+    }
+    launch = imported("miiii.cli.sweep.launch", "launch")
+    return {"new": new, "worker": worker, "launch": launch, **looking}
+
+
+commands = {"sweep": sweep}
+
+
+def new(words: list[str]) -> int:
+    """`miiii sweep new`: returns the exit code."""
+    preset, file = peek(words, "--preset"), peek(words, "--config")
+    config = get_preset(preset or NewArguments.preset)
+    if file is not None:
+        config = read_config(Path(file), config)
+    arguments = parse(
+        NewArguments,
+        words,
+        "miiii sweep new",
+        default=NewArguments("", preset=preset or NewArguments.preset, config=config)
+        if "--help" not in words and "-h" not in words
+        else None,
+    )
+    given = {word.split("=")[0].replace("_", "-") for word in words if word.startswith("--")}
+    definition = _definition(arguments, given)
+    from miiii.sweeps.queue.sweep import make_sweep
+
+    told = _Told()
+    made = make_sweep(definition, arguments.sweeps_dir, arguments.storage, told)
+    definition = made.definition
+    where = "" if arguments.sweeps_dir == Path("sweeps") else f" --sweeps-dir {made.path.parent}"
+    searched = f"space {arguments.space}" if definition.space else f"study {definition.study}"
+    print(
+        f"sweep {made.name} in {made.path}: {made.made:,} trials ({searched}, "
+        f"{definition.sampler}), for {', '.join(definition.objectives)}"
+    )
+    if definition.space is not None:
+        epochs = definition.base.training.epochs
+        print(f"each trial trains {epochs:,} epochs at p = {definition.base.task.base}")
+        for name in definition.space.fields:
+            option = "--" + name.replace("_", "-")
+            if option in given:
+                print(f"note: {option} is searched, so that the value given for it is not used")
+        if arguments.space == "table1":
+            print("note: the paper's best weight decay, 1/3 (Table 2), is no point of its Table 1")
+    print(f"next: miiii sweep worker {made.name}{where}")
+    return 0
+
+
+def _definition(arguments: NewArguments, given: Set[str]) -> Definition:
+    """What is asked for, checked as far as it can be without the storage."""
+    if bool(arguments.space) == bool(arguments.study):
+        raise UsageError("give either --space (table1, or a TOML file) or --study")
+    objectives = [name.strip() for name in arguments.objective.split(",") if name.strip()]
+    space, study, sampler, trials = None, "", arguments.sampler, arguments.trials
+    if arguments.study:
+        from miiii.studies.study import open_study
+
+        found = open_study(arguments.study)
+        if trials is not None:
+            raise UsageError("--trials goes with --space: the trials of a study are its runs")
+        settings = {"--preset", "--config", *option_names(Config)} & given
+        if settings:
+            raise UsageError(
+                f"{', '.join(sorted(settings))} goes with --space: a study has settings of its own"
+            )
+        # Relative to here, as every path on the command line: workers start in the same place.
+        study, sampler, trials = str(found.path), "grid", len(found.plan.runs)
+    else:
+        space = read_space(arguments.space, arguments.config)
+        if trials is None:
+            trials = space.size if sampler == "grid" and space.is_grid else 100
+        if not 1 <= trials <= MOST_TRIALS:
+            raise UsageError(f"--trials is {trials}: it must be from 1 to {MOST_TRIALS:,}")
+    return Definition(
+        arguments.name,
+        arguments.config,
+        space,
+        trials,
+        sampler,
+        tuple(objectives),
+        arguments.sampler_seed,
+        arguments.prune,
+        arguments.keep,
+        study,
+    )
+
+
+class _Told:
+    """Lines while many trials are made."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + PROGRESS_SECONDS
+
+    def __call__(self, made: int, everything: int) -> None:
+        if time.monotonic() >= self._next:
+            print(f"made {made:,} of {everything:,} trials", file=sys.stderr, flush=True)
+            self._next = time.monotonic() + PROGRESS_SECONDS
+
+
+def worker(words: list[str]) -> int:
+    """`miiii sweep worker`: returns the exit code."""
+    arguments = parse(WorkerArguments, words, "miiii sweep worker")
+    if arguments.batch < 1:
+        raise UsageError(f"--batch is {arguments.batch}: it must be at least 1")
+    if not 1 <= arguments.patience <= 86400:
+        raise UsageError(f"--patience is {arguments.patience:g}: it must be from 1 to 86,400 s")
+    from miiii.cli.interrupts import StopRequest
+
+    stop = StopRequest()
+    with stop.listening():
+        from miiii.sweeps.queue.sweep import check_version, open_sweep
+
+        opened = open_sweep(arguments.name, arguments.sweeps_dir, arguments.storage)
+        if not arguments.any_version:
+            check_version(opened)
+        if arguments.threads == "one":
+            from miiii.studies.crew import ONE_CORE
+
+            # Read when JAX makes its pool of threads; a GPU is used all the same.
+            os.environ.update({key: ONE_CORE[key] for key in ("PJRT_NPROC", "NPROC")})
+        from miiii.cli.machine import prepare_jax
+
+        prepare_jax()
+        return _work(opened, arguments, ["miiii", "sweep", "worker", *words], stop)
+
+
+def _work(
+    opened: "Sweep", arguments: WorkerArguments, command: Sequence[str], stop: "StopRequest"
+) -> int:
+    from miiii.cli.progress.run import make_progress
+    from miiii.sweeps.queue.storage import StorageAwayError
+    from miiii.sweeps.queue.worker import Worker
+
+    began = time.monotonic()
+    if opened.made < opened.definition.trials:
+        _say(
+            f"warning: only {opened.made:,} of {opened.definition.trials:,} trials were made: "
+            "call `miiii sweep new` with the same words again"
+        )
+    one = Worker(
+        opened,
+        batch=arguments.batch,
+        patience=arguments.patience,
+        wait=arguments.wait,
+        progress=make_progress,
+        tell=_say,
+        stop=stop,
+        command=command,
+    )
+    try:
+        tally = one.work()
+    except StorageAwayError as error:
+        _say(f"error: {error}; what was trained is saved, start a worker again to go on")
+        _leave(stop.exit_code or AGAIN)
+    done = ", ".join(
+        f"{count:,} {what}"
+        for what, count in dataclasses.asdict(tally).items()
+        if isinstance(count, int) and count
+    )
+    print(
+        f"worker of {opened.name}: {done or 'nothing was left'} in "
+        f"{clock(time.monotonic() - began)}",
+        flush=True,
+    )
+    if stop():
+        where = (
+            ""
+            if arguments.sweeps_dir == Path("sweeps")
+            else (f" --sweeps-dir {arguments.sweeps_dir}")
+        )
+        _say(f"go on with: miiii sweep worker {opened.name}{where}")
+        _leave(stop.exit_code)
+    return 0
+
+
+def _leave(code: int) -> None:
+    """At once: a compiler thread may still be at work, and cannot be waited for."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,56 @@
+"""A task of one's own: labels in, configuration out."""
+
+import math
+from collections.abc import Sequence
+
+from numpy.typing import ArrayLike
+
+from miiii.config.config import Config, replace_fields
+from miiii.tasks.labels import keep_labels, kept_labels
+
+
+def with_labels(config: Config, labels: ArrayLike, names: Sequence[int] | None = None) -> Config:
+    """The configuration with its task replaced by labels of one's own.
+
+    Starting it stores the labels in the run's directory, so that the run can be shown, resumed,
+    drawn and certified like any other, from any process.
+
+    Args:
+        config: where the model, the optimiser, training and the split's sizes come from.
+        labels: [p²] or [p², N], whole numbers: row n holds the classes of the number
+            n = x0 + p·x1, in the order of `miiii.digits(p)`; p follows from the length. A column
+            has as many classes as its largest label and one, and at least 2.
+        names: [N], a number by which each task is called in tables and pictures, each ≥ 2 and none
+            twice; default: its number of classes.
+
+    Returns:
+        A configuration with `task="custom"`.
+
+    Example:
+        >>> from miiii import digits, get_preset
+        >>> x0, x1 = digits(11).T
+        >>> with_labels(get_preset("tiny"), (x0 * x0 + x1 * x1) % 11).task.moduli
+        (11,)
+
+    Raises:
+        ValueError: labels that are not classes or not of p² numbers; names that do not fit.
+    """
+    digest = keep_labels(labels)
+    table = kept_labels(digest)
+    classes = tuple(max(int(size), 2) for size in table.max(axis=0) + 1)
+    if names is None and len(set(classes)) < len(classes):
+        raise ValueError(
+            f"the labels' columns have {', '.join(map(str, classes))} classes: where two have as "
+            "many, give names, a different number for every task"
+        )
+    return replace_fields(
+        config,
+        task="custom",
+        base=math.isqrt(len(table)),
+        moduli=classes if names is None else tuple(names),
+        classes=classes,
+        labels=digest,
+        target="remainder",
+        operation="add",
+        masked_tasks=(),
+    )

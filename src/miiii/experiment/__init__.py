@@ -1,0 +1,1 @@
+"""Training: batches that share a program, saves between chunks, start, resume, stored runs."""

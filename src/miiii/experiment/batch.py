@@ -1,0 +1,294 @@
+"""Runs that train together: configurations in, one compiled program with its inputs out."""
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from miiii.config.config import Config, replace_fields
+from miiii.model.parameters import Parameters, weight_names
+from miiii.tasks.dataset import Dataset, build_dataset
+from miiii.training.chunk import make_chunk, total_size
+from miiii.training.loss import task_weights
+from miiii.training.state import Hyperparameters, RunInputs, Samples, TrainState
+from miiii.training.step import Setting, initial_parameters, initial_state, run_key
+
+BATCHED_FIELDS = (
+    "seed",
+    "data_seed",
+    "masked_tasks",
+    "learning_rate",
+    "weight_decay",
+    "filter_strength",
+    "dropout",
+)
+"""What runs of one batch may differ in; T_basis and T_miiii may share one as well."""
+
+CAPACITY = 1024
+"""The most epochs in one dispatch; small models reach it within half a second."""
+
+KEPT_PROGRAMS = 8
+"""Compiled programs that a process keeps."""
+
+Waiting = Callable[[], bool]
+"""Asked again and again; true means stop."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Configurations that share one program, and their data."""
+
+    configs: tuple[Config, ...]
+    datasets: tuple[Dataset, ...]
+    setting: Setting
+
+    @property
+    def split_hashes(self) -> tuple[str, ...]:
+        """Per run a digest of its split and targets, so that two runs' data can be compared."""
+        return tuple(_digest(dataset) for dataset in self.datasets)
+
+    @property
+    def task_names(self) -> list[str]:
+        """The tasks' moduli as text."""
+        return [str(modulus) for modulus in self.datasets[0].moduli]
+
+
+def make_batch(configs: Sequence[Config]) -> Batch:
+    """Check that configurations can share a program, and make their data.
+
+    Raises:
+        ValueError: two differ in a field that shapes the computation; the field is named.
+    """
+    if not configs:
+        raise ValueError("no configuration was given: a batch needs at least one run")
+    first = configs[0]
+    for other in configs[1:]:
+        for section in ("model", "optim", "training", "task"):
+            one, two = _shape_of(first, section), _shape_of(other, section)
+            for name, value in one.items():
+                if value != two[name]:
+                    raise ValueError(
+                        f"runs of one batch must agree on {name}: {value!r} and {two[name]!r}"
+                    )
+    setting = Setting(
+        model=first.model,
+        optim=_settled(first).optim,
+        training=_settled(first).training,
+        base=first.task.base,
+        class_sizes=first.task.class_sizes,
+        regression=first.task.is_regression,
+        use_dropout=any(config.training.dropout > 0 for config in configs),
+    )
+    datasets = tuple(build_dataset(config.task, config.seed) for config in configs)
+    return Batch(tuple(configs), datasets, setting)
+
+
+def _shape_of(config: Config, section: str) -> dict[str, Any]:
+    fields = dataclasses.asdict(getattr(config, section))
+    for name in BATCHED_FIELDS:
+        fields.pop(name, None)
+    if fields.get("task") == "basis":
+        fields["task"] = "miiii"
+    return fields
+
+
+def _settled(config: Config) -> Config:
+    """The configuration without what is given as an input, so equal programs compare equal."""
+    return replace_fields(
+        config,
+        learning_rate=1.0,
+        weight_decay=0.0,
+        filter_strength=0.0,
+        dropout=0.0,
+        stop_when=0.0,
+        stop_after=0,
+    )
+
+
+def _digest(dataset: Dataset) -> str:
+    digest = hashlib.sha256()
+    for array in (*vars(dataset.split).values(), dataset.targets):
+        digest.update(f"{array.dtype} {array.shape} ".encode() + array.tobytes())
+    return digest.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def numerics(setting: Setting) -> Iterator[None]:
+    """JAX as the setting's precision wants it. Belongs to the thread that enters it."""
+    products = {"float32": "highest", "tensorfloat32": "tensorfloat32"}
+    with (
+        jax.enable_x64(setting.training.precision == "float64"),
+        jax.default_matmul_precision(products[setting.training.matrix_products]),
+    ):
+        yield
+
+
+@dataclass(frozen=True)
+class Program:
+    """A batch, compiled."""
+
+    batch: Batch
+    chunk: Callable[..., Any]
+    """As `training.chunk.make_chunk` describes; the states are donated."""
+    inputs: RunInputs
+    sharding: NamedSharding
+    capacity: int
+    weight_names: list[str]
+    state_bytes: int
+    """Of one run."""
+    parameter_bytes: int
+    """Of one run."""
+    memory_bytes: int
+    """Of everything that the program holds at once."""
+
+    def initial_states(self) -> TrainState:
+        """Epoch 0 of every run, with a leading axis of runs."""
+        return _initial_states(self.batch)
+
+    def place(self, states: Any) -> Any:
+        """Put states where the program expects them."""
+        return jax.device_put(states, self.sharding)
+
+
+def _initial_states(batch: Batch) -> TrainState:
+    make = jax.jit(lambda seed: initial_state(batch.setting, seed))
+    return _stack([make(config.seed) for config in batch.configs])
+
+
+def state_template(batch: Batch) -> TrainState:
+    """Shapes and dtypes of one run's state. Call within `numerics`."""
+    return jax.eval_shape(lambda: initial_state(batch.setting, 0))
+
+
+def parameters_template(batch: Batch) -> Parameters:
+    """Shapes and dtypes of one run's weights. Call within `numerics`."""
+    return jax.eval_shape(lambda: initial_parameters(batch.setting, 0))
+
+
+def compile_program(batch: Batch, stop: Waiting) -> Program | None:
+    """Compile a batch's chunk of epochs.
+
+    Compilation cannot be interrupted, so it happens in a thread of its own.
+
+    Returns:
+        The program, or None when `stop` became true while it was compiling.
+    """
+    result: list[Program | BaseException] = []
+
+    def work() -> None:
+        try:
+            with numerics(batch.setting):
+                result.append(_compile(batch))
+        except BaseException as error:
+            result.append(error)
+
+    thread = threading.Thread(target=work, daemon=True, name="compilation")
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.05)
+        if stop():
+            return None
+    if isinstance(result[0], BaseException):
+        raise result[0]
+    return result[0]
+
+
+def _compile(batch: Batch) -> Program:
+    sharding = _runs_sharding(len(batch.configs))
+    inputs = jax.device_put(_stack([*map(_inputs, *_per_run(batch))]), sharding)
+    template = state_template(batch)
+    capacity = min(CAPACITY, batch.setting.training.epochs)
+    leaves, structure = jax.tree.flatten(inputs)
+    shapes = tuple(
+        jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding) for leaf in leaves
+    )
+    compiled = _compiled(batch.setting, capacity, len(batch.configs), shapes, structure, sharding)
+
+    def chunk(states: TrainState, done: int, count: int, inputs: RunInputs) -> Any:
+        return compiled(states, np.int32(done), np.int32(count), inputs)
+
+    analysis = compiled.memory_analysis()
+    memory = 0
+    if analysis is not None:
+        memory = (
+            analysis.argument_size_in_bytes
+            + analysis.output_size_in_bytes
+            - analysis.alias_size_in_bytes
+            + analysis.temp_size_in_bytes
+        )
+    return Program(
+        batch=batch,
+        chunk=chunk,
+        inputs=inputs,
+        sharding=sharding,
+        capacity=capacity,
+        weight_names=weight_names(template.parameters),
+        state_bytes=int(total_size(template)),
+        parameter_bytes=int(total_size(template.parameters)),
+        memory_bytes=int(memory),
+    )
+
+
+@functools.lru_cache(maxsize=KEPT_PROGRAMS)
+def _compiled(
+    setting: Setting,
+    capacity: int,
+    runs: int,
+    shapes: tuple[jax.ShapeDtypeStruct, ...],
+    structure: Any,
+    sharding: NamedSharding,
+) -> Any:
+    """The compiled chunk; a process that trains batch after batch of one shape compiles once."""
+    states = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype, sharding=sharding),
+        jax.eval_shape(lambda: initial_state(setting, 0)),
+    )
+    inputs = jax.tree.unflatten(structure, shapes)
+    chunk = jax.jit(make_chunk(setting, capacity), donate_argnums=0)
+    return chunk.lower(states, np.int32(0), np.int32(0), inputs).compile()
+
+
+def _per_run(batch: Batch) -> tuple[Any, Any, Any]:
+    return batch.configs, batch.datasets, [batch.setting] * len(batch.configs)
+
+
+def _inputs(config: Config, dataset: Dataset, setting: Setting) -> RunInputs:
+    def samples(numbers: np.ndarray) -> Samples:
+        targets = np.ascontiguousarray(dataset.targets[numbers].T)
+        dtype = setting.dtype if setting.regression else jnp.int32
+        return Samples(jnp.asarray(dataset.digits[numbers]), jnp.asarray(targets, dtype))
+
+    trained = [modulus not in config.task.masked_tasks for modulus in dataset.moduli]
+    numbers = Hyperparameters(
+        learning_rate=config.optim.learning_rate,  # pyright: ignore[reportArgumentType]
+        weight_decay=config.optim.weight_decay,  # pyright: ignore[reportArgumentType]
+        filter_strength=config.optim.filter_strength,  # pyright: ignore[reportArgumentType]
+        dropout=config.training.dropout,  # pyright: ignore[reportArgumentType]
+        task_weights=task_weights(trained, config.training.task_reduction),  # pyright: ignore[reportArgumentType]
+    )
+    return RunInputs(
+        key=run_key(config.seed),
+        train=samples(dataset.split.train),
+        validation=samples(dataset.split.validation),
+        hyperparameters=jax.tree.map(lambda value: jnp.asarray(value, setting.dtype), numbers),
+    )
+
+
+def _stack(trees: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+def _runs_sharding(runs: int) -> NamedSharding:
+    """The batch axis over as many local devices as divide it."""
+    devices = jax.local_devices()
+    count = max(size for size in range(1, len(devices) + 1) if runs % size == 0)
+    return NamedSharding(Mesh(np.asarray(devices[:count]), ("runs",)), PartitionSpec("runs"))

@@ -1,0 +1,471 @@
+"""Between chunks: a batch's history, snapshots, checkpoints and status, run by run, on the disk.
+
+The order of every save is history, checkpoint, status. Whatever moment a process is killed at, the
+newest checkpoint has all the history up to its epoch, and what lies beyond is dropped on resuming
+and made again, the same.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import tomli_w
+
+from miiii.config.config import SOLVED, Config, from_toml, replace_fields, to_toml
+from miiii.experiment.batch import Batch, Program, numerics, state_template
+from miiii.runs.atomic import write_atomically
+from miiii.runs.directory import RunDirectory
+from miiii.runs.errors import CheckpointNotFoundError, DamagedFileError, RunNotFoundError
+from miiii.runs.jsonfiles import encode_json
+from miiii.runs.listing import PROVENANCE_NAME, STOPPED_KEY
+from miiii.runs.provenance import collect_provenance
+from miiii.tasks.labels import FILE, decode_labels, encode_labels
+from miiii.training.chunk import ChunkRecord, first_not_finite, history_rows
+from miiii.training.state import expected_arrays, from_arrays, to_arrays
+
+LATER_FIELDS: dict[str, Any] = {
+    "optimiser": "adamw",
+    "filter_tasks": (),
+    "orthogonal_gradient": False,
+    "large_task_power": 0.0,
+    "large_task_classes": 29,
+    "large_task_epoch": 1,
+    "normaliser": "softmax",
+    "label_smoothing": 0.0,
+    "label_smoothing_epochs": 0,
+    "minibatches": 1,
+    "restarts": 0,
+    "restart_epochs": 1300,
+    "restart_height": 0.5,
+    "classes": (),
+    "labels": "",
+    "stop_when": 0.0,
+    "stop_after": 2000,
+    "mlp_bias": False,
+    "activation": "relu",
+    "answer_token": True,
+    "attention_mask": "causal",
+    "attention_coefficient": 1.0,
+    "digit_tokens": "shared",
+}
+"""Settings that did not exist when the first runs were saved, and what those runs did."""
+
+_PARAMETERS = "parameters."
+"""Before the names of a checkpoint's weights; its optimiser's state has another prefix."""
+
+NO_STOPPING: dict[str, Any] = {name: LATER_FIELDS[name] for name in ("stop_when", "stop_after")}
+"""The settings of a run that trains all of its epochs."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a batch."""
+
+    directory: RunDirectory
+    config: Config
+    present: bool = True
+    """Whether its directory takes part. A run that was deleted, or stopped at a number that is not
+    finite, keeps its place in the batch (so the others' arithmetic stays the same) unsaved."""
+    chosen: bool = True
+    """Whether it is the run that the user named."""
+    ended: int | None = None
+    """The epoch at which its stopping rule ended it, while others of its batch may go on: it keeps
+    its place, and nothing of it is written any more."""
+
+    @property
+    def recorded(self) -> bool:
+        """Whether what is trained at its place is its own."""
+        return self.present and self.ended is None
+
+
+def new_member(
+    runs_dir: Path,
+    name: str,
+    config: Config,
+    force: bool,
+    command: Sequence[str],
+    split_hash: str,
+    place: tuple[list[str], int],
+) -> Member:
+    """Create the directory of a run that has not begun; `place`: its batch's names, its index."""
+    device = jax.local_devices()[0]
+    provenance = collect_provenance(
+        list(command),
+        {
+            "seed": config.seed,
+            "precision": config.training.precision,
+            "device": {"platform": device.platform, "kind": device.device_kind},
+            "split": split_hash,
+            "batch": {"names": place[0], "index": place[1]},
+            "identity": identity(config),
+        },
+    )
+    files = {
+        "config.toml": to_toml(config).encode(),
+        "provenance.json": encode_json(provenance),
+        "status.json": encode_json(_status("created", 0, config, {})),
+    }
+    if config.task.labels:
+        files[FILE] = encode_labels(config.task.labels)
+    return Member(RunDirectory.create(runs_dir, name, force, files), config)
+
+
+def identity(config: Config) -> str:
+    """A digest of everything that decides a run's numbers; a longer run keeps it.
+
+    How long a run trains decides no number, so that neither its epochs nor its stopping rule count.
+    Fields of `LATER_FIELDS` count only where they are not at their default, so that runs saved
+    before a field existed keep the identity that they were saved with.
+    """
+    settled = replace_fields(config, epochs=2**31 - 1, checkpoint_seconds=1.0, **NO_STOPPING)
+    text = to_toml(settled)
+    for name, value in LATER_FIELDS.items():
+        text = text.replace(tomli_w.dumps({name: value}), "")
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def find_members(chosen: RunDirectory) -> list[Member]:
+    """A run and those trained together with it, in their order.
+
+    Raises:
+        DamagedFileError: the run's own configuration cannot be read.
+    """
+    own = stored_config(chosen)
+    names, index = _batch_place(chosen)
+    members = []
+    for place, name in enumerate(names):
+        if place == index:
+            members.append(Member(chosen, own))
+            continue
+        sibling = RunDirectory(chosen.path.parent / name)
+        try:
+            sibling = RunDirectory.open(chosen.path.parent, name)
+            config = stored_config(sibling)
+            present = _batch_place(sibling) == (names, place)
+            present &= sibling.status.get("state") != "failed"
+            present &= not (_is_apart(chosen) or _is_apart(sibling))
+        except (RunNotFoundError, DamagedFileError):
+            config, present = own, False
+        members.append(Member(sibling, config if present else own, present, chosen=False))
+    return members
+
+
+def set_apart(directory: RunDirectory) -> None:
+    """Record that a run goes on without those that it was trained with, which have ended."""
+    provenance = directory.provenance
+    batch = provenance.get("batch")
+    if isinstance(batch, dict) and len(batch.get("names", [])) > 1:
+        directory.write_json(PROVENANCE_NAME, {**provenance, "batch": {**batch, "apart": True}})
+
+
+def _is_apart(directory: RunDirectory) -> bool:
+    batch = directory.provenance.get("batch")
+    return isinstance(batch, dict) and bool(batch.get("apart"))
+
+
+def _batch_place(directory: RunDirectory) -> tuple[list[str], int]:
+    batch = directory.provenance.get("batch")
+    if not isinstance(batch, dict):
+        return [directory.name], 0
+    names = [str(name) for name in batch.get("names", [])]
+    index = batch.get("index", 0)
+    # A run that was renamed or copied elsewhere stands for itself at its place.
+    names[index] = directory.name
+    return names, index
+
+
+def stored_config(directory: RunDirectory) -> Config:
+    """A run's configuration; labels of its own are brought into this process with it.
+
+    Raises:
+        DamagedFileError: the configuration or the labels cannot be read.
+    """
+    try:
+        config = from_toml(directory.config_text)
+    except ValueError as error:
+        raise DamagedFileError(directory.path / "config.toml", str(error)) from error
+    if config.task.labels:
+        read_labels(directory.path / FILE, config.task.labels)
+    return config
+
+
+def read_labels(path: Path, digest: str) -> None:
+    """Bring a run's labels into this process.
+
+    Raises:
+        DamagedFileError: they cannot be read, or are others than the digest says.
+    """
+    try:
+        decode_labels(path.read_bytes(), digest)
+    except (OSError, ValueError, EOFError) as error:
+        raise DamagedFileError(path, str(error)) from error
+
+
+class Recorder:
+    """Writes what a batch's runs leave behind.
+
+    Args:
+        members: the runs; those not present are passed over.
+        warn: takes one line that the user should see.
+    """
+
+    def __init__(self, members: Sequence[Member], warn: Callable[[str], None]) -> None:
+        self.members = list(members)
+        self.problems: list[str] = []
+        self._warn = warn
+        self._pending: list[list[dict[str, np.ndarray]]] = [[] for _ in members]
+        self._latest: list[dict[str, Any]] = [{} for _ in members]
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The run directories."""
+        return tuple(member.directory.path for member in self.members if member.present)
+
+    @property
+    def alive(self) -> bool:
+        """Whether any run is left to train."""
+        return any(member.recorded for member in self.members)
+
+    @property
+    def ends(self) -> tuple[int | None, ...]:
+        """Of each path the epoch at which its stopping rule ended it; None where none did."""
+        return tuple(member.ended for member in self.members if member.present)
+
+    def refuse_shrinking(self, epochs: int) -> None:
+        """Epochs may grow, never shrink."""
+        for member in self.members:
+            if member.present and epochs < member.config.training.epochs:
+                raise ValueError(
+                    f"epochs is {epochs}: the run {member.directory.name} was started with "
+                    f"{member.config.training.epochs}, and a run may only grow"
+                )
+
+    def load(self, batch: Batch, epochs: int) -> tuple[int, Any]:
+        """The newest state that every run of the batch has, and its epoch.
+
+        What lies beyond it in history and snapshots is dropped.
+
+        Returns:
+            The epochs done, and the states (None: from the beginning).
+        """
+        present = [member for member in self.members if member.recorded]
+        if any(not member.present for member in self.members):
+            self._warn("some runs of this batch are gone or failed; the others go on without them")
+        with numerics(batch.setting):
+            template = state_template(batch)
+        expected = expected_arrays(template)
+        done = min(self._newest(member, expected) for member in present)
+        loaded: list[Any] = []
+        while done > 0:
+            try:
+                loaded = [
+                    member.directory.load_checkpoint(done, expected, identity(member.config)).arrays
+                    for member in present
+                ]
+                break
+            except (CheckpointNotFoundError, DamagedFileError) as error:
+                earlier = [
+                    epoch for epoch in present[0].directory.checkpoint_epochs() if epoch < done
+                ]
+                if not earlier:
+                    raise
+                self._warn(f"{error}; going back to epoch {earlier[-1]}")
+                done = earlier[-1]
+        if done >= epochs:
+            return done, None
+        for member in present:
+            self._set_aside_damaged(member, done, expected)
+            member.directory.truncate_history(done)
+            member.directory.remove_snapshots_after(done)
+        if done == 0:
+            return 0, None
+        # Places of runs that are gone are filled with the first one's state; nobody reads them.
+        states = iter(loaded)
+        rows = [next(states) if member.recorded else loaded[0] for member in self.members]
+        stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        return done, from_arrays(template, stacked)
+
+    def _newest(self, member: Member, expected: Any) -> int:
+        """The epoch of a run's newest usable checkpoint; 0 when it never had one."""
+        try:
+            found = member.directory.load_checkpoint(None, expected, identity(member.config))
+        except CheckpointNotFoundError:
+            return 0
+        for warning in found.warnings:
+            self._warn(warning)
+        return found.epoch
+
+    def _set_aside_damaged(self, member: Member, done: int, expected: Any) -> None:
+        """Take unusable checkpoints out of the way, lest they count as one of the newest two."""
+        for epoch in member.directory.checkpoint_epochs():
+            if epoch > done:
+                try:
+                    member.directory.load_checkpoint(epoch, expected, identity(member.config))
+                except DamagedFileError:
+                    member.directory.set_aside(member.directory.checkpoint_path(epoch))
+
+    def grow(self, epochs: int) -> list[Member]:
+        """Give every run a larger number of epochs, and write what is new of its configuration."""
+        for index, member in enumerate(self.members):
+            config = replace_fields(member.config, epochs=epochs)
+            if member.recorded and config != stored_config(member.directory):
+                write_atomically(member.directory.path / "config.toml", to_toml(config).encode())
+            self.members[index] = replace(member, config=config)
+        return self.members
+
+    def announce(self, done: int) -> None:
+        """Record that training goes on from an epoch."""
+        for member in self.members:
+            if member.recorded:
+                before = dict(member.directory.status) if done else {}
+                before.pop(STOPPED_KEY, None)
+                status = _status("running", done, member.config, {})
+                member.directory.write_status({**before, **status})
+
+    def add(
+        self, record: ChunkRecord, done: int, count: int, program: Program
+    ) -> tuple[dict[str, np.ndarray], ...]:
+        """Take in a chunk; a run that met a number that is not finite is left as it was saved."""
+        record = jax.tree.map(np.asarray, record)
+        batch, rows = program.batch, []
+        for index, member in enumerate(self.members):
+            every = batch.setting.training.validate_every
+            # Of a run that has ended, what is trained at its place is nobody's.
+            made = 0 if member.ended is not None else count
+            run_rows = history_rows(record, index, done, made, every)
+            rows.append(run_rows)
+            if not member.recorded:
+                continue
+            bad = first_not_finite(run_rows, batch.task_names, program.weight_names)
+            if bad is None:
+                self._pending[index].append(run_rows)
+                self._latest[index] = _summary(run_rows, self._latest[index], batch.task_names)
+            else:
+                self._fail(index, f"at epoch {bad[0]} the {bad[1]} is not finite")
+        return tuple(rows)
+
+    def _fail(self, index: int, problem: str) -> None:
+        member = self.members[index]
+        kept = member.directory.checkpoint_epochs()
+        where = f"its last good checkpoint is of epoch {kept[-1]}" if kept else "nothing was saved"
+        self.problems.append(
+            f"run {member.directory.name}: {problem}; {where}; "
+            "try a smaller learning_rate, or filter_strength"
+        )
+        status = _status("failed", kept[-1] if kept else 0, member.config, self._latest[index])
+        member.directory.write_status({**status, "problem": problem})
+        self.members[index] = replace(member, present=False)
+
+    def snapshot(self, states: Any, epoch: int) -> None:
+        """Keep the weights of an epoch."""
+        for index, arrays in self._finite_arrays(states.parameters, epoch):
+            member = self.members[index]
+            member.directory.save_snapshot(epoch, arrays, {"identity": identity(member.config)})
+
+    def save(self, states: Any, done: int, state: str) -> None:
+        """Write history, then checkpoint, then status, of every run."""
+        for index, arrays in self._finite_arrays(states, done):
+            self._save(index, arrays, done, state, {})
+
+    def end(self, states: Any, done: int, since: Mapping[int, int]) -> None:
+        """End some runs as finished, because their stopping rules are met; the others go on.
+
+        Args:
+            states: of the whole batch.
+            done: the epoch.
+            since: per run's place the epoch from which all its tasks held.
+        """
+        for index, arrays in self._finite_arrays(states, done, since):
+            member = self.members[index]
+            training = member.config.training
+            if training.snapshots:
+                weights = {
+                    name.removeprefix(_PARAMETERS): leaf
+                    for name, leaf in arrays.items()
+                    if name.startswith(_PARAMETERS)
+                }
+                member.directory.save_snapshot(done, weights, {"identity": identity(member.config)})
+            stopped = {
+                "epoch": done,
+                "since": since[index],
+                "stop_when": training.stop_when,
+                "stop_after": training.stop_after,
+            }
+            self._save(index, arrays, done, "finished", {STOPPED_KEY: stopped})
+            self.members[index] = replace(member, ended=done)
+
+    def _save(
+        self, index: int, arrays: dict[str, Any], done: int, state: str, more: dict[str, Any]
+    ) -> None:
+        member = self.members[index]
+        if self._pending[index]:
+            rows = _join(self._pending[index])
+            member.directory.append_history(int(rows["epoch"][0]), done, rows)
+            self._pending[index] = []
+        member.directory.save_checkpoint(done, arrays, {"identity": identity(member.config)})
+        status = _status(state, done, member.config, self._latest[index])
+        member.directory.write_status({**status, **more})
+
+    def _finite_arrays(
+        self, states: Any, epoch: int, places: Collection[int] | None = None
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The arrays of every run, or of those at some places.
+
+        A run with a number that is not finite has failed.
+        """
+        host = jax.tree.map(np.asarray, states)
+        for index, member in enumerate(self.members):
+            if not member.recorded or (places is not None and index not in places):
+                continue
+            arrays = to_arrays(jax.tree.map(lambda leaf, i=index: leaf[i], host))
+            bad = next((name for name, leaf in arrays.items() if not np.isfinite(leaf).all()), None)
+            if bad is None:
+                yield index, arrays
+            else:
+                self._fail(index, f"after epoch {epoch} the tensor {bad} is not finite")
+
+    def leave(self, state: str, done: int) -> None:
+        """Record that the batch was left before anything new was computed."""
+        for member in self.members:
+            if member.recorded:
+                member.directory.write_status(
+                    {**member.directory.status, **_status(state, done, member.config, {})}
+                )
+
+
+def _join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def _summary(
+    rows: dict[str, np.ndarray], before: dict[str, Any], task_names: list[str]
+) -> dict[str, Any]:
+    """What `status.json` says of accuracy; `before` is the last summary."""
+    summary = {**before, "train_accuracy": round(float(rows["train_accuracy"][-1].mean()), 6)}
+    if len(rows["validation_epoch"]):
+        latest = rows["validation_accuracy"][-1]
+        summary["validation_accuracy"] = round(float(latest.mean()), 6)
+        summary["solved"] = [
+            int(name) for name, value in zip(task_names, latest, strict=True) if value >= SOLVED
+        ]
+    return summary
+
+
+def _status(state: str, epoch: int, config: Config, summary: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "state": state,
+        "epoch": epoch,
+        "epochs": config.training.epochs,
+        "task": config.task.task,
+        "base": config.task.base,
+        "seed": config.seed,
+        "heartbeat": datetime.now(UTC).isoformat(timespec="seconds"),
+        "time": time.time(),
+        **summary,
+    }

@@ -1,0 +1,370 @@
+"""A run from configuration to result: the one place that joins tasks, model, training and disk.
+
+It reads like the paper's Methods. `start` creates run directories and trains, `resume` goes on;
+both end in `_train`, which alternates between compiled chunks of epochs and everything that Python
+does in between: history, snapshots, checkpoints, progress, and the question whether to stop.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+
+from miiii.config.config import Config, differences
+from miiii.experiment.batch import Batch, Program, Waiting, compile_program, make_batch, numerics
+from miiii.experiment.ending import Endings, settle_batch
+from miiii.experiment.recorder import (
+    NO_STOPPING,
+    Member,
+    Recorder,
+    find_members,
+    new_member,
+    set_apart,
+)
+from miiii.markup import heading, table
+from miiii.runs.directory import RunDirectory
+from miiii.runs.errors import RunError
+from miiii.runs.listing import ending_text
+from miiii.training.chunk import snapshot_epochs
+
+CHUNK_SECONDS = 0.5
+"""How long compiled code may run before Python has its turn (signals, progress, checkpoints)."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where a batch stands after a chunk."""
+
+    done: int
+    """Epochs made."""
+    epochs: int
+    """Epochs to make."""
+    epochs_per_second: float
+    """Over the last chunks; of each run, not their sum."""
+    rows: tuple[dict[str, np.ndarray], ...]
+    """Per run the chunk's history, as in `training.chunk.history_rows`."""
+
+
+class Progress(Protocol):
+    """How a run reaches the screen."""
+
+    def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
+        """Training is about to begin after `done` epochs (compilation comes first)."""
+
+    def advanced(self, report: Report) -> None:
+        """A chunk is done."""
+
+    def warned(self, message: str) -> None:
+        """Something that the user should know and that stops nothing."""
+
+
+class Silent:
+    """Progress that shows nothing."""
+
+    def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
+        """Nothing."""
+
+    def advanced(self, report: Report) -> None:
+        """Nothing."""
+
+    def warned(self, message: str) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a batch ended."""
+
+    state: str
+    """finished, interrupted or failed (some run met a number that is not finite)."""
+    paths: tuple[Path, ...]
+    """The run directories."""
+    done: int
+    """Epochs made and saved."""
+    problems: tuple[str, ...] = ()
+    """What went wrong, one line per failed run."""
+    stopped: tuple[int | None, ...] = ()
+    """Of each path the epoch at which its stopping rule ended it; None where none did."""
+
+    def _repr_html_(self) -> str:
+        """How it ended, and where."""
+        rows = [(path,) for path in self.paths] + [(problem,) for problem in self.problems]
+        return heading(self.state, f"{self.done:,} epochs") + table(("run",), rows)
+
+
+def start(
+    configs: Sequence[Config],
+    names: Sequence[str],
+    runs_dir: Path = Path("runs"),
+    *,
+    force: bool = False,
+    command: Sequence[str] = (),
+    progress: Progress | None = None,
+    stop: Waiting = lambda: False,
+) -> Outcome:
+    """Create one run per configuration and train them together.
+
+    Args:
+        configs: they may differ in seed, task mask, shuffle and in the settings of
+            `batch.BATCHED_FIELDS`; everything else must agree.
+        names: one per run.
+        runs_dir: where the run directories are made.
+        force: move existing runs of these names aside instead of refusing.
+        command: recorded as the origin of the numbers.
+        progress: shows what happens; default: nothing.
+        stop: asked between chunks; once true, the batch is saved and left.
+
+    Raises:
+        ValueError: configurations that cannot share a batch, or a name that cannot be one.
+        RunError: a run exists, or the disk refuses.
+    """
+    batch = make_batch(configs)
+    with ExitStack() as stack:
+        members = []
+        for index, (config, name) in enumerate(zip(configs, names, strict=True)):
+            place = (list(names), index)
+            member = new_member(
+                runs_dir, name, config, force, command, batch.split_hashes[index], place
+            )
+            stack.enter_context(member.directory.lock())
+            members.append(member)
+        return _train(batch, members, 0, None, progress or Silent(), stop)
+
+
+def resume(
+    run: str | Path,
+    runs_dir: Path = Path("runs"),
+    *,
+    epochs: int | None = None,
+    config: Config | None = None,
+    rule: Mapping[str, float] | None = None,
+    progress: Progress | None = None,
+    stop: Waiting = lambda: False,
+) -> Outcome:
+    """Go on with a run, and with those trained together with it, from the newest checkpoint.
+
+    The result equals an uninterrupted run bit for bit (on the CPU).
+
+    Args:
+        run: a name in `runs_dir`, or a path.
+        runs_dir: where the runs are.
+        epochs: a larger number of epochs than configured; default: as configured. A run that its
+            stopping rule has ended then goes on without the rule, unless `rule` says otherwise.
+        config: the configuration that the caller believes the run to have; it may differ in
+            `epochs` alone, upwards, and in the stopping rule.
+        rule: `stop_when` and `stop_after` from now on; default: as configured.
+        progress: as in `start`.
+        stop: as in `start`.
+
+    Raises:
+        ValueError: the configuration differs; the message lists the fields.
+        RunError: there is no such run, it is in use, or no checkpoint can be read.
+    """
+    progress = progress or Silent()
+    directory = RunDirectory.open(runs_dir, run)
+    if directory.provenance.get("imported"):
+        raise RunError(
+            f"{run} was trained elsewhere and imported: there is no optimiser's state to go on from"
+        )
+    members = find_members(directory)
+    own = next(member.config for member in members if member.chosen)
+    rule = dict(rule or {})
+    if config is not None:
+        found = differences(own, config)
+        longer = found.pop("epochs", None)
+        rule = {name: found.pop(name)[1] for name in NO_STOPPING if name in found} | rule
+        if found:
+            raise ValueError(
+                "the run was started with another configuration: "
+                + "; ".join(f"{name} is {old!r}, not {new!r}" for name, (old, new) in found.items())
+                + " (only epochs may grow; give a new --name to start another run)"
+            )
+        if longer is not None and epochs is None:
+            epochs = longer[1]
+    target = own.training.epochs if epochs is None else epochs
+    ending = ending_text(directory.status)
+    if ending and target > own.training.epochs and not rule:
+        rule = {"stop_when": 0.0}
+    members = settle_batch(members, rule)
+    with ExitStack() as stack:
+        for member in members:
+            if member.recorded or member.chosen:
+                stack.enter_context(member.directory.lock())
+        recorder = Recorder(members, progress.warned)
+        recorder.refuse_shrinking(target)
+        if next(member for member in members if member.chosen).ended is not None:
+            return _finished(recorder, int(directory.status["epoch"]))
+        if ended := _ended_for_good(members):
+            if target > ended:
+                raise RunError(
+                    f"{run} ended at epoch {ended:,} and its checkpoints were "
+                    "removed: it cannot be made longer, only trained again with more epochs"
+                )
+            return _finished(recorder, ended)
+        if ending:
+            set_apart(directory)
+        batch = make_batch([member.config for member in members])
+        done, states = recorder.load(batch, target)
+        if done >= target:
+            return _finished(recorder, done)
+        members = recorder.grow(target)
+        batch = make_batch([member.config for member in members])
+        return _train(batch, members, done, states, progress, stop)
+
+
+def _ended_for_good(members: Sequence[Member]) -> int:
+    """The last epoch of finished runs that have no checkpoints any more; 0: they can go on."""
+    for member in members:
+        status = member.directory.status if member.recorded else {}
+        if status.get("state") == "finished" and not member.directory.checkpoint_epochs():
+            return int(status.get("epoch") or 0)
+    return 0
+
+
+def _finished(recorder: Recorder, done: int) -> Outcome:
+    """Nothing is left to do."""
+    return Outcome("finished", recorder.paths, done, stopped=recorder.ends)
+
+
+def _train(
+    batch: Batch,
+    members: Sequence[Member],
+    done: int,
+    states: Any,
+    progress: Progress,
+    stop: Waiting,
+) -> Outcome:
+    """Train from `done` epochs to the end, or until stopped."""
+    training = batch.setting.training
+    epochs = training.epochs
+    recorder = Recorder(members, progress.warned)
+    progress.started(members, done, epochs)
+    with numerics(batch.setting):
+        program = compile_program(batch, stop)
+        if program is None:
+            recorder.leave("interrupted", done)
+            return Outcome("interrupted", recorder.paths, done)
+        states = program.place(program.initial_states() if states is None else states)
+        stops = snapshot_epochs(epochs, training.snapshots)
+        recorder.announce(done)
+        if done == 0 and stops:
+            recorder.snapshot(states, 0)
+        endings = Endings(recorder.members, done)
+        recorder.end(states, done, endings.met(recorder.members, done))
+        pace, saved_at = _Pace(), time.monotonic()
+        while done < epochs and not stop() and recorder.alive:
+            ends = [epochs, *endings.possible(recorder.members, done)]
+            upcoming = min(epoch for epoch in (*stops, *ends) if epoch > done)
+            count = min(pace.epochs(program.capacity), upcoming - done)
+            began = time.monotonic()
+            states, record = jax.block_until_ready(
+                program.chunk(states, done, count, program.inputs)
+            )
+            pace.took(count, time.monotonic() - began)
+            rows = recorder.add(record, done, count, program)
+            done += count
+            endings.take(rows)
+            if done in stops:
+                recorder.snapshot(states, done)
+            recorder.end(states, done, endings.met(recorder.members, done))
+            progress.advanced(Report(done, epochs, pace.epochs_per_second, rows))
+            if time.monotonic() - saved_at >= training.checkpoint_seconds and done < epochs:
+                recorder.save(states, done, "running")
+                saved_at = time.monotonic()
+        # What its rule has ended is saved, and left out here.
+        state = "finished" if done >= epochs or not recorder.alive else "interrupted"
+        recorder.save(states, done, state)
+    if recorder.problems:
+        return Outcome("failed", recorder.paths, done, tuple(recorder.problems), recorder.ends)
+    return Outcome(state, recorder.paths, done, stopped=recorder.ends)
+
+
+class _Pace:
+    """How many epochs fit into one dispatch, learnt from the last one."""
+
+    def __init__(self) -> None:
+        self.epochs_per_second = 0.0
+        self._next = 1
+
+    def epochs(self, capacity: int) -> int:
+        return max(1, min(self._next, capacity))
+
+    def took(self, count: int, seconds: float) -> None:
+        speed = count / max(seconds, 1e-9)
+        # The first dispatches are short and warm up caches; a moving mean forgets them.
+        old = self.epochs_per_second or speed
+        self.epochs_per_second = 0.7 * old + 0.3 * speed
+        # At most doubled, so that one lucky timing cannot keep Python waiting.
+        self._next = int(min(2 * count, max(1, speed * CHUNK_SECONDS)))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a batch would need; measured, not guessed, with nothing written."""
+
+    parameters: int
+    """Numbers that each run learns."""
+    train: int
+    """Training numbers."""
+    validation: int
+    """Validation numbers."""
+    test: int
+    """Test numbers."""
+    memory_bytes: int
+    """Of the compiled program: states, inputs, outputs and temporaries of all runs."""
+    disk_bytes: int
+    """Checkpoints, snapshots and history of all runs."""
+    seconds_per_epoch: float
+    """Of the whole batch."""
+    seconds: float
+    """For all epochs, without compilation."""
+
+
+def estimate(
+    configs: Sequence[Config], stop: Waiting = lambda: False, *, seconds: float = 3.0
+) -> Estimate | None:
+    """Compile, time epochs for some seconds, and say what the whole would need. None if stopped."""
+    batch = make_batch(configs)
+    with numerics(batch.setting):
+        program = compile_program(batch, stop)
+        if program is None:
+            return None
+        states = program.place(program.initial_states())
+        # The first dispatch pays for what the others find done.
+        states, _ = jax.block_until_ready(program.chunk(states, 0, 1, program.inputs))
+        pace, done, began = _Pace(), 0, time.monotonic()
+        while done == 0 or (time.monotonic() < began + seconds and not stop()):
+            count, before = pace.epochs(program.capacity), time.monotonic()
+            states, _ = jax.block_until_ready(
+                program.chunk(states, done + 1, count, program.inputs)
+            )
+            pace.took(count, time.monotonic() - before)
+            done += count
+        return _estimate(configs, batch, program, (time.monotonic() - began) / done)
+
+
+def _estimate(
+    configs: Sequence[Config], batch: Batch, program: Program, seconds_per_epoch: float
+) -> Estimate:
+    config = configs[0]
+    train, validation, test = config.task.split_sizes
+    snapshots = len(snapshot_epochs(config.training.epochs, config.training.snapshots))
+    tasks, weights = len(batch.setting.class_sizes), len(program.weight_names)
+    row = (4 * tasks + weights) * batch.setting.dtype.itemsize
+    per_run = 2 * program.state_bytes + snapshots * program.parameter_bytes
+    per_run += config.training.epochs * row
+    return Estimate(
+        parameters=program.parameter_bytes // batch.setting.dtype.itemsize,
+        train=train,
+        validation=validation,
+        test=test,
+        memory_bytes=program.memory_bytes,
+        disk_bytes=per_run * len(configs),
+        seconds_per_epoch=seconds_per_epoch,
+        seconds=seconds_per_epoch * config.training.epochs,
+    )

@@ -1,0 +1,99 @@
+"""What of a run is exported: its weights and what they were trained for, as plain arrays."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from miiii.experiment.run import Run
+from miiii.model.parameters import Parameters, weight_names
+from miiii.model.transformer import forward
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A run at one epoch.
+
+    Attributes:
+        run: the run.
+        snapshot: the epoch of the snapshot whose weights are taken; None: the latest weights.
+    """
+
+    run: Run
+    snapshot: int | None = None
+
+    @property
+    def epoch(self) -> int:
+        """After which the weights were taken."""
+        return int(self.run.status["epoch"]) if self.snapshot is None else self.snapshot
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """The weights.
+
+        Raises:
+            KeyError: no snapshot of that epoch.
+            DamagedFileError: no weights can be read.
+        """
+        return self.run.parameters if self.snapshot is None else self.run.snapshots[self.snapshot]
+
+    @property
+    def weights(self) -> dict[str, NDArray[Any]]:
+        """Every weight by name: token_embedding, …, blocks.0.query, …, unembedding."""
+        leaves = jax.tree.leaves(self.parameters)
+        return {
+            name: np.asarray(leaf)
+            for name, leaf in zip(weight_names(self.parameters), leaves, strict=True)
+        }
+
+    @property
+    def split(self) -> NDArray[np.int8]:
+        """[p²]: for every number the index of its part in `SPLITS`."""
+        labels = np.zeros(len(self.run.dataset.digits), np.int8)
+        for index, name in enumerate(SPLITS):
+            labels[getattr(self.run.dataset.split, name)] = index
+        return labels
+
+    def tokens(self, numbers: NDArray[np.integer]) -> NDArray[np.int64]:
+        """[B, 3]: what a model reads of numbers n = x0 + p·x1, the tokens x0, x1 and p."""
+        base = self.run.config.task.base
+        columns = (numbers % base, numbers // base, np.full_like(numbers, base))
+        return np.stack(columns, axis=1).astype(np.int64)
+
+    def logits(self, numbers: NDArray[np.integer] | None = None) -> NDArray[np.float64]:
+        """[B, V]: the logits of numbers (all p² by default) computed in float64, dropout off."""
+        digits = self.run.dataset.digits
+        with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+            weights = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), self.parameters)
+            chosen: Any = digits if numbers is None else digits[numbers]
+            return np.asarray(forward(weights, chosen)[0])
+
+    def accuracies(self) -> dict[str, list[float | None]]:
+        """Per part of the split (train, validation, test, all) the share right of every task.
+
+        For the task waves instead the mean squared error. None where a part has no numbers.
+        """
+        dataset = self.run.dataset
+        # In the run's own precision, so that they are those that training reported.
+        logits = np.asarray(self.run.ablate(epoch=self.snapshot))
+        if self.run.config.task.is_regression:
+            scores = (logits - dataset.targets) ** 2
+        else:
+            cuts = np.cumsum(dataset.class_sizes)[:-1]
+            answers = [part.argmax(axis=1) for part in np.split(logits, cuts, axis=1)]
+            scores = np.stack(answers, axis=1) == dataset.targets
+        parts = {name: getattr(dataset.split, name) for name in SPLITS}
+        parts["all"] = np.arange(len(scores))
+        return {
+            name: [float(value) if len(chosen) else None for value in _mean(scores, chosen)]
+            for name, chosen in parts.items()
+        }
+
+
+def _mean(scores: NDArray[Any], chosen: NDArray[np.integer]) -> NDArray[Any]:
+    return scores[chosen].mean(axis=0) if len(chosen) else np.zeros(scores.shape[1])

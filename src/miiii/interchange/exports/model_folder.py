@@ -1,0 +1,191 @@
+"""`--to hf-folder`: a folder as the Hugging Face Hub has models: weights, settings, model card.
+
+The card is made from the run, and the loading code in it needs NumPy and safetensors alone.
+"""
+
+import dataclasses
+import json
+from typing import Any
+
+import safetensors.numpy
+
+from miiii.config.config import SECTIONS, to_toml
+from miiii.interchange.exports.contents import SPLITS, Contents
+from miiii.interchange.exports.layout import CONFIG, README, WEIGHTS
+from miiii.tasks.config import TaskConfig
+
+_SENTENCES = {
+    "miiii": "the remainders of n modulo every q at once",
+    "basis": "the remainders of n modulo every q at once, their rows shuffled: a control",
+    "waves": "cos(2π·x0/p) + sin(2π·x1/p), a real number",
+    "custom": "labels of its own",
+}
+
+
+_OPERATIONS = {"add": "x0 + x1", "subtract": "x0 - x1", "multiply": "x0·x1"}
+
+
+def model_folder_files(contents: Contents) -> dict[str, bytes]:
+    """The folder's files by name."""
+    weights = {name: weight.copy(order="C") for name, weight in contents.weights.items()}
+    return {
+        # Loaders of the Hub look for the framework there; NumPy arrays load in all of them.
+        WEIGHTS: safetensors.numpy.save(weights, metadata={"format": "pt"}),
+        CONFIG: (json.dumps(folder_config(contents), indent=2) + "\n").encode(),
+        README: model_card(contents).encode(),
+    }
+
+
+def folder_config(contents: Contents) -> dict[str, Any]:
+    """The model's size and the whole configuration of the run."""
+    run = contents.run
+    config = run.config
+    return {
+        "model_type": "miiii",
+        "run": run.name,
+        "epoch": contents.epoch,
+        "base": config.task.base,
+        "moduli": list(run.dataset.moduli),
+        "class_sizes": list(run.dataset.class_sizes),
+        "seed": config.seed,
+        **{section: dataclasses.asdict(getattr(config, section)) for section in SECTIONS},
+    }
+
+
+def model_card(contents: Contents) -> str:
+    """The card: what it is, how right it is, where it comes from, how to load it."""
+    run = contents.run
+    config = run.config
+    base, model = config.task.base, config.model
+    blocks = "one block" if model.depth == 1 else f"{model.depth} blocks"
+    sizes = [int(value) for value in _split_sizes(contents)]
+    return f"""---
+library_name: miiii
+tags:
+- grokking
+- mechanistic-interpretability
+- modular-arithmetic
+---
+
+# {run.name}
+
+A transformer of {blocks} (width {model.width}, {model.heads} heads, {model.neurons} ReLU neurons,
+no biases, no layer norm) that reads a number n = x0 + {base}·x1 by its two base-{base} digits, as
+the tokens `[x0, x1, {base}]`, and predicts {_target(config.task)}. Trained by miiii on
+{sizes[0]:,} of the {base**2:,} numbers; {sizes[1]:,} validated, {sizes[2]:,} were kept for testing.
+These are the weights after epoch {contents.epoch:,} of {config.training.epochs:,}.
+
+## How right it is
+
+{_scores(contents)}
+
+## Settings
+
+Seed {config.seed}. All settings, as miiii reads them back (`miiii train --config`):
+
+```toml
+{to_toml(config).strip()}
+```
+
+## Provenance
+
+{_provenance(run.provenance)}
+
+## How to load it
+
+With NumPy alone:
+
+```python
+{_LOADING}
+```
+
+miiii itself works on the run directory that this folder was made from.
+"""
+
+
+def _target(task: TaskConfig) -> str:
+    if task.target == "divisibility":
+        return "whether each q divides n" + (", shuffled" if task.task == "basis" else "")
+    if task.task == "nanda":
+        return f"{_OPERATIONS[task.operation]} mod {task.base}"
+    return _SENTENCES[task.task]
+
+
+def _split_sizes(contents: Contents) -> list[int]:
+    return [len(getattr(contents.run.dataset.split, name)) for name in SPLITS]
+
+
+def _scores(contents: Contents) -> str:
+    run = contents.run
+    parts = contents.accuracies()
+    regression = run.config.task.is_regression
+    what = "Mean squared error" if regression else "Share of numbers answered right"
+    lines = [
+        f"{what}, dropout off:",
+        "",
+        "| task | " + " | ".join(parts) + " |",
+        "|---:|" + "---:|" * len(parts),
+    ]
+    for index, modulus in enumerate(run.dataset.moduli):
+        name = "waves" if regression else str(modulus)
+        cells = [_score(values[index], regression) for values in parts.values()]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _score(value: float | None, regression: bool) -> str:
+    if value is None:
+        return "none"
+    # Never rounded up to 1: whether all are right is what the reader wants to know.
+    return f"{value:.3g}" if regression else f"{int(value * 10_000) / 10_000:.4f}"
+
+
+def _provenance(origin: dict[str, Any]) -> str:
+    versions = origin.get("versions") or {}
+    device = origin.get("device") or {}
+    git = origin.get("git") or {}
+    rows = {
+        "command": f"`{' '.join(origin.get('command', []))}`",
+        "time": origin.get("time"),
+        "device": f"{device.get('platform')} ({device.get('kind')})",
+        "precision": origin.get("precision"),
+        "source": git.get("revision", "an installed package")
+        + (", with changes" if git.get("dirty") else ""),
+        "versions": ", ".join(f"{name} {value}" for name, value in versions.items() if value),
+        "split": f"digest {origin.get('split')}",
+    }
+    if "imported" in origin:
+        rows["imported from"] = f"{origin['imported'].get('file')}, trained elsewhere"
+    return "\n".join(f"- {name}: {value}" for name, value in rows.items())
+
+
+_LOADING = f'''import json
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+
+config = json.loads(Path("{CONFIG}").read_text())
+w = load_file("{WEIGHTS}")
+
+
+def logits(n):
+    """[B, V] for numbers n, [B]: every task's classes side by side."""
+    p = config["base"]
+    tokens = np.stack([n % p, n // p, np.full_like(n, p)], axis=1)
+    x = w["token_embedding"][tokens] + w["position_embedding"]
+    seen = np.tril(np.ones((3, 3), bool))
+    for i in range(config["model"]["depth"]):
+        q, k, v = (np.einsum("btd,hdk->bhtk", x, w[f"blocks.{{i}}.{{m}}"])
+                   for m in ("query", "key", "value"))
+        scores = np.where(seen, q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1]), -np.inf)
+        weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        weights /= weights.sum(axis=-1, keepdims=True)
+        x = x + np.einsum("bhtk,hkd->btd", weights @ v, w[f"blocks.{{i}}.output"])
+        x = x + np.maximum(x @ w[f"blocks.{{i}}.mlp_in"], 0) @ w[f"blocks.{{i}}.mlp_out"]
+    return x[:, -1] @ w["unembedding"]
+
+
+cuts = np.cumsum(config["class_sizes"])[:-1]
+for modulus, part in zip(config["moduli"], np.split(logits(np.arange(10)), cuts, axis=1)):
+    print(f"task {{modulus}}:", part.argmax(axis=1))'''

@@ -1,0 +1,47 @@
+"""`--to numpy`: a run in one .npz that NumPy alone reads, without pickled objects.
+
+| key | shape | what it is |
+|---|---|---|
+| weights.NAME | as in `model.parameters` | weights.token_embedding, weights.blocks.0.query … |
+| digits | [p², 2] | x0 and x1 of n = x0 + p·x1, in the order of n |
+| targets | [p², N] | the right class of every task (waves: the real value) |
+| moduli, class_sizes | [N] | of every task; logits stand side by side, class_sizes wide |
+| split | [p²] | 0 train, 1 validation, 2 test |
+| history.KEY | [E, …] or [M, …] | as in the run's history: history.epoch, history.train_loss … |
+| epoch | [] | after which the weights were taken |
+| name, config | [] text | the run's name, and its settings as TOML |
+"""
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miiii.config.config import to_toml
+from miiii.interchange.exports.contents import Contents
+
+
+def numpy_arrays(contents: Contents) -> dict[str, NDArray[Any]]:
+    """What the file holds, by key."""
+    run = contents.run
+    dataset = run.dataset
+    return {
+        **{f"weights.{name}": weight for name, weight in contents.weights.items()},
+        "digits": dataset.digits,
+        "targets": dataset.targets,
+        "moduli": np.array(dataset.moduli, np.int64),
+        "class_sizes": np.array(dataset.class_sizes, np.int64),
+        "split": contents.split,
+        **{f"history.{key}": rows for key, rows in run.directory.history().items()},
+        "epoch": np.array(contents.epoch, np.int64),
+        "name": np.array(run.name),
+        "config": np.array(to_toml(run.config)),
+    }
+
+
+def to_npz(contents: Contents) -> bytes:
+    """The file."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **numpy_arrays(contents))  # pyright: ignore[reportArgumentType]
+    return buffer.getvalue()

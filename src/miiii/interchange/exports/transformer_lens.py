@@ -1,0 +1,167 @@
+"""`--to transformer-lens`: a run as TransformerLens reads it, versions 2 and 4.
+
+TransformerLens computes logits at every position; ours stand at the last one. Everything else of
+the transformer has its counterpart there: no layer norm, ReLU, causal attention scaled by 1/√K,
+learnt positions, zero biases. All tasks' classes stand side by side, as with us.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from miiii.interchange.exports.contents import Contents
+from miiii.interchange.exports.layout import BRIDGE, CONFIG, EXPECTED, HOOKED, README, TASKS
+from miiii.interchange.names import hooked_to_bridge, to_hooked
+from miiii.model.parameters import POSITIONS
+from miiii.runs.jsonfiles import encode_json
+
+CHECKED = 16
+"""Numbers whose logits go with the weights, for the reader to compare."""
+
+
+def transformer_lens_files(contents: Contents) -> dict[str, bytes]:
+    """The folder's files by name."""
+    hooked = to_hooked(contents.weights)
+    numbers = np.unique(np.linspace(0, len(contents.run.dataset.digits) - 1, CHECKED, dtype=int))
+    expected = {"tokens": contents.tokens(numbers), "logits": contents.logits(numbers)}
+    return {
+        CONFIG: _json(lens_config(contents)),
+        TASKS: encode_json(tasks_record(contents)),
+        README: readme(contents).encode(),
+        BRIDGE: _tensors(hooked_to_bridge(hooked)),
+        HOOKED: _tensors(hooked),
+        EXPECTED: _tensors(expected),
+    }
+
+
+def lens_config(contents: Contents) -> dict[str, Any]:
+    """The fields that `TransformerBridgeConfig` and `HookedTransformerConfig` both take."""
+    config = contents.run.config
+    model, base = config.model, config.task.base
+    return {
+        "model_name": contents.run.name,
+        "n_layers": model.depth,
+        "d_model": model.width,
+        "n_heads": model.heads,
+        "d_head": model.head_width,
+        "d_mlp": model.neurons,
+        "n_ctx": POSITIONS,
+        "d_vocab": base + 1,
+        "d_vocab_out": sum(config.task.class_sizes),
+        "act_fn": "relu",
+        "normalization_type": None,
+        "positional_embedding_type": "standard",
+        "attention_dir": "causal",
+        "attn_only": False,
+        "use_attn_scale": True,
+        "init_weights": False,
+    }
+
+
+def tasks_record(contents: Contents) -> dict[str, Any]:
+    """Which logits are which task's, and which numbers trained."""
+    run = contents.run
+    task, sizes = run.config.task, run.dataset.class_sizes
+    ends = np.cumsum(sizes)
+    return {
+        "run": run.name,
+        "epoch": contents.epoch,
+        "task": task.task,
+        "target": task.target,
+        "operation": task.operation,
+        "base": task.base,
+        "moduli": run.dataset.moduli,
+        "class_sizes": sizes,
+        "slices": [[int(end - size), int(end)] for end, size in zip(ends, sizes, strict=True)],
+        "train": run.dataset.split.train,
+        "validation": run.dataset.split.validation,
+        "test": run.dataset.split.test,
+    }
+
+
+def readme(contents: Contents) -> str:
+    """How to load the folder, in both versions; every code block runs as it stands."""
+    run, base = contents.run, contents.run.config.task.base
+    return f"""# {run.name} for TransformerLens
+
+The weights of the miiii run {run.name} after epoch {contents.epoch:,}. They were trained without
+biases and without layer norm; the biases in these files are zero.
+
+| file | what it is |
+|---|---|
+| `{BRIDGE}` | the weights as TransformerLens 4 names them |
+| `{HOOKED}` | the weights as TransformerLens 2 names them |
+| `{CONFIG}` | the model's size, for both |
+| `{TASKS}` | which logits belong to which task (`slices`), and the split |
+| `{EXPECTED}` | tokens and logits (float64) of {CHECKED} numbers or fewer, to compare with |
+
+The number n = x0 + {base}·x1 is read as the tokens `[x0, x1, {base}]`. The answer stands at the
+last position, every task's classes side by side.
+
+The weights are {run.config.training.precision}. The code below computes in float64, where logits
+agree with miiii's own to 1e-5 and better; in float32 they agree up to float32's rounding, about a
+millionth of the largest logit.
+
+## TransformerLens 4
+
+```python
+{_recipe(_BRIDGE_PART, contents)}
+```
+
+## TransformerLens 2
+
+```python
+{_recipe(_HOOKED_PART, contents)}
+```
+"""
+
+
+_BRIDGE_PART = f"""from transformer_lens import TransformerBridge, TransformerBridgeConfig
+
+config = json.loads(Path("{CONFIG}").read_text())
+config = TransformerBridgeConfig.from_dict({{**config, "dtype": torch.float64}})
+model = TransformerBridge.boot_native(config, dtype=torch.float64)
+model.load_state_dict(load_file("{BRIDGE}"), strict=True)"""
+
+_HOOKED_PART = f"""from transformer_lens import HookedTransformer, HookedTransformerConfig
+
+config = json.loads(Path("{CONFIG}").read_text())
+config = HookedTransformerConfig.from_dict({{**config, "dtype": torch.float64}})
+model = HookedTransformer(config)
+left = model.load_state_dict(load_file("{HOOKED}"), strict=False)
+assert not left.unexpected_keys
+assert all(name.endswith((".mask", ".IGNORE")) for name in left.missing_keys)"""
+
+
+_ANSWERS = f"""tasks = json.loads(Path("{TASKS}").read_text())
+for modulus, (start, stop) in zip(tasks["moduli"], tasks["slices"]):
+    print(f"task {{modulus}}: {{logits[:, start:stop].argmax(dim=1).tolist()}}")"""
+
+_VALUES = "print(logits[:, 0].tolist())"
+
+
+def _recipe(part: str, contents: Contents) -> str:
+    return f"""import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+{part}
+
+expected = load_file("{EXPECTED}")
+with torch.inference_mode():
+    logits = model(expected["tokens"].to(config.device))[:, -1].cpu()
+assert (logits - expected["logits"]).abs().max() < 1e-5
+
+{_VALUES if contents.run.config.task.is_regression else _ANSWERS}"""
+
+
+def _json(record: dict[str, Any]) -> bytes:
+    return (json.dumps(record, indent=2) + "\n").encode()
+
+
+def _tensors(arrays: dict[str, Any]) -> bytes:
+    # The writer reads memory as it lies, so every array is laid out in C order first.
+    return safetensors.numpy.save({name: np.array(one, order="C") for name, one in arrays.items()})

@@ -1,0 +1,1 @@
+"""A study's page: cards, charts, slider, tables of settings, gallery."""

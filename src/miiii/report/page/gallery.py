@@ -1,0 +1,110 @@
+"""The gallery: pictures and captions on one page that needs no network."""
+
+import base64
+import csv
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader
+
+from miiii.esch import canvas
+from miiii.esch.drawing import Drawing
+from miiii.esch.style import Style
+from miiii.report.pictures.picture import DPI, Picture, figure_bytes, heading_of, svg_text
+from miiii.runs.atomic import write_atomically
+
+LARGEST_SVG = 1_500_000
+"""Bytes; a larger SVG stands on the page as PNG, so that the page stays quick."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A picture on the page."""
+
+    picture: Picture
+    image: str
+    """Its data URI; empty for a table."""
+    table: str
+    """The table's HTML; empty for a drawing."""
+    files: tuple[tuple[str, str], ...]
+    """(ending, path relative to the page) of each file beside it."""
+
+    @property
+    def label(self) -> str:
+        """Figure 4, or Table 1."""
+        return heading_of(self.picture.number)
+
+
+def write_gallery(
+    path: Path,
+    title: str,
+    pictures: Sequence[tuple[Picture, Sequence[Path]]],
+    missing: Sequence[tuple[str, str]],
+    style: Style,
+) -> Path:
+    """Write the page.
+
+    Args:
+        path: of the page.
+        title: its heading.
+        pictures: each with its files, which lie beside or below the page.
+        missing: (figure, why) of what could not be drawn.
+        style: that the pictures were drawn in.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    cards = [_card(picture, files, path.parent, style) for picture, files in pictures]
+    environment = Environment(
+        loader=PackageLoader("miiii.report", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("gallery.html.jinja").render(
+        title=title, cards=cards, missing=missing, dark=style.background < "#7"
+    )
+    write_atomically(path, page.encode())
+    return path
+
+
+def image_uri(picture: Picture, style: Style, files: Sequence[Path] = ()) -> str:
+    """The picture as a data URI: SVG, or PNG where the SVG would be very large.
+
+    Args:
+        picture: no table.
+        style: that it was drawn in.
+        files: what was already written of it, to be read rather than drawn again.
+    """
+    written = {file.suffix: file.read_bytes() for file in files}
+    kind, data = "svg+xml", written.get(".svg") or svg_text(picture, style).encode()
+    if len(data) > LARGEST_SVG:
+        kind, data = "png", written.get(".png") or _png(picture, style)
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _png(picture: Picture, style: Style) -> bytes:
+    if isinstance(picture.drawing, Drawing):
+        return canvas.png(picture.drawing.scene, DPI)
+    return figure_bytes(picture.drawing, "png", style)
+
+
+def _card(picture: Picture, files: Sequence[Path], directory: Path, style: Style) -> Card:
+    links = tuple((file.suffix[1:], file.relative_to(directory).as_posix()) for file in files)
+    if not picture.is_table:
+        return Card(picture, image_uri(picture, style, files), "", links)
+    forms = picture.drawing
+    assert not isinstance(forms, Drawing)
+    return Card(picture, "", table_html(forms["csv"]), links)  # pyright: ignore[reportIndexIssue]
+
+
+def table_html(text: str) -> str:
+    """A table of comma-separated values as HTML, its first row as the head."""
+    head, *rows = csv.reader(text.splitlines())
+    cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"

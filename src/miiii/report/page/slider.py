@@ -1,0 +1,235 @@
+"""Small pictures of a model's inside that move through training.
+
+Glossary: S snapshots, P panels. Which neurons are shown, and in which order dimensions stand, is
+decided at the last snapshot and kept for all, so that a picture shows one thing changing.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miiii.analysis.dynamics.snapshots import SpectraThroughTraining, stack_spectra
+from miiii.report.page.insides import MOST_DIGITS, Inside, look_inside
+from miiii.report.page.sheets import BAR, GAP, Sheet, bars, shaded
+from miiii.results.paper import Results
+
+
+@dataclass(frozen=True)
+class Panels:
+    """P small pictures of one kind, for all snapshots on one scale."""
+
+    kind: str
+    """A word for it, unique in a run."""
+    labels: tuple[str, ...]
+    """[P]"""
+    texts: tuple[tuple[str, ...], ...]
+    """[P][S]: what is said of a panel at each snapshot; empty for nothing."""
+    sheet: Sheet
+    zoom: int
+    """Pixels of a screen to one of the picture, across; and down, if it keeps its shape."""
+    shape: Literal["kept", "wide"] = "kept"
+    """wide: a pixel of the picture is one of the screen, down."""
+
+
+@dataclass(frozen=True)
+class Moving:
+    """A figure that moves: rows of panels, those of equal place one above the other."""
+
+    title: str
+    caption: str
+    """What is seen, and the scale."""
+    rows: tuple[Panels, ...]
+    """All of one length P."""
+
+
+def moving_pictures(results: Results) -> tuple[Moving, ...]:
+    """Look into every snapshot of a run.
+
+    Args:
+        results: of a run that has snapshots.
+    """
+    base = results.run.config.task.base
+    chosen, seen = look_inside(results)
+    inside = list(seen.values())
+    spectra = stack_spectra((epoch, one.spectrum) for epoch, one in seen.items())
+    return (
+        _neurons(inside, chosen, base),
+        _frequencies(spectra),
+        _pairs(spectra),
+        _attention(inside, base),
+        _embedding(inside),
+        _positions(inside),
+    )
+
+
+def _neurons(inside: list[Inside], chosen: NDArray[np.int64], base: int) -> Moving:
+    grids = np.stack([one.grids for one in inside])
+    shares = np.stack([one.shares for one in inside])
+    top = float(grids.max())
+    said = []
+    for neuron in range(len(chosen)):
+        strongest = []
+        for share in shares[:, neuron]:
+            k1, k0 = np.unravel_index(share.argmax(), share.shape)
+            strongest.append(f"({k1}, {k0}): {percent(share.max())}" if share.any() else "silent")
+        said.append(tuple(strongest))
+    return Moving(
+        "Neurons after the ReLU, and their spectra",
+        f"Above: {_axes(base)}; white is 0, black is {top:.3g}, the largest value of any of them "
+        "at any epoch. Below: share of the neuron's variance on each pair of frequencies, k0 to "
+        f"the right, k1 down, 0 to {shares.shape[-1] - 1} cycles; its square root is the shade, "
+        "white 0, black half of the variance or more. Under each its strongest pair (k1, k0). Of "
+        "the neurons that vary at the last snapshot, ranked by how few pairs hold their variance, "
+        "the middle ones of equal parts: picked by rank, not by eye, the most concentrated first.",
+        (
+            Panels(
+                "neurons",
+                tuple(f"neuron {index}" for index in chosen),
+                (),
+                shaded(grids, top),
+                _zoom(grids, 120),
+            ),
+            Panels(
+                "spectra",
+                tuple(f"{index}’s spectrum" for index in chosen),
+                tuple(said),
+                shaded(np.sqrt(shares), np.sqrt(0.5)),
+                _zoom(shares, 120),
+            ),
+        ),
+    )
+
+
+def _frequencies(spectra: SpectraThroughTraining) -> Moving:
+    share, frequencies = spectra.share, spectra.frequencies
+    # Of neurons that are nearly all silent a single one can hold everything; beside the last
+    # snapshot's that would leave nothing to see.
+    top = min(2 * float(share[-1].max()), 1.0) or 1.0
+    said = []
+    for row in share:
+        order = np.argsort(-row, kind="stable")[:3]
+        strongest = ", ".join(f"{frequencies[k]} ({percent(row[k])})" for k in order)
+        said.append(f"strongest: {strongest}" if row.any() else "all silent")
+    values = share[:, None]
+    panels = Panels(
+        "frequencies",
+        ("all neurons",),
+        (tuple(said),),
+        bars(values, top, 96),
+        _bar_zoom(values, 480),
+        "wide",
+    )
+    return Moving(
+        "All hidden neurons by frequency",
+        f"Share of all neurons' variance on each frequency, on either digit or both: frequency 1 "
+        f"at the left to {frequencies[-1]} at the right, cycles per {spectra.base} digits. A bar "
+        f"of full height is {percent(top)} or more, twice the largest of the last snapshot.",
+        (panels,),
+    )
+
+
+def _pairs(spectra: SpectraThroughTraining) -> Moving:
+    power = spectra.pair_power
+    total = power.sum(axis=(1, 2), keepdims=True)
+    share = np.divide(power, total, out=np.zeros_like(power), where=total > 0)[:, None]
+    top = float(share[-1].max()) or 1.0
+    # A few pairs hold most of the variance and would hide all others: hence the square root.
+    sheet = shaded(np.sqrt(share), np.sqrt(top))
+    panels = Panels("pairs", ("all neurons",), (), sheet, _zoom(share, 180))
+    return Moving(
+        "All hidden neurons by pair of frequencies",
+        "Share of all neurons' variance on each pair: k0 to the right, k1 down. Its square root "
+        f"is the shade: white is 0, black is {percent(top)} or more, the largest of the last "
+        "snapshot.",
+        (panels,),
+    )
+
+
+def _attention(inside: list[Inside], base: int) -> Moving:
+    rows = []
+    for digit in (0, 1):
+        frames = np.stack([one.attention[:, digit] for one in inside])
+        means = np.stack([one.mean_attention[:, digit] for one in inside])
+        rows.append(
+            Panels(
+                f"attention-x{digit}",
+                tuple(f"head {head} to x{digit}" for head in range(frames.shape[1])),
+                tuple(tuple(f"mean {value:.2f}" for value in column) for column in means.T),
+                shaded(frames, 1.0),
+                _zoom(frames, 120),
+            )
+        )
+    return Moving(
+        "Attention from the answer, head by head",
+        f"To each digit; {_axes(base)}. White is 0, black is 1, where the head looks at nothing "
+        "else. Under each its mean over all numbers.",
+        tuple(rows),
+    )
+
+
+def _embedding(inside: list[Inside]) -> Moving:
+    last = inside[-1].amplitude
+    order = np.lexsort((-last.max(axis=0), last.argmax(axis=0)))
+    frames = np.stack([one.amplitude[:, order] for one in inside])[:, None]
+    top = float(frames.max())
+    labels = ("W_E without the answer token",)
+    panels = Panels("embedding", labels, (), shaded(frames, top), _zoom(frames, 640))
+    return Moving(
+        "Token embedding by frequency",
+        f"Amplitude along the digits: frequency 1 at the top to {len(last)} at the bottom, one "
+        f"column per latent dimension ({last.shape[1]}), in order of its strongest frequency at "
+        f"the last snapshot. White is 0, black is {top:.3g}, the largest at any epoch.",
+        (panels,),
+    )
+
+
+def _positions(inside: list[Inside]) -> Moving:
+    order = np.argsort(-inside[-1].positions[0], kind="stable")
+    values = np.stack([one.positions[:, order] for one in inside])  # [S, 2, D]
+    # Early ones are large and at random.
+    top = 2 * float(np.abs(values[-1]).max()) or 1.0
+    said = tuple(f"Pearson’s r = {_signed(np.corrcoef(rows)[0, 1])}" for rows in values)
+    rows = tuple(
+        Panels(
+            f"position-x{digit}",
+            (f"x{digit}",),
+            (said,) if digit else (),
+            bars(values[:, digit, None], top, 36, signed=True),
+            _bar_zoom(values, 640),
+            "wide",
+        )
+        for digit in (0, 1)
+    )
+    return Moving(
+        "Positional embeddings of the two digits",
+        "One bar per latent dimension, up where positive, down where negative, in order of x0's "
+        f"value at the last snapshot. A bar of full height is {top:.3g} or more, twice the largest "
+        "of the last snapshot.",
+        rows,
+    )
+
+
+def _axes(base: int) -> str:
+    last = min(base, MOST_DIGITS) - 1
+    part = "" if last == base - 1 else f", the first {last + 1} of {base} digits"
+    return f"x0 to the right, x1 down, 0 to {last} each{part}"
+
+
+def _zoom(frames: NDArray[np.floating], wanted: int) -> int:
+    """So that a panel is about as wide as wanted, in pixels of a screen."""
+    return max(1, round(wanted / frames.shape[-1]))
+
+
+def _bar_zoom(values: NDArray[np.floating], wanted: int) -> int:
+    return max(1, round(wanted / (values.shape[-1] * (BAR + GAP))))
+
+
+def percent(share: float) -> str:
+    """A share for people; two digits below 10 %."""
+    return (f"{share:.0%}" if share >= 0.1 else f"{share:.1%}").replace("%", " %")
+
+
+def _signed(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.2f}".replace("-", "−")

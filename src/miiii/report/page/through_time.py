@@ -1,0 +1,88 @@
+"""A run through training: what a slider over its epochs moves.
+
+Glossary: S snapshots, N tasks.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miiii.report.page.slider import Moving, moving_pictures, percent
+from miiii.results.paper import MissingInputError, Results
+
+GENERALISED_AT = 0.9
+"""Validation accuracy that the line under the slider counts tasks by."""
+
+
+@dataclass(frozen=True)
+class ThroughTime:
+    """What moves with the slider."""
+
+    epochs: tuple[int, ...]
+    """[S], ascending."""
+    pictures: tuple[Moving, ...]
+    """None where they were not asked for, or the run has no snapshots."""
+    train_accuracy: NDArray[np.float64]
+    """[S, N], shares, of the latest pass up to that epoch; NaN before the first."""
+    validation_accuracy: NDArray[np.float64]
+    """[S, N], shares, of the latest validation up to that epoch; NaN before the first."""
+
+    @property
+    def summary(self) -> tuple[str, ...]:
+        """[S]: how well the tasks are done."""
+        return tuple(map(_summary, self.train_accuracy, self.validation_accuracy))
+
+
+def through_time(results: Results, *, pictures: bool = True) -> ThroughTime:
+    """Look into every snapshot of a run.
+
+    Args:
+        results: of a run.
+        pictures: whether its inside is drawn; otherwise there is only how well the tasks are done.
+
+    Raises:
+        MissingInputError: the run learns a real number, or has no history yet.
+    """
+    run = results.run
+    if run.config.task.is_regression:
+        raise MissingInputError(f"needs a task with classes: {run.name} learns a real number")
+    if not len(run.history.epoch):
+        raise MissingInputError(f"needs a history: run {run.name} has none yet")
+    epochs = tuple(run.snapshots) or _log_spaced(int(run.history.epoch[-1]))
+    train, validation = _accuracies(results, epochs)
+    moving = moving_pictures(results) if pictures and len(run.snapshots) else ()
+    return ThroughTime(epochs, moving, train, validation)
+
+
+def _log_spaced(last: int) -> tuple[int, ...]:
+    """Epochs to stop at where there are no snapshots."""
+    return tuple(np.unique(np.rint(np.geomspace(1, last, 40)).astype(int)).tolist())
+
+
+def _accuracies(
+    results: Results, epochs: tuple[int, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """[S, N] each: the latest measured up to each epoch."""
+    history = results.run.history
+    found = []
+    for measured, values in (
+        (history.epoch, history.train_accuracy),
+        (history.validation_epoch, history.validation_accuracy),
+    ):
+        before = np.searchsorted(measured, epochs, side="right")
+        padded = np.concatenate([np.full((1, values.shape[1]), np.nan), values])
+        found.append(padded[before].astype(np.float64))
+    return found[0], found[1]
+
+
+def _summary(train: NDArray[np.float64], validation: NDArray[np.float64]) -> str:
+    if np.isnan(train).all() and np.isnan(validation).all():
+        return "Nothing trained yet."
+    parts = [f"mean training accuracy {percent(train.mean())}"]
+    if not np.isnan(validation).any():
+        solved = int((validation >= GENERALISED_AT).sum())
+        parts.append(f"validation {percent(validation.mean())}")
+        parts.append(f"{solved} of {len(validation)} tasks at {GENERALISED_AT} or above")
+    text = ", ".join(parts) + "."
+    return text[0].upper() + text[1:]

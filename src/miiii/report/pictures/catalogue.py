@@ -1,0 +1,102 @@
+"""Which pictures there are: the paper's, and those of circuits, each with what it needs."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from miiii.report.pictures.entries import circuits, embeddings, model_free, neurons, training, waves
+from miiii.report.pictures.picture import Picture
+from miiii.report.pictures.sources import Look, Sources
+from miiii.results.paper import MissingInputError
+
+Draw = Callable[[Sources, Look], Iterator[Picture]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A figure or table of the paper.
+
+    Attributes:
+        number: of the figure ("4") or table ("T1").
+        about: a few words.
+        draw: yields its pictures; raises `MissingInputError` where a run is lacking.
+        model_free: whether it needs no run.
+    """
+
+    number: str
+    about: str
+    draw: Draw
+    model_free: bool = False
+
+
+CATALOGUE = (
+    Entry("1", "periodic patterns in polar coordinates", model_free.polar, model_free=True),
+    Entry("2", "input space", model_free.input_space, model_free=True),
+    Entry("3", "output space", model_free.output_space, model_free=True),
+    Entry("4", "accuracy through training", training.accuracy),
+    Entry("5", "accuracy without dropout", training.accuracy_without_dropout),
+    Entry("6", "neurons and their spectra", neurons.main_neurons),
+    Entry("7", "neurons of T_basis and their spectra", neurons.basis_neurons),
+    Entry("8", "frequencies through training", training.frequencies),
+    Entry("9", "gradient norms through training", training.gradients),
+    Entry("10", "positional embeddings", embeddings.positions),
+    Entry("11", "singular values of the token embedding", embeddings.singular_values),
+    Entry("12", "singular vectors, T_nanda", embeddings.nanda_vectors),
+    Entry("13", "singular vectors", embeddings.main_vectors),
+    Entry("14", "embedding spectrum, T_nanda", embeddings.nanda_spectrum),
+    Entry("15", "embedding spectrum", embeddings.main_spectrum),
+    Entry("16", "attention to the digits", embeddings.attention),
+    Entry("17", "loss through training", training.loss),
+    Entry("18", "loss without dropout", training.loss_without_dropout),
+    Entry("19", "DFT matrix", model_free.dft_matrix, model_free=True),
+    Entry("20", "embeddings of the cosine model", waves.embedding_weights),
+    Entry("21", "attention weights of the cosine model", waves.attention_weights),
+    Entry("22", "MLP weights of the cosine model", waves.mlp_weights),
+    Entry("23", "unembedding of the cosine model", waves.unembedding_weights),
+    Entry("24", "several strengths of the gradient filter", training.filter_strengths),
+    Entry("T1", "search space", model_free.search_space, model_free=True),
+    Entry("T2", "settings", model_free.settings, model_free=True),
+)
+"""Figures 1 to 24 and Tables 1 and 2, in the paper's numbering."""
+
+CIRCUITS = (
+    Entry("N1", "spectrum on the number line", circuits.spectrum),
+    Entry("N2", "which neuron works for which task", circuits.neurons),
+    Entry("N3", "without each task's neurons", circuits.without_neurons),
+    Entry("N4", "without each task's harmonics", circuits.without_harmonics),
+    Entry("N5", "without heads and embedding frequencies", circuits.without_inputs),
+    Entry("N6", "sharing through training", circuits.sharing),
+    Entry("N7", "when each task's power appears", circuits.power),
+    Entry("N8", "progress measures through training", circuits.progress),
+    Entry("N9", "the certificate's margins", circuits.certificate),
+    Entry("N10", "progress measures of addition (T_nanda)", circuits.addition),
+)
+"""Beyond the paper: what `miiii circuits` draws."""
+
+
+def choose(numbers: Sequence[str], catalogue: Sequence[Entry] = CATALOGUE) -> tuple[Entry, ...]:
+    """Entries by number, in the catalogue's order; none given: all.
+
+    Raises:
+        ValueError: there is no such figure or table.
+    """
+    known = {entry.number: entry for entry in catalogue}
+    wanted = [number.strip().upper() for number in numbers]
+    for number in wanted:
+        if number not in known:
+            expected = "figures 1 to 24, or tables T1 and T2"
+            if catalogue is not CATALOGUE:
+                expected = f"one of {', '.join(known)}"
+            raise ValueError(f"--only has {number!r}: expected {expected}")
+    return tuple(entry for entry in catalogue if not wanted or entry.number in wanted)
+
+
+__all__ = [
+    "CATALOGUE",
+    "CIRCUITS",
+    "Entry",
+    "Look",
+    "MissingInputError",
+    "Picture",
+    "Sources",
+    "choose",
+]

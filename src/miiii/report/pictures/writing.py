@@ -1,0 +1,79 @@
+"""Pictures onto the disk: each in every format, the captions, and the gallery over them."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from miiii.report.page.gallery import write_gallery
+from miiii.report.pictures.catalogue import Entry
+from miiii.report.pictures.picture import Picture, heading_of, label_of
+from miiii.report.pictures.sources import Look, Sources
+from miiii.results.paper import MissingInputError
+from miiii.runs.atomic import write_atomically
+
+
+@dataclass(frozen=True)
+class Written:
+    """What came of it.
+
+    Attributes:
+        gallery: the page.
+        files: the pictures and tables, in the catalogue's order.
+        missing: (figure, why) of what could not be drawn.
+    """
+
+    gallery: Path
+    files: tuple[Path, ...]
+    missing: tuple[tuple[str, str], ...]
+
+
+def write_pictures(
+    entries: Sequence[Entry],
+    sources: Sources,
+    look: Look,
+    directory: Path,
+    formats: tuple[str, ...],
+    drawn: Callable[[str], None] = lambda _: None,
+    title: str = "Figures",
+) -> Written:
+    """Draw entries, write them with their captions, and the gallery.
+
+    Args:
+        entries: what to draw.
+        sources: the runs.
+        look: colours, and how much of a grid is shown.
+        directory: exists.
+        formats: svg, pdf, png.
+        drawn: told of each entry once it is written.
+        title: what the pictures are, for the gallery's heading.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    missing: list[tuple[str, str]] = []
+    pending: list[tuple[Picture, Future[list[Path]]]] = []
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    # Writing a picture costs more than what it shows, so other processes do it meanwhile.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for entry in entries:
+            label = label_of(entry.number)
+            try:
+                for picture in entry.draw(sources, look):
+                    written = pool.submit(picture.write, directory, formats, look.style)
+                    pending.append((picture, written))
+                drawn(f"{label}: {entry.about}")
+            except MissingInputError as error:
+                missing.append((label, str(error)))
+        pictures = [(picture, written.result()) for picture, written in pending]
+    title = f"{title} of {sources.main.run.name}" if sources.main else f"{title} without a model"
+    captions = "\n\n".join(
+        f"**{heading_of(one.number)}: {one.title}** (`{one.name}`). {one.caption}"
+        for one, _ in pictures
+    )
+    write_atomically(directory / "captions.md", f"# {title}\n\n{captions}\n".encode())
+    gallery = write_gallery(directory / "index.html", title, pictures, missing, look.style)
+    files = tuple(path for _, paths in pictures for path in paths)
+    return Written(gallery, files, tuple(missing))

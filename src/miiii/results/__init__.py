@@ -1,0 +1,1 @@
+"""What analysis says of a run: records, measurements beside it, certificates, comparisons."""

@@ -1,0 +1,237 @@
+"""The circuits of one run on the number line: every record computed once, when first asked for."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miiii.analysis.certificate.certify import Certificate
+from miiii.analysis.circuits.attribution import Attribution, attribute
+from miiii.analysis.circuits.causal import (
+    CausalMatrix,
+    attributed_neurons,
+    harmonic_removal,
+    neuron_removal,
+)
+from miiii.analysis.circuits.causal_inputs import HeadEffects, embedding_removal, head_removal
+from miiii.analysis.circuits.embedding_attribution import EmbeddingAttribution, attribute_embedding
+from miiii.analysis.circuits.matching import MatchedNeurons
+from miiii.analysis.circuits.number_spectrum import NumberSpectrum, number_spectrum
+from miiii.analysis.circuits.serving import ServedTasks, served_tasks
+from miiii.analysis.dynamics.addition import (
+    AdditionThroughTraining,
+    addition_measures,
+    stack_addition,
+)
+from miiii.analysis.dynamics.power import PowerThroughTraining, model_power, stack_power
+from miiii.analysis.dynamics.power_appearance import PowerAppearance, power_appearance
+from miiii.analysis.dynamics.progress import (
+    ProgressThroughTraining,
+    model_progress,
+    stack_progress,
+)
+from miiii.analysis.dynamics.sharing import SharingThroughTraining, stack_sharing
+from miiii.analysis.dynamics.trigonometric import key_frequencies
+from miiii.analysis.harmonics.dictionary import Dictionary, harmonic_dictionary
+from miiii.analysis.parts.embeddings import digit_embeddings
+from miiii.analysis.recording import record
+from miiii.model.parameters import Parameters
+from miiii.results.certificates import certify_run
+from miiii.results.paper import MissingInputError, Results
+from miiii.tasks.dataset import Dataset
+
+FOLLOWED_DRAWS, FOLLOWED_NUMBERS = 5, 3000
+"""Control draws, and numbers scored, at each snapshot of a sharing curve: a twentieth of the work
+of a whole matrix, at an error in accuracy of about one in a hundred."""
+
+Measured = TypeVar("Measured")
+SOLVED = 0.9
+"""Validation accuracy that a task must hold to count as solved."""
+
+
+@dataclass(frozen=True)
+class Circuits:
+    """What analysis says about a run's circuits.
+
+    Attributes:
+        results: of the run; the weights that are taken apart are its.
+        draws: control draws beside every removal.
+        followed: at most how many snapshots are followed through training, log-spaced; 0: all.
+    """
+
+    results: Results
+    draws: int = 20
+    followed: int = 16
+
+    @property
+    def dataset(self) -> Dataset:
+        """Numbers and targets.
+
+        Raises:
+            MissingInputError: the targets are not functions of n modulo some q.
+        """
+        run = self.results.run
+        task = run.config.task.task
+        if task != "miiii":
+            raise MissingInputError(
+                f"needs a run of T_miiii: run {run.name} is of T_{task}, whose targets are no "
+                "function of n mod q"
+            )
+        return run.dataset
+
+    @cached_property
+    def dictionary(self) -> Dictionary:
+        """The harmonics of all tasks."""
+        return harmonic_dictionary(self.parameters.base, self.dataset.moduli)
+
+    @property
+    def parameters(self) -> Parameters:
+        """The weights that are taken apart."""
+        return self.results.parameters
+
+    @cached_property
+    def hidden(self) -> NDArray[np.floating]:
+        """[p², F]: neurons after the ReLU."""
+        return record(self.parameters, "mlp_hidden")["mlp_hidden"]
+
+    @cached_property
+    def matched(self) -> MatchedNeurons:
+        """Every neuron's task by the frequencies of its two digits, before the ReLU."""
+        return attributed_neurons(self.parameters, self.dataset.moduli, draws=self.draws)
+
+    @cached_property
+    def attribution(self) -> Attribution:
+        """What each neuron is made of on the number line."""
+        return attribute(self.hidden, self.parameters.base, self.dataset.moduli)
+
+    @cached_property
+    def served(self) -> ServedTasks:
+        """Which tasks each neuron serves, against renamed digits."""
+        return served_tasks(self.hidden, self.parameters.base, self.dataset.moduli)
+
+    @cached_property
+    def spectrum(self) -> NumberSpectrum:
+        """All neurons' spectrum on the number line, what needs both digits alone."""
+        base, moduli = self.parameters.base, self.dataset.moduli
+        return number_spectrum(self.hidden, base, moduli, both_digits=True)
+
+    @cached_property
+    def embedding(self) -> EmbeddingAttribution:
+        """Which tasks' frequencies the digits' embeddings hold."""
+        return attribute_embedding(digit_embeddings(self.parameters), self.dataset.moduli)
+
+    @cached_property
+    def without_neurons(self) -> CausalMatrix:
+        """Each task's neurons at their mean."""
+        groups = self.matched.groups()
+        return neuron_removal(self.parameters, self.dataset, groups, draws=self.draws)
+
+    @cached_property
+    def without_harmonics(self) -> CausalMatrix:
+        """Each task's harmonics out of the MLP."""
+        return harmonic_removal(self.parameters, self.dataset, draws=self.draws)
+
+    @cached_property
+    def without_frequencies(self) -> CausalMatrix:
+        """Each task's frequencies out of the embeddings."""
+        return embedding_removal(
+            self.parameters, self.dataset, self.matched, draws=min(self.draws, 3)
+        )
+
+    @cached_property
+    def without_heads(self) -> HeadEffects:
+        """Each attention head at its mean."""
+        return head_removal(self.parameters, self.dataset, draws=min(self.draws, 10))
+
+    @cached_property
+    def sharing(self) -> SharingThroughTraining:
+        """The sharing index, neurons being removed, through training.
+
+        Raises:
+            MissingInputError: the run kept no snapshots.
+        """
+        dataset = self.dataset
+        generator = np.random.default_rng(0)
+        numbers = np.sort(generator.permutation(len(dataset.targets))[:FOLLOWED_NUMBERS])
+        return stack_sharing(
+            self._follow(
+                "sharing",
+                lambda weights: neuron_removal(
+                    weights, dataset, draws=FOLLOWED_DRAWS, numbers=numbers
+                ),
+            )
+        )
+
+    @cached_property
+    def power(self) -> PowerThroughTraining:
+        """Each task's power in the neurons through training.
+
+        Raises:
+            MissingInputError: the run kept no snapshots.
+        """
+        dataset = self.dataset
+        return stack_power(self._follow("power", lambda weights: model_power(weights, dataset)))
+
+    @cached_property
+    def appearance(self) -> PowerAppearance:
+        """When each task's power appears, and when it is solved."""
+        solved = self.results.run.history.first_reached(SOLVED, held=True)
+        return power_appearance(self.power, solved, SOLVED)
+
+    @cached_property
+    def progress(self) -> ProgressThroughTraining:
+        """Restricted, carried and excluded losses, Gini, norms and ranks through training.
+
+        Raises:
+            MissingInputError: the run kept no snapshots.
+        """
+        dataset = self.dataset
+        return stack_progress(
+            self._follow("progress", lambda weights: model_progress(weights, dataset))
+        )
+
+    @cached_property
+    def addition(self) -> AdditionThroughTraining:
+        """T_nanda's own measures through training, with the key frequencies of the last weights.
+
+        Raises:
+            MissingInputError: the run is of another task, or kept no snapshots.
+        """
+        run = self.results.run
+        if run.config.task.task != "nanda":
+            raise MissingInputError(f"needs a run of T_nanda: {run.name} is of another task")
+        frequencies = key_frequencies(self.parameters).frequencies
+        if not frequencies:
+            raise MissingInputError(f"needs key frequencies: no neuron of {run.name} has one")
+        return stack_addition(
+            self._follow(
+                "addition",
+                lambda weights: addition_measures(weights, run.dataset, frequencies),
+            )
+        )
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """Margins on every number against the bound on rounding."""
+        return certify_run(self.results.run, self.results.epoch)
+
+    def _follow(
+        self, what: str, measure: Callable[[Parameters], Measured]
+    ) -> Iterator[tuple[int, Measured]]:
+        """(epoch, measured) of the snapshots that are followed."""
+        self.results.need_snapshots()
+        run, epochs = self.results.run, self.followed_epochs()
+        for epoch in self.results.track(epochs, f"{what} in {run.name}", len(epochs)):
+            yield epoch, measure(run.snapshots[epoch])
+
+    def followed_epochs(self) -> list[int]:
+        """Epochs of the snapshots that are followed, from the first to the last, log-spaced."""
+        epochs = np.array(sorted(self.results.run.snapshots), np.int64)
+        if not self.followed or len(epochs) <= self.followed:
+            return epochs.tolist()
+        wanted = np.geomspace(max(epochs[0], 1), epochs[-1], self.followed)
+        nearest = np.abs(np.log(np.maximum(epochs, 1)) - np.log(wanted)[:, None]).argmin(axis=1)
+        return epochs[np.unique(nearest)].tolist()

@@ -1,0 +1,41 @@
+"""A run's stored history as curves, without JAX: a page that shows them must not wait for it."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miiii.analysis.parts.curves import Curves, LossUnit, curves
+from miiii.config.config import Config
+from miiii.tasks.dataset import build_dataset
+
+
+def history_curves(config: Config, rows: Mapping[str, NDArray]) -> Curves:
+    """Loss and accuracy of every task through training.
+
+    Args:
+        config: of the run.
+        rows: its history, as `RunDirectory.history` reads it; at least one epoch.
+
+    Raises:
+        ValueError: there is no epoch.
+    """
+    task = config.task
+    unit: LossUnit = "guessing" if config.training.task_scale == "log_classes" else "nats"
+    guessing = np.log(task.class_sizes) if unit == "nats" else None
+    labels = [str(modulus) for modulus in task.task_moduli]
+    if task.is_regression:
+        targets = build_dataset(task, config.seed).targets
+        unit, guessing, labels = "squared error", np.array([np.var(targets)]), [task.task]
+    return curves(
+        labels,
+        rows.get("epoch", ()),
+        rows.get("train_loss", ()),
+        rows.get("train_accuracy"),
+        rows.get("validation_epoch", ()),
+        rows.get("validation_loss", ()),
+        rows.get("validation_accuracy"),
+        unit=unit,
+        guessing=guessing,
+        dropout=config.training.dropout > 0,
+    )

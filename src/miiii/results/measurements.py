@@ -1,0 +1,387 @@
+"""What the ledger needs to know of one run, theme by theme: a run in, records out, dropout off."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miiii.analysis.circuits.causal import harmonic_removal, neuron_removal
+from miiii.analysis.circuits.sharing import sharing_index
+from miiii.analysis.dynamics.snapshots import measure_each, stack_spectra
+from miiii.analysis.harmonics.fourier import spectrum as power_spectrum
+from miiii.analysis.parts.attention import attention_pattern
+from miiii.analysis.parts.calibration import model_calibrated_spectrum
+from miiii.analysis.parts.concentration import frequency_need, periodicity
+from miiii.analysis.parts.embeddings import (
+    digit_embeddings,
+    embedding_spectrum,
+    positional_embeddings,
+)
+from miiii.analysis.parts.gradients import gradient_norms
+from miiii.analysis.parts.neurons import neuron_spectra
+from miiii.analysis.parts.singular import singular_spectrum
+from miiii.analysis.permuting import permutations
+from miiii.claims.measurements import (
+    Embeddings,
+    Frequencies,
+    Gradients,
+    Heads,
+    Multiples,
+    Neurons,
+    Origin,
+    Passing,
+    Performance,
+    Primality,
+    Sharing,
+)
+from miiii.claims.rules import paper as rules
+from miiii.experiment.run import Run
+from miiii.model.initialise import standard_deviations
+from miiii.model.parameters import Parameters
+from miiii.runs.listing import ending_text
+from miiii.tasks.dataset import Dataset
+from miiii.tasks.numbers import primes_below
+
+Progress = Callable[[int, int], None]
+"""Told how many snapshots are done, of how many."""
+
+OUTPUT_DRAWS, HIDDEN_DRAWS = 19, 5
+"""Renamings of the digits that periodicity is compared with. After W_out, where it is judged, p can
+reach 0.05; after the ReLU there are four times as many neurons."""
+NEED_DRAWS = 3
+"""Renamings whose median frequency need is taken; they hardly differ."""
+EMBEDDING_DRAWS, RANDOM_EMBEDDINGS = 199, 20
+"""Renamings of the digits and random matrices for embeddings, which cost nothing."""
+GRADIENT_WINDOW = 25
+"""Epochs of the running median over gradient norms, so that single spikes do not decide."""
+
+SHARING_DRAWS, SHARING_NUMBERS = 2, 2048
+"""Random circuits to compare with, and numbers to score on: one accuracy is known to 0.011, their
+mean over pairs of tasks far better."""
+
+LATE, LATELY = 20, 10
+"""The late part of a history is its last twentieth; what was gained lately, in the last tenth."""
+
+
+def origin(run: Run) -> Origin:
+    """Which run it is."""
+    config, provenance = run.config, run.provenance
+    versions = provenance.get("versions") or {}
+    return Origin(
+        run=run.name,
+        seed=config.seed,
+        epoch=int(run.history.epoch[-1]),
+        epochs=config.training.epochs,
+        task=config.task.task,
+        base=config.task.base,
+        moduli=tuple(run.dataset.moduli),
+        masked=tuple(config.task.masked_tasks),
+        width=config.model.width,
+        train_fraction=config.task.train_fraction,
+        optimiser=config.optim.optimiser,
+        learning_rate=config.optim.learning_rate,
+        weight_decay=config.optim.weight_decay,
+        filter_strength=0.0 if config.optim.filter == "none" else config.optim.filter_strength,
+        dropout=config.training.dropout,
+        precision=config.training.precision,
+        device=str((provenance.get("device") or {}).get("platform", "")),
+        versions={name: str(version) for name, version in versions.items() if version},
+        stopped=bool(ending_text(run.status)),
+    )
+
+
+def performance(run: Run, logits: NDArray[np.floating]) -> Performance:
+    """How well each task is done.
+
+    Args:
+        run: with at least one epoch and one validation.
+        logits: [p², V], of the last weights.
+    """
+    history, masked = run.history, run.config.task.masked_tasks
+    trained = [modulus not in masked for modulus in history.moduli]
+    train = history.train_loss[:, trained].mean(axis=1)
+    validation = history.validation_loss[:, trained].mean(axis=1)
+    held = history.first_reached(rules.GENERALISED_AT, held=True)
+    lowest = int(validation.argmin())
+    return Performance(
+        held_from=tuple(held[modulus] for modulus in history.moduli),
+        train_accuracy=_floats(history.train_accuracy[-1]),
+        validation_accuracy=_floats(history.validation_accuracy[-1]),
+        domain_accuracy=domain_accuracy(logits, run.dataset),
+        train_loss=_floats(history.train_loss[-1]),
+        validation_loss=_floats(history.validation_loss[-1]),
+        first_train_loss=float(train[0]),
+        late_train_loss=float(np.median(_late(train))),
+        lowest_validation_loss=float(validation[lowest]),
+        lowest_validation_epoch=int(history.validation_epoch[lowest]),
+        late_validation_loss=float(np.median(_late(validation))),
+        late_gain=late_gain(history.validation_accuracy[:, trained].mean(axis=1)),
+    )
+
+
+def late_gain(accuracy: NDArray[np.floating]) -> float:
+    """How much a curve rose over its last tenth, each end a mean over a twentieth of it.
+
+    Args:
+        accuracy: [M], at least one.
+    """
+    before = accuracy[: max(1, len(accuracy) - math.ceil(len(accuracy) / LATELY))]
+    width = math.ceil(len(accuracy) / LATE)
+    return float(accuracy[-width:].mean() - before[-width:].mean())
+
+
+def domain_accuracy(logits: NDArray[np.floating], dataset: Dataset) -> tuple[float, ...]:
+    """Per task the share of all p² numbers whose right class is above every other.
+
+    Args:
+        logits: [p², V], every task's classes side by side.
+        dataset: with the classes of every number.
+
+    Returns:
+        [N]; NaN for waves, which has no classes.
+    """
+    if not np.issubdtype(dataset.targets.dtype, np.integer):
+        return (float("nan"),) * len(dataset.moduli)
+    rows, shares, start = np.arange(len(logits)), [], 0
+    for size, right in zip(dataset.class_sizes, dataset.targets.T, strict=True):
+        of_task = logits[:, start : start + size].copy()
+        chosen = of_task[rows, right]
+        of_task[rows, right] = -np.inf
+        shares.append(float((chosen > of_task.max(axis=1)).mean()))
+        start += size
+    return tuple(shares)
+
+
+def gradients(run: Run) -> Gradients:
+    """When each weight's gradient comes to rest."""
+    history = run.history
+    window = min(GRADIENT_WINDOW, (len(history.epoch) - 1) // 2 * 2 + 1)
+    found = gradient_norms(
+        history.epoch,
+        history.gradient_norm,
+        history.weight_names,
+        rest=rules.AT_REST,
+        window=window,
+    )
+    return Gradients(found.names, found.settled, _floats(found.share[-1]), window)
+
+
+def neurons(hidden: NDArray[np.floating], output: NDArray[np.floating]) -> Neurons:
+    """How periodic the neurons are.
+
+    Args:
+        hidden: [F, x1, x0], after the ReLU.
+        output: [D, x1, x0], after W_out.
+    """
+    of_hidden = periodicity(hidden, rules.STRONGEST, draws=HIDDEN_DRAWS)
+    of_output = periodicity(output, rules.STRONGEST, draws=OUTPUT_DRAWS)
+    spectra = neuron_spectra(hidden)
+    need = frequency_need(spectra.frequency_power, rules.VARIANCE_SHARE)
+    orders = permutations(spectra.base, NEED_DRAWS, seed=0)
+    renamed = [
+        frequency_need(neuron_spectra(hidden, order).frequency_power, rules.VARIANCE_SHARE).median
+        for order in orders
+    ]
+    return Neurons(
+        hidden_share=of_hidden.median,
+        hidden_null=_floats(of_hidden.null_medians),
+        output_share=of_output.median,
+        output_null=_floats(of_output.null_medians),
+        needed=need.median,
+        needed_quartiles=need.quartiles,
+        needed_null=float(np.median(renamed)),
+        needed_pairs=frequency_need(spectra.power, rules.VARIANCE_SHARE).median,
+        silent=need.silent,
+    )
+
+
+def frequencies(
+    run: Run, progress: Progress | None = None, *, last_only: bool = False
+) -> Frequencies | None:
+    """Significant frequencies through the snapshots.
+
+    Args:
+        run: None is returned where it kept no snapshots.
+        progress: told after each snapshot.
+        last_only: measure the last snapshot alone.
+    """
+    epochs = sorted(run.snapshots)[-1:] if last_only else sorted(run.snapshots)
+    if not epochs:
+        return None
+
+    def told():
+        each = measure_each(run.snapshots, model_calibrated_spectrum, epochs)
+        for done, item in enumerate(each, 1):
+            yield item
+            if progress is not None:
+                progress(done, len(epochs))
+
+    found = stack_spectra(told())
+    calibrated, null = found.calibrated_counts, found.null_counts
+    assert calibrated is not None
+    assert null is not None
+    return Frequencies(
+        available=len(found.frequencies),
+        epochs=_integers(found.epochs),
+        counts=_integers(found.counts),
+        calibrated=_integers(calibrated),
+        null_counts=_floats(null.mean(axis=1)),
+        pair_counts=_integers(found.pair_counts),
+    )
+
+
+def sharing(run: Run, held_from: Sequence[int | None]) -> Sharing | None:
+    """Whether tasks share circuits, at the first and at the last snapshot after all hold.
+
+    Args:
+        run: of T_miiii; None is returned for other tasks.
+        held_from: [N], each task's epoch; None is returned where one never held.
+    """
+    epochs = [epoch for epoch in held_from if epoch is not None]
+    if run.config.task.task != "miiii" or len(epochs) < len(held_from):
+        return None
+    after = sorted(epoch for epoch in run.snapshots if epoch >= max(epochs))
+    if not after:
+        return None
+    chosen = sorted({after[0], after[-1]})
+    domain = len(run.dataset.targets)
+    generator = np.random.default_rng(0)
+    numbers = np.sort(generator.permutation(domain)[:SHARING_NUMBERS])
+    indices: dict[str, list[tuple[float, float, float]]] = {"neurons": [], "harmonics": []}
+    for epoch in chosen:
+        weights = run.snapshots[epoch]
+        for kind, removal in (("neurons", neuron_removal), ("harmonics", harmonic_removal)):
+            matrix = removal(weights, run.dataset, draws=SHARING_DRAWS, numbers=numbers)
+            index = sharing_index(matrix).index
+            indices[kind].append((index.value, index.low, index.high))
+    neurons, harmonics = (tuple(map(tuple, np.array(rows).T.tolist())) for rows in indices.values())
+    return Sharing(tuple(chosen), *neurons, *harmonics)
+
+
+def embeddings(run: Run, parameters: Parameters) -> Embeddings:
+    """Token and positional embeddings of the last weights."""
+    config, dataset = run.config, run.dataset
+    deviation = standard_deviations(
+        config.model, config.task.base, sum(dataset.class_sizes), len(dataset.class_sizes)
+    )["token_embedding"]
+    matrix = digit_embeddings(parameters)
+    spectrum = embedding_spectrum(matrix, deviation, draws=EMBEDDING_DRAWS)
+    singular = singular_spectrum(matrix)
+    positions = np.asarray(parameters.position_embedding, np.float64)
+    generator = np.random.default_rng(0)
+    constant = (np.ptp(positions[:2], axis=1) == 0).any()
+    return Embeddings(
+        pearson=float("nan") if constant else positional_embeddings(positions).pearson,
+        components_half=singular.half,
+        components_nine_tenths=singular.nine_tenths,
+        vector_share=_floats(singular.frequency_share[: rules.LEADING_VECTORS]),
+        random_share=float(np.quantile(singular.random_share, 1 - rules.VECTOR_LEVEL)),
+        count=spectrum.count,
+        random_count=float(spectrum.random_counts.mean()),
+        calibrated=spectrum.calibrated_count,
+        needed=_needed(spectrum.power),
+        random_needed=tuple(
+            _needed(power_spectrum(generator.normal(size=matrix.shape), axis=0))
+            for _ in range(RANDOM_EMBEDDINGS)
+        ),
+        available=len(spectrum.significant),
+    )
+
+
+def _needed(power: NDArray[np.floating]) -> int:
+    """Strongest frequencies that hold `VARIANCE_SHARE` of [K, D], the constant left out."""
+    per_frequency = power[1:].sum(axis=1)
+    return int(frequency_need(per_frequency[None], rules.VARIANCE_SHARE).needed[0])
+
+
+def heads(attention_weights: NDArray[np.floating], base: int) -> Heads:
+    """Where each head looks.
+
+    Args:
+        attention_weights: [p², H, 3], from the answer.
+        base: p.
+    """
+    found = attention_pattern(attention_weights, base)
+    to_x0, to_x1, to_answer = found.mean.T
+    return Heads(_floats(to_x0), _floats(to_x1), _floats(to_answer), _floats(found.entropy))
+
+
+def primality(run: Run, logits: NDArray[np.floating]) -> Primality | None:
+    """The tasks together as a test of primality; None unless they are the primes below p."""
+    task = run.config.task
+    if task.task != "miiii" or set(run.dataset.moduli) != set(primes_below(task.base)):
+        return None
+    passes = np.logical_not(taken_for_multiples(run, logits).any(axis=1))
+    held_out = _held_out(run)
+    return Primality(
+        passing(passes, np.ones_like(held_out), task.base), passing(passes, held_out, task.base)
+    )
+
+
+def multiples(run: Run, logits: NDArray[np.floating]) -> Multiples | None:
+    """How well multiples are told from other numbers, outside training; None unless miiii."""
+    if run.config.task.task != "miiii":
+        return None
+    taken = taken_for_multiples(run, logits)[_held_out(run)]
+    numbers = np.arange(len(logits))[_held_out(run), None]
+    divides = numbers % np.asarray(run.dataset.moduli) == 0
+
+    def share(hits: NDArray[np.bool_], among: NDArray[np.bool_]) -> tuple[float, ...]:
+        counts = among.sum(axis=0)
+        return _floats(np.where(counts, (hits & among).sum(axis=0) / np.maximum(counts, 1), np.nan))
+
+    return Multiples(found=share(taken, divides), spared=share(~taken, ~divides))
+
+
+def taken_for_multiples(run: Run, logits: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Whether each number is predicted to be a multiple of each modulus: [p², N].
+
+    Args:
+        run: of T_miiii, on remainders or on divisibility.
+        logits: [p², V].
+    """
+    zero_class = 0 if run.config.task.target == "remainder" else 1
+    columns, start = [], 0
+    for size in run.dataset.class_sizes:
+        columns.append(logits[:, start : start + size].argmax(axis=1) == zero_class)
+        start += size
+    return np.stack(columns, axis=1)
+
+
+def _held_out(run: Run) -> NDArray[np.bool_]:
+    """[p²]: the numbers that were not trained on."""
+    held_out = np.ones(run.config.task.base**2, bool)
+    held_out[run.dataset.split.train] = False
+    return held_out
+
+
+def passing(passes: NDArray[np.bool_], among: NDArray[np.bool_], base: int) -> Passing:
+    """Count primes and composites that pass.
+
+    Args:
+        passes: [p²], whether no predicted remainder is 0.
+        among: [p²], the numbers to count; 0 and 1 are left out.
+        base: p.
+    """
+    numbers = np.arange(base**2)
+    prime = np.zeros(base**2, bool)
+    prime[list(primes_below(base**2))] = True
+    counted = among & (numbers > 1)
+    small, large = counted & prime & (numbers < base), counted & prime & (numbers >= base)
+    composite = counted & ~prime
+    return Passing(
+        *(int(group.sum()) for kind in (small, large, composite) for group in (kind, kind & passes))
+    )
+
+
+def _late(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    return values[-math.ceil(len(values) / LATE) :]
+
+
+def _floats(values: NDArray[np.floating]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
+def _integers(values: NDArray[np.integer]) -> tuple[int, ...]:
+    return tuple(int(value) for value in values)

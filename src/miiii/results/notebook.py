@@ -1,0 +1,94 @@
+"""How runs and histories show themselves in a notebook.
+
+Found by name when a notebook asks (`Run._repr_html_`), so that opening a run needs no pictures.
+"""
+
+import numpy as np
+
+from miiii import esch, markup
+from miiii.analysis.parts.curves import curve_strips, curves
+from miiii.config.config import SOLVED
+from miiii.experiment.run import History, Run
+from miiii.figures.training import accuracy_strip
+from miiii.runs.listing import ending_text
+
+
+def accuracy_drawing(history: History) -> esch.Drawing | None:
+    """A row per task, its accuracy through training; None where there is none to draw."""
+    if not len(history.epoch) or not _classifies(history):
+        return None
+    made = curves(
+        [str(modulus) for modulus in history.moduli],
+        history.epoch,
+        history.train_loss,
+        history.train_accuracy,
+        history.validation_epoch,
+        history.validation_loss,
+        history.validation_accuracy,
+        dropout=True,
+    )
+    return accuracy_strip(*curve_strips(made))
+
+
+def history_svg(history: History) -> str | None:
+    """The accuracies as SVG; None where there is none to draw."""
+    drawing = accuracy_drawing(history)
+    return None if drawing is None else drawing.svg
+
+
+def history_html(history: History) -> str:
+    """How far the tasks are, and their accuracies through training."""
+    epochs = len(history.epoch)
+    if not epochs:
+        return markup.heading("History", "nothing was trained or saved yet")
+    parts = [markup.heading("History", f"{epochs:,} epochs, {len(history.moduli)} tasks")]
+    parts.append(_tasks(history))
+    drawing = accuracy_drawing(history)
+    if drawing is not None:
+        parts.append(drawing._repr_html_())
+    return "".join(parts)
+
+
+def run_html(run: Run) -> str:
+    """Name, state, tasks, accuracies and settings."""
+    status, config = run.status, run.config
+    where = (
+        f"{status.get('state')}, epoch {status.get('epoch', 0):,} of "
+        f"{config.training.epochs:,}, seed {config.seed} ({run.path})"
+    )
+    if ending := ending_text(status):
+        where += f"; {ending}"
+    settings = markup.folded("settings", config._repr_html_())
+    return markup.heading(f"Run {run.name}", where) + history_html(run.history) + settings
+
+
+def _classifies(history: History) -> bool:
+    """Whether there are classes to get right; the cosine model has modulus 1."""
+    return history.moduli != (1,)
+
+
+def _tasks(history: History) -> str:
+    classes = _classifies(history)
+    solved = history.first_reached(SOLVED)
+    rows = []
+    for column, modulus in enumerate(history.moduli):
+        first = solved[modulus]
+        rows.append(
+            (
+                modulus,
+                _share(history.train_accuracy, column) if classes else "–",
+                _share(history.validation_accuracy, column) if classes else "–",
+                _number(history.validation_loss, column),
+                f"{first:,}" if classes and first is not None else "–",
+            )
+        )
+    head = ("task", "training", "validation", "validation loss", f"first ≥ {SOLVED}")
+    return markup.table(head, rows)
+
+
+def _share(values: np.ndarray, column: int) -> str:
+    return f"{100 * values[-1, column]:.1f} %" if len(values) else "–"
+
+
+def _number(values: np.ndarray, column: int) -> str:
+    return f"{values[-1, column]:.3g}" if len(values) else "–"

@@ -1,0 +1,346 @@
+"""What analysis says about a model of any kind, of which only what it computed is known.
+
+The analyses are those of runs; they are called here with the arrays that they need.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from miiii import markup
+from miiii.analysis.circuits.attribution import Attribution, attribute
+from miiii.analysis.circuits.causal import CausalMatrix, harmonic_removal_of, neuron_removal_of
+from miiii.analysis.circuits.matching import MatchedNeurons, match_neurons
+from miiii.analysis.circuits.number_spectrum import NumberSpectrum, number_spectrum
+from miiii.analysis.circuits.removal import Readout
+from miiii.analysis.circuits.serving import ServedTasks, served_tasks
+from miiii.analysis.dynamics.trigonometric import (
+    KeyFrequencies,
+    Trigonometric,
+    frequencies_of_neurons,
+    trigonometric_of_logits,
+)
+from miiii.analysis.harmonics.digit_split import split_digits
+from miiii.analysis.harmonics.task_harmonics import FloatArray, FunctionSubspace
+from miiii.analysis.parts.calibration import DRAWS, CalibratedSpectrum, calibrated_spectrum
+from miiii.analysis.parts.concentration import (
+    NeuronExamples,
+    Periodicity,
+    Rule,
+    neuron_examples,
+    periodicity,
+)
+from miiii.analysis.parts.neurons import NeuronGrids, NeuronSpectra, neuron_spectra
+from miiii.analysis.parts.significance import MULTIPLE
+from miiii.analysis.parts.singular import SingularSpectrum, singular_spectrum
+from miiii.analysis.recording import to_grid
+from miiii.analysis.scoring import TaskScores, margins, score_tasks
+from miiii.results.given_arrays import one_of
+from miiii.tasks.dataset import Dataset
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedModel:
+    """A model's answers and hidden layers on all p² inputs; `miiii.from_activations` makes it.
+
+    Rows are in the order n = x0 + p·x1. Arrays are read-only.
+
+    Attributes:
+        dataset: digits, targets [p², N], moduli and class sizes [N], and what was trained on.
+        logits: [p², V], all tasks' classes side by side.
+        layers: hidden layers by name, each [p², F].
+        readouts: by layer, [F, V]: what each of its features adds to each logit.
+        embeddings: tables of the digits by name, each [p, D].
+    """
+
+    dataset: Dataset
+    logits: NDArray[np.floating]
+    layers: Mapping[str, NDArray[np.floating]]
+    readouts: Mapping[str, NDArray[np.floating]]
+    embeddings: Mapping[str, NDArray[np.floating]]
+
+    @property
+    def base(self) -> int:
+        """P."""
+        return round(len(self.logits) ** 0.5)
+
+    @property
+    def moduli(self) -> tuple[int, ...]:
+        """[N]: the numbers that tasks go by."""
+        return self.dataset.moduli
+
+    @property
+    def remainders(self) -> bool:
+        """Whether every task is n mod q."""
+        numbers = np.arange(self.base**2)[:, None]
+        return np.array_equal(self.dataset.targets, numbers % np.array(self.moduli))
+
+    def layer(self, name: str) -> NDArray[np.floating]:
+        """[p², F]: a hidden layer.
+
+        Raises:
+            ValueError: it was not given.
+        """
+        return self.layers[one_of("layer", name, self.layers)]
+
+    # Answers.
+
+    def score(self, logits: ArrayLike) -> TaskScores:
+        """Loss and accuracy [N] of other logits [p², V], such as those after a removal."""
+        return score_tasks(logits, self.dataset.targets, self.dataset.class_sizes)
+
+    @cached_property
+    def scores(self) -> TaskScores:
+        """Loss and accuracy [N] on all p² inputs."""
+        return self.score(self.logits)
+
+    @cached_property
+    def margins(self) -> FloatArray:
+        """[p², N]: the right logit minus the largest other one; at most 0 where wrong."""
+        return margins(self.logits, self.dataset.targets, self.dataset.class_sizes)
+
+    def trigonometric(self, frequencies: Sequence[int]) -> Trigonometric:
+        """Restricted, excluded and trigonometric loss of addition by its key frequencies.
+
+        Raises:
+            ValueError: the task is another, or a frequency is outside.
+        """
+        return trigonometric_of_logits(self.logits, self.dataset, frequencies)
+
+    # A layer on the grid of the two digits.
+
+    def grids(self, layer: str) -> NDArray[np.floating]:
+        """[F, x1, x0]: every feature of a layer, seen on the grid."""
+        return to_grid(self.layer(layer), self.base)
+
+    def spectra(self, layer: str) -> NeuronSpectra:
+        """How each feature's variance lies on the pairs of frequencies."""
+        return neuron_spectra(self.grids(layer))
+
+    def calibrated_spectrum(
+        self, layer: str, multiple: float = MULTIPLE, *, draws: int = DRAWS, seed: int = 0
+    ) -> CalibratedSpectrum:
+        """The layer's mean spectrum, and what its frequencies reach when digits are renamed."""
+        return calibrated_spectrum(self.grids(layer), multiple, draws=draws, seed=seed)
+
+    def periodicity(
+        self, layer: str, count: int = 5, *, draws: int = 5, seed: int = 0
+    ) -> Periodicity:
+        """How few pairs of frequencies hold how much of the features' variance."""
+        return periodicity(self.grids(layer), count, draws=draws, seed=seed)
+
+    def key_frequencies(self, layer: str, threshold: float = 0.85) -> KeyFrequencies:
+        """Which frequency each feature answers to (Nanda et al. 2023)."""
+        return frequencies_of_neurons(self.spectra(layer), threshold)
+
+    def examples(
+        self, layer: str, examples: int = 4, *, count: int = 5, rule: Rule = "ranks"
+    ) -> NeuronExamples:
+        """A few features picked by rank of concentration, for `figures.neurons.neuron_grids`."""
+        grids = NeuronGrids(self.base, self.grids(layer), self.grids(layer))
+        chosen = neuron_examples(grids, "mlp_hidden", examples, count=count, rule=rule)
+        return replace(chosen, layer=layer)
+
+    # A layer on the number line.
+
+    def number_spectrum(
+        self, layer: str, *, moduli: Sequence[int] | None = None, both_digits: bool = False
+    ) -> NumberSpectrum:
+        """The spectrum over n of all features together.
+
+        Args:
+            layer: which.
+            moduli: whose harmonics k/q are looked up; default: the tasks'.
+            both_digits: leave out what one digit alone explains.
+
+        Raises:
+            ValueError: no such layer, or the tasks are not n mod q and no moduli are given.
+        """
+        chosen = self._harmonic_moduli(moduli)
+        return number_spectrum(self.layer(layer), self.base, chosen, both_digits=both_digits)
+
+    def attribution(self, layer: str, *, moduli: Sequence[int] | None = None) -> Attribution:
+        """What each feature is made of on the number line; moduli as in `number_spectrum`."""
+        return attribute(self.layer(layer), self.base, self._harmonic_moduli(moduli))
+
+    def matched(
+        self, layer: str, *, moduli: Sequence[int] | None = None, draws: int = 20, seed: int = 0
+    ) -> MatchedNeurons:
+        """Each feature's task by the frequencies of its two digits: for a layer before its ReLU."""
+        chosen = self._harmonic_moduli(moduli)
+        return match_neurons(self.layer(layer), self.base, chosen, draws=draws, seed=seed)
+
+    def served(
+        self, layer: str, *, moduli: Sequence[int] | None = None, draws: int = 5, seed: int = 0
+    ) -> ServedTasks:
+        """Which tasks each feature serves, against renamed digits: for a layer after its ReLU."""
+        chosen = self._harmonic_moduli(moduli)
+        return served_tasks(self.layer(layer), self.base, chosen, draws=draws, seed=seed)
+
+    # Singular values.
+
+    def singular_spectrum(
+        self, name: str, digit: int = 0, *, centred: bool = False, draws: int = 1000
+    ) -> SingularSpectrum:
+        """Singular values, and left vectors over the digits.
+
+        Args:
+            name: of an embedding; or of a layer, whose mean over the other digit is taken.
+            digit: of a layer, 0 for x0 and 1 for x1.
+            centred: whether the mean over the digits is taken off first.
+            draws: random vectors to compare periodicity with.
+
+        Raises:
+            ValueError: there is neither, or digit is not 0 or 1.
+        """
+        one_of("name", name, [*self.embeddings, *self.layers])
+        if digit not in (0, 1):
+            raise ValueError(f"digit is {digit!r}: expected 0 for x0 or 1 for x1")
+        if name in self.embeddings:
+            table = self.embeddings[name]
+        else:
+            split = split_digits(self.layers[name], self.base)
+            table = split.digits[digit] + split.mean
+        return singular_spectrum(table, centred=centred, draws=draws)
+
+    # Removal.
+
+    def readout(self, layer: str) -> Readout:
+        """A layer and what it says to the logits, float64.
+
+        Raises:
+            ValueError: no such layer, or no read-out was given for it.
+        """
+        values = np.asarray(self.layer(layer), np.float64)
+        if layer not in self.readouts:
+            known = ", ".join(self.readouts) or "none"
+            raise ValueError(
+                f"layer {layer!r} has no read-out: removal needs readouts[{layer!r}], [features, "
+                f"classes] (given: {known})"
+            )
+        return Readout(
+            self.base,
+            values - values.mean(axis=0),
+            np.asarray(self.readouts[layer], np.float64),
+            np.ascontiguousarray(np.asarray(self.logits, np.float64).T),
+        )
+
+    def readout_share(self, layer: str) -> float:
+        """Share of the logits' variance over the inputs that comes from a layer by its read-out.
+
+        1 where the read-out is all that reaches the logits; less where something passes it by.
+        """
+        model = self.readout(layer)
+        whole = model.logits - model.logits.mean(axis=1, keepdims=True)
+        total = float((whole**2).sum())
+        left = float(((whole - model.contribution().T) ** 2).sum())
+        return 1 - left / total if total > 0 else float("nan")
+
+    def without_neurons(self, layer: str, neurons: ArrayLike) -> FloatArray:
+        """[p², V]: the logits with some features of a layer at their mean over the inputs.
+
+        Args:
+            layer: which has a read-out.
+            neurons: indices.
+
+        Raises:
+            ValueError: there is no read-out, or no such feature.
+        """
+        model = self.readout(layer)
+        chosen = np.unique(np.asarray(neurons, np.int64))
+        count = model.hidden.shape[1]
+        if chosen.size and not 0 <= chosen[0] <= chosen[-1] < count:
+            raise ValueError(f"neurons have one outside: expected 0 to {count - 1}")
+        return model.logits.T - model.hidden[:, chosen] @ model.weights[chosen]
+
+    def without_functions(self, layer: str, subspace: FunctionSubspace) -> FloatArray:
+        """[p², V]: the logits with a set of functions of n taken out of every feature of a layer.
+
+        Args:
+            layer: which has a read-out.
+            subspace: such as `task_harmonics(p, q)`, or `sum_harmonics(p, frequencies)` of
+                addition.
+        """
+        model = self.readout(layer)
+        return model.logits.T - subspace.project(model.hidden) @ model.weights
+
+    def neuron_removal(
+        self,
+        layer: str,
+        groups: Sequence[ArrayLike],
+        *,
+        draws: int = 10,
+        seed: int = 0,
+        numbers: ArrayLike | None = None,
+    ) -> CausalMatrix:
+        """What every task loses without each task's features, beside as many at random.
+
+        Args:
+            layer: which has a read-out.
+            groups: [N], the features of each task, such as `matched(before).groups()`.
+            draws: control draws.
+            seed: of the controls.
+            numbers: which to score; default: all p².
+
+        Raises:
+            ValueError: there is no read-out, or groups are not one per task.
+        """
+        model = self.readout(layer)
+        return neuron_removal_of(
+            model, self.dataset, groups, draws=draws, seed=seed, numbers=numbers
+        )
+
+    def harmonic_removal(
+        self, layer: str, *, draws: int = 10, seed: int = 0, numbers: ArrayLike | None = None
+    ) -> CausalMatrix:
+        """What every task loses without each task's harmonics, beside random subspaces.
+
+        Raises:
+            ValueError: there is no read-out, or the tasks are not n mod q.
+        """
+        self._harmonic_moduli(None)
+        model = self.readout(layer)
+        return harmonic_removal_of(model, self.dataset, draws=draws, seed=seed, numbers=numbers)
+
+    def _harmonic_moduli(self, moduli: Sequence[int] | None) -> tuple[int, ...]:
+        if moduli is not None:
+            return tuple(int(each) for each in moduli)
+        if not self.remainders:
+            raise ValueError(
+                f"the tasks {', '.join(map(str, self.moduli))} are not n mod q, so that harmonics "
+                "k/q of n mean nothing to them: give moduli to look for some all the same, or use "
+                "key_frequencies for addition"
+            )
+        return self.moduli
+
+    def _repr_html_(self) -> str:
+        """A row per task, a row per layer."""
+        wrong = (self.margins <= 0).sum(axis=0)
+        tasks = [
+            (modulus, size, f"{accuracy:.4f}", f"{count:,}", f"{least:.4g}")
+            for modulus, size, accuracy, count, least in zip(
+                self.moduli,
+                self.dataset.class_sizes,
+                self.scores.accuracy,
+                wrong,
+                self.margins.min(axis=0),
+                strict=True,
+            )
+        ]
+        layers = [
+            (
+                name,
+                values.shape[1],
+                f"{self.readout_share(name):.4f}" if name in self.readouts else "–",
+            )
+            for name, values in self.layers.items()
+        ]
+        note = f"{self.base**2:,} inputs of two digits below {self.base}"
+        head = ("task", "classes", "accuracy", "wrong", "smallest margin")
+        shown = markup.heading("Recorded model", note) + markup.table(head, tasks)
+        if layers:
+            shown += markup.table(("layer", "features", "of the logits by its read-out"), layers)
+        return shown

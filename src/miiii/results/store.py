@@ -1,0 +1,190 @@
+"""A run's measurements, made once and kept beside it: run directory in, `Measurements` out."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import safetensors
+
+from miiii.analysis.recording import record, to_grid
+from miiii.claims.measurements import VERSION, Measurements
+from miiii.claims.rules import further_work as beyond_rules
+from miiii.claims.rules import paper as rules
+from miiii.experiment.run import Run
+from miiii.results import measurements as measuring
+from miiii.results.measurements import Progress
+from miiii.runs.atomic import make_directory, write_atomically
+from miiii.runs.checkpoints import epoch_path
+from miiii.runs.errors import StorageError
+from miiii.runs.jsonfiles import encode_json
+
+StudyProgress = Callable[[str, int, int], None]
+"""Told the run that is being measured, and how many of its snapshots are done, of how many."""
+
+Depth = Literal["outside", "inside", "training"]
+DEPTHS: tuple[Depth, ...] = ("outside", "inside", "training")
+"""How much is measured. outside: performance and gradients. inside: also neurons, embeddings and
+attention of the last weights. training: also frequencies and causal sharing through the snapshots,
+which takes most of the time."""
+
+NAME = "analysis/measurements.json"
+"""Where they are kept, in the run directory."""
+
+
+def measure(
+    run: Run, progress: Progress | None = None, *, depth: Depth = "training"
+) -> Measurements:
+    """Measure a run, or read what an earlier call measured.
+
+    What was kept counts as long as nothing that it depends on has changed: the configuration, the
+    epoch, the weights of every snapshot and of the newest checkpoint, the version of the record and
+    the thresholds that are measured by. Where the disk cannot be written nothing is kept.
+
+    Args:
+        run: trained for at least one validation.
+        progress: told before anything is measured, and after each snapshot; not told of what was
+            kept.
+        depth: how much to measure at the least; what was kept may be more.
+
+    Raises:
+        ValueError: nothing was trained and validated yet.
+        DamagedFileError: a file of the run cannot be read.
+    """
+    history = run.history
+    if not len(history.validation_epoch):
+        raise ValueError(
+            f"run {run.name} cannot be measured: expected at least one validation, found none"
+        )
+    path, key = run.path / NAME, dependencies(run)
+    kept = _read(path, key, depth)
+    if kept is not None:
+        # Settings are not measured, and what is asked of them may have grown.
+        return replace(kept, origin=measuring.origin(run))
+    if progress is not None:
+        progress(0, 1)
+    measured = _measure(run, progress, depth)
+    with suppress(StorageError):
+        make_directory(path.parent)
+        content = {
+            "key": key,
+            "depth": depth,
+            "measurements": json.loads(measured.to_json()),
+        }
+        write_atomically(path, encode_json(content))
+    return measured
+
+
+def measure_runs(
+    runs: Mapping[str, Sequence[Run]], progress: StudyProgress | None = None
+) -> dict[str, list[Measurements]]:
+    """Measure the runs of a study, each as far as the claims ask.
+
+    Args:
+        runs: experiment (of `claims.rules` or `claims.beyond_rules`) to runs, as `Study.runs` gives
+            them. A run that was not validated yet is left out.
+        progress: told which run is measured, and how many snapshots of it are; not told of runs
+            whose measurements were kept.
+
+    Returns:
+        What `claims.judge.judge` takes.
+
+    Raises:
+        DamagedFileError: a file of a run cannot be read.
+    """
+    measured: dict[str, list[Measurements]] = {}
+    for experiment, several in runs.items():
+        for run in several:
+            if not len(run.history.validation_epoch):
+                continue
+
+            def told(done: int, count: int, name: str = run.name) -> None:
+                if progress is not None:
+                    progress(name, done, count)
+
+            result = measure(run, told, depth=depth_for(experiment))
+            measured.setdefault(experiment, []).append(result)
+    return measured
+
+
+def depth_for(experiment: str) -> Depth:
+    """How much of an experiment's runs the claims ask for."""
+    if experiment in (*rules.FOLLOWED, *beyond_rules.FOLLOWED):
+        return "training"
+    return "inside" if experiment in rules.INSIDE else "outside"
+
+
+def dependencies(run: Run) -> dict[str, Any]:
+    """Everything that decides a run's measurements, in JSON's own types."""
+    directory = run.directory
+    files = {
+        "checkpoints": directory.checkpoint_epochs()[-1:],
+        "snapshots": directory.snapshot_epochs(),
+    }
+    return {
+        "version": VERSION,
+        "config": hashlib.sha256(directory.config_text.encode()).hexdigest(),
+        "epoch": int(run.history.epoch[-1]),
+        "measured_by": {
+            "generalised_at": rules.GENERALISED_AT,
+            "strongest": rules.STRONGEST,
+            "variance_share": rules.VARIANCE_SHARE,
+            "leading_vectors": rules.LEADING_VECTORS,
+            "vector_level": rules.VECTOR_LEVEL,
+            "at_rest": rules.AT_REST,
+        },
+        **{
+            kind: [[epoch, _digest(epoch_path(run.path / kind, epoch))] for epoch in epochs]
+            for kind, epochs in files.items()
+        },
+    }
+
+
+def _measure(run: Run, progress: Progress | None, depth: Depth) -> Measurements:
+    parameters = run.parameters
+    logits = record(parameters, "logits")["logits"]
+    measured = Measurements(
+        origin=measuring.origin(run),
+        performance=measuring.performance(run, logits),
+        gradients=measuring.gradients(run),
+        primality=measuring.primality(run, logits),
+        multiples=measuring.multiples(run, logits),
+    )
+    if depth == "outside":
+        return measured
+    names, base = ("mlp_hidden", "mlp_output", "attention_weights"), run.config.task.base
+    hidden, output, attention = record(parameters, *names).values()
+    measured = replace(
+        measured,
+        neurons=measuring.neurons(to_grid(hidden, base), to_grid(output, base)),
+        frequencies=measuring.frequencies(run, progress, last_only=depth == "inside"),
+        embeddings=measuring.embeddings(run, parameters),
+        heads=measuring.heads(attention, base),
+    )
+    if depth == "inside":
+        return measured
+    return replace(measured, sharing=measuring.sharing(run, measured.performance.held_from))
+
+
+def _read(path: Path, key: dict[str, Any], depth: Depth) -> Measurements | None:
+    """What is kept, if it is whole, of that key, and holds what is asked for."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["key"] != key or DEPTHS.index(content["depth"]) < DEPTHS.index(depth):
+            return None
+        return Measurements.from_json(json.dumps(content["measurements"]))
+    # Whatever is wrong with a file that can be made again: it is made again.
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _digest(path: Path) -> str | None:
+    """The digest that a tensor file carries; None for a file that has none or cannot be read."""
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            return (file.metadata() or {}).get("digest")
+    except (OSError, safetensors.SafetensorError):
+        return None

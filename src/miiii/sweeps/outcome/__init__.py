@@ -1,0 +1,1 @@
+"""What a search found: records, ranking, importance of settings."""

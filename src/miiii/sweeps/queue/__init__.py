@@ -1,0 +1,1 @@
+"""Trials in shared storage, and the workers that train them."""

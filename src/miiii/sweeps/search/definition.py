@@ -1,0 +1,177 @@
+"""What a sweep is: settings, space, sampler, objectives and budget; and its form as text."""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import tomli_w
+
+from miiii import __version__
+from miiii.config.config import Config, differences, from_toml, to_toml, unknown_name
+from miiii.runs.creation import validate_name
+from miiii.sweeps.search.objectives import OBJECTIVES
+from miiii.sweeps.search.pruning import PRUNERS
+from miiii.sweeps.search.spacefile import setting, space_from_toml, space_to_toml
+from miiii.sweeps.search.spaces import SearchSpace
+
+Sampler = Literal["tpe", "grid", "random"]
+SAMPLERS: tuple[str, ...] = get_args(Sampler)
+Keep = Literal["all", "weights"]
+KEEPS: tuple[str, ...] = get_args(Keep)
+FORMAT = 1
+MOST_TRIALS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A sweep's definition; equal ones may be worked on together.
+
+    Raises:
+        ValueError: a field is out of its limits, or a grid is asked for where there is none.
+    """
+
+    name: str
+    base: Config
+    """Every setting that is not searched; `training.epochs` is a trial's budget."""
+    space: SearchSpace | None
+    """What is searched; None: the runs of a study, which are all there is."""
+    trials: int
+    sampler: str = "tpe"
+    objectives: tuple[str, ...] = ("validation_loss",)
+    seed: int = 0
+    """Of the sampler."""
+    prune: str = "none"
+    keep: str = "all"
+    """What stays of a finished run: all, or weights (not the checkpoints to go on from)."""
+    study: str = ""
+    """The directory of the study whose runs are the trials; empty: there is a space."""
+    version: str = __version__
+    """Of the package that made the sweep."""
+
+    def __post_init__(self) -> None:
+        validate_name(self.name)
+        for kind, value, known in (
+            ("sampler", self.sampler, SAMPLERS),
+            ("prune", self.prune, PRUNERS),
+            ("keep", self.keep, KEEPS),
+        ):
+            if value not in known:
+                raise ValueError(unknown_name(kind, value, list(known)))
+        if not self.objectives:
+            raise ValueError(f"objective is missing: choose of {', '.join(OBJECTIVES)}")
+        for name in self.objectives:
+            if name not in OBJECTIVES:
+                raise ValueError(unknown_name("objective", name, list(OBJECTIVES)))
+            if self.objectives.count(name) > 1:
+                raise ValueError(f"objective {name!r} is there twice: expected once")
+        if not 1 <= self.trials <= MOST_TRIALS:
+            raise ValueError(f"trials is {self.trials}: it must be from 1 to {MOST_TRIALS:,}")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"sampler seed is {self.seed}: it must be from 0 to 2³¹ − 1")
+        if self.space is not None and self.sampler == "grid":
+            self._check_grid(self.space)
+
+    def _check_grid(self, space: SearchSpace) -> None:
+        if self.trials > space.size:
+            raise ValueError(f"trials is {self.trials}: the grid has only {space.size:,} points")
+
+    def check_points(self) -> None:
+        """Refuse a grid of which some point is no possible run.
+
+        Raises:
+            ValueError: as in `settings`.
+        """
+        if self.space is not None and self.sampler == "grid":
+            for point in self.space.points():
+                self.settings(point)
+
+    @property
+    def directions(self) -> list[str]:
+        """Per objective minimize or maximize."""
+        return [OBJECTIVES[name].direction for name in self.objectives]
+
+    def settings(self, params: Mapping[str, Any]) -> Config:
+        """The configuration of a trial.
+
+        Raises:
+            ValueError: such a run is not possible.
+        """
+        return setting(self.base, params)
+
+    def to_text(self) -> str:
+        """As TOML."""
+        record: dict[str, Any] = {"format": FORMAT}
+        for item in dataclasses.fields(self):
+            if item.name not in ("base", "space"):
+                value = getattr(self, item.name)
+                record[item.name] = list(value) if isinstance(value, tuple) else value
+        if self.space is not None:
+            # In TOML tables come after values, whatever their order was.
+            record["order"] = list(self.space.fields)
+            record["space"] = tomllib.loads(space_to_toml(self.space))
+        record["base"] = tomllib.loads(to_toml(self.base))
+        return tomli_w.dumps(record)
+
+
+def definition_from_text(text: str) -> Definition:
+    """The inverse of `Definition.to_text`.
+
+    Raises:
+        ValueError: not TOML, of another format, or an entry is missing, unknown or out of its
+            limits.
+    """
+    try:
+        record = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"not valid TOML: {error}") from error
+    if record.pop("format", None) != FORMAT:
+        raise ValueError(f"its format is not {FORMAT}, which this version reads")
+    order = record.pop("order", [])
+    known = [item.name for item in dataclasses.fields(Definition)]
+    for key in record:
+        if key not in known:
+            raise ValueError(unknown_name("entry", key, known))
+    for key in known:
+        if key not in record and key != "space":
+            raise ValueError(f"entry {key!r} is missing")
+    record["base"] = from_toml(tomli_w.dumps(record["base"]))
+    if "space" in record:
+        space = space_from_toml(tomli_w.dumps(record["space"]), record["base"], "space")
+        places = {field: place for place, field in enumerate(order)}
+        ordered = sorted(space.dimensions, key=lambda each: places.get(each.field, len(places)))
+        record["space"] = SearchSpace(tuple(ordered))
+    record["objectives"] = tuple(record["objectives"])
+    return Definition(**{"space": None, **record})
+
+
+def list_differences(one: Definition, other: Definition) -> list[str]:
+    """What differs, an entry each: name, the first's value, the second's. Versions do not count."""
+    found = []
+    for item in dataclasses.fields(Definition):
+        if item.name in ("base", "space", "version"):
+            continue
+        pair = (getattr(one, item.name), getattr(other, item.name))
+        if pair[0] != pair[1]:
+            found.append(f"{item.name}: {_shown(pair[0])}, not {_shown(pair[1])}")
+    spaces = [_space_entries(each.space) for each in (one, other)]
+    for name in dict.fromkeys([*spaces[0], *spaces[1]]):
+        pair = tuple(entries.get(name, "not searched") for entries in spaces)
+        if pair[0] != pair[1]:
+            found.append(f"space.{name}: {pair[0]}, not {pair[1]}")
+    for name, (old, new) in differences(one.base, other.base).items():
+        found.append(f"base.{name}: {old!r}, not {new!r}")
+    return found
+
+
+def _space_entries(space: SearchSpace | None) -> dict[str, str]:
+    return (
+        {}
+        if space is None
+        else {name: _shown(entry) for name, entry in tomllib.loads(space_to_toml(space)).items()}
+    )
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,88 @@
+"""Settings of trials: known from the start (grid, random), or chosen when one begins (tpe)."""
+
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from miiii.sweeps.search.definition import Definition
+from miiii.sweeps.search.spaces import Dimension, Interval, SearchSpace, Value
+
+EXPERIMENT, SEED = "experiment", "seed"
+"""What the trials of a study's runs are told apart by."""
+
+
+def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
+    """A space in Optuna's words, by field."""
+    return {each.field: _distribution(each) for each in space.dimensions}
+
+
+def _distribution(each: Dimension | Interval) -> BaseDistribution:
+    if isinstance(each, Dimension):
+        return CategoricalDistribution(each.values)
+    if each.whole:
+        return IntDistribution(int(each.low), int(each.high), log=each.log)
+    return FloatDistribution(each.low, each.high, log=each.log)
+
+
+def planned_points(definition: Definition) -> list[dict[str, Value]] | None:
+    """The settings of every trial in order, where they depend on no result; None for tpe.
+
+    A grid comes in a random order, so that the first of its trials say something about all of it;
+    it is the same for the same seed. More trials of one definition begin with those of fewer.
+    """
+    space = definition.space
+    if space is None or definition.sampler == "tpe":
+        return None
+    generator = np.random.default_rng(definition.seed)
+    if definition.sampler == "grid":
+        points = list(space.points())
+        order = generator.permutation(len(points))
+        return [points[index] for index in order[: definition.trials]]
+    return [
+        {each.field: _draw(each, generator) for each in space.dimensions}
+        for _ in range(definition.trials)
+    ]
+
+
+def _draw(each: Dimension | Interval, generator: np.random.Generator) -> Value:
+    if isinstance(each, Dimension):
+        return each.values[int(generator.integers(len(each.values)))]
+    if each.whole and not each.log:
+        return int(generator.integers(int(each.low), int(each.high) + 1))
+    ends = (np.log(each.low), np.log(each.high)) if each.log else (each.low, each.high)
+    value = float(generator.uniform(*ends))
+    value = float(np.exp(value)) if each.log else value
+    value = min(max(value, each.low), each.high)
+    return round(value) if each.whole else value
+
+
+def choose(
+    definition: Definition, study: optuna.Study, trial_id: int, number: int
+) -> dict[str, Any]:
+    """Let TPE choose the settings of a trial that has begun, from the results so far.
+
+    What others are training counts as bad until it is known to be good, so that workers spread. The
+    seed is the sweep's and the trial's number: the choice depends on the results alone.
+    """
+    assert definition.space is not None
+    study.sampler = optuna.samplers.TPESampler(
+        seed=int(np.random.SeedSequence((definition.seed, number)).generate_state(1)[0]),
+        constant_liar=True,
+    )
+    trial = optuna.trial.Trial(study, trial_id)
+    return {each.field: _suggest(trial, each) for each in definition.space.dimensions}
+
+
+def _suggest(trial: optuna.Trial, each: Dimension | Interval) -> Any:
+    if isinstance(each, Dimension):
+        return trial.suggest_categorical(each.field, each.values)
+    if each.whole:
+        return trial.suggest_int(each.field, int(each.low), int(each.high), log=each.log)
+    return trial.suggest_float(each.field, each.low, each.high, log=each.log)

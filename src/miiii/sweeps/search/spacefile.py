@@ -1,0 +1,165 @@
+"""A search space as a TOML file, and refusals that name its line.
+
+::
+
+    learning_rate = { low = 1e-4, high = 1e-2, log = true }
+    epochs = { low = 500, high = 2000 }
+    width = [128, 256]
+    optimiser = ["adamw", "muon"]
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from miiii.config.config import Config, field_sections, from_toml, unknown_name
+from miiii.sweeps.search.spaces import TABLE_1, Dimension, Interval, SearchSpace
+
+BUILT_IN = {"table1": TABLE_1}
+"""Spaces that have a name."""
+_SYMBOLS = TABLE_1.symbols
+_INTERVAL_KEYS = ("low", "high", "log")
+
+
+def read_space(name: str, base: Config) -> SearchSpace:
+    """A space by its name, or from a file.
+
+    Args:
+        name: a key of `BUILT_IN`, or a path that ends in .toml.
+        base: every other setting; what is tried must be possible with it.
+
+    Raises:
+        ValueError: there is no such space or file, it is not TOML, or an entry is unknown or out of
+            its limits; the file's line is named.
+    """
+    if name in BUILT_IN:
+        check_space(BUILT_IN[name], base)
+        return BUILT_IN[name]
+    path = Path(name)
+    if path.suffix != ".toml":
+        raise ValueError(
+            f"{unknown_name('space', name, list(BUILT_IN))} (or a file that ends in .toml)"
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ValueError(f"space file {path} cannot be read ({reason})") from error
+    return space_from_toml(text, base, str(path))
+
+
+def space_from_toml(text: str, base: Config, where: str) -> SearchSpace:
+    """A space from TOML text.
+
+    Args:
+        text: as in this module's description.
+        base: every other setting.
+        where: what refusals call the text.
+
+    Raises:
+        ValueError: as in `read_space`.
+    """
+    try:
+        record = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{where} is not valid TOML: {error}") from error
+    dimensions = []
+    for name, entry in record.items():
+        try:
+            if name == "seed":
+                raise ValueError("seed is no setting to search: retrain the best with --seeds")
+            if name in field_sections().values() and isinstance(entry, Mapping):
+                raise ValueError(f"fields stand by themselves, without the section [{name}]")
+            if name not in field_sections():
+                raise ValueError(unknown_name("parameter", name, list(field_sections())))
+            dimension = _dimension(name, entry, base)
+            check_space(SearchSpace((dimension,)), base)
+        except ValueError as error:
+            raise ValueError(f"{where}, line {_line(text, name)}: {error}") from error
+        dimensions.append(dimension)
+    if not dimensions:
+        raise ValueError(f"{where} is empty: expected lines such as width = [128, 256]")
+    return SearchSpace(tuple(dimensions))
+
+
+def space_to_toml(space: SearchSpace) -> str:
+    """The inverse of `space_from_toml`."""
+    record: dict[str, Any] = {}
+    for each in space.dimensions:
+        if isinstance(each, Dimension):
+            record[each.field] = list(each.values)
+        else:
+            record[each.field] = {"low": each.low, "high": each.high, "log": each.log}
+            if each.whole:
+                record[each.field] |= {"low": int(each.low), "high": int(each.high)}
+    return tomli_w.dumps(record)
+
+
+def check_space(space: SearchSpace, base: Config) -> None:
+    """Refuse what no run could have: every value, and both ends of every interval.
+
+    Raises:
+        ValueError: a value is of the wrong type or out of its limits, alone with `base`.
+    """
+    for each in space.dimensions:
+        tried = each.values if isinstance(each, Dimension) else _ends(each)
+        for value in tried:
+            setting(base, {each.field: value})
+
+
+def setting(base: Config, values: Mapping[str, Any]) -> Config:
+    """A configuration with some fields changed, their types checked.
+
+    Raises:
+        ValueError: an unknown field, a wrong type, or a value out of its limits.
+    """
+    sections = field_sections()
+    record: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in sections:
+            raise ValueError(unknown_name("parameter", name, list(sections)))
+        record.setdefault(sections[name], {})[name] = value
+    return from_toml(tomli_w.dumps(record), base)
+
+
+def _dimension(name: str, entry: Any, base: Config) -> Dimension | Interval:
+    if isinstance(entry, list):
+        if not all(isinstance(value, int | float | str | bool) for value in entry):
+            raise ValueError(f"{name} is {entry!r}: a list must hold numbers, texts or true, false")
+        kind = type(getattr(getattr(base, field_sections()[name]), name))
+        values = [float(value) if kind is float else value for value in entry]
+        return Dimension(name, _SYMBOLS.get(name, name), tuple(values))
+    if not isinstance(entry, Mapping) or not {"low", "high"} <= set(entry):
+        raise ValueError(
+            f"{name} is {entry!r}: expected a list of values, or {{ low = …, high = … }}"
+        )
+    for key in entry:
+        if key not in _INTERVAL_KEYS:
+            raise ValueError(unknown_name("entry", key, list(_INTERVAL_KEYS)))
+    low, high, log = entry["low"], entry["high"], entry.get("log", False)
+    for key, value in (("low", low), ("high", high)):
+        if type(value) not in (int, float):
+            raise ValueError(f"{key} of {name} is {value!r}: it must be a number")
+    if not isinstance(log, bool):
+        raise ValueError(f"log of {name} is {log!r}: it must be true or false")
+    whole = type(getattr(getattr(base, field_sections()[name]), name)) is int
+    if whole and not (type(low) is int and type(high) is int):
+        raise ValueError(f"{name} is a whole number: low and high must be, too")
+    return Interval(name, _SYMBOLS.get(name, name), low, high, log, whole)
+
+
+def _ends(each: Interval) -> tuple[float | int, float | int]:
+    return (int(each.low), int(each.high)) if each.whole else (float(each.low), float(each.high))
+
+
+def _line(text: str, name: str) -> int:
+    """The line on which a key stands, from 1."""
+    start = re.compile(rf"""^\s*(\[\s*)?["']?{re.escape(name)}["']?\s*[].=]""")
+    for number, line in enumerate(text.splitlines(), 1):
+        if start.match(line):
+            return number
+    return 1
