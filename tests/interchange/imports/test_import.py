@@ -17,6 +17,11 @@ from miiii.interchange.names import hooked_to_bridge, to_hooked
 
 BASE = 11
 
+TAKEN_FOR_GRANTED = {
+    1: "the file has no settings: ReLU and no layer norm were taken for granted",
+    2: "the file has no settings: ReLU, causal attention and no layer norm were taken for granted",
+}
+
 
 def drawn_state(base=BASE, depth=1, width=8, heads=2, seed=0, dtype=np.float32):
     """A HookedTransformer's state dict: drawn weights, biases of zero, buffers."""
@@ -60,7 +65,7 @@ def test_weights_are_taken_over_exactly(depth):
     state = drawn_state(depth=depth)
     found = convert(state, {})
     assert found.base == BASE
-    assert found.notes == ()
+    assert found.notes == (TAKEN_FOR_GRANTED[depth],)
     assert all(array.dtype == np.float32 for array in found.weights.values())
     assert np.array_equal(ours(found), theirs(state))
 
@@ -71,7 +76,7 @@ def test_biases_that_change_nothing_are_left_out():
     state["unembed.b_U"] = np.full(BASE, 2.5)
     found = convert(state, {})
     np.testing.assert_allclose(probabilities(ours(found)), probabilities(theirs(state)), atol=1e-12)
-    assert len(found.notes) == 2
+    assert len(found.notes) == 3
 
 
 def test_a_query_bias_is_folded_where_there_is_one_query():
@@ -96,14 +101,38 @@ def test_an_attention_scale_of_their_own_is_folded():
     for config in ({"use_attn_scale": False}, {"attn_scale": 1.0}):
         found = convert(state, config)
         np.testing.assert_allclose(ours(found), theirs(doubled), atol=1e-10)
-    assert len(convert(state, {"attn_scale": 2.0}).notes) == 1
+    assert "folded into W_Q (ours" not in " ".join(convert(state, {"attn_scale": 2.0}).notes)
 
 
+def test_version_4_divides_by_the_root_whatever_use_attn_scale_says():
+    state = drawn_state(dtype=np.float64)
+    config = {"n_heads": 2, "use_attn_scale": False, "attn_scale": 3.0}
+    found = convert(hooked_to_bridge(state), config)
+    np.testing.assert_allclose(ours(found), theirs(state), atol=1e-12)
+    assert "TransformerLens 4's, whose model divides scores by √4" in " ".join(found.notes)
+    # With it, both versions divide by what attn_scale says.
+    scaled = convert(hooked_to_bridge(state), {"n_heads": 2, "attn_scale": 4.0})
+    halved = {name: array / 2 if name.endswith("W_Q") else array for name, array in state.items()}
+    np.testing.assert_allclose(ours(scaled), theirs(halved), atol=1e-12)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("name", ["attn.b_V", "attn.b_O", "mlp.b_in", "mlp.b_out"])
-def test_biases_without_a_place_are_refused(name):
+def test_biases_of_mlp_values_and_outputs_are_taken_over(name, depth):
+    state, generator = drawn_state(dtype=np.float64, depth=depth), np.random.default_rng(1)
+    for block in range(depth):
+        key = f"blocks.{block}.{name}"
+        state[key] = generator.normal(size=state[key].shape)
+    found = convert(state, {})
+    assert found.model["mlp_bias"]
+    np.testing.assert_allclose(ours(found), theirs(state), atol=1e-12)
+    assert abs(theirs(state) - theirs(drawn_state(dtype=np.float64, depth=depth))).max() > 0.1
+
+
+def test_a_bias_of_classes_without_a_place_is_refused():
     state = drawn_state()
-    state[f"blocks.0.{name}"] = state[f"blocks.0.{name}"] + 0.25
-    with pytest.raises(ValueError, match=rf"{name} is not zero \(up to 0\.25\)"):
+    state["unembed.b_U"] = np.arange(BASE) / 4
+    with pytest.raises(ValueError, match=r"unembed\.b_U differs among classes"):
         convert(state, {})
 
 
@@ -118,15 +147,16 @@ def without(state, *names):
         (without(drawn_state(), "blocks.0.mlp.W_in"), {}, "blocks.0.mlp.W_in is missing"),
         ({**drawn_state(), "blocks.0.ln1.w": np.ones(8)}, {}, "a layer norm"),
         ({**drawn_state(), "blocks.0.mlp.W_gate": np.ones(8)}, {}, "not known"),
-        ({**drawn_state(), "embed.W_E": np.ones((8, 12))}, {}, "as TransformerLens has them"),
+        ({**drawn_state(), "embed.W_E": np.ones((8, 12))}, {}, "contradict each other"),
+        ({**drawn_state(), "embed.W_E": np.ones((7, 12))}, {}, "as TransformerLens has them"),
         ({**drawn_state(), "unembed.W_U": np.ones((8, 9))}, {}, "expected p \\+ 1 tokens"),
-        ({**drawn_state(), "pos_embed.W_pos": np.ones((2, 8))}, {}, "n_ctx is 2"),
+        ({**drawn_state(), "pos_embed.W_pos": np.ones((1, 8))}, {}, "not a two-digit task"),
         ({**drawn_state(), "embed.W_E": np.full((12, 8), np.nan)}, {}, "finite"),
-        ({**drawn_state(), "blocks.0.mlp.W_in": np.ones((8, 12))}, {}, "a multiple of d_model"),
+        ({**drawn_state(), "blocks.0.mlp.W_in": np.ones((8, 12))}, {}, "expected \\[12, 8\\]"),
         ({**drawn_state(), "blocks.0.attn.W_V": np.ones((2, 8, 3))}, {}, "expected \\[2, 8, 4\\]"),
-        (drawn_state(), {"act_fn": "gelu"}, "act_fn is 'gelu'"),
+        (drawn_state(), {"act_fn": "gelu_new"}, "act_fn is 'gelu_new'"),
         (drawn_state(), {"normalization_type": "LNPre"}, "normalization_type is 'LNPre'"),
-        (drawn_state(depth=2), {"attention_dir": "bidirectional"}, "must be 'causal'"),
+        (drawn_state(depth=2), {"attention_dir": "sideways"}, "attention_dir is 'sideways'"),
         (hooked_to_bridge(drawn_state()), {}, "n_heads"),
     ],
 )
@@ -335,9 +365,9 @@ def test_at_most_so_many_checkpoints_are_kept(tmp_path):
 
 REFUSED = [
     (["none.pth", "--name", "x"], 2, "is not there"),
-    (["bad.pth", "--name", "x"], 1, "is damaged"),
-    (["empty.pth", "--name", "x"], 2, "expected weights by name"),
-    (["biased.safetensors", "--name", "x"], 2, "is not zero"),
+    (["bad.pth", "--name", "x"], 2, "is damaged"),
+    (["empty.pth", "--name", "x"], 2, "a dictionary with optimizer"),
+    (["biased.safetensors", "--name", "x"], 2, "differs among classes"),
     (["biased.safetensors", "--name", "../x"], 2, "is not allowed"),
     (["biased.safetensors", "--name", "taken"], 2, "exists"),
     (["biased.safetensors", "--name", "x", "--operation", "ad"], 2, "did you mean 'add'?"),
@@ -351,7 +381,7 @@ def test_refusals_are_one_line_leave_nothing_and_come_before_jax(tmp_path):
     (tmp_path / "bad.pth").write_bytes(b"PK\x03\x04 not really")
     write_torch(tmp_path / "empty.pth", {"optimizer": {"lr": 1e-3}})
     biased = drawn_state()
-    biased["blocks.0.mlp.b_in"] += 1
+    biased["unembed.b_U"] = np.arange(BASE, dtype=np.float32)
     safetensors.numpy.save_file(biased, tmp_path / "biased.safetensors")
     (tmp_path / "runs" / "taken").mkdir(parents=True)
     found = refusals("import", [words for words, _, _ in REFUSED], tmp_path)

@@ -5,38 +5,52 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
-from miiii.interchange.imports.checkpoint_file import read_checkpoint
-from miiii.interchange.imports.conversion import convert
+from miiii.interchange.checkpoint_file import Checkpoint, read_checkpoint
+from miiii.interchange.conversion import Given, convert
+from miiii.interchange.expected_logits import read_expected
+from miiii.interchange.layouts import Layout
 from miiii.runs.creation import check_new_runs
+from miiii.runs.errors import DamagedFileError
 from miiii.tasks.config import Operation
 
+if TYPE_CHECKING:
+    from miiii.interchange.importing import Imported
+
 _QUIET = 5.0  # seconds between two lines of progress
+_SOLVED = 0.99
+_LONGEST = 600  # characters of an error, which may hold what a file says
 
 
 @dataclass(frozen=True)
 class ImportArguments:
-    """Make a run of a TransformerLens model of addition mod p, so that every analysis works on it.
+    """Make a run of a published model of two digits modulo p, so that every analysis works on it.
 
-    The file is a state dict of HookedTransformer or TransformerBridge (.pth, .pt or .safetensors),
-    or what TransformerLens' grokking demonstration saves, whose checkpoints become snapshots. A
-    .pth file is read without PyTorch, and nothing in it is run.
+    The file holds a transformer of TransformerLens, of Nanda et al. 2023 or of Zhong et al. 2023:
+    a state dict (.pth, .pt or .safetensors), or a training file with one, with losses and settings.
+    It is read without PyTorch, and nothing in it is run.
     """
 
     file: tyro.conf.Positional[Path] = field(metadata={"option": None})
     """The checkpoint."""
     name: str
     """The run's name."""
+    layout: Layout | None = None
+    """Which way round the matrices stand: 2022 (the code of Nanda et al. and Zhong et al.) or
+    transformer-lens; default: as their shapes tell."""
+    base: int | None = None
+    """p; default: as settings or shapes tell."""
     operation: Operation | None = None
-    """What the model was trained on, of the two digits modulo p; default: add, unless the file has
-    been exported by miiii and says another."""
+    """What the model was trained on, of the two digits modulo p; default: what its settings say, or
+    else add."""
     snapshots: int = 64
     """Of the checkpoints in the file, how many are kept at most, evenly spaced in log epoch."""
     train_fraction: float = 0.3
-    """The share of numbers that stands as trained on, where the file does not say which were."""
+    """The share of numbers that stands as trained on, where the file does not tell which were."""
     seed: int = 0
     """Seed of the split that is drawn then."""
     runs_dir: Path = Path("runs")
@@ -58,61 +72,172 @@ def import_command(words: list[str]) -> int:
         )
     if not 0 <= arguments.seed < 2**31:
         raise UsageError(f"--seed is {arguments.seed}: it must be from 0 to 2³¹ − 1")
+    if arguments.base is not None and not 3 <= arguments.base <= 4096:
+        raise UsageError(f"--base is {arguments.base}: it must be from 3 to 4096")
     check_new_runs(arguments.runs_dir, [arguments.name], arguments.force)
-    checkpoint = read_checkpoint(arguments.file)
+    given = Given(arguments.layout, arguments.base)
     try:
-        # Refused here, before JAX, what cannot become a model of ours.
-        convert(checkpoint.states[max(checkpoint.states)], checkpoint.config)
-    except ValueError as error:
-        raise UsageError(f"{arguments.file}: {error}") from error
+        checkpoint = read_checkpoint(arguments.file)
+        expected = read_expected(arguments.file)
+        _refuse(arguments.file, checkpoint, given)
+    except (ValueError, DamagedFileError) as error:
+        raise UsageError(_printable(str(error))) from error
     from miiii.cli.machine import prepare_jax
 
     prepare_jax()
-    from miiii.interchange.imports.importing import Wanted, import_checkpoint
+    from miiii.interchange.importing import Wanted, import_checkpoint
 
-    imported = import_checkpoint(
-        checkpoint,
-        arguments.file.name,
-        arguments.runs_dir,
-        arguments.name,
-        Wanted(arguments.operation, arguments.snapshots, arguments.train_fraction, arguments.seed),
-        force=arguments.force,
-        command=["miiii", "import", *words],
-        told=_Told(),
+    wanted = Wanted(
+        arguments.operation,
+        arguments.snapshots,
+        arguments.train_fraction,
+        arguments.seed,
+        given,
     )
+    try:
+        imported = import_checkpoint(
+            checkpoint,
+            arguments.file.name,
+            arguments.runs_dir,
+            arguments.name,
+            wanted,
+            force=arguments.force,
+            command=["miiii", "import", *words],
+            told=_Told(),
+            expected=expected,
+        )
+    except ValueError as error:
+        raise UsageError(_printable(f"{arguments.file}: {error}")) from error
+    notes, warnings = _notes(imported), _warnings(imported)
+    for line in notes:
+        print(f"note: {_printable(line)}", file=sys.stderr)
+    for line in warnings:
+        print(f"warning: {_printable(line)}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps(_record(imported, [*notes, *warnings]), indent=2))
+        return 0
+    epochs = imported.epochs
+    held = f"epoch {epochs[0]:,}" if len(epochs) == 1 else f"{len(epochs)} of {epochs[-1]:,} epochs"
+    print(f"imported: {imported.path} ({held})")
+    print(_score(imported))
+    where = "" if arguments.runs_dir == Path("runs") else f" --runs-dir {arguments.runs_dir}"
+    print(f"next: miiii figures {arguments.name}{where}")
+    return 0
+
+
+def _refuse(file: Path, checkpoint: Checkpoint, given: Given) -> None:
+    """Refuse, before JAX, what cannot become a model of ours."""
+    try:
+        convert(checkpoint.states[max(checkpoint.states)], checkpoint.config, given)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
+
+
+def _score(imported: "Imported") -> str:
+    """The share of all pairs that are answered right, and what tells an unsolved model apart."""
+    right = imported.accuracies
+    total = imported.base**2
+    line = f"right: {_percent(right['all'])} of all {total:,} pairs ({imported.right:,})"
+    if imported.split_known:
+        line += (
+            f", {_percent(right['training'])} of those it trained on, "
+            f"{_percent(right['validation'])} of validation"
+        )
+    if (last := imported.losses["train"]) is not None:
+        line += f"; its file's last training loss is {last:.3g}"
+        if imported.split_known:
+            line += f", here {imported.losses['here']:.3g}"
+    if right["all"] < _SOLVED:
+        line += "; unsolved"
+    return line
+
+
+def _percent(share: float) -> str:
+    """Two decimals, and 100 only for all of them."""
+    return f"{share:.2%}" if share == 1 else f"{min(share, 0.9999):.2%}"
+
+
+def _notes(imported: "Imported") -> list[str]:
     lines = list(imported.notes)
-    if not checkpoint.config:
-        lines.append("the file has no settings: ReLU and no layer norm were taken for granted")
-    if not imported.split_known:
+    drawn = imported.drawn
+    if drawn is not None:
+        chosen = drawn.chosen
+        line = (
+            f"the split was drawn again as its authors drew it, seed {chosen.seed} and share "
+            f"{chosen.share:g}, {drawn.how}: here {chosen.train:.4g} and {chosen.test:.4g} in "
+            f"training and test, in the file {_loss(imported.losses['train'])} and "
+            f"{_loss(imported.losses['test'])}"
+        )
+        if drawn.runner_up is not None:
+            second = drawn.runner_up
+            line += (
+                f" (the next of {drawn.tried} candidates, seed {second.seed} and share "
+                f"{second.share:g}: {second.train:.4g} and {second.test:.4g})"
+            )
+        lines.append(line)
+    elif not imported.split_known:
         lines.append(
             "the file does not say which numbers trained: the split was drawn here, and only the "
             "score on all numbers means something"
         )
-    right = imported.accuracies
-    if right["all"] < 0.5:
+    if imported.expected is not None and imported.expected.agree:
+        lines.append(str(imported.expected))
+    return lines
+
+
+def _loss(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4g}"
+
+
+def _warnings(imported: "Imported") -> list[str]:
+    lines, right = [], imported.accuracies
+    if imported.expected is not None and not imported.expected.agree:
+        lines.append(str(imported.expected))
+    if right["all"] >= 0.5:
+        return lines
+    chance = 1 / imported.base
+    found = f"only {right['all']:.1%} of all pairs are answered right (chance is {chance:.1%})"
+    last, here = imported.losses["train"], imported.losses["here"]
+    same = last is not None and here is not None and abs(here - last) <= 0.1 * last
+    if imported.split_known and (same or right["training"] > max(0.9, 2 * right["all"])):
         lines.append(
-            f"only {right['all']:.1%} of all numbers are answered right: the model has not "
-            "generalised, or is no model of this --operation, or not built as ours is"
+            f"{found}, and the layout is right: on its own training split it answers "
+            f"{right['training']:.1%}"
+            + (f" at the loss that its file has, {last:.3g}" if same else "")
+            + ": the model has not generalised"
         )
-    for line in lines:
-        print(f"note: {line}", file=sys.stderr)
-    if arguments.json:
-        record = {
-            "path": str(imported.path),
-            "epochs": imported.epochs,
-            "accuracies": right,
-            "split_known": imported.split_known,
-            "notes": lines,
-        }
-        print(json.dumps(record, indent=2))
-        return 0
-    shares = ", ".join(f"{name} {share:.2%}" for name, share in right.items())
-    epochs = imported.epochs
-    held = f"epoch {epochs[0]:,}" if len(epochs) == 1 else f"{len(epochs)} of {epochs[-1]:,} epochs"
-    print(f"imported: {imported.path} ({held}); right: {shares}")
-    where = "" if arguments.runs_dir == Path("runs") else f" --runs-dir {arguments.runs_dir}"
-    print(f"next: miiii figures {arguments.name}{where}")
-    return 0
+    else:
+        lines.append(
+            f"{found}: a wrong layout looks so, and another --operation or --base, or settings "
+            "that are not known; or the model has not generalised"
+        )
+    return lines
+
+
+def _record(imported: "Imported", lines: list[str]) -> dict[str, object]:
+    drawn = imported.drawn
+    agreement = imported.expected
+    return {
+        "path": str(imported.path),
+        "epochs": imported.epochs,
+        "accuracies": imported.accuracies,
+        "split_known": imported.split_known,
+        "split": imported.split,
+        "drawn_split": None
+        if drawn is None
+        else drawn.record((imported.losses["train"], imported.losses["test"])),
+        "losses": imported.losses,
+        "expected_logits": None
+        if agreement is None
+        else {"file": agreement.file, "difference": agreement.difference},
+        "notes": lines,
+    }
+
+
+def _printable(text: str) -> str:
+    """One line of a message that may quote a file: no control characters, and not too long."""
+    line = "".join(one if one.isprintable() else "?" for one in " ".join(text.split()))
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
 class _Told:

@@ -1,30 +1,37 @@
-"""A checkpoint of TransformerLens, whatever it is wrapped in, as one record.
+"""A file with a published model, whatever it is wrapped in, as one record.
 
-A file holds a state dict, or a dictionary with one under `model` (`state_dict`,
-`model_state_dict`), and perhaps what TransformerLens' grokking demonstration saves with it:
-`config`, `checkpoints` with `checkpoint_epochs` (or `state_dicts` with `epochs`), `train_indices`,
-`train_losses`.
+A file holds a state dict, a dictionary with one under `model` (`state_dict`, `model_state_dict`,
+or another key), a whole module, or several of them by epoch. Beside the weights it may have
+`config`, the losses of training, and which inputs trained.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import safetensors.numpy
 from numpy.typing import NDArray
 
-from miiii.interchange.imports.torch_file import Foreign, read_torch_file
+from miiii.interchange.descriptions import describe
+from miiii.interchange.file_states import States, find_states, is_state
+from miiii.interchange.inert_pickle import Foreign
+from miiii.interchange.losses import Losses, read_losses
+from miiii.interchange.safetensors_file import read_safetensors
+from miiii.interchange.state_names import looks_like_a_model
+from miiii.interchange.torch_file import read_torch_file
+from miiii.interchange.training_pairs import TrainingPairs, read_training_pairs
 from miiii.runs.errors import DamagedFileError
 from miiii.tasks.config import Operation
 
 State = dict[str, NDArray[Any]]
 
-_FINAL = ("model", "state_dict", "model_state_dict")
-_SERIES = (("checkpoints", "checkpoint_epochs"), ("state_dicts", "epochs"))
 _CONFIGS = ("config", "cfg")
+_SETTINGS = frozenset(
+    {"n_heads", "act_fn", "d_model", "attn_coeff", "funcs", "model_type", "fn_name"}
+)
+"""What makes a JSON file beside a model its settings: at least one of these."""
 
 OPERATIONS = get_args(Operation)
 
@@ -36,58 +43,121 @@ class Checkpoint:
     Attributes:
         states: the weights by epoch, as the file numbers them; at least one.
         config: the model's settings; empty where the file has none.
-        train_indices: [n], which inputs trained, input i being the digits (i // p, i % p); None
-            where the file does not say.
+        training: which inputs trained; None where the file does not say.
         operation: of the two digits modulo p; None where the file does not say.
+        losses: of training, in nats; empty where the file has none.
+        optimiser: settings of the optimiser, where the file has them.
+        notes: what was found where, and what is there and was not understood.
     """
 
     states: dict[int, State]
     config: dict[str, Any]
-    train_indices: NDArray[np.int64] | None = None
+    training: TrainingPairs | None = None
     operation: Operation | None = None
+    losses: Losses = field(default_factory=Losses)
+    optimiser: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read a .pth, .pt or .safetensors file. Nothing in it is run.
 
-    Beside a .safetensors file its `config.json`, and the `tasks.json` of a run exported by miiii,
-    are read where there are any.
+    Beside it the model's settings are read where there are any (`config_ID.json` beside
+    `model_ID.pt`, else `config.json`), and the `tasks.json` of a run exported by miiii.
 
     Raises:
         DamagedFileError: it is damaged, or of another format.
-        ValueError: it is missing, or holds no weights.
+        ValueError: it is missing, or holds no weights; the message says what it holds.
     """
     if path.is_dir():
         raise ValueError(f"{path} is a folder: name the file in it")
     if not path.is_file():
         raise ValueError(f"{path} is not there")
     if path.suffix == ".safetensors":
-        return _with_neighbours(path, _read_safetensors(path))
-    return _unwrap(path, read_torch_file(path))
+        content: Any = read_safetensors(path)
+    else:
+        content = read_torch_file(path)
+    beside, notes = _settings_beside(path)
+    found = _unwrap(path, content, beside, notes)
+    return _with_tasks(path, found) if path.suffix == ".safetensors" else found
 
 
-def _read_safetensors(path: Path) -> State:
-    try:
-        return safetensors.numpy.load(path.read_bytes())
-    except OSError as error:
-        raise DamagedFileError(path, f"cannot be read: {error.strerror}") from error
-    except Exception as error:  # whatever the reader makes of arbitrary bytes
-        raise DamagedFileError(path, f"is damaged or no safetensors file: {error}") from error
+def _unwrap(path: Path, content: Any, beside: dict[str, Any], notes: tuple[str, ...]) -> Checkpoint:
+    if not is_state(content) or not looks_like_a_model(content):
+        try:
+            found = find_states(content)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        if found is None:
+            raise ValueError(f"{path} holds {describe(content)}")
+    else:
+        found = States({1: dict(content)}, False)
+    inner = content if isinstance(content, Mapping) and not is_state(content) else {}
+    losses, said = read_losses(inner)
+    config, about = _config(inner)
+    told = (config or beside).get("epoch")
+    told = told if type(told) is int and 0 < told < 2**31 else 0
+    states, more = found.numbered(losses.epochs or told)
+    training, unclear = read_training_pairs(inner)
+    return Checkpoint(
+        states,
+        config or beside,
+        training,
+        losses=losses,
+        optimiser=_optimiser(inner),
+        notes=(*found.notes, *more, *said, *about, *unclear, *(() if config else notes)),
+    )
 
 
-def _with_neighbours(path: Path, state: State) -> Checkpoint:
-    config = _read_json(path.with_name("config.json"))
+def _config(content: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The settings in a file, and what stands there and is none."""
+    key = next((key for key in _CONFIGS if content.get(key) is not None), None)
+    if key is None:
+        return {}, []
+    config = content[key]
+    config = config.state if isinstance(config, Foreign) else config
+    if isinstance(config, Mapping):
+        return {str(name): value for name, value in config.items()}, []
+    return {}, [f"{key} is there, but is {describe(config)}: it was not used"]
+
+
+def _optimiser(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain settings of the first group of parameters of a PyTorch optimiser's state."""
+    state = content.get("optimizer")
+    groups = state.get("param_groups") if isinstance(state, Mapping) else None
+    if not isinstance(groups, list) or not groups or not isinstance(groups[0], Mapping):
+        return {}
+    plain = (int, float, str, bool)
+    return {str(key): value for key, value in groups[0].items() if isinstance(value, plain)}
+
+
+def _settings_beside(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    stem = path.stem
+    name = f"config_{stem.removeprefix('model_')}.json"
+    for place in (path.with_name(name), path.with_suffix(".json"), path.with_name("config.json")):
+        found = _read_json(place)
+        if _SETTINGS & set(found):
+            return found, (f"its settings were read from {place.name}",)
+    return {}, ()
+
+
+def _with_tasks(path: Path, found: Checkpoint) -> Checkpoint:
+    """The split and the operation of a run exported by miiii."""
     tasks = _read_json(path.with_name("tasks.json"))
     if tasks.get("task") != "nanda":
-        return Checkpoint({1: state}, config)
-    base, train = tasks.get("base"), _indices(tasks.get("train"))
-    if not isinstance(base, int) or train is None or tasks.get("operation") not in OPERATIONS:
+        return found
+    base, numbers = tasks.get("base"), tasks.get("train")
+    numbers = numbers if isinstance(numbers, list) else []
+    whole = bool(numbers) and all(type(one) is int for one in numbers)
+    if not isinstance(base, int) or not whole or tasks.get("operation") not in OPERATIONS:
         raise DamagedFileError(path.with_name("tasks.json"), "lacks base, train or operation")
     epoch = tasks.get("epoch")
     epoch = epoch if isinstance(epoch, int) and epoch > 0 else 1
+    (state,) = found.states.values()
+    train = np.asarray(numbers, np.int64)
     # From n = x0 + p·x1 to the place of (x0, x1) in rows of x0.
-    indices = train % base * base + train // base
-    return Checkpoint({epoch: state}, config, indices, tasks["operation"])
+    pairs = TrainingPairs(train % base * base + train // base, "places")
+    return Checkpoint({epoch: state}, found.config, pairs, tasks["operation"], notes=found.notes)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -95,68 +165,6 @@ def _read_json(path: Path) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DamagedFileError(path, f"is not valid JSON: {error}") from error
     return found if isinstance(found, dict) else {}
-
-
-def _unwrap(path: Path, content: Any) -> Checkpoint:
-    if _is_state(content):
-        return Checkpoint({1: dict(content)}, {})
-    if not isinstance(content, Mapping):
-        raise ValueError(f"{path} holds a {type(content).__name__}: expected weights by name")
-    states: dict[int, State] = {}
-    for series, epochs in _SERIES:
-        if isinstance(content.get(series), Sequence) and content[series]:
-            states = _series(path, content, series, epochs)
-    final = next((content[key] for key in _FINAL if _is_state(content.get(key))), None)
-    if final is not None:
-        losses = content.get("train_losses")
-        trained = len(losses) if isinstance(losses, Sequence) else 0
-        if not states or not _same(final, states[max(states)]):
-            states[max([trained, *(epoch + 1 for epoch in states), 1])] = dict(final)
-    if not states:
-        known = ", ".join(str(key) for key in list(content)[:6]) or "nothing"
-        raise ValueError(f"{path} holds {known}: expected weights by name, or 'model' with them")
-    config = next((content[key] for key in _CONFIGS if key in content), {})
-    config = config.state if isinstance(config, Foreign) else config
-    return Checkpoint(
-        states,
-        dict(config) if isinstance(config, Mapping) else {},
-        _indices(content.get("train_indices")),
-    )
-
-
-def _is_state(content: Any) -> bool:
-    return (
-        isinstance(content, Mapping)
-        and bool(content)
-        and all(isinstance(key, str) for key in content)
-        and all(isinstance(value, np.ndarray) for value in content.values())
-    )
-
-
-def _series(path: Path, content: Mapping[str, Any], series: str, epochs: str) -> dict[int, State]:
-    states, given = content[series], content.get(epochs)
-    if not all(_is_state(state) for state in states):
-        raise ValueError(f"{path}: {series} has an entry that is no state dict")
-    if not isinstance(given, Sequence | np.ndarray) or len(given) < len(states):
-        raise ValueError(f"{path}: {epochs} is missing or shorter than {series}")
-    # A demonstration that was stopped early has more epochs planned than states.
-    return {
-        int(epoch): dict(state) for epoch, state in zip(given[: len(states)], states, strict=True)
-    }
-
-
-def _same(one: Mapping[str, NDArray[Any]], other: Mapping[str, NDArray[Any]]) -> bool:
-    return one.keys() == other.keys() and all(
-        np.array_equal(one[name], other[name], equal_nan=one[name].dtype.kind == "f")
-        for name in one
-    )
-
-
-def _indices(found: Any) -> NDArray[np.int64] | None:
-    if not isinstance(found, Sequence | np.ndarray) or isinstance(found, str) or not len(found):
-        return None
-    array = np.asarray(found)
-    return array.astype(np.int64) if array.ndim == 1 and array.dtype.kind in "iu" else None

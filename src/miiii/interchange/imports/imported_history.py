@@ -1,4 +1,4 @@
-"""What is measured of a model that was trained elsewhere: its history here."""
+"""What is measured of a model that was trained elsewhere, and its history here."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii.config.config import Config
-from miiii.experiment.batch import make_batch, numerics
+from miiii.batch import make_batch, numerics
+from miiii.config import Config
+from miiii.interchange.losses import Losses
 from miiii.model.parameters import Parameters
 from miiii.model.transformer import forward
 from miiii.tasks.dataset import Dataset
@@ -20,8 +21,71 @@ Told = Callable[[int, int], None]
 """Told how many of how many epochs are measured."""
 
 
-def measure(
-    config: Config, dataset: Dataset, parameters: dict[int, Parameters], told: Told
+class Measuring:
+    """Logits and gradients of imported weights, each compiled once.
+
+    Args:
+        config: the run's.
+        dataset: its numbers and targets.
+    """
+
+    def __init__(self, config: Config, dataset: Dataset) -> None:
+        self._setting = make_batch([config]).setting
+        self._digits = dataset.digits
+        self._labels = np.asarray(dataset.targets[:, 0], np.int32)
+
+        def logits(weights: Parameters, digits: NDArray[np.int32]) -> Any:
+            return forward(weights, digits)[0]  # pyright: ignore[reportArgumentType]
+
+        def norms(weights: Parameters, digits: Any, labels: Any) -> Any:
+            def loss(weights: Parameters) -> Any:
+                found: Any = forward(weights, digits)[0]
+                return task_cross_entropy(found.T, labels, dataset.class_sizes)[0].sum()
+
+            gradient = jax.grad(loss)(weights)
+            return jnp.stack([jnp.linalg.norm(leaf) for leaf in jax.tree.leaves(gradient)])
+
+        self._logits, self._norms = jax.jit(logits), jax.jit(norms)
+
+    def logits(
+        self, weights: Parameters, extra_classes: NDArray[Any] | None = None
+    ) -> NDArray[np.float64]:
+        """[p², V]: of all numbers in the run's precision; classes that are no answer after them."""
+        if extra_classes is not None:
+            whole: Any = np.concatenate([weights.unembedding, extra_classes], axis=1)
+            weights = dataclasses.replace(weights, unembedding=whole)
+        with numerics(self._setting):
+            return np.asarray(self._logits(weights, self._digits), np.float64)
+
+    def gradient_norms(self, weights: Parameters, numbers: NDArray[np.int32]) -> NDArray[Any]:
+        """[W]: L2 norms of the gradient of the mean loss on some numbers."""
+        with numerics(self._setting):
+            labels = self._labels[numbers][None]
+            return np.asarray(self._norms(weights, self._digits[numbers], labels))
+
+    def losses(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[p²]: the cross-entropy of every number over all classes given, in nats, in float64."""
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        correct = shifted[np.arange(len(shifted)), self._labels]
+        # log1p, since the other classes' share may be below float64's resolution at 1.
+        others = np.exp(shifted - correct[:, None])
+        others[np.arange(len(shifted)), self._labels] = 0
+        return np.log1p(others.sum(axis=1))
+
+    def right(self, logits: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """[p²]: whether the right class has the largest logit, alone."""
+        rivals = logits.copy()
+        places = np.arange(len(logits)), self._labels
+        rivals[places] = -np.inf
+        return logits[places] > rivals.max(axis=1)
+
+
+def measured_rows(
+    config: Config,
+    dataset: Dataset,
+    measuring: Measuring,
+    parameters: dict[int, Parameters],
+    told: Told,
 ) -> dict[str, NDArray[Any]]:
     """The history's rows: of every epoch from 1 on that has weights.
 
@@ -29,50 +93,63 @@ def measure(
         By the names of `runs.history`, E rows each: losses in nats, accuracies, and the norms of
         the training loss' gradient.
     """
-    sizes = dataset.class_sizes
-
-    def losses(weights: Parameters, numbers: NDArray[np.int32]) -> Any:
-        logits, _ = forward(weights, dataset.digits[numbers])  # pyright: ignore[reportArgumentType]
-        return task_cross_entropy(logits.T, jnp.asarray(dataset.targets[numbers].T), sizes)
-
-    def total(weights: Parameters) -> Any:
-        loss, accuracy = losses(weights, dataset.split.train)
-        return loss.sum(), (loss, accuracy)
-
-    def everything(weights: Parameters) -> Any:
-        (_, train), gradient = jax.value_and_grad(total, has_aux=True)(weights)
-        norms = jnp.stack([jnp.linalg.norm(leaf) for leaf in jax.tree.leaves(gradient)])
-        return (*train, norms, *losses(weights, dataset.split.validation))
-
     epochs = sorted(epoch for epoch in parameters if epoch > 0)
-    measured = []
-    with numerics(make_batch([config]).setting):
-        compiled = jax.jit(everything)
-        for done, epoch in enumerate(epochs, start=1):
-            measured.append([np.asarray(one) for one in compiled(parameters[epoch])])
-            told(done, len(epochs))
-    columns = [np.stack(column) for column in zip(*measured, strict=True)]
-    names = ("train_loss", "train_accuracy", "gradient_norm")
-    names = (*names, "validation_loss", "validation_accuracy")
+    rows: dict[str, list[Any]] = {}
+    for done, epoch in enumerate(epochs, start=1):
+        logits = measuring.logits(parameters[epoch])
+        losses, right = measuring.losses(logits), measuring.right(logits)
+        for part in ("train", "validation"):
+            numbers = getattr(dataset.split, part)
+            rows.setdefault(f"{part}_loss", []).append([losses[numbers].mean()])
+            rows.setdefault(f"{part}_accuracy", []).append([right[numbers].mean()])
+        norms = measuring.gradient_norms(parameters[epoch], dataset.split.train)
+        rows.setdefault("gradient_norm", []).append(norms)
+        told(done, len(epochs))
     index = np.asarray(epochs, np.int64)
-    return {"epoch": index, "validation_epoch": index, **dict(zip(names, columns, strict=True))}
+    dtype = np.dtype(config.training.precision)
+    columns = {name: np.asarray(column, dtype) for name, column in rows.items()}
+    return {"epoch": index, "validation_epoch": index, **columns}
 
 
-def _logits(config: Config, dataset: Dataset, weights: Parameters) -> NDArray[Any]:
-    with numerics(make_batch([config]).setting):
-        return np.asarray(forward(weights, dataset.digits)[0])  # pyright: ignore[reportArgumentType]
+def with_losses(
+    measured: dict[str, NDArray[Any]], losses: Losses, *, test_before_update: bool
+) -> dict[str, NDArray[Any]]:
+    """The history with the losses that the file has; what it does not have is NaN.
+
+    Epoch e of the history has the training loss of the pass that made update e, which is the
+    file's e-th, and the validation loss after it. The code of 2022 tests before the update.
+
+    Args:
+        measured: rows of the epochs that have weights.
+        losses: the file's.
+        test_before_update: whether the i-th test loss is of the weights after i updates, counted
+            from 0, or after i + 1.
+    """
+    if not losses.epochs or losses.epochs < measured["epoch"][-1]:
+        return measured
+    epochs = np.arange(1, losses.epochs + 1)
+    train = _spread(measured, epochs, "epoch", ("train_accuracy", "gradient_norm"))
+    train["train_loss"] = losses.train[:, None].astype(measured["train_loss"].dtype)
+    if not losses.step:
+        return measured | train | {"epoch": epochs}
+    after = np.arange(len(losses.test)) * losses.step + (0 if test_before_update else 1)
+    kept = after > 0
+    validated = np.union1d(after[kept], measured["validation_epoch"])
+    names = ("validation_loss", "validation_accuracy")
+    validation = _spread(measured, validated, "validation_epoch", names)
+    places = np.searchsorted(validated, after[kept])
+    validation["validation_loss"][places, 0] = losses.test[kept]
+    return {"epoch": epochs, "validation_epoch": validated, **train, **validation}
 
 
-def accuracy(config: Config, dataset: Dataset, weights: Parameters) -> float:
-    """The share of all p² numbers that the model answers right."""
-    logits = _logits(config, dataset, weights)
-    return float((logits.argmax(axis=1) == dataset.targets[:, 0]).mean())
-
-
-def answers_of_class(
-    column: NDArray[Any], config: Config, dataset: Dataset, weights: Parameters
-) -> int:
-    """On how many numbers a further class, with this unembedding [D], would be the answer."""
-    whole: Any = np.concatenate([weights.unembedding, column[:, None]], axis=1)
-    logits = _logits(config, dataset, dataclasses.replace(weights, unembedding=whole))
-    return int((logits.argmax(axis=1) == whole.shape[1] - 1).sum())
+def _spread(
+    measured: dict[str, NDArray[Any]], epochs: NDArray[np.int64], index: str, names: tuple[str, ...]
+) -> dict[str, NDArray[Any]]:
+    """Measured rows at their epochs, and NaN between them."""
+    places = np.searchsorted(epochs, measured[index])
+    found = {}
+    for name in names:
+        rows = measured[name]
+        found[name] = np.full((len(epochs), *rows.shape[1:]), np.nan, rows.dtype)
+        found[name][places] = rows
+    return found

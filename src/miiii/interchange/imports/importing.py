@@ -1,13 +1,13 @@
-"""A checkpoint of TransformerLens as an ordinary run, on which every analysis works.
+"""A published model as an ordinary run, on which every analysis works.
 
-What the run's history says was measured here, on the weights in the file: one row per epoch that
-the file has weights of, in nats, with the gradient of the training loss there. There is no
-optimiser's state, so such a run cannot be resumed.
+Accuracies and gradients in the run's history were measured here, on the weights in the file; losses
+are the file's where it has them. There is no optimiser's state, so such a run cannot be resumed.
 """
 
 import dataclasses
+import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii.config.config import SOLVED, Config, replace_fields
-from miiii.experiment.batch import make_batch
-from miiii.experiment.recorder import identity, new_member
-from miiii.interchange.imports.checkpoint_file import Checkpoint
-from miiii.interchange.imports.conversion import Converted, convert
-from miiii.interchange.imports.imported_history import Told, accuracy, answers_of_class, measure
-from miiii.model.parameters import Block, Parameters
+from miiii.batch import make_batch
+from miiii.config import SOLVED, Config, replace_fields
+from miiii.interchange.checkpoint_file import Checkpoint
+from miiii.interchange.conversion import Converted, Given, convert
+from miiii.interchange.drawn_split import DrawnSplit, find_split, training_places
+from miiii.interchange.expected_logits import Agreement, compare
+from miiii.interchange.imported_history import Measuring, Told, measured_rows, with_losses
+from miiii.model.config import Architecture
+from miiii.model.parameters import BIASES, Block, Parameters
+from miiii.recorder import identity, new_member
 from miiii.runs.atomic import write_atomically
 from miiii.runs.splits import FILE, encode_split
 from miiii.tasks.config import Operation
-from miiii.tasks.dataset import Split, build_dataset
+from miiii.tasks.dataset import Dataset, Split, build_dataset
 from miiii.training.state import to_arrays
 
 
@@ -36,16 +39,31 @@ class Imported:
     Attributes:
         path: the run directory.
         epochs: the epochs whose weights are in it.
+        base: p.
         accuracies: right shares of training numbers, of validation numbers, and of all.
-        split_known: whether the file said which numbers trained.
+        right: how many of all p² numbers are answered right.
+        split: "given", "drawn again" or "drawn here".
+        drawn: how the split was drawn again, where it was.
+        losses: the loss here on the training numbers, and the file's last training and test loss.
+        expected: how logits beside the file compare, where there are any.
         notes: what was left out or folded.
     """
 
     path: Path
     epochs: tuple[int, ...]
+    base: int
     accuracies: dict[str, float]
-    split_known: bool
+    right: int
+    split: str
+    drawn: DrawnSplit | None
+    losses: dict[str, float | None]
+    expected: Agreement | None
     notes: tuple[str, ...]
+
+    @property
+    def split_known(self) -> bool:
+        """Whether the training numbers are those that trained."""
+        return self.split != "drawn here"
 
 
 @dataclass(frozen=True)
@@ -58,12 +76,14 @@ class Wanted:
         snapshots: how many epochs are kept at most, evenly spaced in log epoch.
         train_fraction: share of the numbers that stand as trained where the file does not say.
         seed: of the split that is drawn then.
+        given: what the user says of the file's layout and base.
     """
 
     operation: Operation | None = None
     snapshots: int = 64
     train_fraction: float = 0.3
     seed: int = 0
+    given: Given = dataclasses.field(default_factory=Given)
 
 
 def import_checkpoint(
@@ -76,6 +96,7 @@ def import_checkpoint(
     force: bool = False,
     command: Sequence[str] = (),
     told: Told = lambda done, count: None,
+    expected: tuple[str, Mapping[str, NDArray[Any]]] | None = None,
 ) -> Imported:
     """Write a checkpoint as a run directory.
 
@@ -88,6 +109,7 @@ def import_checkpoint(
         force: move an existing run of that name aside.
         command: recorded as the origin of the run.
         told: hears of the epochs measured.
+        expected: logits that stand beside the file, to be compared.
 
     Raises:
         ValueError: the model is none that ours can be, or the split does not fit it.
@@ -96,51 +118,176 @@ def import_checkpoint(
     kept = _spaced(sorted(checkpoint.states), wanted.snapshots)
     models = {
         # Epoch 0 is before training, where a history has no row: alone, it stands as the first.
-        max(epoch, 1 if len(kept) == 1 else 0): convert(checkpoint.states[epoch], checkpoint.config)
+        max(epoch, 1 if len(kept) == 1 else 0): convert(
+            checkpoint.states[epoch], checkpoint.config, wanted.given
+        )
         for epoch in kept
     }
     last = models[max(models)]
     config = _config(last, max(models), wanted, checkpoint)
-    split = _split(checkpoint.train_indices, config)
+    parameters = {
+        epoch: _parameters(model, last, config.model.architecture)
+        for epoch, model in models.items()
+    }
     dataset = build_dataset(config.task, config.seed)
-    dataset = dataset if split is None else dataclasses.replace(dataset, split=split)
-    parameters = {epoch: _parameters(model, last) for epoch, model in models.items()}
-    rows = measure(config, dataset, parameters, told)
-    notes = list(last.notes)
-    if last.extra_class is not None:
-        won = answers_of_class(last.extra_class, config, dataset, parameters[max(models)])
-        notes.append(f"that class would have been the answer to {won:,} of {last.base**2:,}")
+    measuring = Measuring(config, dataset)
+    whole = measuring.logits(parameters[max(models)], last.extra_classes)
+    logits = whole[:, : last.base]
+    places, kind, drawn = _training_places(checkpoint, last, wanted, measuring.losses(whole))
+    if places is not None:
+        # Half a number more, so that rounding down gives back their number.
+        fraction = min((len(places) + 0.5) / last.base**2, 1 - 1e-9)
+        config = replace_fields(config, train_fraction=fraction)
+        split = _split(places, config, whole=bool(checkpoint.losses.step))
+        dataset = dataclasses.replace(dataset, split=split)
+    rows = measured_rows(config, dataset, measuring, parameters, told)
+    losses = {
+        "here": float(measuring.losses(whole)[dataset.split.train].mean()),
+        "train": checkpoint.losses.last_train,
+        "test": checkpoint.losses.last_test,
+    }
+    accuracies = {
+        "training": float(rows["train_accuracy"][-1, 0]),
+        "validation": float(rows["validation_accuracy"][-1, 0]),
+        "all": float(measuring.right(logits).mean()),
+    }
+    imported = Imported(
+        path=runs_dir / name,
+        epochs=tuple(sorted(models)),
+        base=last.base,
+        accuracies=accuracies,
+        right=int(measuring.right(logits).sum()),
+        split=kind,
+        drawn=drawn,
+        losses=losses,
+        expected=_compared(expected, whole, last),
+        notes=(*checkpoint.notes, *last.notes, *_extra_answers(whole, last)),
+    )
+    history = with_losses(rows, checkpoint.losses, test_before_update=last.layout == "2022")
+    origin = _origin(imported, source, checkpoint)
+    return _written(
+        imported, parameters, config, dataset, history, origin, runs_dir, name, force, command
+    )
+
+
+def _written(
+    imported: Imported,
+    parameters: dict[int, Parameters],
+    config: Config,
+    dataset: Dataset,
+    history: dict[str, NDArray[Any]],
+    origin: dict[str, Any],
+    runs_dir: Path,
+    name: str,
+    force: bool,
+    command: Sequence[str],
+) -> Imported:
     batch = dataclasses.replace(make_batch([config]), datasets=(dataset,))
     directory = new_member(
         runs_dir, name, config, force, command, batch.split_hashes[0], ([name], 0)
     ).directory
+    split, last = dataset.split, imported.epochs[-1]
     try:
         with directory.lock():
-            if split is not None:
+            if imported.split_known:
                 parts = {part: getattr(split, part) for part in ("train", "validation", "test")}
                 write_atomically(directory.path / FILE, encode_split(parts))
-            origin = {
-                "file": source,
-                "epochs": sorted(models),
-                "split": "given" if split is not None else "drawn here, unknown in truth",
-                "notes": notes,
-            }
             directory.write_json("provenance.json", {**directory.provenance, "imported": origin})
-            directory.append_history(1, max(models), rows)
+            directory.append_history(1, last, history)
             for epoch, weights in parameters.items():
                 directory.save_snapshot(epoch, to_arrays(weights), {"identity": identity(config)})
-            directory.write_status({**directory.status, **_summary(config, rows, max(models))})
+            summary = _summary(config, imported.accuracies, last)
+            directory.write_status({**directory.status, **summary})
     except BaseException:
         shutil.rmtree(directory.path, ignore_errors=True)
         raise
-    accuracies = {
-        "training": float(rows["train_accuracy"][-1, 0]),
-        "validation": float(rows["validation_accuracy"][-1, 0]),
-        "all": accuracy(config, dataset, parameters[max(models)]),
+    return dataclasses.replace(imported, path=directory.path)
+
+
+def _origin(imported: Imported, source: str, checkpoint: Checkpoint) -> dict[str, Any]:
+    """What provenance says of where the run comes from."""
+    splits = {
+        "given": "given",
+        "drawn again": "drawn again as its authors drew it",
+        "drawn here": "drawn here, unknown in truth",
     }
-    return Imported(
-        directory.path, tuple(sorted(models)), accuracies, split is not None, tuple(notes)
-    )
+    losses = checkpoint.losses
+    found: dict[str, Any] = {
+        "file": source,
+        "epochs": list(imported.epochs),
+        "split": splits[imported.split],
+        "settings": _plain(checkpoint.config),
+        "notes": list(imported.notes),
+    }
+    if imported.drawn is not None:
+        found["drawn_split"] = imported.drawn.record((losses.last_train, losses.last_test))
+    if losses.epochs:
+        found["losses"] = (
+            "the file's: training losses of every epoch, validation losses those of all inputs "
+            "that did not train; accuracies and gradients were measured here"
+        )
+    if checkpoint.optimiser:
+        found["optimiser"] = _plain(checkpoint.optimiser)
+    if imported.expected is not None:
+        found["expected_logits"] = dataclasses.asdict(imported.expected)
+    return found
+
+
+def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a record JSON can hold; anything else as the name of its kind."""
+    found = {}
+    for key, value in record.items():
+        try:
+            found[key] = json.loads(json.dumps(value, allow_nan=False))
+        except (TypeError, ValueError, RecursionError):
+            found[key] = type(value).__name__
+    return found
+
+
+def _training_places(
+    checkpoint: Checkpoint, model: Converted, wanted: Wanted, losses: NDArray[np.float64]
+) -> tuple[NDArray[np.int64] | None, str, DrawnSplit | None]:
+    """The places of the pairs that trained, how they are known, and how they were drawn again.
+
+    Args:
+        checkpoint: what the file holds.
+        model: its last weights.
+        wanted: what the file does not say.
+        losses: [p²], of every number, over all classes of the model.
+    """
+    base = model.base
+    if checkpoint.training is not None:
+        return checkpoint.training.places(base), "given", None
+    last = (checkpoint.losses.last_train, checkpoint.losses.last_test)
+    told = (model.settings.seed, model.settings.train_fraction)
+    # From n = x0 + p·x1 to rows of x0.
+    by_pair = losses.reshape(base, base).T.ravel()
+    also = (wanted.seed, wanted.train_fraction)
+    drawn = find_split(by_pair, last, told, also)
+    if drawn is None:
+        return None, "drawn here", None
+    chosen = drawn.chosen
+    return training_places(base, chosen.seed, chosen.share), "drawn again", drawn
+
+
+def _compared(
+    expected: tuple[str, Mapping[str, NDArray[Any]]] | None,
+    logits: NDArray[np.float64],
+    model: Converted,
+) -> Agreement | None:
+    if expected is None:
+        return None
+    separate = model.model["digit_tokens"] == "separate"
+    return compare(expected, logits, model.base, separate_tokens=separate)
+
+
+def _extra_answers(logits: NDArray[np.float64], model: Converted) -> list[str]:
+    """How often a class that is no answer would have been the answer."""
+    if model.extra_classes is None:
+        return []
+    won = int((logits.argmax(axis=1) >= model.base).sum())
+    what = "that class" if model.extra_classes.shape[1] == 1 else "one of these classes"
+    return [f"{what} would have been the answer to {won:,} of {model.base**2:,}"]
 
 
 def _spaced(epochs: Sequence[int], count: int) -> list[int]:
@@ -156,18 +303,20 @@ def _spaced(epochs: Sequence[int], count: int) -> list[int]:
 
 def _config(model: Converted, epochs: int, wanted: Wanted, checkpoint: Checkpoint) -> Config:
     width, neurons = model.weights["blocks.0.mlp_in"].shape
-    fraction, indices = wanted.train_fraction, checkpoint.train_indices
-    if indices is not None:
-        # Half a number more, so that rounding down gives back their number.
-        fraction = min((len(indices) + 0.5) / model.base**2, 1 - 1e-9)
+    settings = model.settings
+    operation = wanted.operation or checkpoint.operation or settings.operation
+    if operation is None and settings.other_operation is not None:
+        raise ValueError(
+            f"{settings.other_operation}, which is no operation that is known here: give "
+            "--operation if it is one"
+        )
     return replace_fields(
         Config(),
         task="nanda",
         base=model.base,
-        operation=wanted.operation or checkpoint.operation or "add",
-        train_fraction=fraction,
+        operation=operation or "add",
+        train_fraction=wanted.train_fraction,
         width=width,
-        heads=model.weights["blocks.0.query"].shape[0],
         depth=sum(name.endswith(".mlp_in") for name in model.weights),
         mlp_ratio=neurons // width,
         filter="none",
@@ -176,38 +325,41 @@ def _config(model: Converted, epochs: int, wanted: Wanted, checkpoint: Checkpoin
         precision=str(model.weights["unembedding"].dtype),
         epochs=epochs,
         seed=wanted.seed,
+        **model.model,
     )
 
 
-def _split(indices: NDArray[np.int64] | None, config: Config) -> Split | None:
-    """The file's split in the order of n; what did not train is validation and test, as drawn."""
-    if indices is None:
-        return None
+def _split(places: NDArray[np.int64], config: Config, *, whole: bool) -> Split:
+    """A split in the order of n; what did not train is validation and test, as drawn.
+
+    Args:
+        places: of the pairs that trained.
+        config: the run's.
+        whole: whether all of it is validation, as in files whose test losses are over all of it.
+    """
     base = config.task.base
-    if indices.min() < 0 or indices.max() >= base**2 or len(np.unique(indices)) != len(indices):
-        raise ValueError(
-            f"train_indices has {len(indices)} entries from {indices.min()} to {indices.max()}: "
-            f"expected each of 0 … p² − 1 = {base**2 - 1} once at most"
-        )
-    if len(indices) == base**2:
-        raise ValueError("train_indices has every input: none is left to validate on")
-    train = np.sort(indices // base + base * (indices % base)).astype(np.int32)
+    train = np.sort(places // base + base * (places % base)).astype(np.int32)
     rest = np.setdiff1d(np.arange(base**2, dtype=np.int32), train)
     rest = np.random.default_rng(config.seed).permutation(rest)
-    cut = min(config.task.validation_size, (len(rest) + 1) // 2)
+    cut = len(rest) if whole else min(config.task.validation_size, (len(rest) + 1) // 2)
     return Split(train, np.sort(rest[:cut]), np.sort(rest[cut:]))
 
 
-def _parameters(model: Converted, last: Converted) -> Parameters:
+def _parameters(model: Converted, last: Converted, architecture: Architecture) -> Parameters:
     shapes = [{key: array.shape for key, array in one.weights.items()} for one in (model, last)]
-    if shapes[0] != shapes[1]:
+    weights = dict(model.weights)
+    for key, shape in shapes[1].items():
+        # Biases that are zero at one epoch and not at another: the model has them.
+        if key.endswith(BIASES) and key not in weights:
+            weights[key] = np.zeros(shape)
+    if {key: array.shape for key, array in weights.items()} != shapes[1]:
         raise ValueError("the checkpoints in the file have different shapes: expected one model")
     dtype = last.weights["unembedding"].dtype
-    found: dict[str, Any] = {key: array.astype(dtype) for key, array in model.weights.items()}
+    found: dict[str, Any] = {key: array.astype(dtype) for key, array in weights.items()}
     depth = sum(name.endswith(".mlp_in") for name in found)
     names = [item.name for item in dataclasses.fields(Block)]
     blocks = tuple(
-        Block(**{name: found.get(f"blocks.{index}.{name}") for name in names})
+        Block(**{name: found.get(f"blocks.{index}.{name}") for name in names})  # pyright: ignore[reportArgumentType]
         for index in range(depth)
     )
     return Parameters(
@@ -215,15 +367,16 @@ def _parameters(model: Converted, last: Converted) -> Parameters:
         position_embedding=found["position_embedding"],
         blocks=blocks,
         unembedding=found["unembedding"],
+        architecture=architecture,
     )
 
 
-def _summary(config: Config, rows: dict[str, NDArray[Any]], epoch: int) -> dict[str, Any]:
-    latest = float(rows["validation_accuracy"][-1, 0])
+def _summary(config: Config, accuracies: Mapping[str, float], epoch: int) -> dict[str, Any]:
+    latest = accuracies["validation"]
     return {
         "state": "finished",
         "epoch": epoch,
-        "train_accuracy": round(float(rows["train_accuracy"][-1, 0]), 6),
+        "train_accuracy": round(accuracies["training"], 6),
         "validation_accuracy": round(latest, 6),
         "solved": [config.task.base] if latest >= SOLVED else [],
     }

@@ -1,0 +1,181 @@
+"""The split of a published model, drawn again as its authors drew it.
+
+The code behind Nanda et al. 2023 lists all pairs (a, b), a first, shuffles them with Python's
+`random` after `random.seed(seed)`, and trains on the first share. Where a file does not say seed
+and share, its own last losses tell them: of a stated set of candidates one gives the loss that the
+file has, and the others do not.
+"""
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SEEDS = tuple(range(12))
+SHARES = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.28, 0.25, 0.2)
+"""Candidates: of these shares the set of published files has models."""
+
+MATCH = math.log(1.1)
+"""Losses match within a tenth: weights are of one update after the file's last losses."""
+APART = math.log(1.5)
+"""How far off the best candidate of every other seed must be."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A seed and a share, and how well they explain the file's last losses.
+
+    Attributes:
+        seed: of the shuffle.
+        share: of the pairs, trained on.
+        train: mean loss on the pairs that would have trained.
+        test: on the others.
+        error: largest |ln (loss / the file's last loss)|; NaN where the file has none.
+    """
+
+    seed: int
+    share: float
+    train: float
+    test: float
+    error: float
+
+
+@dataclass(frozen=True)
+class DrawnSplit:
+    """What came of drawing the split again.
+
+    Attributes:
+        chosen: seed and share.
+        how: "found by its losses", "told by its settings and checked by its losses", or "told by
+            its settings".
+        runner_up: the second best candidate, where there was a choice.
+        other_seed: the best of another seed, where there was a choice.
+        tried: how many candidates.
+    """
+
+    chosen: Candidate
+    how: str
+    runner_up: Candidate | None = None
+    other_seed: Candidate | None = None
+    tried: int = 1
+
+    def record(self, last: tuple[float | None, float | None]) -> dict[str, Any]:
+        """For the run's provenance.
+
+        Args:
+            last: the file's last training and test loss.
+        """
+        found: dict[str, Any] = {"how": self.how, **_plain(self.chosen)}
+        found["file"] = {"train_loss": last[0], "test_loss": last[1]}
+        if self.tried > 1:
+            found["candidates"] = {
+                "seeds": list(SEEDS),
+                "shares": list(SHARES),
+                "tried": self.tried,
+                "drawn": "all pairs, a first, random.seed(seed), random.shuffle, the first share",
+            }
+            found["runner_up"] = None if self.runner_up is None else _plain(self.runner_up)
+            found["best_of_other_seeds"] = (
+                None if self.other_seed is None else _plain(self.other_seed)
+            )
+        return found
+
+
+def _plain(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "seed": candidate.seed,
+        "share": candidate.share,
+        "train_loss": candidate.train,
+        "test_loss": candidate.test,
+        "factor_off": None if math.isnan(candidate.error) else math.exp(candidate.error),
+    }
+
+
+def shuffled_places(base: int, seed: int) -> NDArray[np.int64]:
+    """[p²]: the places i = p·a + b of all pairs, in the order in which they were shuffled."""
+    places = list(range(base**2))
+    random.Random(seed).shuffle(places)
+    return np.array(places)
+
+
+def training_places(base: int, seed: int, share: float) -> NDArray[np.int64]:
+    """The places of the pairs that a seed and a share train on."""
+    order = shuffled_places(base, seed)
+    return order[: int(share * len(order))]
+
+
+def find_split(
+    pair_losses: NDArray[np.float64],
+    last: tuple[float | None, float | None],
+    told: tuple[int | None, float | None],
+    also: tuple[int, float] = (0, 0.3),
+) -> DrawnSplit | None:
+    """Draw the split that a file's settings tell or its losses single out.
+
+    Args:
+        pair_losses: [p²], the model's loss on every pair, in nats, a first.
+        last: the file's last training and test loss, where it has them.
+        told: seed and share in its settings.
+        also: a seed and a share that join the candidates.
+
+    Returns:
+        None where nothing is told, and the losses single out none.
+    """
+    base = math.isqrt(len(pair_losses))
+    seed, share = told
+    known = (
+        _weighed(pair_losses, shuffled_places(base, seed), seed, share, last)
+        if seed is not None and share is not None
+        else None
+    )
+    if known is not None and not known.error > MATCH:
+        checked = "" if math.isnan(known.error) else " and checked by its losses"
+        return DrawnSplit(known, f"told by its settings{checked}")
+    if last == (None, None):
+        return None
+    candidates = sorted(_candidates(pair_losses, base, last, also), key=lambda one: one.error)
+    best = candidates[0]
+    other = next(one for one in candidates if one.seed != best.seed)
+    if best.error > MATCH or other.error < max(APART, 2 * best.error):
+        if known is None:
+            return None
+        return DrawnSplit(known, "told by its settings; its losses do not agree")
+    return DrawnSplit(best, "found by its losses", candidates[1], other, len(candidates))
+
+
+def _candidates(
+    pair_losses: NDArray[np.float64],
+    base: int,
+    last: tuple[float | None, float | None],
+    also: tuple[int, float],
+) -> Iterator[Candidate]:
+    for seed in sorted({*SEEDS, also[0]}):
+        order = shuffled_places(base, seed)
+        for share in sorted({*SHARES, also[1]}):
+            found = _weighed(pair_losses, order, seed, share, last)
+            if found is not None:
+                yield found
+
+
+def _weighed(
+    pair_losses: NDArray[np.float64],
+    order: NDArray[np.int64],
+    seed: int,
+    share: float,
+    last: tuple[float | None, float | None],
+) -> Candidate | None:
+    """None where a share leaves no pair to train or to test on."""
+    cut = int(share * len(order))
+    if not 0 < cut < len(order):
+        return None
+    train, test = float(pair_losses[order[:cut]].mean()), float(pair_losses[order[cut:]].mean())
+    errors = [
+        abs(math.log(mean / theirs)) if mean > 0 and theirs > 0 else math.inf
+        for mean, theirs in zip((train, test), last, strict=True)
+        if theirs is not None
+    ]
+    return Candidate(seed, share, train, test, max(errors, default=math.nan))

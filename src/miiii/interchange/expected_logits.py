@@ -1,0 +1,107 @@
+"""Logits that stand beside a model, compared with those computed here."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miiii.interchange.safetensors_file import read_safetensors
+from miiii.runs.errors import DamagedFileError
+
+FILES = ("expected_logits.safetensors", "expected_logits.npz")
+AGREE = 1e-4
+"""Largest difference, as a share of the largest logit, up to which logits agree."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How logits beside the file compare.
+
+    Attributes:
+        file: its name.
+        inputs: how many were compared.
+        difference: the largest, as a share of the largest logit.
+    """
+
+    file: str
+    inputs: int
+    difference: float
+
+    @property
+    def agree(self) -> bool:
+        """Whether they are the same up to rounding."""
+        return self.difference <= AGREE
+
+    def __str__(self) -> str:
+        found = f"{self.difference:.1e} of the largest" if self.difference else "nothing"
+        word = "agree" if self.agree else "do NOT agree"
+        return (
+            f"logits in {self.file} {word} with those computed here on {self.inputs:,} inputs: "
+            f"they differ by at most {found}"
+        )
+
+
+def read_expected(path: Path) -> tuple[str, Mapping[str, NDArray[Any]]] | None:
+    """Arrays `tokens` [B, T] and `logits` [B, V] beside a model; None where there are none.
+
+    Raises:
+        DamagedFileError: such a file cannot be read, or lacks one of them.
+    """
+    for name in FILES:
+        place = path.with_name(name)
+        if not place.is_file():
+            continue
+        found = read_safetensors(place) if name.endswith(".safetensors") else _npz(place)
+        if "tokens" not in found or "logits" not in found:
+            raise DamagedFileError(place, "lacks the arrays tokens and logits")
+        return name, found
+    return None
+
+
+def _npz(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except Exception as error:  # whatever the reader makes of arbitrary bytes
+        raise DamagedFileError(path, f"is not readable: {error}") from error
+
+
+def compare(
+    expected: tuple[str, Mapping[str, NDArray[Any]]],
+    logits: NDArray[np.float64],
+    base: int,
+    *,
+    separate_tokens: bool,
+) -> Agreement:
+    """Compare with the logits of all numbers.
+
+    Args:
+        expected: as `read_expected` gives it.
+        logits: [p², V], of n = x0 + p · x1; classes that are no answer may follow the p.
+        base: p.
+        separate_tokens: whether x1's digit v is token p + v.
+
+    Raises:
+        ValueError: tokens or logits are none of this model.
+    """
+    name, arrays = expected
+    tokens, theirs = arrays["tokens"], arrays["logits"]
+    fitting = tokens.ndim == 2 and tokens.dtype.kind in "iu" and tokens.shape[1] > 1
+    if not fitting or not len(tokens) or theirs.shape[:1] != tokens.shape[:1] or theirs.ndim != 2:
+        raise ValueError(
+            f"{name} has tokens {list(tokens.shape)} and logits {list(theirs.shape)}: expected "
+            "[inputs, tokens] and [inputs, classes]"
+        )
+    first, second = (tokens[:, place].astype(np.int64) for place in (0, 1))
+    second = second - base if separate_tokens else second
+    if min(first.min(), second.min()) < 0 or max(first.max(), second.max()) >= base:
+        raise ValueError(f"{name} has tokens that are no digits of p = {base}")
+    if theirs.shape[1] not in (base, logits.shape[1]):
+        raise ValueError(f"{name} has {theirs.shape[1]} classes: expected {logits.shape[1]}")
+    ours = logits[first + base * second][:, : theirs.shape[1]]
+    largest = float(np.abs(theirs).max()) or 1.0
+    return Agreement(name, len(tokens), float(np.abs(ours - theirs).max()) / largest)
