@@ -39,8 +39,9 @@ class Measuring:
 
         def norms(weights: Parameters, digits: Any, labels: Any) -> Any:
             def loss(weights: Parameters) -> Any:
-                found: Any = forward(weights, digits)[0]
-                return task_cross_entropy(found.T, labels, dataset.class_sizes)[0].sum()
+                found = forward(weights, digits)[0]
+                costs: Any = task_cross_entropy(found.T, labels, dataset.class_sizes)
+                return costs[0].sum()
 
             gradient = jax.grad(loss)(weights)
             return jnp.stack([jnp.linalg.norm(leaf) for leaf in jax.tree.leaves(gradient)])
@@ -116,6 +117,8 @@ def with_losses(
 ) -> dict[str, NDArray[Any]]:
     """The history with the losses that the file has; what it does not have is NaN.
 
+    It ends with the last weights; losses of later epochs are left out.
+
     Epoch e of the history has the training loss of the pass that made update e, which is the
     file's e-th, and the validation loss after it. The code of 2022 tests before the update.
 
@@ -125,21 +128,31 @@ def with_losses(
         test_before_update: whether the i-th test loss is of the weights after i updates, counted
             from 0, or after i + 1.
     """
-    if not losses.epochs or losses.epochs < measured["epoch"][-1]:
+    last = int(measured["epoch"][-1])
+    told = np.arange(1, min(losses.epochs, last) + 1)
+    if not len(told):
         return measured
-    epochs = np.arange(1, losses.epochs + 1)
-    train = _spread(measured, epochs, "epoch", ("train_accuracy", "gradient_norm"))
-    train["train_loss"] = losses.train[:, None].astype(measured["train_loss"].dtype)
+    epochs = np.union1d(told, measured["epoch"])
+    train = _spread(measured, epochs, "epoch", ("train_loss", "train_accuracy", "gradient_norm"))
+    _put(train["train_loss"], epochs, told, losses.train[: len(told)])
     if not losses.step:
         return measured | train | {"epoch": epochs}
     after = np.arange(len(losses.test)) * losses.step + (0 if test_before_update else 1)
-    kept = after > 0
+    kept = (after > 0) & (after <= last)
     validated = np.union1d(after[kept], measured["validation_epoch"])
     names = ("validation_loss", "validation_accuracy")
     validation = _spread(measured, validated, "validation_epoch", names)
-    places = np.searchsorted(validated, after[kept])
-    validation["validation_loss"][places, 0] = losses.test[kept]
+    _put(validation["validation_loss"], validated, after[kept], losses.test[kept])
     return {"epoch": epochs, "validation_epoch": validated, **train, **validation}
+
+
+def _put(
+    rows: NDArray[Any],
+    epochs: NDArray[np.int64],
+    at: NDArray[np.int64],
+    values: NDArray[np.float64],
+) -> None:
+    rows[np.searchsorted(epochs, at), 0] = values
 
 
 def _spread(
