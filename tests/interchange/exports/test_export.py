@@ -185,7 +185,7 @@ def test_parquet_has_types_and_the_settings(runs, tmp_path):
     for row in rows:
         pair = expected[row["epoch"], row["modulus"], row["split"]]
         assert (np.float32(row["loss"]), np.float32(row["accuracy"])) == pair
-    assert b"base = 7" in table.schema.metadata[b"miiii.config.config"]
+    assert b"base = 7" in table.schema.metadata[b"miiii." + b"config"]
 
 
 def test_a_real_output_has_no_accuracy(runs, tmp_path):

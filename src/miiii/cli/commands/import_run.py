@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
-from miiii.interchange.checkpoint_file import Checkpoint, read_checkpoint
-from miiii.interchange.conversion import Given, convert
-from miiii.interchange.expected_logits import read_expected
-from miiii.interchange.layouts import Layout
+from miiii.interchange.imports.checkpoint_file import Checkpoint, read_checkpoint
+from miiii.interchange.imports.conversion import Given, convert
+from miiii.interchange.imports.expected_logits import read_expected
+from miiii.interchange.imports.layouts import Layout
 from miiii.runs.creation import check_new_runs
 from miiii.runs.errors import DamagedFileError
 from miiii.tasks.config import Operation
 
 if TYPE_CHECKING:
-    from miiii.interchange.importing import Imported
+    from miiii.interchange.imports.importing import Imported
 
 _QUIET = 5.0  # seconds between two lines of progress
 _SOLVED = 0.99
@@ -85,7 +85,7 @@ def import_command(words: list[str]) -> int:
     from miiii.cli.machine import prepare_jax
 
     prepare_jax()
-    from miiii.interchange.importing import Wanted, import_checkpoint
+    from miiii.interchange.imports.importing import Wanted, import_checkpoint
 
     wanted = Wanted(
         arguments.operation,

@@ -26,6 +26,8 @@ SPLITS = ("train", "validation")
 COMPRESSION = "zstd"
 
 _ROWS_AT_ONCE = 2**17
+_PREFIX = "miiii."
+"""Before the keys of a Parquet file's metadata."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def to_parquet(table: HistoryTable, name: str, config: Config) -> bytes:
         "loss": pyarrow.array(table.loss),
         "accuracy": pyarrow.array(table.accuracy, from_pandas=True),
     }
-    metadata = {"miiii.experiment.run": name, "miiii.config.config": to_toml(config)}
+    metadata = {f"{_PREFIX}run": name, f"{_PREFIX}config": to_toml(config)}
     sink = io.BytesIO()
     pyarrow.parquet.write_table(
         pyarrow.table(columns, metadata=metadata), sink, compression=COMPRESSION

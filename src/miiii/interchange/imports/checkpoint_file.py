@@ -14,14 +14,14 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii.interchange.descriptions import describe
-from miiii.interchange.file_states import States, find_states, is_state
-from miiii.interchange.inert_pickle import Foreign
-from miiii.interchange.losses import Losses, read_losses
-from miiii.interchange.safetensors_file import read_safetensors
-from miiii.interchange.state_names import looks_like_a_model
-from miiii.interchange.torch_file import read_torch_file
-from miiii.interchange.training_pairs import TrainingPairs, read_training_pairs
+from miiii.interchange.imports.descriptions import describe
+from miiii.interchange.imports.file_states import States, find_states, is_state
+from miiii.interchange.imports.inert_pickle import Foreign
+from miiii.interchange.imports.losses import Losses, read_losses
+from miiii.interchange.imports.safetensors_file import read_safetensors
+from miiii.interchange.imports.state_names import looks_like_a_model
+from miiii.interchange.imports.torch_file import read_torch_file
+from miiii.interchange.imports.training_pairs import TrainingPairs, read_training_pairs
 from miiii.runs.errors import DamagedFileError
 from miiii.tasks.config import Operation
 

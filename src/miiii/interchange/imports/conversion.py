@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii.interchange.biases import is_bias, treat_biases
-from miiii.interchange.descriptions import other_network
-from miiii.interchange.foreign_settings import ForeignSettings, read_settings
-from miiii.interchange.layouts import Layout, find_layout, turn
+from miiii.interchange.imports.biases import is_bias, treat_biases
+from miiii.interchange.imports.descriptions import other_network
+from miiii.interchange.imports.foreign_settings import ForeignSettings, read_settings
+from miiii.interchange.imports.layouts import Layout, find_layout, turn
+from miiii.interchange.imports.shapes import Shapes, check_shapes, fill_up, fold_scale
+from miiii.interchange.imports.state_names import plain_names
 from miiii.interchange.names import HOOKED, bridge_to_hooked, depth_of, is_bridge
-from miiii.interchange.shapes import Shapes, check_shapes, fill_up, fold_scale
-from miiii.interchange.state_names import plain_names
 
 State = Mapping[str, NDArray[Any]]
 

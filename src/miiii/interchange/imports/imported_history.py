@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii.batch import make_batch, numerics
-from miiii.config import Config
-from miiii.interchange.losses import Losses
+from miiii.config.config import Config
+from miiii.experiment.batch import make_batch, numerics
+from miiii.interchange.imports.losses import Losses
 from miiii.model.parameters import Parameters
 from miiii.model.transformer import forward
 from miiii.tasks.dataset import Dataset

@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii.batch import make_batch
-from miiii.config import SOLVED, Config, replace_fields
-from miiii.interchange.checkpoint_file import Checkpoint
-from miiii.interchange.conversion import Converted, Given, convert
-from miiii.interchange.drawn_split import DrawnSplit, find_split, training_places
-from miiii.interchange.expected_logits import Agreement, compare
-from miiii.interchange.imported_history import Measuring, Told, measured_rows, with_losses
+from miiii.config.config import SOLVED, Config, replace_fields
+from miiii.experiment.batch import make_batch
+from miiii.experiment.recorder import identity, new_member
+from miiii.interchange.imports.checkpoint_file import Checkpoint
+from miiii.interchange.imports.conversion import Converted, Given, convert
+from miiii.interchange.imports.drawn_split import DrawnSplit, find_split, training_places
+from miiii.interchange.imports.expected_logits import Agreement, compare
+from miiii.interchange.imports.imported_history import Measuring, Told, measured_rows, with_losses
 from miiii.model.config import Architecture
 from miiii.model.parameters import BIASES, Block, Parameters
-from miiii.recorder import identity, new_member
 from miiii.runs.atomic import write_atomically
 from miiii.runs.splits import FILE, encode_split
 from miiii.tasks.config import Operation

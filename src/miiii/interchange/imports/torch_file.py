@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from miiii.interchange.inert_pickle import (
+from miiii.interchange.imports.inert_pickle import (
     Foreign,
     UnreadableNumbersError,
     as_numbers,

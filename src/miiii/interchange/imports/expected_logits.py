@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii.interchange.safetensors_file import read_safetensors
+from miiii.interchange.imports.safetensors_file import read_safetensors
 from miiii.runs.errors import DamagedFileError
 
 FILES = ("expected_logits.safetensors", "expected_logits.npz")

@@ -7,8 +7,8 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii.interchange.inert_pickle import Foreign
-from miiii.interchange.state_names import looks_like_a_model
+from miiii.interchange.imports.inert_pickle import Foreign
+from miiii.interchange.imports.state_names import looks_like_a_model
 
 State = dict[str, NDArray[Any]]
 

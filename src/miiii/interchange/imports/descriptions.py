@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii.interchange.inert_pickle import Foreign
+from miiii.interchange.imports.inert_pickle import Foreign
 
 POSITIONS = (2, 3)
 """Tokens that a model of two digits reads: the digits, and perhaps "="."""

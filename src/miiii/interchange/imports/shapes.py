@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii.interchange.foreign_settings import ForeignSettings
+from miiii.interchange.imports.foreign_settings import ForeignSettings
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import safetensors
 from numpy.typing import NDArray
 
-from miiii.interchange.inert_pickle import UnreadableNumbersError, as_numbers
+from miiii.interchange.imports.inert_pickle import UnreadableNumbersError, as_numbers
 from miiii.runs.errors import DamagedFileError
 
 _TYPES = {
