@@ -30,6 +30,10 @@ class Architecture:
     digit_tokens: DigitTokens = "shared"
 
 
+PAPER = Architecture()
+"""The paper's (§3.3), and every run's from before there was a choice."""
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """The transformer. Defaults are the paper's (§3.3): no biases, no layer norm, ReLU.

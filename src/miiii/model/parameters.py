@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import jax
 from jaxtyping import Array, Float
 
-from miiii.model.config import Architecture, ModelConfig
+from miiii.model.config import PAPER, Architecture, ModelConfig
 
 POSITIONS = 3
 """x0, x1 and the answer token."""
@@ -54,7 +54,7 @@ class Parameters:
     blocks: tuple[Block, ...]
     unembedding: Float[Array, "D V"]
     """W_U (W_out of paper Eq. 8): every task's classes side by side."""
-    architecture: Architecture = field(default=Architecture(), metadata={"static": True})
+    architecture: Architecture = field(default=PAPER, metadata={"static": True})
     """What shapes do not tell; no weight, and in no file of weights."""
 
     @property

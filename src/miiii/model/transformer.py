@@ -186,10 +186,10 @@ def _first_block_attention(
     projection = projection.transpose(2, 0, 1, 3).reshape(width, 3 * heads * head_width)
     # The embedding itself travels along: it is what the residual stream carries on.
     per_token = jnp.concatenate([tables @ projection, tables], axis=-1)
+    answer_row = None if answer is None else jnp.concatenate([answer @ projection, answer])
     samples = digits.shape[0]
     rows = [lookup(per_token[position], digits[:, position]) for position in range(2)]
-    if answer is not None:
-        answer_row = jnp.concatenate([answer @ projection, answer])
+    if answer_row is not None:
         rows.append(jnp.broadcast_to(answer_row, (samples, answer_row.shape[0])))
     joined = jnp.stack(rows, axis=1)
     projected, residual = joined[..., :-width], joined[..., -width:]

@@ -3,6 +3,7 @@
 The script beside them is `analysis/check_certificate.py`: it needs NumPy and nothing of miiii.
 """
 
+import dataclasses
 import hashlib
 import io
 import math
@@ -82,7 +83,7 @@ def certify_run(
         progress: told how many numbers are done.
 
     Raises:
-        ValueError: the run learns waves, or its logits are not finite.
+        ValueError: the run learns waves, its activation is not ReLU, or its logits are not finite.
         KeyError: no snapshot of that epoch.
     """
     refuse_regression(run)
@@ -93,6 +94,7 @@ def certify_run(
         dataset.moduli,
         dataset.class_sizes,
         residues=no_structure(run) is None,
+        architecture=run.config.model.architecture,
         progress=progress,
     )
 
@@ -145,6 +147,7 @@ def certificate_record(
             "operation": task.operation,
             "base": task.base,
             "seed": run.config.seed,
+            "model": dataclasses.asdict(run.config.model.architecture),
         },
         "epoch": Results(run, epoch).analysed_epoch,
         "numbers": task.base**2,

@@ -7,18 +7,33 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from analysis.certificate.decimal_network import exact_logits
+from analysis.certificate.decimal_network import PAPER, exact_logits
 from miiii.analysis.certificate.arithmetic import EXP_ULPS, FLOAT32, product, stored
 from miiii.analysis.certificate.certify import certify
 from miiii.analysis.certificate.forward import Network
 from miiii.analysis.certificate.structure import structural_form
+from miiii.model.config import Architecture
 
 
-def draw(seed, *, base=3, width=4, heads=2, depth=1, outputs=5, scale=1.0, dtype=np.float32):
+def draw(
+    seed,
+    *,
+    base=3,
+    width=4,
+    heads=2,
+    depth=1,
+    outputs=5,
+    scale=1.0,
+    dtype=np.float32,
+    bias=False,
+    positions=3,
+    tables=1,
+):
     """Random weights, by name."""
     generator = np.random.default_rng(seed)
     neurons, head = 2 * width, width // heads
-    shapes = {"token_embedding": (base + 1, width), "position_embedding": (3, width)}
+    tokens = tables * base + positions - 2
+    shapes = {"token_embedding": (tokens, width), "position_embedding": (positions, width)}
     for block in range(depth):
         shapes |= {
             f"blocks.{block}.{name}": shape
@@ -31,12 +46,15 @@ def draw(seed, *, base=3, width=4, heads=2, depth=1, outputs=5, scale=1.0, dtype
                 "mlp_out": (neurons, width),
             }.items()
         }
+        if bias:
+            shapes[f"blocks.{block}.mlp_in_bias"] = (neurons,)
+            shapes[f"blocks.{block}.mlp_out_bias"] = (width,)
     shapes["unembedding"] = (width, outputs)
     return {name: (scale * generator.normal(size=s)).astype(dtype) for name, s in shapes.items()}
 
 
-def enclosed(weights):
-    parts = list(Network(weights).logits())
+def enclosed(weights, model=PAPER):
+    parts = list(Network(weights, Architecture(**model)).logits())
     value = np.concatenate([part.value for part in parts])
     return value, [np.concatenate([part.errors[which] for part in parts]) for which in (0, 1)]
 
@@ -49,9 +67,10 @@ def off(values, exact):
     )
 
 
-def shuffled_float32(weights, generator):
+def shuffled_float32(weights, generator, base=3, model=PAPER):
     """The same network evaluated in float32, every sum in a random order."""
     single = {name: np.asarray(values).astype(np.float32) for name, values in weights.items()}
+    coefficient = np.float32(model["attention_coefficient"])
 
     def times(rows, matrix):
         order = generator.permutation(len(matrix))
@@ -60,31 +79,46 @@ def shuffled_float32(weights, generator):
             total += rows[..., term, None] * matrix[term]
         return total
 
-    base = len(single["token_embedding"]) - 1
+    def layer(rows, name):
+        bias = single.get(f"{name}_bias")
+        if bias is None:
+            return times(rows, single[name])
+        ones = np.ones((len(rows), 1), np.float32)
+        return times(
+            np.concatenate([rows, ones], axis=1), np.concatenate([single[name], bias[None]])
+        )
+
     numbers = np.arange(base**2)
-    tokens = np.stack([numbers % base, numbers // base, np.full(base**2, base)], axis=1)
+    second = numbers // base + (base if model["digit_tokens"] == "separate" else 0)
+    positions = len(single["position_embedding"])
+    answer = np.full(base**2, len(single["token_embedding"]) - 1)
+    tokens = np.stack([numbers % base, second, answer], axis=1)[:, :positions]
     stream = single["token_embedding"][tokens] + single["position_embedding"]
     for block in range(sum(name.endswith(".query") for name in weights)):
-        names = ("query", "key", "value", "output", "mlp_in", "mlp_out")
-        query, key, value, output, mlp_in, mlp_out = (single[f"blocks.{block}.{n}"] for n in names)
+        names = ("query", "key", "value", "output")
+        query, key, value, output = (single[f"blocks.{block}.{n}"] for n in names)
         streams = []
-        for place in range(3):
+        for place in range(positions):
             heads = []
+            seen = stream if model["attention_mask"] == "full" else stream[:, : place + 1]
             for h in range(len(query)):
                 asked = times(stream[:, place], query[h])
-                keys = times(stream[:, : place + 1], key[h])
+                keys = times(seen, key[h])
                 scores = (asked[:, None] * keys).sum(axis=-1) / np.sqrt(
                     np.float32(len(query[h][0]))
                 )
                 share = np.exp(scores - scores.max(axis=1, keepdims=True))
                 share /= share.sum(axis=1, keepdims=True)
-                values = times(stream[:, : place + 1], value[h])
+                if coefficient != 1:
+                    share = coefficient * share + (np.float32(1) - coefficient)
+                values = times(seen, value[h])
                 heads.append((share[..., None] * values).sum(axis=1))
             flat = output.reshape(-1, output.shape[-1])
             middle = stream[:, place] + times(np.concatenate(heads, axis=1), flat)
-            streams.append(middle + times(np.maximum(times(middle, mlp_in), 0), mlp_out))
+            hidden = np.maximum(layer(middle, f"blocks.{block}.mlp_in"), 0)
+            streams.append(middle + layer(hidden, f"blocks.{block}.mlp_out"))
         stream = np.stack(streams, axis=1)
-    return times(stream[:, 2], single["unembedding"])
+    return times(stream[:, -1], single["unembedding"])
 
 
 @example(seed=0, scale=1e3, shape=(4, 1, 2), dtype=np.float32)
@@ -114,6 +148,47 @@ def test_no_error_exceeds_its_bound(seed, scale, shape, dtype):
         assert (off(np.where(usable, rough, 0), exact) <= single)[usable].all()
 
 
+@settings(max_examples=15)
+@given(
+    seed=st.integers(0, 2**32),
+    scale=st.sampled_from([1e-3, 0.3, 1.0, 3.0, 1e3]),
+    depth=st.sampled_from([1, 1, 2]),
+    bias=st.booleans(),
+    positions=st.sampled_from([2, 3]),
+    model=st.fixed_dictionaries(
+        {
+            "attention_mask": st.sampled_from(["causal", "full"]),
+            "attention_coefficient": st.sampled_from([1.0, 0.804, 0.1, 1e-9, 0.0]),
+            "digit_tokens": st.sampled_from(["shared", "separate"]),
+        }
+    ),
+)
+def test_no_error_exceeds_its_bound_in_any_setting(seed, scale, depth, bias, positions, model):
+    tables = 2 if model["digit_tokens"] == "separate" else 1
+    weights = draw(
+        seed, base=2, depth=depth, scale=scale, bias=bias, positions=positions, tables=tables
+    )
+    exact = exact_logits(weights, 2, model)
+    value, (double, single) = enclosed(weights, model)
+    assert (off(value, exact) <= double).all()
+    with np.errstate(over="ignore", invalid="ignore"):
+        rough = shuffled_float32(weights, np.random.default_rng(seed), 2, model)
+    usable = np.isfinite(rough)
+    assert np.isinf(single[~usable]).all()
+    assert (off(np.where(usable, rough, 0), exact) <= single)[usable].all()
+
+
+@pytest.mark.parametrize(("depth", "scale"), [(1, 0.1), (1, 0.3), (2, 0.1)])
+def test_bounds_of_biased_networks_are_not_absurdly_loose(depth, scale):
+    model = PAPER | {"attention_mask": "full", "attention_coefficient": 0.5}
+    weights = draw(7, width=8, depth=depth, scale=scale, bias=True, positions=2)
+    exact = exact_logits(weights, 3, model)
+    value, (double, single) = enclosed(weights, model)
+    rough = shuffled_float32(weights, np.random.default_rng(0), 3, model)
+    assert double.max() <= 1e3 * off(value, exact).max()
+    assert single.max() <= 1e3 * off(rough, exact).max()
+
+
 @pytest.mark.parametrize(("depth", "scale"), [(1, 0.1), (1, 0.3), (1, 0.5), (2, 0.1), (2, 0.2)])
 def test_bounds_are_not_absurdly_loose(depth, scale):
     weights = draw(7, width=8, heads=2, depth=depth, scale=scale)
@@ -128,8 +203,15 @@ def test_the_laboratorys_own_float32_logits_are_within_the_bound():
     from miiii.analysis.recording import record
     from miiii.model.parameters import Block, Parameters, weight_names
 
-    for depth in (1, 2):
-        weights = draw(3, base=7, width=16, heads=4, depth=depth, scale=0.4)
+    other = {"attention_mask": "full", "attention_coefficient": 0.4, "digit_tokens": "separate"}
+    for depth, bias, positions, model in (
+        (1, False, 3, PAPER),
+        (2, False, 3, PAPER),
+        (2, True, 2, other),
+    ):
+        sizes = {"base": 7, "width": 16, "heads": 4, "depth": depth, "scale": 0.4}
+        tables = 2 if model["digit_tokens"] == "separate" else 1
+        weights = draw(3, **sizes, bias=bias, positions=positions, tables=tables)
         blocks = tuple(
             Block(
                 **{name.split(".")[2]: w for name, w in weights.items() if f"blocks.{b}." in name}
@@ -137,10 +219,11 @@ def test_the_laboratorys_own_float32_logits_are_within_the_bound():
             for b in range(depth)
         )
         rest = {name: w for name, w in weights.items() if "." not in name}
-        parameters = Parameters(blocks=blocks, **rest)
+        parameters = Parameters(blocks=blocks, **rest, architecture=Architecture(**model))
+        assert parameters.base == 7
         assert set(weight_names(parameters)) == set(weights)
         logits = record(parameters, "logits")["logits"].astype(np.float64)
-        value, (double, single) = enclosed(weights)
+        value, (double, single) = enclosed(weights, model)
         difference = np.abs(logits - value)
         assert difference.max() > 0
         assert (difference <= single + double).all()
@@ -282,5 +365,8 @@ def test_refusals():
     huge = draw(0, outputs=2, scale=1e60, dtype=np.float64)
     with pytest.raises(ValueError, match="logits must be finite"):
         certify(huge, targets, (2,), (2,))
+    for activation in ("gelu", "tanh"):
+        with pytest.raises(ValueError, match=f"activation is '{activation}': certificates need"):
+            certify(weights, targets, (2,), (2,), architecture=Architecture(activation=activation))
     with pytest.raises(ValueError, match="no function of n mod 2"):
         structural_form(np.zeros((9, 2)), 0.0, np.arange(9) // 5, 2)

@@ -163,6 +163,30 @@ def add(one: Enclosed, other: Enclosed) -> Enclosed:
     return Enclosed(value, tuple(errors))
 
 
+def with_one(rows: Enclosed) -> Enclosed:
+    """[…, k] to […, k + 1]: what a bias multiplies, exactly 1."""
+    return Enclosed(
+        np.concatenate([rows.value, np.ones_like(rows.value[..., :1])], axis=-1),
+        tuple(without_error(error) for error in rows.errors),
+    )
+
+
+def without_error(errors: FloatArray) -> FloatArray:
+    """[…, k] to […, k + 1]: errors of rows that end with `with_one`'s 1."""
+    return np.concatenate([errors, np.zeros_like(errors[..., :1])], axis=-1)
+
+
+def with_bias(weight: Enclosed, bias: Enclosed) -> Enclosed:
+    """[k, m] and [m] to [k + 1, m]: a bias is one more term of every sum."""
+    return Enclosed(
+        np.concatenate([weight.value, bias.value[None]]),
+        tuple(
+            np.concatenate([error, other[None]])
+            for error, other in zip(weight.errors, bias.errors, strict=True)
+        ),
+    )
+
+
 def outward(bound: FloatArray, operations: int) -> FloatArray:
     """A bound computed with so many float64 operations on numbers ≥ 0, widened to make it hold."""
     return bound * (1 + 2 * _HALF * (operations + 4))

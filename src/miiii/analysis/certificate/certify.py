@@ -26,6 +26,7 @@ from miiii.analysis.certificate.forward import Network
 from miiii.analysis.certificate.structure import StructuralForm, structural_form
 from miiii.analysis.checks import finite
 from miiii.markup import heading, table
+from miiii.model.config import PAPER, Architecture
 
 Progress = Callable[[str, int, int], None]
 """Told (what, done, of how many)."""
@@ -123,6 +124,7 @@ def certify(
     class_sizes: Sequence[int],
     *,
     residues: bool = True,
+    architecture: Architecture = PAPER,
     progress: Progress | None = None,
 ) -> Certificate:
     """Evaluate every head on every number, with bounds on the rounding error.
@@ -134,14 +136,15 @@ def certify(
         moduli: [N].
         class_sizes: [N], classes of each head; together V.
         residues: whether targets are functions of n mod q, so that the structural form applies.
+        architecture: what the weights' shapes do not tell (`Parameters.architecture`).
         progress: told how many numbers are done.
 
     Raises:
-        ValueError: shapes do not match, a weight is not finite, the logits overflow, or a sum is
-            too long to be bounded.
+        ValueError: shapes do not match, a weight is not finite, the logits overflow, a sum is too
+            long to be bounded, or the activation is not ReLU.
     """
     finite_weights = {name: finite(f"weight {name}", w, None) for name, w in weights.items()}
-    network = Network(finite_weights)
+    network = Network(finite_weights, architecture)
     labels = np.asarray(targets, np.int64)
     numbers, outputs = network.base**2, network.unembedding.value.shape[1]
     if labels.shape != (numbers, len(class_sizes)) or sum(class_sizes) != outputs:

@@ -17,6 +17,13 @@ import numpy as np
 UNIT, EXP_ULPS = 2.0**-53, 4
 WIDER = 1 + 1e-9  # bounds are rounded too, by far less than this
 SPLITS = ("train", "validation", "test")
+# What certificates say that were made before models could differ in it.
+PAPER = {
+    "activation": "relu",
+    "attention_mask": "causal",
+    "attention_coefficient": 1.0,
+    "digit_tokens": "shared",
+}
 
 
 def times(x, off, weight):
@@ -30,11 +37,20 @@ def plus(x, off, y, other_off):
     return x + y, (off + other_off) * WIDER + UNIT * np.abs(x + y) * WIDER
 
 
-def attend(x, off, query, key, value, place):
-    """One head at one position: x [B, 3, D] to [B, K]."""
+def layer(x, off, weight, bias):
+    """A product with stored weights, and a bias if there is one: a sum of one term more."""
+    if bias is None:
+        return times(x, off, weight)
+    y, y_off = times(x, off, weight)
+    return y + bias, (y_off + UNIT * (np.abs(y + bias) + y_off)) * WIDER
+
+
+def attend(x, off, query, key, value, place, model):
+    """One head at one position: x [B, T, D] to [B, K]."""
     unit = UNIT * (query.shape[0] + query.shape[1] + 8)
     q, q_off = times(x[:, place], off[:, place], query)
-    seen, seen_off = x[:, : place + 1], off[:, : place + 1]
+    last = x.shape[1] if model["attention_mask"] == "full" else place + 1
+    seen, seen_off = x[:, :last], off[:, :last]
     score = np.einsum("btk,bk->bt", seen @ key, q) / np.sqrt(len(q[0]))
     reach, gap = (np.abs(seen) + seen_off) @ np.abs(key), seen_off @ np.abs(key)
     wrong = np.einsum("btk,bk->bt", gap + 2 * unit * reach, np.abs(q) + q_off)
@@ -44,28 +60,35 @@ def attend(x, off, query, key, value, place):
     a = np.exp(-below) / np.exp(-below).sum(axis=1, keepdims=True)
     ratio = (wrong + wrong.max(axis=1, keepdims=True) + (4 * EXP_ULPS + 8) * UNIT) * WIDER
     a_off = np.where(ratio < 1, a * np.expm1(np.minimum(ratio, 1)) * WIDER, 1.01)
+    share = model["attention_coefficient"]
+    if share != 1:
+        # Four roundings of numbers of at most about 1: of share, 1 - share, product and sum.
+        a_off = (share * a_off + 5 * UNIT * (1 + share * a_off)) * WIDER
+        a = share * a + (1 - share)
     v, v_off = times(seen, seen_off, value)
     carried = a_off[..., None] * (np.abs(v) + v_off) + a[..., None] * v_off
     rounded = 4 * UNIT * (a + a_off)[..., None] * (np.abs(v) + v_off)
     return np.einsum("bt,btk->bk", a, v), (carried + rounded).sum(axis=1) * WIDER
 
 
-def network(w, tokens):
-    """Logits [B, V] of tokens [B, 3], in the weights' precision, and bounds on their errors."""
+def network(w, tokens, model):
+    """Logits [B, V] of tokens [B, T], in the weights' precision, and bounds on their errors."""
     x = w["token_embedding"][tokens] + w["position_embedding"]
     off = UNIT * np.abs(x)
     depth = sum(name.endswith(".query") for name in w)
     for b in range(depth):
         names = ("query", "key", "value", "output", "mlp_in", "mlp_out")
         query, key, value, output, mlp_in, mlp_out = (w[f"blocks.{b}.{name}"] for name in names)
+        b_in, b_out = (w.get(f"blocks.{b}.{name}_bias") for name in ("mlp_in", "mlp_out"))
         streams = []
-        for place in (2,) if b == depth - 1 else (0, 1, 2):
-            heads = [attend(x, off, *each, place) for each in zip(query, key, value, strict=True)]
+        for place in range(x.shape[1])[-1 if b == depth - 1 else 0 :]:
+            matrices = zip(query, key, value, strict=True)
+            heads = [attend(x, off, *each, place, model) for each in matrices]
             z, z_off = (np.concatenate(part, axis=1) for part in zip(*heads, strict=True))
             out = times(z, z_off, output.reshape(-1, output.shape[-1]))
             middle, middle_off = plus(x[:, place], off[:, place], *out)
-            neurons, neurons_off = times(middle, middle_off, mlp_in)
-            added = times(np.maximum(neurons, 0), neurons_off, mlp_out)
+            neurons, neurons_off = layer(middle, middle_off, mlp_in, b_in)
+            added = layer(np.maximum(neurons, 0), neurons_off, mlp_out, b_out)
             streams.append(plus(middle, middle_off, *added))
         x, off = (np.stack(part, axis=1) for part in zip(*streams, strict=True))
     logits, off = times(x[:, -1], off[:, -1], w["unembedding"])
@@ -162,11 +185,17 @@ def check(path):
     if [(task["modulus"], task["classes"]) for task in said["tasks"]] != tasks:
         return [*faults, f"the tasks (modulus, classes) are {tasks}"]
     n = np.arange(p**2)
-    tokens = np.stack([n % p, n // p, np.full_like(n, p)], axis=1)
+    model = {**PAPER, **said["run"].get("model", {})}
+    if model["activation"] != "relu":
+        return [*faults, f"the activation is {model['activation']}: this script knows relu only"]
+    x1 = n // p + (p if model["digit_tokens"] == "separate" else 0)
+    answer = np.full_like(n, len(arrays["token_embedding"]) - 1)
+    tokens = np.stack([n % p, x1, answer], axis=1)[:, : len(arrays["position_embedding"])]
     evaluated = {}
     for kind in (np.float64, np.float32):
         weights = {name: a.astype(kind) for name, a in arrays.items() if a.dtype.kind == "f"}
-        parts = [network(weights, part) for part in np.array_split(tokens, -(-len(n) // 256))]
+        pieces = np.array_split(tokens, -(-len(n) // 256))
+        parts = [network(weights, piece, model) for piece in pieces]
         evaluated[kind] = [np.concatenate(each) for each in zip(*parts, strict=True)]
     logits, off = evaluated[np.float64]
     if not np.abs(off).max() < 1e60:

@@ -1,9 +1,9 @@
 """The transformer in float64 with a bound on every number's rounding error.
 
-The network is that of `model.transformer`, written out plainly: no dropout, any depth, causal
-attention. A token's attention score is a product of three factors, its embedding, W_k and a query;
-whichever two are multiplied first, the bound holds, so that it covers `model.transformer`, which
-forms W_k q once.
+The network is that of `model.transformer`, written out plainly: no dropout, any depth, with ReLU
+and every other setting of the model. A token's attention score is a product of three factors, its
+embedding, W_k and a query; whichever two are multiplied first, the bound holds, so that it covers
+`model.transformer`, which forms W_k q once.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,11 +23,13 @@ from miiii.analysis.certificate.arithmetic import (
     stored,
     times,
     unless,
+    with_bias,
+    with_one,
 )
 from miiii.analysis.certificate.last_block import LastBlock, LastWeights
+from miiii.model.config import PAPER, Architecture
 
 _NUMBERS = 256  # of the domain at a time
-_POSITIONS = 3
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,27 @@ class Network:
 
     Args:
         weights: every weight by name (`model.parameters.weight_names`), float32 or float64.
+        architecture: what the weights' shapes do not tell.
+
+    Raises:
+        ValueError: the activation is not ReLU, for whose rounding alone there is a bound here.
     """
 
-    def __init__(self, weights: Mapping[str, ArrayLike]) -> None:
+    def __init__(
+        self, weights: Mapping[str, ArrayLike], architecture: Architecture = PAPER
+    ) -> None:
+        if architecture.activation != "relu":
+            raise ValueError(
+                f"activation is {architecture.activation!r}: certificates need relu, which is "
+                "computed exactly (how far a library's gelu and tanh are off is not bounded here)"
+            )
+        self._architecture = architecture
         self._weights = {name: stored(values) for name, values in weights.items()}
         self._depth = sum(name.endswith(".query") for name in weights)
         self.heads, self.width, self._head_width = self._weights["blocks.0.query"].value.shape
-        self.base = len(self._weights["token_embedding"].value) - 1
+        self._positions = len(self._weights["position_embedding"].value)
+        digits = len(self._weights["token_embedding"].value) - (self._positions == 3)
+        self.base = digits // 2 if architecture.digit_tokens == "separate" else digits
         self.unembedding = self._weights["unembedding"]
         """[D, V]"""
 
@@ -69,33 +85,35 @@ class Network:
         for start in range(0, self.base**2, _NUMBERS):
             numbers = np.arange(start, min(start + _NUMBERS, self.base**2))
             # Rows of the table: digits at x0, digits at x1, the answer token.
-            rows = np.stack(
-                [
-                    numbers % self.base,
-                    self.base + numbers // self.base,
-                    np.full(len(numbers), 2 * self.base),
-                ],
-                axis=1,
-            )
+            columns = [numbers % self.base, self.base + numbers // self.base]
+            columns += [np.full(len(numbers), 2 * self.base)] * (self._positions - 2)
+            rows = np.stack(columns, axis=1)
             stream, heads = tokens, projected
             for block in range(self._depth - 1):
-                places = range(_POSITIONS)
+                places = range(self._positions)
                 stream = _joined([self._block(block, stream, heads, rows, at) for at in places])
-                rows = np.arange(len(stream.value)).reshape(_POSITIONS, -1).T
+                rows = np.arange(len(stream.value)).reshape(self._positions, -1).T
                 heads = self._project(block + 1, stream)
-            weights, mixed = self._attend(stream, heads, rows, _POSITIONS - 1)
+            weights, mixed = self._attend(stream, heads, rows, self._positions - 1)
             ending = last or self._last(heads)
             yield ending.logits(weights, rows, stream[rows[:, -1]], mixed)
 
     def _last(self, heads: _Projections) -> LastBlock:
         block = f"blocks.{self._depth - 1}"
         names = (f"{block}.output", f"{block}.mlp_in", f"{block}.mlp_out", "unembedding")
-        return LastBlock(LastWeights(*(self._weights[name] for name in names)), heads.value)
+        biases = (f"{block}.mlp_in_bias", f"{block}.mlp_out_bias")
+        weights = LastWeights(
+            *(self._weights[name] for name in names), *(self._weights.get(name) for name in biases)
+        )
+        return LastBlock(weights, heads.value)
 
     def _tokens(self) -> Enclosed:
-        """Token plus position: p digits at x0, p at x1, the answer. [2p + 1, D]."""
+        """Token plus position: p digits at x0, p at x1, the answer. [2p + 1, D] or [2p, D]."""
         token, position = self._weights["token_embedding"], self._weights["position_embedding"]
-        parts = [slice(0, self.base), slice(0, self.base), slice(self.base, self.base + 1)]
+        start = self.base if self._architecture.digit_tokens == "separate" else 0
+        last = len(token.value) - 1
+        parts = [slice(0, self.base), slice(start, start + self.base), slice(last, last + 1)]
+        parts = parts[: self._positions]
         return _joined([add(token[part], position[place]) for place, part in enumerate(parts)])
 
     @np.errstate(over="ignore", invalid="ignore")
@@ -131,27 +149,31 @@ class Network:
             block: which.
             stream: [R, D], the residual streams that enter.
             heads: their projections.
-            rows: [B, 3], which of them each position is.
-            place: the position; it sees itself and those before it.
+            rows: [B, T], which of them each position is.
+            place: the position; a causal one sees itself and those before it.
         """
-        weight = {
-            name: self._weights[f"blocks.{block}.{name}"]
-            for name in ("output", "mlp_in", "mlp_out")
-        }
         mixed = self._attend(stream, heads, rows, place)[1]
-        output = weight["output"].reshape(-1, self.width)
+        output = self._weights[f"blocks.{block}.output"].reshape(-1, self.width)
         middle = add(stream[rows[:, place]], product(mixed, output))
-        before = product(middle, weight["mlp_in"])
+        before = self._layer(f"blocks.{block}.mlp_in", middle)
         # max(x, 0) moves no two numbers further apart.
         neurons = Enclosed(np.maximum(before.value, 0.0), before.errors)
-        return add(middle, product(neurons, weight["mlp_out"]))
+        return add(middle, self._layer(f"blocks.{block}.mlp_out", neurons))
+
+    def _layer(self, name: str, inputs: Enclosed) -> Enclosed:
+        """One layer of an MLP, with its bias where it has one."""
+        weight, bias = self._weights[name], self._weights.get(f"{name}_bias")
+        if bias is None:
+            return product(inputs, weight)
+        return product(with_one(inputs), with_bias(weight, bias))
 
     def _attend(
         self, stream: Enclosed, heads: _Projections, rows: NDArray[np.int64], place: int
     ) -> tuple[Enclosed, Enclosed]:
         """Attention weights [B, T, H] from one position, and the values they add up [B, H·K]."""
-        seen = rows[:, : place + 1]
+        seen = rows if self._architecture.attention_mask == "full" else rows[:, : place + 1]
         weights = softmax(self._scores(heads, stream, rows[:, place], seen))
+        weights = with_constant(weights, self._architecture.attention_coefficient)
         shape = (*seen.shape, self.heads, self._head_width)
         return weights, _mix(weights, heads.value[seen].reshape(*shape)).reshape(len(rows), -1)
 
@@ -216,6 +238,29 @@ def softmax(scores: Enclosed) -> Enclosed:
         bound = np.where(logarithm < 1, np.minimum(outward(bound, 16), 1.01), 1.01)
         errors.append(unless(~np.isfinite(off), bound))
     return Enclosed(weight, tuple(errors))
+
+
+def with_constant(weights: Enclosed, coefficient: float) -> Enclosed:
+    """Attention weights with the coefficient: c · softmax + (1 − c), c the stored number.
+
+    An arithmetic rounds c, 1 − c (its own rounding and c's), the product and the sum.
+
+    Args:
+        weights: [B, T, H], from 0 to 1.
+        coefficient: c, from 0 to 1; at 1 nothing is computed.
+    """
+    if coefficient == 1:
+        return weights
+    value = coefficient * weights.value + (1 - coefficient)
+    errors = []
+    for which, arithmetic in enumerate(ARITHMETICS):
+        with np.errstate(invalid="ignore"):
+            carried = coefficient * weights.errors[which]
+            # c's and the product's rounding, 2u·c·w; 1 − c's, 2u; the sum's, u·(c·w + 1).
+            size = 3 * coefficient * weights.magnitude(which) + 3
+            bound = carried + 1.01 * arithmetic.unit_roundoff * size
+        errors.append(unless(False, outward(bound + 3 * arithmetic.smallest, 12)))
+    return Enclosed(value, tuple(errors))
 
 
 def _mix(weight: Enclosed, value: Enclosed) -> Enclosed:

@@ -2,9 +2,9 @@
 
 Multiplying bounds by |W_o|, |W_in|, |W_out| and |W_U| one after the other forgets that weights
 cancel: in a trained model it overstates the error a thousandfold. After the attention weights the
-network is linear but for the ReLU, and the ReLU multiplies each neuron's error by a number from 0
-to 1, which is 1 for neurons that are surely on. So an error is followed through products of
-matrices, and absolute values are taken of the products:
+network is affine but for the ReLU (biases carry no error on), and the ReLU multiplies each neuron's
+error by a number from 0 to 1, which is 1 for neurons that are surely on. So an error is followed
+through products of matrices, and absolute values are taken of the products:
 
     an attention weight's    of  g·W_U + (on · g·W_in)·W_out·W_U,  g the token's value through W_o
     a hidden neuron's        of  W_out·W_U
@@ -30,6 +30,9 @@ from miiii.analysis.certificate.arithmetic import (
     rounding,
     times,
     unless,
+    with_bias,
+    with_one,
+    without_error,
 )
 
 
@@ -45,6 +48,43 @@ class LastWeights:
     """[F, D]"""
     unembedding: Enclosed
     """[D, V]"""
+    mlp_in_bias: Enclosed | None = None
+    """[F]"""
+    mlp_out_bias: Enclosed | None = None
+    """[D]"""
+
+
+class _Layer:
+    """A product with stored weights, to which a bias adds one more term.
+
+    Args:
+        weight: [k, m].
+        bias: [m] or none.
+    """
+
+    def __init__(self, weight: Enclosed, bias: Enclosed | None) -> None:
+        self._biased = bias is not None
+        self._weight = weight if bias is None else with_bias(weight, bias)
+
+    def __call__(self, inputs: Enclosed) -> Enclosed:
+        """[…, k] to […, m]."""
+        return product(self._inputs(inputs), self._weight)
+
+    def value(self, inputs: Enclosed) -> FloatArray:
+        """[…, k] to […, m], without bounds."""
+        return self._inputs(inputs).value @ self._weight.value
+
+    def rounding(
+        self, inputs: Enclosed, which: int, carried: FloatArray | None = None
+    ) -> FloatArray:
+        """As `certificate_arithmetic.rounding`."""
+        if carried is None:
+            return rounding(self._inputs(inputs), self._weight, which)
+        errors = without_error(carried) if self._biased else carried
+        return rounding(self._inputs(inputs), self._weight, which, carried=errors)
+
+    def _inputs(self, inputs: Enclosed) -> Enclosed:
+        return with_one(inputs) if self._biased else inputs
 
 
 class LastBlock:
@@ -60,6 +100,8 @@ class LastBlock:
         heads, head_width, width = weights.output.value.shape
         self._weights, self._values = weights, values.reshape(-1, heads, head_width)
         self._output = weights.output.reshape(-1, width)
+        self._in = _Layer(weights.mlp_in, weights.mlp_in_bias)
+        self._out = _Layer(weights.mlp_out, weights.mlp_out_bias)
         matrices = (weights.output, weights.mlp_in, weights.mlp_out, weights.unembedding)
         output, mlp_in, mlp_out, unembedding = (each.value for each in matrices)
         # A token's value, through W_o, in the residual stream, the neurons and the logits.
@@ -84,14 +126,14 @@ class LastBlock:
         """The logits of some numbers.
 
         Args:
-            attention: [B, T, H], the answer's attention weights.
+            attention: [B, T, H], the last position's attention weights.
             seen: [B, T], which of the R streams each position is.
-            stream: [B, D], the residual stream that enters at the answer position.
+            stream: [B, D], the residual stream that enters at the last position.
             mixed: [B, H·K], the values added up by attention weights.
         """
         weights = self._weights
         middle = add(stream, product(mixed, self._output))
-        before = middle.value @ weights.mlp_in.value
+        before = self._in.value(middle)
         elsewhere = [
             self._elsewhere(attention, seen, stream, mixed, middle, which)
             for which in range(len(ARITHMETICS))
@@ -99,7 +141,7 @@ class LastBlock:
         # The error of every neuron before the ReLU, and the part that is not of attention weights.
         rest, whole = [], []
         for which, off in enumerate(elsewhere):
-            rest.append(rounding(middle, weights.mlp_in, which, carried=off))
+            rest.append(self._in.rounding(middle, which, carried=off))
             paths = self._from_attention(attention.errors[which], seen)
             count = attention.value.shape[1] * attention.value.shape[2]
             whole.append(unless(False, outward(rest[-1] + paths, 4 * count)))
@@ -109,13 +151,13 @@ class LastBlock:
         neurons = Enclosed(
             np.maximum(before, 0.0), tuple(np.where(off, 0.0, each) for each in whole)
         )
-        leaving = add(middle, product(neurons, weights.mlp_out))
+        leaving = add(middle, self._out(neurons))
         paths = self._paths(attention, seen, on)
         errors = []
         for which, arithmetic in enumerate(ARITHMETICS):
             # A neuron that may be on or off passes all of its error, or none.
             of_neurons = np.where(on, rest[which], neurons.errors[which])
-            later = rounding(neurons, weights.mlp_out, which)
+            later = self._out.rounding(neurons, which)
             later += arithmetic.unit_roundoff * leaving.magnitude(which) + arithmetic.smallest
             later += elsewhere[which]
             bound = paths[which] + times(of_neurons, self._neuron_to_logit)
