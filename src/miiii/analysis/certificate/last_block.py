@@ -77,7 +77,7 @@ class _Layer:
     def rounding(
         self, inputs: Enclosed, which: int, carried: FloatArray | None = None
     ) -> FloatArray:
-        """As `certificate_arithmetic.rounding`."""
+        """As `arithmetic.rounding`."""
         if carried is None:
             return rounding(self._inputs(inputs), self._weight, which)
         errors = without_error(carried) if self._biased else carried
