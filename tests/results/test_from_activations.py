@@ -1,6 +1,8 @@
 """Models of any kind, by what they computed: planted circuits, stored runs and brute force."""
 
 import re
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -30,6 +32,7 @@ from miiii.results.paper import Results
 from miiii.tasks.config import TaskConfig
 from miiii.tasks.dataset import build_dataset
 from results.stored_runs import forward, store
+from torch_beside import site_packages
 
 BASE, MODULI = 23, (5, 7)
 PLANTED, GROUPS = circuit_model(BASE, MODULI, [([(5, 1)], 40), ([(7, 2)], 40)])
@@ -354,3 +357,40 @@ def test_refusals_of_the_record():
     ):
         with pytest.raises(ValueError, match=message):
             call()
+
+
+TORCH = """
+import sys
+sys.path.append(sys.argv[1])
+import numpy as np
+import torch
+import miiii
+
+x0, x1 = torch.as_tensor(miiii.digits(5).T)
+logits = torch.nn.functional.one_hot(((x0 + x1) % 5).long(), 5).float()
+exact = logits.numpy().copy()
+attached = logits.clone().requires_grad_()
+readouts = {"one": torch.nn.Parameter(torch.eye(5)).detach().T}
+model = miiii.from_activations(attached.detach(), {"one": logits.double()}, readouts=readouts)
+assert (model.logits == exact).all() and model.scores.accuracy == 1
+logits.zero_()
+assert (model.layers["one"] == exact).all()
+assert model.readout_share("one") == 1
+for tensor in (attached, attached.detach().bfloat16(), attached.detach().to("meta")):
+    try:
+        miiii.from_activations(tensor)
+    except ValueError as error:
+        print(error)
+"""
+
+
+@pytest.mark.slow
+def test_tensors_of_pytorch_are_read_or_refused_with_advice():
+    done = subprocess.run(
+        [sys.executable, "-c", TORCH, site_packages()], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    refused = done.stdout.splitlines()
+    assert len(refused) == 3
+    assert all(line.startswith("logits is a torch.Tensor") for line in refused)
+    assert all("give tensor.detach().cpu().float().numpy()" in line for line in refused)
