@@ -1,8 +1,9 @@
 """Published checkpoints in the layout of 2022, read and computed without the package.
 
 A reader of .pt files in twenty lines and a textbook forward pass in float64, so that measures can
-be compared with published values whatever the package makes of these files. None of them is in the
-project: where they are not at hand, tests that need them are skipped.
+be compared with published values whatever the package makes of these files; `drawn` makes models of
+the same layout at random. None of the files is in the project: where they are not at hand, tests
+that need them are skipped.
 """
 
 import io
@@ -18,6 +19,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
+from miiii.model.config import Architecture
+from miiii.model.parameters import Block, Parameters
 
 _NUMBERS = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "LongStorage": "<i8"}
 
@@ -71,11 +75,36 @@ class Published:
     def __init__(self, weights, base, *, answer, mask, coefficient=1.0, activation="relu", apart=0):
         self.weights = {name: np.asarray(value, np.float64) for name, value in weights.items()}
         self.base, self.answer, self.mask = base, answer, mask
-        self.coefficient, self.activation = coefficient, activation.lower()
+        self.coefficient, self.activation, self.apart = coefficient, activation.lower(), apart
         self.table = self.weights["embed.W_E"].T
         x1, x0 = np.divmod(np.arange(base**2), base)
         last = [np.full(base**2, answer)] if answer is not None else []
         self.tokens = np.stack([x0, x1 + apart, *last], axis=1)
+
+    def parameters(self):
+        """The same weights as the package holds them."""
+        weights, count = self.weights, sum(name.endswith("attn.W_Q") for name in self.weights)
+        blocks = []
+        for at in (f"blocks.{block}" for block in range(count)):
+            query, key, value = (
+                weights[f"{at}.attn.W_{letter}"].swapaxes(1, 2) for letter in "QKV"
+            )
+            output = weights[f"{at}.attn.W_O"].T.reshape(value.swapaxes(1, 2).shape)
+            enter, leave = weights[f"{at}.mlp.W_in"].T, weights[f"{at}.mlp.W_out"].T
+            biases = weights[f"{at}.mlp.b_in"], weights[f"{at}.mlp.b_out"]
+            blocks.append(Block(query, key, value, output, enter, leave, *biases))
+        return Parameters(
+            self.table,
+            weights["pos_embed.W_pos"],
+            tuple(blocks),
+            weights["unembed.W_U"][:, : self.base],
+            Architecture(
+                activation=self.activation,
+                attention_mask="causal" if self.mask else "full",
+                attention_coefficient=self.coefficient,
+                digit_tokens="separate" if self.apart else "shared",
+            ),
+        )
 
     def logits(self):
         """[p², p], in the canonical order."""
@@ -146,3 +175,24 @@ def nanda(name):
     """A model of Nanda et al. (2023) by its file's name."""
     weights = read(folder() / "nanda2023" / f"{name}.pth")["model"]
     return Published(weights, 113, answer=113, mask=True)
+
+
+def drawn(base, blocks=1, *, seed=0, **settings):
+    """A model of that layout with random weights."""
+    generator = np.random.default_rng(seed)
+    apart = base if settings.pop("separate", False) else 0
+    answer = base + apart if settings.pop("answer_token", False) else None
+    width, heads, size, neurons = 8, 2, 4, 12
+    tokens = base + apart + (answer is not None)
+    shapes = {
+        "embed.W_E": (width, tokens),
+        "pos_embed.W_pos": (2 + (answer is not None), width),
+        "unembed.W_U": (width, tokens),
+    }
+    for at in (f"blocks.{block}" for block in range(blocks)):
+        shapes |= {f"{at}.attn.W_{letter}": (heads, size, width) for letter in "QKV"}
+        shapes |= {f"{at}.attn.W_O": (width, heads * size)}
+        shapes |= {f"{at}.mlp.W_in": (neurons, width), f"{at}.mlp.b_in": (neurons,)}
+        shapes |= {f"{at}.mlp.W_out": (width, neurons), f"{at}.mlp.b_out": (width,)}
+    weights = {name: generator.normal(0, 0.5, shape) for name, shape in shapes.items()}
+    return Published(weights, base, answer=answer, apart=apart, **settings)

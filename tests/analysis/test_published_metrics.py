@@ -71,6 +71,49 @@ def test_nanda_s_models_have_the_numbers_recomputed_before(name):
     assert found == pytest.approx(CORRECT_LOGIT[name], abs=1e-4)
 
 
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_record_of_zhong_s_models_has_their_published_numbers(name):
+    model = published_files.zhong(name)
+    data = addition(model.base)
+    found = clock_or_pizza(model.parameters(), data, published=True)
+    measured = (
+        found.distance_irrelevance,
+        found.wrong_distance_irrelevance,
+        found.gradient_symmetricity,
+        found.circularity,
+    )
+    assert measured == pytest.approx(PUBLISHED[name][1:], abs=1e-4)
+    low, high = clock_or_pizza(model.parameters(), data, triples=2000).symmetricity_interval
+    assert low <= PUBLISHED[name][3] <= high
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"mask": False},
+        {"mask": False, "coefficient": 0.3, "activation": "gelu", "blocks": 2},
+        {"mask": False, "coefficient": 0.0, "separate": True},
+        {"mask": False, "separate": True, "answer_token": True, "blocks": 3},
+        {"mask": True, "answer_token": True, "activation": "tanh", "blocks": 2},
+    ],
+    ids=lambda settings: "-".join(settings),
+)
+def test_models_of_every_setting_are_measured_as_the_textbook_has_it(settings):
+    base = 7
+    model = published_files.drawn(base, **settings)
+    triples = np.random.default_rng(3).integers(0, base, (40, 3))
+    expected, parameters = cosines(model, triples), model.parameters()
+    np.testing.assert_allclose(gradient_cosines(parameters, triples=triples), expected, atol=1e-9)
+    assert np.ptp(expected) > 0.01
+    found = clock_or_pizza(parameters, addition(base), published=True)
+    logits = model.logits()
+    assert found.distance_irrelevance == pytest.approx(distance_irrelevance(logits))
+    assert found.wrong_distance_irrelevance == pytest.approx(wrong_distance_irrelevance(logits))
+    published = cosines(model, published_triples(base)).mean()
+    assert found.gradient_symmetricity == pytest.approx(published)
+    assert found.circularity == circularity(model.table, base)
+
+
 def test_triples_are_those_of_a_shuffled_list_of_all():
     base = 7
     listed = [(a, b, c) for a in range(base) for b in range(base) for c in range(base)]
