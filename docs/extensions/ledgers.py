@@ -4,12 +4,18 @@ The figures on the page are therefore those that `miiii ledger --json` printed, 
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+from miiii.claims.settings import departures
+from miiii.studies.study import FILE_NAME
+from miiii.studies.studyfile import plan_from_toml
 
 RESULTS = Path(__file__).parents[2] / "results"
 HEAD = ("claim", "verdict", "what the runs say", "the paper")
@@ -37,6 +43,21 @@ def rows(ledger: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     return found
 
 
+def judged_under(folder: Path, ledger: dict[str, Any]) -> str:
+    """Under which optimiser and loss the verdicts stand.
+
+    A ledger of an earlier version does not say it; the study's file tells the settings.
+    """
+    if "judged_under" in ledger:
+        return str(ledger["judged_under"])
+    plan, _ = plan_from_toml((folder / FILE_NAME).read_text(encoding="utf-8"))
+    settings = SimpleNamespace(**asdict(plan.base.optim), **asdict(plan.base.training))
+    found = departures(settings)  # pyright: ignore[reportArgumentType]
+    if found:
+        return f"judged under {', '.join(found)}: not the paper's optimiser and loss"
+    return "judged under the paper's optimiser and loss"
+
+
 def title(ledger: dict[str, Any]) -> str:
     """Study, size and seeds in a line."""
     runs = next(item for item in ledger["experiments"] if item["experiment"] == "miiii")
@@ -56,12 +77,13 @@ class Ledgers(SphinxDirective):
             name = path.parent.name
             section = nodes.section(ids=[f"study-{name}"], names=[f"study {name}"])
             section += nodes.title("", title(ledger))
+            standing = judged_under(path.parent, ledger)
             counts = ", ".join(f"{count} {verdict}" for verdict, count in ledger["counts"].items())
             command, file = f"miiii ledger {ledger['study']} --json", f"results/{name}/{path.name}"
             section += nodes.paragraph(
                 "",
                 "",
-                nodes.Text(f"{counts}. Printed by "),
+                nodes.Text(f"{counts}; {standing}. Printed by "),
                 nodes.literal(command, command),
                 nodes.Text(" from the study of the same name; kept as "),
                 nodes.literal(file, file),

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from claims.planted_runs import held, masked, miiii, nanda, study, with_
+from claims.planted_runs import held, masked, miiii, nanda, stuck, study, with_
 from miiii.claims.evidence import Evidence, generalisation_epoch
 from miiii.claims.finding import quantity
 from miiii.claims.judge import judge
 from miiii.claims.ledger import COLUMNS, value_text
 from miiii.claims.rules import paper as rules
 from miiii.claims.rules.paper import CLAIMS, EXPERIMENTS
+from miiii.claims.settings import departures
 from miiii.claims.text import interval_text, number, percent
 
 
@@ -98,6 +99,56 @@ def test_json_holds_everything_and_is_strict():
     seeds = {item["experiment"]: item["seeds"] for item in record["experiments"]}
     assert seeds["nanda"] == [0, 1, 2]
     assert "masked" not in seeds
+
+
+def test_verdicts_name_their_optimiser_and_only_the_papers_count_as_its_own():
+    muon = [miiii(seed, optimiser="muon") for seed in (0, 1)]
+    own = [nanda(seed) for seed in (0, 1)]
+    ledger = judge({"miiii": muon, "nanda": own})
+    record = json.loads(ledger.to_json())
+    under = {item["id"]: item["judged_under"] for item in record["findings"]}
+    text = "Muon instead of AdamW"
+    # C10 compares both tasks, C7 asks T_basis alone, of which there is no run.
+    assert under["C1"] == under["C10"] == {"papers": False, "text": text, "departures": [text]}
+    assert under["C7"] is None
+    assert sum(record["counts_under_papers_settings"].values()) == 0
+    assert sum(record["counts"].values()) == 19
+    titles = [title for title, _ in ledger.groups]
+    assert titles == [f"Judged under {text}: not the paper's optimiser and loss", "No runs"]
+    assert ledger.to_markdown().index(titles[0]) < ledger.to_markdown().index(titles[1])
+    assert f"judged under {text}" in ledger.standing
+
+    papers = judge({"miiii": [miiii(seed) for seed in (0, 1)], "lambda-0": [stuck(0), stuck(1)]})
+    assert [title for title, _ in papers.groups] == [
+        "Under the paper's optimiser and loss",
+        "No runs",
+    ]
+    counts = json.loads(papers.to_json())["counts_under_papers_settings"]
+    of_first = [finding.verdict for finding in papers.groups[0][1]]
+    assert counts == {verdict: of_first.count(verdict) for verdict in counts}
+    assert counts["reproduced"] > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "departure"),
+    [
+        ({"optimiser": "muon"}, "Muon instead of AdamW"),
+        ({"filter": "ma"}, "the gradient filter ma"),
+        ({"label_smoothing": 0.1}, "labels smoothed by 0.1"),
+        ({"large_task_power": 1.5}, "by size to the power 1.5"),
+        ({"normaliser": "stablemax"}, "stablemax instead of the softmax"),
+        ({"task_reduction": "quadratic_mean"}, "quadratic mean over tasks"),
+        ({"minibatches": 4}, "4 updates"),
+        ({"orthogonal_gradient": True}, "⊥Grad"),
+        ({"restarts": 1}, "starts again"),
+        ({"task_reduction": "mean", "learning_rate": 9e-4, "filter": "none"}, ""),
+        ({"filter_strength": 0.0, "dropout": 0.0, "weight_decay": 0.0, "base": 59}, ""),
+    ],
+)
+def test_what_departs_from_the_papers_optimiser_and_loss(changes, departure):
+    found = departures(miiii(**changes).origin)
+    assert len(found) == bool(departure)
+    assert departure in "".join(found)
 
 
 def test_csv_has_one_row_per_quantity_and_parses():

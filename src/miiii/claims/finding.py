@@ -9,6 +9,7 @@ import numpy as np
 
 from miiii.claims.measurements import Measurements
 from miiii.claims.rules.paper import Claim
+from miiii.claims.settings import JudgedUnder
 from miiii.claims.statistics import Interval, median_interval
 
 Verdict = Literal["reproduced", "not reproduced", "undecided"]
@@ -136,6 +137,8 @@ class Finding:
     """One sentence."""
     quantities: tuple[Quantity, ...]
     """The first is the one that decides."""
+    under: JudgedUnder | None = None
+    """Optimiser and loss of the runs that the rule asks; None where there are none."""
 
     @property
     def id(self) -> str:

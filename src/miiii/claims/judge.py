@@ -1,6 +1,7 @@
 """A study's measurements in, the ledger out."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from miiii.claims.evidence import Evidence, has_generalised
 from miiii.claims.finding import Finding
@@ -47,6 +48,7 @@ from miiii.claims.ledger import ExperimentSummary, Ledger
 from miiii.claims.measurements import Measurements
 from miiii.claims.rules.further_work import EXPERIMENTS as BEYOND_EXPERIMENTS
 from miiii.claims.rules.further_work import QUESTIONS
+from miiii.claims.settings import beside_the_paper, judged_under
 
 JUDGES: dict[str, Callable[[Evidence], Finding]] = {
     "C1": all_tasks_generalise,
@@ -95,9 +97,17 @@ def judge(study: Mapping[str, Sequence[Measurements]], name: str = "study") -> L
         ValueError: an experiment is unknown, or two of its runs have one seed.
     """
     evidence = Evidence.gather(study)
-    findings = tuple(rule(evidence) for rule in (*JUDGES.values(), *_asked(evidence)))
+    findings = tuple(
+        _with_settings(rule(evidence), evidence) for rule in (*JUDGES.values(), *_asked(evidence))
+    )
     summaries = tuple(_summary(key, runs) for key, runs in evidence.runs.items() if runs)
-    return Ledger(name, findings, summaries, _versions(evidence))
+    beside = beside_the_paper(evidence.of("miiii"))
+    return Ledger(name, findings, summaries, _versions(evidence), beside)
+
+
+def _with_settings(finding: Finding, evidence: Evidence) -> Finding:
+    runs = [run for key in finding.claim.experiments for run in evidence.of(key)]
+    return replace(finding, under=judged_under(runs))
 
 
 def _asked(evidence: Evidence) -> list[Callable[[Evidence], Finding]]:

@@ -18,7 +18,7 @@ COLUMNS = (
     *("claim", "verdict", "statement", "where", "figures", "reason"),
     *("statistic", "unit", "experiment", "median", "lowest", "highest"),
     *("interval_low", "interval_high", "interval_coverage", "interval_method", "p_value"),
-    *("paper", "note", "runs", "seeds", "values"),
+    *("paper", "note", "runs", "seeds", "values", "judged_under"),
 )
 """Of the CSV form: one row per quantity."""
 
@@ -59,6 +59,8 @@ class Ledger:
     """Those that have runs."""
     versions: dict[str, str]
     """Of packages, with all versions where runs differ."""
+    beside: str = ""
+    """What T_miiii's size and learning rate are, where they are not the paper's."""
 
     @property
     def counts(self) -> dict[Verdict, int]:
@@ -77,6 +79,39 @@ class Ledger:
     def questions(self) -> tuple[Finding, ...]:
         """Of its further work: those of B1 to B7 that have runs."""
         return tuple(finding for finding in self.findings if finding.claim.beyond)
+
+    @property
+    def groups(self) -> tuple[tuple[str, tuple[Finding, ...]], ...]:
+        """The paper's claims by what they were judged under: (heading, findings), none empty.
+
+        Those under the paper's own optimiser and loss come first. A verdict under others stands
+        beside them and says nothing about the paper's training.
+        """
+        found: dict[str, list[Finding]] = {}
+        for finding in sorted(self.claims, key=_place):
+            found.setdefault(_heading(finding), []).append(finding)
+        return tuple((title, tuple(findings)) for title, findings in found.items())
+
+    @property
+    def standing(self) -> str:
+        """Under what the verdicts stand, one line; "" where no claim has a run."""
+        judged = [finding for finding in self.claims if finding.under is not None]
+        if not judged:
+            return ""
+        own = [finding for finding in judged if finding.under and finding.under.papers]
+        said = dict.fromkeys(it.under.text for it in judged if it.under and not it.under.papers)
+        parts = []
+        if own:
+            shown = ", ".join(
+                f"{sum(it.verdict == verdict for it in own)} {verdict}" for verdict in VERDICTS
+            )
+            parts.append(f"under the paper's optimiser and loss: {shown}")
+        if said:
+            count = len(judged) - len(own)
+            parts.append(
+                f"{count} judged under {'; '.join(said)}: not the paper's optimiser and loss"
+            )
+        return "; ".join(parts) + (f"; {self.beside}" if self.beside else "")
 
     @property
     def answers(self) -> dict[str, int]:
@@ -102,6 +137,14 @@ class Ledger:
             "version": VERSION,
             "study": self.study,
             "counts": self.counts,
+            "counts_under_papers_settings": {
+                verdict: sum(
+                    it.verdict == verdict and it.under is not None and it.under.papers
+                    for it in self.claims
+                )
+                for verdict in VERDICTS
+            },
+            "judged_under": self.standing,
             **({"answers": self.answers} if self.questions else {}),
             "experiments": to_plain(self.experiments),
             "versions": self.versions,
@@ -121,31 +164,23 @@ class Ledger:
 
     def _repr_html_(self) -> str:
         """A row per claim: verdict and reason."""
-        head = ("claim", "", "verdict", "why")
-        rows = [(it.id, it.claim.claim, it.said, it.reason) for it in self.findings]
+        head = ("claim", "", "verdict", "why", "judged under")
+        rows = [
+            (it.id, it.claim.claim, it.said, it.reason, it.under.text if it.under else "–")
+            for it in self.findings
+        ]
         return heading(f"Ledger of {self.study}", self.summary) + table(head, rows)
 
     def to_markdown(self) -> str:
         """A table of the claims, then each with its rule and evidence."""
-        lines = [
-            f"# Ledger of {self.study}",
-            "",
-            self.summary + ".",
-            "",
-            "| claim | | verdict | statistic | value | paper |",
-            "|---|---|---|---|---|---|",
-        ]
-        for finding in self.findings:
-            shown = finding.headline
-            cells = (
-                finding.id,
-                finding.claim.claim,
-                f"**{finding.said}**",
-                shown[0].name,
-                "; ".join(f"{item.experiment}: {value_text(item)}" for item in shown),
-                "; ".join(f"{item.experiment}: {item.paper}" for item in shown if item.paper),
-            )
-            lines.append(_table_row(cells))
+        lines = [f"# Ledger of {self.study}", "", self.summary + ".", ""]
+        if self.standing:
+            lines += [_sentence(self.standing), ""]
+        groups = [*self.groups, ("Questions of the further work", self.questions)]
+        for title, findings in groups:
+            if findings:
+                lines += [f"## {title}", "", *_claim_table(findings), ""]
+        lines.pop()
         lines += ["", "## Runs", "", *_experiment_table(self.experiments)]
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         lines += ["", f"Versions: {versions}.", "", "## Claims"]
@@ -162,11 +197,57 @@ def value_text(item: Quantity) -> str:
     return f"{text} {item.unit}".rstrip() if item.known and item.unit != "epochs" else text
 
 
+def _place(finding: Finding) -> int:
+    """The order of the headings; among equals the claims keep theirs."""
+    if finding.under is None:
+        return 2
+    return 0 if finding.under.papers else 1
+
+
+def _heading(finding: Finding) -> str:
+    if finding.under is None:
+        return "No runs"
+    if finding.under.papers:
+        return "Under the paper's optimiser and loss"
+    return f"Judged under {finding.under.text}: not the paper's optimiser and loss"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."
+
+
+def _claim_table(findings: tuple[Finding, ...]) -> list[str]:
+    """A row per claim."""
+    lines = [
+        "| claim | | verdict | statistic | value | paper |",
+        "|---|---|---|---|---|---|",
+    ]
+    for finding in findings:
+        shown = finding.headline
+        cells = (
+            finding.id,
+            finding.claim.claim,
+            f"**{finding.said}**",
+            shown[0].name,
+            "; ".join(f"{item.experiment}: {value_text(item)}" for item in shown),
+            "; ".join(f"{item.experiment}: {item.paper}" for item in shown if item.paper),
+        )
+        lines.append(_table_row(cells))
+    return lines
+
+
 def _record(finding: Finding) -> dict[str, Any]:
     return {
         **to_plain(finding.claim),
         "verdict": finding.said,
         "reason": finding.reason,
+        "judged_under": None
+        if finding.under is None
+        else {
+            "papers": finding.under.papers,
+            "text": finding.under.text,
+            "departures": list(finding.under.departures),
+        },
         "runs": list(finding.runs),
         "quantities": [
             {
@@ -192,6 +273,7 @@ def _row(finding: Finding, item: Quantity) -> list[Any]:
         *ends,
         *(item.p_value, item.paper, item.note, " ".join(item.runs)),
         *(" ".join(map(str, item.seeds)), " ".join(repr(value) for value in item.values)),
+        "" if finding.under is None else finding.under.text,
     )
     return ["" if value != value else value for value in row]
 
@@ -237,6 +319,7 @@ def _section(finding: Finding) -> list[str]:
         "",
         f"**{finding.said}**. {finding.reason}",
         "",
+        *([] if finding.under is None else [f"- Judged under: {finding.under.text}"]),
         f"- Where: {claim.where}{pictures if figures else ''}",
         f"- Statistic: {claim.statistic}",
         f"- {yes}: {claim.reproduced}",

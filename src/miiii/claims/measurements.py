@@ -49,6 +49,20 @@ class Origin:
     """What it was trained on: cpu, gpu."""
     versions: dict[str, str]
     """Of the packages that the numbers come from."""
+    filter: str = "ema"
+    """Of the gradients: none, ema, ma, or one on chosen frequencies."""
+    orthogonal_gradient: bool = False
+    minibatches: int = 1
+    """Updates per epoch."""
+    restarts: int = 0
+    """Of the learning rate."""
+    normaliser: str = "softmax"
+    label_smoothing: float = 0.0
+    """Share, at the first epoch."""
+    large_task_power: float = 0.0
+    """Of the weights by size."""
+    task_reduction: str = "sum"
+    """The loss over tasks: sum, mean or quadratic_mean."""
     stopped: bool = False
     """Whether its stopping rule ended it: every trained task held for as long as the rule asks."""
 

@@ -147,6 +147,8 @@ def _readme(
 ) -> str:
     settings = study_settings(study, runs)
     lines = [f"# Results of the study {study.name}", "", ledger.summary, ""]
+    if ledger.standing:
+        lines += [f"{ledger.standing[:1].upper()}{ledger.standing[1:]}.", ""]
     if settings.command:
         lines += [f"Made by `{settings.command}`.", ""]
     versions = ", ".join(f"{name} {version}" for name, version in settings.versions)
@@ -167,9 +169,12 @@ def _readme(
         "Rules, statistics and evidence: [ledger.md](ledger.md).",
         "",
         *_table(
-            ["claim", "verdict", "what is claimed", "why"],
+            ["claim", "verdict", "judged under", "what is claimed", "why"],
             [
-                [one.id, one.said, one.claim.claim, one.reason.replace("|", "/")]
+                [
+                    *(one.id, one.said, one.under.text if one.under else "–"),
+                    *(one.claim.claim, one.reason.replace("|", "/")),
+                ]
                 for one in ledger.findings
             ],
         ),

@@ -87,6 +87,14 @@ def origin(run: Run) -> Origin:
         precision=config.training.precision,
         device=str((provenance.get("device") or {}).get("platform", "")),
         versions={name: str(version) for name, version in versions.items() if version},
+        filter=config.optim.filter,
+        orthogonal_gradient=config.optim.orthogonal_gradient,
+        minibatches=config.training.minibatches,
+        restarts=config.optim.restarts,
+        normaliser=config.training.normaliser,
+        label_smoothing=config.training.label_smoothing,
+        large_task_power=config.training.large_task_power,
+        task_reduction=config.training.task_reduction,
         stopped=bool(ending_text(run.status)),
     )
 

@@ -70,6 +70,8 @@ def ledger_command(words: list[str]) -> int:
         # In a pipe there is no width to fit into.
         (console if console.is_terminal else Console(width=200)).print(ledger_table(ledger))
         print(f"\n{ledger.summary}")
+        if ledger.standing:
+            print(ledger.standing)
     return 0
 
 
@@ -116,8 +118,13 @@ def ledger_table(ledger: "Ledger") -> Table:
     table.add_column("value (spread over seeds)", ratio=2, overflow="fold")
     table.add_column("paper", ratio=2, overflow="fold")
     table.add_column("seeds", justify="right", no_wrap=True)
-    for finding in ledger.findings:
-        table.add_row(*_cells(finding))
+    groups = [*ledger.groups, ("Questions of the further work", ledger.questions)]
+    several = sum(bool(findings) for _, findings in groups) > 1
+    for heading, findings in groups:
+        if findings and (several or not heading.startswith("No runs")):
+            table.add_row("", "", Text(heading, style="bold"), "", "", "", "")
+        for finding in findings:
+            table.add_row(*_cells(finding))
     return table
 
 

@@ -70,6 +70,8 @@ def report_command(words: list[str]) -> int:
         print(json.dumps({"report": str(output), "counts": ledger.counts}, indent=2))
     else:
         print(ledger.summary)
+        if ledger.standing:
+            print(ledger.standing)
         print(f"report: {output}")
     return 0
 

@@ -95,6 +95,8 @@ def reproduce(words: list[str]) -> int:
     ledger = judge_claims(study)
     page = write_page(study, ledger)
     print(ledger.summary)
+    if ledger.standing:
+        print(ledger.standing)
     print(f"ledger: {study.path / 'ledger.md'}")
     print(f"report: {page}")
     return 0

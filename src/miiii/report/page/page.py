@@ -126,6 +126,8 @@ def write_report(
         facts=_facts(runs),
         least_seeds=LEAST_SEEDS,
         claims=claim_cards(ledger, _evidence(cards, missing)),
+        groups=[(heading, [it.id for it in findings]) for heading, findings in ledger.groups],
+        standing=ledger.standing,
         counts=ledger.counts,
         marks=MARKS,
         views=views,
