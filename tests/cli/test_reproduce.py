@@ -54,7 +54,9 @@ def test_a_study_is_rehearsed_interrupted_trained_and_left_alone(
         assert (study.path / name).stat().st_size > 1000
 
     # Called again, it trains nothing and concludes anew.
-    monkeypatch.setattr(reproduce, "judge_claims", lambda _: SimpleNamespace(summary="judged"))
+    monkeypatch.setattr(
+        reproduce, "judge_claims", lambda _: SimpleNamespace(summary="judged", standing="")
+    )
     monkeypatch.setattr(reproduce, "write_page", lambda *_: "page")
     before = {path: path.stat().st_mtime_ns for path in study.runs_dir.rglob("*.*")}
     assert run(TINY) == 0
@@ -90,7 +92,7 @@ def test_only_leaves_the_rest_of_a_study_as_it_is(monkeypatch, capsys):
 
 
 REFUSED = {
-    "--scale large": ["--scale is 'large'", "small, paper"],
+    "--scale large": ["--scale is 'large'", "small, medium, paper"],
     "--preset mimi": ["'mimi'", "did you mean 'mini'"],
     "--scale paper --preset mini": ["'mini'", "fast, paper, reference"],
     "--only C4,C77": ["'C77'", "did you mean 'C7'"],

@@ -21,6 +21,8 @@ def rendered(ledger):
     )
     return environment.get_template("report/claims.html.jinja").render(
         claims=claim_cards(ledger, {}),
+        groups=[(title, [one.id for one in findings]) for title, findings in ledger.groups],
+        standing=ledger.standing,
         counts=ledger.counts,
         marks=MARKS,
         least_seeds=2,

@@ -21,7 +21,7 @@ from miiii.studies.study import FILE_NAME, Study
 if TYPE_CHECKING:
     from miiii.experiment.run import Run
 
-FIGURES = ("4", "6", "7", "8", "10", "11", "16", "24")
+FIGURES = ("4", "4P", "8P", "6", "7", "8", "10", "11", "16", "24")
 """The paper's figures that carry its claims."""
 LARGEST_SVG = 300_000
 """Bytes; a larger drawing is written as PNG."""
@@ -128,6 +128,11 @@ def _draw(
     for entry in choose(figures) if figures else ():
         try:
             for picture in entry.draw(sources, look):
+                if isinstance(picture.drawing, Mapping):
+                    path = directory / f"{picture.name}.csv"
+                    write_atomically(path, picture.drawing["csv"].encode())
+                    drawn.append((picture, path))
+                    continue
                 text = svg_text(picture, look.style)
                 ending = "svg" if len(text) <= LARGEST_SVG else "png"
                 path = directory / f"{picture.name}.{ending}"
@@ -183,6 +188,9 @@ def _readme(
         "",
     ]
     for picture, path in drawn:
+        if isinstance(picture.drawing, Mapping):
+            lines += [picture.drawing["md"], f"*{picture.caption}*", ""]
+            continue
         lines += [f"![{picture.title}]({path.name})", "", f"*{picture.caption}*", ""]
     return "\n".join(lines).rstrip() + "\n"
 

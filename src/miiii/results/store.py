@@ -78,6 +78,12 @@ def measure(
     return measured
 
 
+def stored_measurements(run: Run, depth: Depth = "training") -> Measurements | None:
+    """What an earlier call of `measure` kept, if it still holds; None otherwise."""
+    kept = _read(run.path / NAME, dependencies(run), depth)
+    return None if kept is None else replace(kept, origin=measuring.origin(run))
+
+
 def measure_runs(
     runs: Mapping[str, Sequence[Run]], progress: StudyProgress | None = None
 ) -> dict[str, list[Measurements]]:

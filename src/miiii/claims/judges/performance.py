@@ -15,6 +15,7 @@ from miiii.claims.finding import Finding, quantity
 from miiii.claims.measurements import Measurements
 from miiii.claims.rules import paper as rules
 from miiii.claims.rules.paper import CLAIMS, FIRST_FOUR, GENERALISED_AT, SOLVED_AT
+from miiii.claims.rules.published import PUBLISHED_FIRST
 from miiii.claims.statistics import RankCorrelation, rank_correlation
 from miiii.claims.text import epoch_text, number, percent
 
@@ -62,7 +63,7 @@ def all_tasks_generalise(evidence: Evidence) -> Finding:
                 runs,
                 lambda run: max(held_from(run).values()),
                 unit="epochs",
-                paper="37,430 (Figure 4)",
+                paper=f"{max(PUBLISHED_FIRST.values()):,} (Figure 4)",
             ),
         ],
     )
@@ -92,9 +93,7 @@ def first_four_come_first(evidence: Evidence) -> Finding:
                     unit="epochs",
                     paper=paper,
                 )
-                for modulus, paper in zip(
-                    FIRST_FOUR, ("338", "474", "4,983", "10,915"), strict=True
-                )
+                for modulus, paper in ((q, f"{PUBLISHED_FIRST[q]:,}") for q in FIRST_FOUR)
             ),
             quantity(
                 f"epoch from which the first other task holds {GENERALISED_AT}",
@@ -102,7 +101,7 @@ def first_four_come_first(evidence: Evidence) -> Finding:
                 runs,
                 _first_later,
                 unit="epochs",
-                paper="17,086 (q = 11)",
+                paper=f"{PUBLISHED_FIRST[11]:,} (q = 11)",
             ),
         ],
     )

@@ -1,4 +1,15 @@
-"""The paper's own curves as numbers, to set beside ours."""
+"""The paper's own curves as numbers, and a run's epochs beside them.
+
+The only home of what was read off the published figures: the ledger, the tables and the drawing
+take it from here.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from miiii.claims.rules import FIRST_FOUR
+from miiii.claims.statistics import RankCorrelation, rank_correlation
 
 PUBLISHED_BASE = 113
 
@@ -17,3 +28,74 @@ PUBLISHED_FIRST: dict[int, int] = {
 }
 """Per modulus the first epoch of validation accuracy at or above 0.9, read off the squares of the
 paper's Figure 4: log-spaced columns, so about ±6 %."""
+
+PUBLISHED_LEVEL = 0.9
+"""The validation accuracy that these epochs reach."""
+
+READING_ERROR = 0.06
+"""How far an epoch may be off, as a share: half of the width of a column of the figure."""
+
+PUBLISHED_EPOCHS = 65_536
+"""Epochs of the published run."""
+
+RISE_AND_FALL_EPOCH = 16_000
+"""Near this epoch the published Figure 8 shows its count of significant frequencies rise and fall
+again; read by eye."""
+
+
+@dataclass(frozen=True)
+class TaskBeside:
+    """One task's epoch in a run and in the published figure."""
+
+    modulus: int
+    published: int
+    own: float
+    """The first epoch at `PUBLISHED_LEVEL`; infinite where it has not come."""
+
+    @property
+    def ratio(self) -> float:
+        """Own over published; infinite where the own has not come."""
+        return self.own / self.published
+
+
+@dataclass(frozen=True)
+class BesidePublished:
+    """A run's epochs beside those of the paper's Figure 4."""
+
+    tasks: tuple[TaskBeside, ...]
+    """Ascending moduli."""
+    correlation: RankCorrelation | None
+    """Of own and published epochs over the tasks that have come; None for fewer than two."""
+    correlation_later: RankCorrelation | None
+    """The same without 2, 3, 5 and 7, whose order most runs share."""
+
+    @property
+    def reached(self) -> tuple[TaskBeside, ...]:
+        """Those whose epoch has come."""
+        return tuple(task for task in self.tasks if math.isfinite(task.own))
+
+
+def beside_published(first_reached: Mapping[int, int | None]) -> BesidePublished | None:
+    """Set a run's epochs beside the published ones.
+
+    Args:
+        first_reached: per modulus the first epoch at `PUBLISHED_LEVEL`; None: it has not come.
+
+    Returns:
+        None unless the run's tasks are the published ones.
+    """
+    if set(first_reached) != set(PUBLISHED_FIRST):
+        return None
+    tasks = tuple(
+        TaskBeside(modulus, PUBLISHED_FIRST[modulus], math.inf if epoch is None else float(epoch))
+        for modulus, epoch in sorted(first_reached.items())
+    )
+    came = [task for task in tasks if math.isfinite(task.own)]
+    later = [task for task in came if task.modulus not in FIRST_FOUR]
+    return BesidePublished(tasks, _correlation(came), _correlation(later))
+
+
+def _correlation(tasks: list[TaskBeside]) -> RankCorrelation | None:
+    if len(tasks) < 2:
+        return None
+    return rank_correlation([[task.own for task in tasks]], [task.published for task in tasks])

@@ -40,7 +40,8 @@ class FiguresArguments:
     model_free: bool = False
     """Only the figures that need no run: 1, 2, 3, 19 and the tables."""
     only: str = ""
-    """Figures and tables to draw, separated by commas, for example 4,6,16,T2; default: all."""
+    """Figures and tables to draw, separated by commas, for example 4,6,16,T2 (4P and 8P: a run
+    at p = 113 beside the published Figures 4 and 8); default: all of the paper's."""
     epoch: int | None = None
     """The snapshot whose weights are taken apart, in epochs; default: the latest weights."""
     format: str = "svg,png"

@@ -14,13 +14,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from miiii.claims.ledger import Ledger
 from miiii.claims.rules.paper import LEAST_SEEDS
+from miiii.claims.rules.published import PUBLISHED_BASE
 from miiii.report.page.cards import MARKS, Link, claim_cards
 from miiii.report.page.charts import Chart, EpochAxis, charts
 from miiii.report.page.gallery import image_uri, table_html
 from miiii.report.page.settings import study_settings
 from miiii.report.page.slider import Moving
 from miiii.report.page.through_time import ThroughTime, through_time
-from miiii.report.pictures.catalogue import CATALOGUE, CIRCUITS, Entry
+from miiii.report.pictures.catalogue import BESIDE, CATALOGUE, CIRCUITS, Entry
 from miiii.report.pictures.picture import Picture, heading_of, label_of
 from miiii.report.pictures.sources import Look, Sources, origin, study_sources
 from miiii.results.paper import MissingInputError, Results
@@ -227,7 +228,7 @@ def _figures(
     look = Look()
     cards: list[Card] = []
     missing: list[tuple[str, str, str]] = []
-    for entry in ENTRIES:
+    for entry in (*(BESIDE if _is_published(sources) else ()), *ENTRIES):
         label = heading_of(entry.number)
         claims = tuple(
             finding.id
@@ -243,6 +244,11 @@ def _figures(
             missing.append((f"missing-{entry.number}", label, f"{entry.about}; {why}"))
         done(label_of(entry.number))
     return cards, missing
+
+
+def _is_published(sources: Sources) -> bool:
+    """Whether there is a run to set beside what the paper published."""
+    return sources.main is not None and sources.main.run.config.task.base == PUBLISHED_BASE
 
 
 def _seen_by(entry: Entry, sources: Sources) -> Sources:

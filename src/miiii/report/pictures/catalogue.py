@@ -3,7 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from miiii.report.pictures.entries import circuits, embeddings, model_free, neurons, training, waves
+from miiii.report.pictures.entries import (
+    circuits,
+    embeddings,
+    model_free,
+    neurons,
+    published,
+    training,
+    waves,
+)
 from miiii.report.pictures.picture import Picture
 from miiii.report.pictures.sources import Look, Sources
 from miiii.results.paper import MissingInputError
@@ -58,6 +66,12 @@ CATALOGUE = (
 )
 """Figures 1 to 24 and Tables 1 and 2, in the paper's numbering."""
 
+BESIDE = (
+    Entry("4P", "each task's epoch beside the paper's Figure 4", published.epochs),
+    Entry("8P", "later training beside the paper's Figure 8", published.later_training),
+)
+"""A run at p = 113 beside what was published: drawn where asked for, and in reports."""
+
 CIRCUITS = (
     Entry("N1", "spectrum on the number line", circuits.spectrum),
     Entry("N2", "which neuron works for which task", circuits.neurons),
@@ -79,18 +93,22 @@ def choose(numbers: Sequence[str], catalogue: Sequence[Entry] = CATALOGUE) -> tu
     Raises:
         ValueError: there is no such figure or table.
     """
-    known = {entry.number: entry for entry in catalogue}
+    beside = BESIDE if catalogue is CATALOGUE else ()
+    known = {entry.number: entry for entry in (*catalogue, *beside)}
     wanted = [number.strip().upper() for number in numbers]
     for number in wanted:
         if number not in known:
-            expected = "figures 1 to 24, or tables T1 and T2"
+            expected = "figures 1 to 24, or tables T1 and T2, or 4P and 8P"
             if catalogue is not CATALOGUE:
                 expected = f"one of {', '.join(known)}"
             raise ValueError(f"--only has {number!r}: expected {expected}")
-    return tuple(entry for entry in catalogue if not wanted or entry.number in wanted)
+    if not wanted:
+        return tuple(catalogue)
+    return tuple(entry for entry in known.values() if entry.number in wanted)
 
 
 __all__ = [
+    "BESIDE",
     "CATALOGUE",
     "CIRCUITS",
     "Entry",

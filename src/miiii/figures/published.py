@@ -1,0 +1,88 @@
+"""A run's epochs beside the published ones, task by task, as one drawing."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from miiii.esch.style import LIGHT, Style, matplotlib_style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from miiii.claims.published import BesidePublished
+
+_WIDTH, _ROW, _MARGINS = 7.0, 0.15, 1.0  # inches
+
+
+def published_epochs(
+    beside: "BesidePublished",
+    *,
+    trained: int,
+    reading_error: float,
+    title: str = "",
+    style: Style = LIGHT,
+) -> "Figure":
+    """One row per task on a log axis of epochs: the published epoch, and the run's own.
+
+    Args:
+        beside: the epochs.
+        trained: the last epoch of the run, a hairline; tasks that have not come stand on it as
+            crosses.
+        reading_error: of the published epochs, as a share; drawn as a bar.
+        title: stands above the picture.
+        style: colours and fonts.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import StrMethodFormatter
+
+    tasks = beside.tasks
+    rows = np.arange(len(tasks))
+    published = np.array([task.published for task in tasks], float)
+    own = np.array([task.own for task in tasks])
+    came = np.isfinite(own)
+    one, other = style.palette[0], style.palette[1]
+    with rc_context(matplotlib_style(style)):
+        figure = Figure(figsize=(_WIDTH, _ROW * len(tasks) + _MARGINS), layout="constrained")
+        axes = figure.add_subplot()
+        for row in rows:
+            end = own[row] if came[row] else trained
+            axes.plot([published[row], end], [row, row], color=style.light_grey, zorder=0)
+        axes.errorbar(
+            published,
+            rows,
+            xerr=published * reading_error,
+            fmt="s",
+            color=one,
+            markerfacecolor="none",
+            markersize=4,
+            linewidth=style.hair_width,
+            label="the paper's Figure 4",
+        )
+        axes.plot(own[came], rows[came], "o", color=other, markersize=4, label="this run")
+        if not came.all():
+            axes.plot(
+                np.full((~came).sum(), trained),
+                rows[~came],
+                "x",
+                color=other,
+                markersize=4,
+                label=f"this run: not by epoch {trained:,}",
+            )
+        axes.axvline(trained, color=style.light_grey, linewidth=style.hair_width, zorder=0)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.set_yticks(rows, [str(task.modulus) for task in tasks])
+        axes.set_ylim(len(tasks) - 0.4, -0.6)
+        axes.set_ylabel("modulus q")
+        axes.set_xlabel("first epoch with a validation accuracy of 0.9")
+        axes.legend(loc="lower left")
+        if title:
+            figure.suptitle(title)
+    return figure
+
+
+def ratio_text(ratio: float) -> str:
+    """A ratio of epochs with three digits; a dash where the epoch has not come."""
+    return "–" if math.isinf(ratio) else f"{ratio:.3g}"
