@@ -46,9 +46,8 @@ def published_epochs(
     with rc_context(matplotlib_style(style)):
         figure = Figure(figsize=(_WIDTH, _ROW * len(tasks) + _MARGINS), layout="constrained")
         axes = figure.add_subplot()
-        for row in rows:
-            end = own[row] if came[row] else trained
-            axes.plot([published[row], end], [row, row], color=style.light_grey, zorder=0)
+        for row in rows[came]:
+            axes.plot([published[row], own[row]], [row, row], color=style.light_grey, zorder=0)
         axes.errorbar(
             published,
             rows,

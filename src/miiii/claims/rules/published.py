@@ -43,6 +43,10 @@ RISE_AND_FALL_EPOCH = 16_000
 again; read by eye."""
 
 
+LEAST_TASKS = 4
+"""Tasks that a rank correlation is given for: with fewer there is no interval."""
+
+
 @dataclass(frozen=True)
 class TaskBeside:
     """One task's epoch in a run and in the published figure."""
@@ -65,7 +69,7 @@ class BesidePublished:
     tasks: tuple[TaskBeside, ...]
     """Ascending moduli."""
     correlation: RankCorrelation | None
-    """Of own and published epochs over the tasks that have come; None for fewer than two."""
+    """Of both epochs over the tasks that have come; None for fewer than `LEAST_TASKS`."""
     correlation_later: RankCorrelation | None
     """The same without 2, 3, 5 and 7, whose order most runs share."""
 
@@ -96,6 +100,6 @@ def beside_published(first_reached: Mapping[int, int | None]) -> BesidePublished
 
 
 def _correlation(tasks: list[TaskBeside]) -> RankCorrelation | None:
-    if len(tasks) < 2:
+    if len(tasks) < LEAST_TASKS:
         return None
     return rank_correlation([[task.own for task in tasks]], [task.published for task in tasks])
