@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from miiii.claims.published import PUBLISHED_FIRST, beside_published
-from miiii.claims.rules import FIRST_FOUR
+from miiii.claims.rules.paper import FIRST_FOUR
+from miiii.claims.rules.published import PUBLISHED_FIRST, beside_published
 
 PRIMES = [q for q in range(2, 113) if all(q % d for d in range(2, q))]
 

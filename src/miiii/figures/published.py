@@ -10,7 +10,7 @@ from miiii.esch.style import LIGHT, Style, matplotlib_style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from miiii.claims.published import BesidePublished
+    from miiii.claims.rules.published import BesidePublished
 
 _WIDTH, _ROW, _MARGINS = 7.0, 0.15, 1.0  # inches
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from miiii.claims.rules import FIRST_FOUR
+from miiii.claims.rules.paper import FIRST_FOUR
 from miiii.claims.statistics import RankCorrelation, rank_correlation
 
 PUBLISHED_BASE = 113

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from miiii.claims.measurements import Frequencies, Measurements
-from miiii.claims.published import (
+from miiii.claims.rules.published import (
     PUBLISHED_BASE,
     PUBLISHED_EPOCHS,
     PUBLISHED_LEVEL,
@@ -19,10 +19,10 @@ from miiii.claims.published import (
 )
 from miiii.claims.statistics import RankCorrelation
 from miiii.figures.published import published_epochs, ratio_text
-from miiii.measure import stored_measurements
-from miiii.report.picture import Picture
-from miiii.report.sources import Look, Sources, origin
-from miiii.results import MissingInputError, Results
+from miiii.report.pictures.picture import Picture
+from miiii.report.pictures.sources import Look, Sources, origin
+from miiii.results.paper import MissingInputError, Results
+from miiii.results.store import stored_measurements
 
 NEAR = 2.0**0.5
 """Factor around `RISE_AND_FALL_EPOCH` within which a snapshot counts as near it."""
