@@ -117,7 +117,7 @@ def write_certificate(
     written = Written(directory / CERTIFICATE, directory / WEIGHTS, directory / CHECKER)
     exported = _exported(run, epoch)
     write_atomically(written.weights, exported)
-    script = resources.files("miiii.analysis.certificate.certify").joinpath(CHECKER).read_bytes()
+    script = resources.files("miiii.analysis.certificate").joinpath(CHECKER).read_bytes()
     write_atomically(written.checker, script)
     record = certificate_record(run, certificate, epoch)
     record["weights"] = {
