@@ -66,12 +66,11 @@ class Measuring:
 
     def losses(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """[p²]: the cross-entropy of every number over all classes given, in nats, in float64."""
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        correct = shifted[np.arange(len(shifted)), self._labels]
-        # log1p, since the other classes' share may be below float64's resolution at 1.
-        others = np.exp(shifted - correct[:, None])
-        others[np.arange(len(shifted)), self._labels] = 0
-        return np.log1p(others.sum(axis=1))
+        places = np.arange(len(logits)), self._labels
+        rivals = logits - logits[places][:, None]
+        rivals[places] = -np.inf
+        # logaddexp, since the other classes' share may be below float64's resolution at 1.
+        return np.logaddexp(0, np.logaddexp.reduce(rivals, axis=1))
 
     def right(self, logits: NDArray[np.float64]) -> NDArray[np.bool_]:
         """[p²]: whether the right class has the largest logit, alone."""

@@ -69,9 +69,14 @@ def _series(content: Mapping[str, Any], name: str, notes: list[str]) -> NDArray[
 
 
 def _step(epochs: int, tests: int) -> int:
-    """k, where tests = ⌈epochs / k⌉ has one answer; 0 otherwise."""
+    """k = epochs / tests, or where that is no whole number the one k with tests = ⌈epochs / k⌉.
+
+    0 where there is none, or several.
+    """
     if not epochs or not tests:
         return 0
+    if epochs % tests == 0:
+        return epochs // tests
     fitting = [k for k in {epochs // tests, epochs // tests + 1} if k and -(-epochs // k) == tests]
     wider = bool(fitting) and -(-epochs // (max(fitting) + 1)) == tests
     return fitting[0] if len(fitting) == 1 and not wider else 0
