@@ -69,7 +69,7 @@ def _series(content: Mapping[str, Any], name: str, notes: list[str]) -> NDArray[
 
 
 def _step(epochs: int, tests: int) -> int:
-    """k = epochs / tests, or where that is no whole number the one k with tests = ⌈epochs / k⌉.
+    """The step k = epochs / tests, or else the one k with tests = ⌈epochs / k⌉.
 
     0 where there is none, or several.
     """
