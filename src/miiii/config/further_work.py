@@ -1,7 +1,7 @@
 """The experiments of the paper's further work (§6), as changes of T_miiii's settings.
 
 A study trains them beside the paper's own when asked (`miiii reproduce --beyond`), and each is a
-preset, at the settings of `mini`. What they are asked is in `claims/beyond_rules.py`.
+preset, at the settings of `mini`. What they are asked is in `claims/rules/further_work.py`.
 """
 
 import random

@@ -90,7 +90,7 @@ def measure_runs(
     """Measure the runs of a study, each as far as the claims ask.
 
     Args:
-        runs: experiment (of `claims.rules` or `claims.beyond_rules`) to runs, as `Study.runs` gives
+        runs: experiment (of `claims.rules`) to runs, as `Study.runs` gives
             them. A run that was not validated yet is left out.
         progress: told which run is measured, and how many snapshots of it are; not told of runs
             whose measurements were kept.
