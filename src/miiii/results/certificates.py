@@ -1,6 +1,7 @@
 """A run's certificate on disk: JSON, the exported weights, and a script that checks both again.
 
-The script beside them is `analysis/certificate/check_certificate.py`: it needs NumPy and nothing of miiii.
+The script beside them is `analysis/certificate/check_certificate.py`: it needs NumPy and no other
+package.
 """
 
 import dataclasses
