@@ -19,7 +19,7 @@ ANSWERS: dict[Verdict, str] = {
     "not reproduced": "no",
     "undecided": "undecided",
 }
-"""How a verdict is said of a question that no paper answered."""
+"""The verdicts' words for questions of the further work, which the paper does not answer."""
 
 
 @dataclass(frozen=True)

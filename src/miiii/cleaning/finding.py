@@ -1,6 +1,6 @@
 """What could go, by kind: looks, and touches nothing.
 
-Only names that the laboratory writes itself are found: a file of one's own among the figures stays.
+Only names that the laboratory writes itself are found: a user's file among the figures stays.
 What a live process holds is passed over, and so is everything behind a symbolic link.
 """
 

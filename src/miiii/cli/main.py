@@ -106,7 +106,7 @@ def run(words: list[str]) -> int:
     name, *rest = words
     if name not in COMMANDS:
         return refuse(unknown_name("command", name, list(COMMANDS)))
-    # A pipe that is closed early (`miiii list | head`) is no error of ours.
+    # A pipe that is closed early (`miiii list | head`) is no error.
     try:
         return import_module(COMMANDS[name][0]).commands[name](rest)
     except BrokenPipeError:

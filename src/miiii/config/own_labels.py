@@ -1,4 +1,4 @@
-"""A task of one's own: labels in, configuration out."""
+"""A task that a user gives as a table of labels: labels in, configuration out."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from miiii.tasks.labels import keep_labels, kept_labels
 
 
 def with_labels(config: Config, labels: ArrayLike, names: Sequence[int] | None = None) -> Config:
-    """The configuration with its task replaced by labels of one's own.
+    """The configuration with its task replaced by the labels given.
 
     Starting it stores the labels in the run's directory, so that the run can be shown, resumed,
     drawn and certified like any other, from any process.

@@ -93,7 +93,7 @@ def draw(
         vmax: |value| of a full mark, in the array's units; by default the largest one.
             Larger values are cut to it, and the key then says so.
         show_key: Whether the key is drawn.
-        style: `LIGHT`, `DARK`, or one's own.
+        style: `LIGHT`, `DARK`, or another `Style`.
         width: Of the page, points; it grows only where text needs it.
         height: Of the page, points; likewise.
         cell: Side of a cell, points; by default the largest that fits the page.

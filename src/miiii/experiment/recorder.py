@@ -302,7 +302,7 @@ class Recorder:
         return found.epoch
 
     def _set_aside_damaged(self, member: Member, done: int, expected: Any) -> None:
-        """Take unusable checkpoints out of the way, lest they count as one of the newest two."""
+        """Set unusable checkpoints aside, so that they do not count as one of the newest two."""
         for epoch in member.directory.checkpoint_epochs():
             if epoch > done:
                 try:

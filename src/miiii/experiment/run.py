@@ -26,7 +26,7 @@ from miiii.tasks.dataset import Dataset, Split
 from miiii.training.state import expected_arrays, from_arrays
 
 _SHOWING = "miiii.results.notebook"
-"""By name: what draws is needed in notebooks alone."""
+"""Imported by name when a notebook asks, because it imports what draws."""
 
 _PARAMETERS = "parameters."
 """Before the names of a checkpoint's weights; its optimiser's state has another prefix."""

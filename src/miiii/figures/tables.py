@@ -84,7 +84,7 @@ def settings_table(
     """Paper Table 2: chosen settings, each beside the others; those outside Table 1 are marked.
 
     Args:
-        settings: name of a row to its settings, field to value: one's own, and the paper's
+        settings: name of a row to its settings, field to value: the user's, and the paper's
             (`sweeps.spaces.TABLE_2`).
         values: field to the values that the search space has.
         symbols: field to the paper's name for it.

@@ -17,7 +17,7 @@ _VECTORS = 25_000  # marks per drawing; about 0.5 MB
 def waves_check(fit: "WavesFit", *, title: str = "", style: Style = LIGHT) -> esch.Drawing:
     """The function, the model's output, and their difference, on all p² numbers.
 
-    A figure of ours: the paper asks its reader to confirm visually that the weights compute it.
+    Not in the paper, which asks its reader to confirm by eye that the weights compute the function.
 
     Args:
         fit: from `analysis.waves_fit.waves_fit`.

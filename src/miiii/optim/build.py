@@ -59,7 +59,7 @@ def build_optimiser(
     weight_decay: Scalar | None = None,
     filter_strength: Scalar | None = None,
 ) -> optax.GradientTransformation:
-    """Gradient filter, then ⊥Grad where configured, then AdamW, Muon or one of one's own.
+    """Gradient filter, then ⊥Grad where configured, then AdamW, Muon or a registered optimiser.
 
     ⊥Grad comes last before the optimiser, so that nothing along the weights reaches it: an average
     of gradients that were each orthogonal to earlier weights is not orthogonal to these.
@@ -74,7 +74,7 @@ def build_optimiser(
         filter_strength: λ.
 
     Raises:
-        ValueError: an optimiser of one's own that is not registered in this process.
+        ValueError: an optimiser `own-…` that is not registered in this process.
     """
     learning_rate = config.learning_rate if learning_rate is None else learning_rate
     weight_decay = config.weight_decay if weight_decay is None else weight_decay

@@ -1,7 +1,7 @@
-"""Optimisers of one's own, by name: a configuration says `own-lion`, a function makes it.
+"""Optimisers that a user registers: a configuration says `own-lion`, a function makes it.
 
-A name is registered in the process that trains; a run's directory holds the name alone, so that
-nothing of a run that came from elsewhere is ever executed.
+A name is registered in the process that trains. A run's directory holds only the name, so that no
+code from a run directory is ever executed.
 """
 
 import re

@@ -57,7 +57,7 @@ class Circuits:
     """What analysis says about a run's circuits.
 
     Attributes:
-        results: of the run; the weights that are taken apart are its.
+        results: of the run whose weights are taken apart.
         draws: control draws beside every removal.
         followed: at most how many snapshots are followed through training, log-spaced; 0: all.
     """

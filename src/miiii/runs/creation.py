@@ -1,4 +1,4 @@
-"""The birth of a run directory: complete, or not there at all.
+"""Creating a run directory: it is complete, or it does not exist.
 
 The directory is filled under a temporary name and renamed, so a process killed on the way leaves
 no half-made run. A run that has to make room is moved aside, never deleted.

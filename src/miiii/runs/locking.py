@@ -1,7 +1,7 @@
 """One process at a time on a run.
 
 The lock is the operating system's, on the file ``lock``: it ends with the process that holds it,
-however that process ends. The file ``lock.pid`` only tells the next one whom to blame.
+however that process ends. The file ``lock.pid`` names that process for the message to others.
 """
 
 from __future__ import annotations

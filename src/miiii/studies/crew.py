@@ -34,7 +34,7 @@ ONE_CORE = {
 
 
 class Crew(Protocol):
-    """Does jobs."""
+    """What trains a study's jobs: processes with one core each, or this process."""
 
     @property
     def size(self) -> int:

@@ -180,7 +180,7 @@ def default_name(plan: Plan) -> str:
 
 
 def join_study(plan: Plan, name: str = "", studies_dir: str | Path = "studies") -> Study:
-    """The study of a name with a plan taken in: new, or with what it already had. Writes nothing.
+    """A study with the experiments and seeds of a plan added to those that it has. Writes nothing.
 
     Args:
         plan: experiments and seeds that should be among the study's.
@@ -201,7 +201,7 @@ def join_study(plan: Plan, name: str = "", studies_dir: str | Path = "studies") 
 
 
 def _joined(study: Study, plan: Plan) -> Plan:
-    """What a study had, and what is new. What both have must be the same."""
+    """The study's plan and the new one as one plan. Settings that both have must be equal."""
     old = study.plan
     for word, one, other in (
         ("scale", old.scale, plan.scale),
@@ -230,7 +230,7 @@ def _refusal(study: Study, what: str) -> str:
 
 
 def _differences(found: Config, wanted: Config) -> str:
-    """Settings that differ, as `field is X, not Y`; how often it saves is nobody's business."""
+    """Settings that differ, as `field is X, not Y`; `checkpoint_seconds` may differ."""
     pairs = differences(found, wanted)
     pairs.pop("checkpoint_seconds", None)
     return ", ".join(f"{name} is {one}, not {other}" for name, (one, other) in pairs.items())

@@ -31,8 +31,8 @@ class TaskConfig:
 
     task: TaskName = "miiii"
     """What is learnt: miiii (n mod q for every modulus at once), nanda (x0 + x1 mod p),
-    basis (miiii with shuffled labels), waves (one real output, Appendix D), or custom (labels of
-    one's own, given from Python with miiii.with_labels)."""
+    basis (miiii with shuffled labels), waves (one real output, Appendix D), or custom (labels
+    given from Python with miiii.with_labels)."""
     base: int = 113
     """p: numbers have two base-p digits, so there are p² of them (≥ 3)."""
     moduli: tuple[int, ...] = ()

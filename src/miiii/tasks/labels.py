@@ -1,8 +1,8 @@
-"""Labels of one's own: kept by what they are, so that a configuration can name them.
+"""Labels that a user gives, by their digest, so that a configuration can name them.
 
 A configuration holds the digest of its labels, and a run's directory holds the labels themselves
-(`labels.npy`). In between stands this table, by digest: a key always has the same value, so that it
-does not matter who put it there.
+(`labels.npy`). This table holds those that the process has read, by digest. A digest always has the
+same labels, so that it does not matter which run they were read from.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Trackers by name: `tensorboard`, or `module:Class` for one's own."""
+"""Trackers by name: `tensorboard`, or `module:Class` for a class that a user writes."""
 
 import sys
 from importlib import import_module

@@ -69,7 +69,7 @@ class ViewServer(ThreadingHTTPServer):
         return f"http://{ADDRESS}:{self.port}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A reader that went away is no error of ours."""
+        """A browser that closes the connection is no error."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -6,13 +6,13 @@ C[i, j] what it loses on average when as much is removed at random. With E = D â
     index = mean of E[i, j] over i â‰  j  /  mean of E[i, i].
 
 0: removing another task's circuit costs what removing anything costs. Below 0: it costs less, as
-where circuits are separate and random removal hits one's own. 1: it costs as much as losing one's
-own circuit, as where all share one. Where losing one's own circuit does not cost more than chance
-(nothing has been learnt, or circuits are not what was removed) there is nothing to divide by and
-the index is NaN.
+where circuits are separate and random removal hits the task's own. 1: it costs as much as losing
+the task's own circuit, as where all tasks share one. Where losing its own circuit costs a task no
+more than chance (nothing has been learnt, or what was removed is no circuit) the divisor is not
+above 0 and the index is NaN.
 
-Damage is counted in accuracy, or in loss up to guessing: beyond that a loss tells of confidence,
-not of what is known.
+Damage is counted in accuracy, or in loss up to guessing: a larger loss measures confidence in wrong
+answers, not what the model knows.
 """
 
 from dataclasses import dataclass

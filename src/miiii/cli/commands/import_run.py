@@ -126,7 +126,7 @@ def import_command(words: list[str]) -> int:
 
 
 def _refuse(file: Path, checkpoint: Checkpoint, given: Given) -> None:
-    """Refuse, before JAX, what cannot become a model of ours."""
+    """Refuse, before JAX is imported, a checkpoint that cannot become a run."""
     try:
         convert(checkpoint.states[max(checkpoint.states)], checkpoint.config, given)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What the screen needs to know of a batch that trains."""
+"""A training batch as the screen shows it: accuracies, and when each task was first solved."""
 
 import time
 from collections.abc import Sequence

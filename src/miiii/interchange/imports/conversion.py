@@ -35,7 +35,7 @@ _BUFFERS = (".mask", ".IGNORE", ".causal_mask")
 
 @dataclass(frozen=True)
 class Converted:
-    """A model of ours.
+    """A checkpoint's model as this package holds it.
 
     Attributes:
         weights: by our names, float32 or float64.

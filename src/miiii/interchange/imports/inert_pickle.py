@@ -75,7 +75,7 @@ class Foreign:
         if isinstance(state, dict):
             self.state = state
 
-    # What a pickle may fill a container with; such an object is none of ours.
+    # What a pickle may fill a container with; nothing is kept of it.
     def append(self, _: Any) -> None:
         """Nothing."""
 

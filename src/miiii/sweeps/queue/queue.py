@@ -1,18 +1,20 @@
-"""Who trains which trial: taking, keeping, giving back, taking over. Any number may do it at once.
+"""Which worker trains which trial. Any number of workers use the queue at once.
 
-A trial of Optuna's is one attempt at one run. What makes it safe is that Optuna changes a trial's
-state in one atomic step, whatever the storage: of all that try, one takes a waiting trial, and one
-ends a running one. From this follows the rest:
+An Optuna trial is one attempt at one run. Optuna changes a trial's state in one atomic step in
+every storage: of several workers that try, one takes a waiting trial, and one ends a running trial.
+The rest follows from this:
 
 - A sweep's trials are all made, waiting, when the sweep is made. Workers never make new ones, so
   there are neither more nor fewer than asked for.
-- A worker writes a sign of life into each trial that it trains. Who sees no new one for `patience`
-  seconds, by its own clock, and finds the run's lock free, fails the trial: only one can. It then
-  makes a successor: a waiting trial of the same settings and the same run directory, which goes on
-  from the checkpoint. A worker that is told to stop does the same with its own trials at once.
-- A worker that comes back from the dead finds its trial failed, and its result does not count.
-- If the one who failed a trial dies before it made the successor, another makes it. If for that
-  reason two are made, the one with the smaller number counts; whoever takes the other fails it.
+- A worker writes a sign of life into each trial that it trains. Another worker that sees no new
+  sign for `patience` seconds, by its own clock, and finds the run's lock free, fails the trial:
+  only one can. It then makes a successor: a waiting trial of the same settings and the same run
+  directory, which goes on from the checkpoint. A worker that must stop does the same with its own
+  trials.
+- A worker whose trial was taken over finds the trial failed; its result is not recorded.
+- If a worker dies between failing a trial and making the successor, another worker makes it. If two
+  successors are made, the one with the smaller number counts; the worker that takes the other fails
+  it.
 - Runs that trained as one batch go on as one: the first of them is taken, the rest by its taker.
 """
 
@@ -45,8 +47,8 @@ VANISHED, RELEASED, DUPLICATE = "its worker vanished", "released", "another tria
 MOST_LOST = 3
 """How often a run's worker may vanish before the run is held to be the reason."""
 SPREAD = 64
-"""How many waiting trials a worker looks at; those that it does not get it tries in random order,
-lest all workers try the same."""
+"""How many waiting trials a worker looks at; it tries them in random order, so that workers try
+different ones."""
 
 
 @dataclass(frozen=True)
@@ -306,7 +308,7 @@ class Queue:
         return True
 
     def mend(self) -> None:
-        """Make the successors that were not made, because who should have died in between."""
+        """Make the successors of trials whose worker died before it made them."""
         for trial in self._orphans():
             if self._is_silent(trial, trial.state):
                 released = trial.user_attrs.get(WHY) == RELEASED

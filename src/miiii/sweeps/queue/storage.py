@@ -200,8 +200,8 @@ class PatientStorage(BaseStorage):
     is used (`queue`): none of them does harm when done twice.
 
     Args:
-        storage: the one that is meant.
-        place: what it is called.
+        storage: the storage whose operations are tried again.
+        place: its name in messages.
         wait: seconds after which to give up.
     """
 

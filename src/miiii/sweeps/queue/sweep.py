@@ -275,7 +275,7 @@ def _templates(sweep: Sweep) -> Iterator[optuna.trial.FrozenTrial]:
 
 
 def _study_templates(study: Study) -> Iterator[optuna.trial.FrozenTrial]:
-    """The runs of a study; what is done is found done by whoever takes it."""
+    """A trial per run of a study, finished runs included: the worker that takes one ends it."""
     runs = study.plan.runs
     space: dict[str, BaseDistribution] = {
         EXPERIMENT: CategoricalDistribution(list(study.plan.configs)),

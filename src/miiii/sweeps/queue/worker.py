@@ -64,7 +64,7 @@ class Worker:
         patience: seconds without a sign of life after which a trial is taken over.
         wait: whether to stay while others train, to take over from them.
         progress: opens what shows a run's progress.
-        tell: takes a line when a trial ends, or something is to be known.
+        tell: takes a line for the user, as when a trial ends.
         stop: once true, what is trained is saved and given back.
         command: recorded as the origin of the numbers.
     """
