@@ -89,6 +89,20 @@ def test_pdf_is_vector_and_its_text_is_text(tmp_path):
     assert b"/Subtype /Image" in pictures
 
 
+@pytest.mark.parametrize(("side", "cell"), [(113, 2), (113, 4), (40, 1)])
+def test_images_in_a_pdf_are_the_pixels_and_not_a_resampling(tmp_path, side, cell):
+    """matplotlib 3.11.2 resamples every image for a PDF unless interpolation is "none"."""
+    array = np.indices((side, side)).sum(axis=0) % 2.0
+    drawing = draw("h w", array, cell=cell, panels="image", show_key=False)
+    (picture,) = [item for item in drawing.scene.still().items if hasattr(item, "palette")]
+    data = drawing.save(tmp_path / "a.pdf").read_bytes()
+    (header,) = re.findall(rb"<<([^>]*/Subtype /Image[^>]*)>>", data)
+    width, height = (
+        int(re.search(rb"/%s (\d+)" % word, header)[1]) for word in (b"Width", b"Height")
+    )
+    assert (height, width) == picture.indices.shape
+
+
 def test_pdf_has_the_page_of_the_svg(tmp_path):
     drawing = draw("h w", ARRAY)
     data = drawing.save(tmp_path / "a.pdf").read_bytes()

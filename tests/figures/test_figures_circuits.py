@@ -1,6 +1,8 @@
 """Pictures of circuits, read back: marks in the right cells, lines with the right values."""
 
 import dataclasses
+import io
+import re
 
 import numpy as np
 import pytest
@@ -90,6 +92,11 @@ def test_the_table_is_sorted_by_task_and_counts_are_those_of_the_records(model):
     assert (np.diff(best) >= 0).all()
     assert np.bincount(best, minlength=3).tolist() == matched.neurons_per_task.tolist()
     assert_readable(figure)
+    # In a PDF, too, every neuron has its column: matplotlib leaves some out with "nearest".
+    stream = io.BytesIO()
+    figure.savefig(stream, format="pdf", dpi=10)
+    sizes = re.findall(rb"/Width (\d+)\b", stream.getvalue())
+    assert sizes.count(b"%d" % shown.shape[1]) == 2
     counts = circuit_table.neuron_counts(matched, served)
     heights = [bar.get_height() for bar in counts.axes[0].patches]
     assert heights == [*matched.neurons_per_task, *served.neurons_per_task]

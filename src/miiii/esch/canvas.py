@@ -39,7 +39,7 @@ def pictures(scene: Scene, dpi: float) -> list[NDArray[np.uint8]]:
     found: list[NDArray[np.uint8]] = []
     for index in range(len(scene.frames)):
         with matplotlib.rc_context(_settings(scene)):
-            canvas = FigureCanvasAgg(_figure(scene.at(index), dpi))
+            canvas = FigureCanvasAgg(_figure(scene.at(index), dpi, "antialiased"))
             canvas.draw()
             found.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
     return found
@@ -50,7 +50,9 @@ def _print(scene: Scene, kind: str, dpi: float, metadata: dict[str, Any]) -> byt
 
     stream = io.BytesIO()
     with matplotlib.rc_context(_settings(scene)):
-        figure = _figure(scene.still(), dpi)
+        # Any other word, "nearest" too, puts a resampled image of `dpi` dots per inch into a PDF
+        # (matplotlib 3.11): other colours, or cells left out.
+        figure = _figure(scene.still(), dpi, "none" if kind == "pdf" else "antialiased")
         figure.savefig(stream, format=kind, dpi=dpi, metadata=metadata)
     return stream.getvalue()
 
@@ -80,7 +82,7 @@ def _families(font_family: str) -> tuple[str, ...]:
     return found or ("DejaVu Sans",)
 
 
-def _figure(scene: Scene, dpi: float) -> Any:
+def _figure(scene: Scene, dpi: float, interpolation: str) -> Any:
     from matplotlib.figure import Figure
 
     size = (scene.width / POINTS_PER_INCH, scene.height / POINTS_PER_INCH)
@@ -90,11 +92,11 @@ def _figure(scene: Scene, dpi: float) -> Any:
     axes.set_xlim(0, scene.width)
     axes.set_ylim(scene.height, 0)
     for order, item in enumerate(scene.items):
-        _add(axes, item, order)
+        _add(axes, item, order, interpolation)
     return figure
 
 
-def _add(axes: Any, item: Item, order: int) -> None:
+def _add(axes: Any, item: Item, order: int, interpolation: str) -> None:
     from matplotlib.collections import LineCollection
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
@@ -140,14 +142,14 @@ def _add(axes: Any, item: Item, order: int) -> None:
             zorder=order,
         )
     else:
-        _add_picture(axes, item, order)
+        _add_picture(axes, item, order, interpolation)
 
 
-def _add_picture(axes: Any, item: Picture, order: int) -> None:
+def _add_picture(axes: Any, item: Picture, order: int, interpolation: str) -> None:
     axes.imshow(
         item.palette[item.indices],
         extent=(item.x, item.x + item.width, item.y + item.height, item.y),
-        interpolation="antialiased",
+        interpolation=interpolation,
         aspect="auto",
         zorder=order,
     )

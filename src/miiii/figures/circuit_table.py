@@ -53,7 +53,7 @@ def neuron_table(
             image = panel.imshow(
                 np.nan_to_num(table[order]).T,
                 aspect="auto",
-                interpolation="nearest",
+                interpolation="none",  # "nearest" leaves cells out of PDF and SVG files
                 cmap="Greys_r" if style.background < "#7" else "Greys",
                 vmin=0,
                 extent=(0, len(order), tasks - 0.5, -0.5),
