@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from claims.planted_runs import basis, miiii, no_dropout
 from miiii.claims.judge import judge
 from miiii.claims.rules.published import PUBLISHED_FIRST
 from miiii.cli.main import run
-from miiii.report.export import export_study, task_rows
+from miiii.experiment.run import load_run
+from miiii.report.export import export_study, kept_measurements, task_rows
+from miiii.results.store import measure
 from miiii.tasks.numbers import primes_below
 
 
@@ -47,6 +50,28 @@ def test_tasks_are_those_of_the_history(folder, study):
         assert float(row["miiii-seed1 ends at"]) == pytest.approx(accuracy[-1], abs=1e-4)
     assert "basis-seed0 ends at" not in rows[0]
     assert "paper" not in rows[0]
+
+
+def test_histories_and_measurements_are_kept_small(folder, study):
+    runs = [run for group in study.runs().values() for run in group]
+    with np.load(folder / "histories.npz") as kept:
+        assert {key.split("/")[0] for key in kept} == {run.name for run in runs}
+        for run in runs:
+            epochs = kept[f"{run.name}/epoch"]
+            assert (epochs[0], epochs[-1]) == (1, run.history.epoch[-1])
+            rows = np.searchsorted(run.history.epoch, epochs)
+            np.testing.assert_allclose(
+                kept[f"{run.name}/train_loss"], run.history.train_loss[rows], atol=6e-5
+            )
+    # Only what was measured and kept is there, and nothing was.
+    assert json.loads((folder / "measurements.json").read_text()) == {}
+
+
+def test_measurements_that_are_kept_beside_a_run_are_taken_along(study, tmp_path):
+    run = load_run(shutil.copytree(study.runs()["no-dropout"][0].path, tmp_path / "a"))
+    measured = measure(run, depth="outside")
+    kept = kept_measurements({"no-dropout": [run]})
+    assert kept == {"a": json.loads(measured.to_json())}
 
 
 def test_runs_that_were_not_trained_are_said_so(folder, study):

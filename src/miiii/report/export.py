@@ -2,9 +2,12 @@
 
 import csv
 import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from miiii.claims.ledger import Ledger
 from miiii.claims.rules.paper import GENERALISED_AT
@@ -14,7 +17,10 @@ from miiii.report.pictures.catalogue import choose
 from miiii.report.pictures.picture import Picture, save, svg_text
 from miiii.report.pictures.sources import Look, study_sources
 from miiii.results.paper import MissingInputError, Results
+from miiii.results.store import depth_for, stored_measurements
 from miiii.runs.atomic import make_directory, write_atomically
+from miiii.runs.jsonfiles import encode_json
+from miiii.runs.thinning import thin_history
 from miiii.studies.plan import EXPERIMENTS
 from miiii.studies.study import FILE_NAME, Study
 
@@ -25,6 +31,8 @@ FIGURES = ("4", "4P", "8P", "6", "7", "8", "10", "11", "16", "24")
 """The paper's figures that carry its claims."""
 LARGEST_SVG = 300_000
 """Bytes; a larger drawing is written as PNG."""
+HISTORY_BYTES = 400_000
+"""Of all runs' thinned histories together, before compression."""
 
 
 def export_study(
@@ -37,7 +45,9 @@ def export_study(
 ) -> list[Path]:
     """Write what a study found into a folder.
 
-    README.md (everything in tables), ledger.json, ledger.md, tasks.csv, study.toml and figures.
+    README.md (everything in tables), ledger.json, ledger.md, tasks.csv, study.toml, figures,
+    histories.npz (thinned) and measurements.json (what the ledger was judged by). Runs that are
+    still going are written as far as they are, and said to be so.
 
     Args:
         study: with the runs that are there; those that are missing are named.
@@ -62,9 +72,48 @@ def export_study(
         "tasks.csv": tasks_csv(runs),
         FILE_NAME: (study.path / FILE_NAME).read_text(encoding="utf-8"),
     }
-    for name, text in texts.items():
-        write_atomically(directory / name, text.encode())
-    return [*(directory / name for name in texts), *(path for _, path in drawn)]
+    contents = {name: text.encode() for name, text in texts.items()}
+    contents |= {
+        "histories.npz": histories_npz(runs),
+        "measurements.json": encode_json(kept_measurements(runs)),
+    }
+    for name, content in contents.items():
+        write_atomically(directory / name, content)
+    return [*(directory / name for name in contents), *(path for _, path in drawn)]
+
+
+def histories_npz(runs: "Mapping[str, Sequence[Run]]", most: int = HISTORY_BYTES) -> bytes:
+    """Every run's thinned history in one compressed file, keys `<run>/<array>`.
+
+    Accuracies and losses are rounded to four digits, so that the file stays small.
+
+    Args:
+        runs: by experiment.
+        most: bytes of all runs together, before compression.
+    """
+    several = [run for group in runs.values() for run in group if len(run.history.epoch)]
+    found: dict[str, np.ndarray] = {}
+    for run in several:
+        rows = run.directory.history()
+        width = sum(array[0].nbytes for array in rows.values() if len(array))
+        thinned = thin_history(rows, max(2, most // (len(several) * max(width, 1))))
+        for key, array in thinned.items():
+            rounded = array if array.dtype.kind == "i" else np.round(array.astype(np.float32), 4)
+            found[f"{run.name}/{key}"] = rounded
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **found)  # pyright: ignore[reportArgumentType]
+    return buffer.getvalue()
+
+
+def kept_measurements(runs: "Mapping[str, Sequence[Run]]") -> dict[str, Any]:
+    """Per run the measurements that are kept beside it; runs without any are left out."""
+    pairs = [
+        (run.name, stored_measurements(run, depth_for(experiment)))
+        for experiment, group in runs.items()
+        for run in group
+        if len(run.history.epoch)
+    ]
+    return {name: json.loads(kept.to_json()) for name, kept in pairs if kept is not None}
 
 
 def task_rows(
