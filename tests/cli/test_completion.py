@@ -21,7 +21,7 @@ CASES = {
     "miiii show --runs-dir elsewhere f": {"far"},
     "miiii resume other": {"other"},
     "miiii report st": {"study-one"},
-    "miiii train --preset ref": {"reference"},
+    "miiii train --preset ref": {"reference", "reference32"},
     "miiii train --learning-r": {"--learning-rate"},
     "miiii train --task b": {"basis"},
     "miiii figures small --baseline o": {"other"},
