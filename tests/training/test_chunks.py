@@ -34,7 +34,7 @@ def train(trainer, counts, inputs=None, initial=None):
             record = as_numpy(record)
             parts.append(
                 [
-                    history_rows(record, run, done, count, EVERY)
+                    history_rows(record, run, done, count, EVERY, program.examples)
                     for run in range(len(program.batch.configs))
                 ]
             )
@@ -92,8 +92,8 @@ def test_a_history_has_the_stated_rows(pair_trained):
     for rows in histories:
         assert rows["epoch"].tolist() == list(range(1, EPOCHS + 1))
         assert rows["validation_epoch"].tolist() == [3, 6, 9, 12]
-        assert rows["train_loss"].shape == rows["train_accuracy"].shape == (EPOCHS, 3)
-        assert rows["validation_loss"].shape == rows["validation_accuracy"].shape == (4, 3)
+        assert rows["train_loss"].shape == rows["train_correct"].shape == (EPOCHS, 3)
+        assert rows["validation_loss"].shape == rows["validation_correct"].shape == (4, 3)
         assert rows["gradient_norm"].shape == (EPOCHS, 9)
         assert all(np.isfinite(values).all() for values in rows.values())
         assert (rows["gradient_norm"] > 0).all()
@@ -107,7 +107,7 @@ def test_only_multiples_of_the_interval_are_validated(pair):
         _, record = program.chunk(program.place(pair.initial), 1, 6, program.inputs)
     validated = ~np.isnan(np.asarray(record.validation.loss)[:6]).any(axis=(1, 2))
     assert validated.tolist() == [False, True, False, False, True, False]
-    rows = history_rows(as_numpy(record), 0, 1, 6, EVERY)
+    rows = history_rows(as_numpy(record), 0, 1, 6, EVERY, program.examples)
     assert rows["epoch"].tolist() == [2, 3, 4, 5, 6, 7]
     assert rows["validation_epoch"].tolist() == [3, 6]
 
@@ -122,7 +122,9 @@ def test_validation_measures_the_weights_after_the_update(pair):
         )
         rows = histories[run]
         np.testing.assert_allclose(rows["validation_loss"], [losses], rtol=1e-4)
-        np.testing.assert_allclose(rows["validation_accuracy"], [accuracies], atol=1e-6)
+        counts = np.asarray(accuracies) * len(numbers)
+        np.testing.assert_allclose(rows["validation_correct"], [counts], atol=1e-3)
+        assert rows["validation_examples"].tolist() == [len(numbers)]
 
 
 def test_a_batch_equals_its_runs_alone(pair, single, pair_trained):

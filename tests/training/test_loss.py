@@ -32,8 +32,8 @@ def draw(class_sizes, seed, scale=3.0, samples=SAMPLES):
 
 
 def numpy_losses(logits, labels, class_sizes, smoothing=0.0):
-    """The definition, sample by sample: mean of −Σ wanted · ln p, and of who is alone on top."""
-    losses, accuracies, start = [], [], 0
+    """The definition, sample by sample: mean of −Σ wanted · ln p, and how many are alone on top."""
+    losses, counts, start = [], [], 0
     for of_labels, size in zip(np.asarray(labels), class_sizes, strict=True):
         columns = np.asarray(logits, np.float64)[start : start + size].T
         costs, hits = [], []
@@ -45,15 +45,15 @@ def numpy_losses(logits, labels, class_sizes, smoothing=0.0):
             costs.append((wanted * surprises).sum())
             hits.append(all(column[label] > np.delete(column, label)))
         losses.append(np.mean(costs))
-        accuracies.append(np.mean(hits))
+        counts.append(sum(hits))
         start += size
-    return losses, accuracies
+    return losses, counts
 
 
 def fast_losses_and_gradient(class_sizes, smoothing=None):
     def total(logits, labels, weights):
-        losses, accuracies = task_cross_entropy(logits, labels, class_sizes, smoothing)
-        return (losses * weights).sum(), (losses, accuracies)
+        losses, correct = task_cross_entropy(logits, labels, class_sizes, smoothing)
+        return (losses * weights).sum(), (losses, correct)
 
     return jax.jit(jax.grad(total, has_aux=True))
 
@@ -65,12 +65,13 @@ def test_losses_and_gradient_equal_a_loop_with_autodiff(x64, class_sizes):
         return (losses * weights).sum(), (losses, accuracies)
 
     drawn = draw(class_sizes, seed=0)
-    gradient, (losses, accuracies) = fast_losses_and_gradient(class_sizes)(*drawn)
+    gradient, (losses, correct) = fast_losses_and_gradient(class_sizes)(*drawn)
     expected_gradient, expected = jax.jit(jax.grad(total, has_aux=True))(*drawn)
-    assert gradient.dtype == losses.dtype == accuracies.dtype == np.float64
+    assert gradient.dtype == losses.dtype == np.float64
+    assert correct.dtype == np.int32
     np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-11, atol=1e-14)
     np.testing.assert_allclose(losses, expected[0], rtol=1e-12)
-    np.testing.assert_allclose(accuracies, expected[1], rtol=1e-14)
+    np.testing.assert_allclose(np.asarray(correct) / drawn[1].shape[1], expected[1], rtol=1e-14)
 
 
 @settings(max_examples=10)
@@ -83,10 +84,10 @@ def test_losses_and_gradient_of_any_class_sizes(class_sizes, seed, smoothing):
     with jax.enable_x64(True):
         logits, labels, weights = draw(class_sizes, seed)
         fast = fast_losses_and_gradient(class_sizes, smoothing)
-        gradient, (losses, accuracies) = fast(logits, labels, weights)
+        gradient, (losses, correct) = fast(logits, labels, weights)
     expected = numpy_losses(logits, labels, class_sizes, smoothing or 0.0)
     np.testing.assert_allclose(losses, expected[0], rtol=1e-12)
-    np.testing.assert_allclose(accuracies, expected[1], rtol=1e-14)
+    assert correct.tolist() == expected[1]
 
     def moved(direction):
         logits_there = np.asarray(logits) + 1e-5 * direction
@@ -105,10 +106,10 @@ def test_smoothed_labels_are_learnt_at_their_own_probabilities(x64):
     wanted = np.full((5, 2), 0.04)
     wanted[4, 0] = wanted[0, 1] = 0.84
     fast = fast_losses_and_gradient((5,), 0.2)
-    gradient, (losses, accuracies) = fast(jnp.log(wanted) + 3, labels, jnp.ones(1))
+    gradient, (losses, correct) = fast(jnp.log(wanted) + 3, labels, jnp.ones(1))
     np.testing.assert_allclose(gradient, 0, atol=1e-15)
     np.testing.assert_allclose(losses, -0.84 * np.log(0.84) - 4 * 0.04 * np.log(0.04), rtol=1e-12)
-    assert accuracies.tolist() == [1]
+    assert correct.tolist() == [2]
     # Unlike the plain loss, it pulls an answer that is certain back.
     gradient = fast(jnp.log(wanted) * 1000, labels, jnp.ones(1))[0]
     np.testing.assert_allclose(gradient[:, 0] * 2, [-0.04] * 4 + [0.16], atol=1e-15)
@@ -127,11 +128,11 @@ fast_gradient = jax.jit(
 @given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([1e-3, 1.0, 30.0, 1e4]))
 def test_losses_in_float32(seed, scale):
     logits, labels, _ = draw(SIZES, seed, scale)
-    losses, accuracies = fast_loss(logits, labels)
-    assert losses.dtype == accuracies.dtype == jnp.float32
+    losses, correct = fast_loss(logits, labels)
+    assert (losses.dtype, correct.dtype) == (jnp.float32, jnp.int32)
     expected = numpy_losses(logits, labels, SIZES)
     np.testing.assert_allclose(losses, expected[0], rtol=2e-6, atol=1e-6)
-    np.testing.assert_allclose(accuracies, expected[1], rtol=1e-6)
+    assert correct.tolist() == expected[1]
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e4, -1e4])
@@ -141,19 +142,30 @@ def test_large_logits_stay_finite(offset):
     right = np.zeros((12, SAMPLES), bool)
     np.put_along_axis(right, np.asarray(labels) + starts, True, axis=0)
     # Certain and right costs nothing; certain and wrong costs the distance.
-    for of_label, of_others, cost, accuracy in [(1e4, -1e4, 0, 1), (-1e4, 1e4, 2e4, 0)]:
+    for of_label, of_others, cost, share in [(1e4, -1e4, 0, 1), (-1e4, 1e4, 2e4, 0)]:
         logits = jnp.asarray(np.where(right, of_label, of_others) + offset, jnp.float32)
-        losses, accuracies = fast_loss(logits, labels)
+        losses, correct = fast_loss(logits, labels)
         gradient = fast_gradient(logits, labels)
         # where several others are equally likely, their number adds its logarithm
-        extra = 0 if accuracy else np.log([1, 2, 6])
+        extra = 0 if share else np.log([1, 2, 6])
         np.testing.assert_allclose(losses, cost + extra, rtol=1e-6)
-        np.testing.assert_array_equal(accuracies, accuracy)
+        np.testing.assert_array_equal(correct, share * SAMPLES)
         assert bool(jnp.isfinite(gradient).all())
-        if not accuracy:
+        if not share:
             np.testing.assert_allclose(gradient[right], -1 / SAMPLES, rtol=1e-6)
         else:
             np.testing.assert_array_equal(gradient, 0)
+
+
+@pytest.mark.parametrize("samples", [41, 47, 61, 97, 100, 200, 1000, 3831])
+def test_right_answers_are_counted_exactly(samples):
+    """Whatever they are of, where a mean in float32 would be 0.99999994 of all."""
+    labels = jnp.zeros((1, samples), jnp.int32)
+    for right in (samples, samples - 1, samples * 99 // 100, 0):
+        of_label = np.where(np.arange(samples) < right, 1.0, -1.0)
+        logits = jnp.asarray([of_label, np.zeros(samples)], jnp.float32)
+        found = jax.jit(lambda a, b: task_cross_entropy(a, b, (2,))[1])(logits, labels)
+        assert (found.tolist(), found.dtype) == ([right], jnp.int32)
 
 
 def test_ties_count_as_wrong():
@@ -164,7 +176,7 @@ def test_ties_count_as_wrong():
     logits[0, 0] = 1.0
     logits[[2 + 1, 2 + 2], 0] = 1.0
     logits[5 + 6, :] = 1e-6
-    np.testing.assert_array_equal(fast_loss(jnp.asarray(logits), labels)[1], [0.5, 0, 1])
+    np.testing.assert_array_equal(fast_loss(jnp.asarray(logits), labels)[1], [1, 0, 2])
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float64", 1e-15), ("float32", 1e-6)])
@@ -173,7 +185,7 @@ def test_guessing_costs_one_per_task(precision, tolerance, class_sizes):
     with jax.enable_x64(precision == "float64"):
         _, labels, _ = draw(class_sizes, 0, samples=50)
         logits = jnp.full((sum(class_sizes), 50), -3.75, precision)
-        losses, accuracies = jax.jit(lambda a, b: task_cross_entropy(a, b, class_sizes))(
+        losses, correct = jax.jit(lambda a, b: task_cross_entropy(a, b, class_sizes))(
             logits, labels
         )
         costs = losses / jnp.asarray(
@@ -181,7 +193,7 @@ def test_guessing_costs_one_per_task(precision, tolerance, class_sizes):
         )
         assert costs.dtype == precision
     assert abs(np.asarray(costs) - 1).max() <= tolerance
-    np.testing.assert_array_equal(accuracies, 0)
+    np.testing.assert_array_equal(correct, 0)
 
 
 def test_divisors():
@@ -242,9 +254,9 @@ def test_squared_error_by_hand():
     outputs = jnp.asarray([[1.0, -2.0, 0.0, 0.5]])
     targets = jnp.asarray([[1.0, -1.0, 0.09375, 0.75]])
     # errors 0, −1, −3/32, −¼; two within 0.1
-    loss, accuracy = squared_error(outputs, targets)
+    loss, within = squared_error(outputs, targets)
     np.testing.assert_allclose(loss, [(1 + 9 / 1024 + 1 / 16) / 4], rtol=1e-6)
-    np.testing.assert_array_equal(accuracy, [0.5])
+    np.testing.assert_array_equal(within, [2])
 
 
 @pytest.mark.parametrize(

@@ -75,14 +75,14 @@ def slopes_by_hand(logits, labels, weights, class_sizes):
 @lru_cache
 def loss_and_gradient(class_sizes):
     def total(logits, labels, weights):
-        losses, accuracies = task_stablemax_cross_entropy(logits, labels, class_sizes)
-        return (losses * weights).sum(), (losses, accuracies)
+        losses, correct = task_stablemax_cross_entropy(logits, labels, class_sizes)
+        return (losses * weights).sum(), (losses, correct)
 
     return jax.jit(jax.grad(total, has_aux=True))
 
 
 @lru_cache
-def softmax_accuracy(class_sizes):
+def softmax_correct(class_sizes):
     return jax.jit(lambda logits, labels: task_cross_entropy(logits, labels, class_sizes)[1])
 
 
@@ -96,12 +96,12 @@ def test_losses_and_gradient_against_plain_python(class_sizes, seed, scale):
     logits, labels, weights = drawn(class_sizes, seed, scale)
     with jax.enable_x64(True):
         given = jnp.asarray(logits), jnp.asarray(labels, jnp.int32), jnp.asarray(weights)
-        gradient, (losses, accuracies) = loss_and_gradient(class_sizes)(*given)
-        right = softmax_accuracy(class_sizes)(*given[:2])
+        gradient, (losses, correct) = loss_and_gradient(class_sizes)(*given)
+        right = softmax_correct(class_sizes)(*given[:2])
     np.testing.assert_allclose(losses, by_hand(logits, labels, class_sizes), rtol=1e-12)
     slopes = slopes_by_hand(logits, labels, weights, class_sizes)
     np.testing.assert_allclose(gradient, slopes, rtol=1e-10, atol=1e-15)
-    np.testing.assert_array_equal(accuracies, right)
+    np.testing.assert_array_equal(correct, right)
 
 
 def test_the_written_gradient_is_that_of_autodiff(x64):
@@ -153,10 +153,10 @@ def test_a_certain_answer_still_teaches_where_the_softmax_does_not():
 def test_large_logits_stay_finite(large):
     logits = jnp.asarray([[large, -large], [-large, large], [0.0, 0.0]], jnp.float32)
     labels = jnp.zeros((1, 2), jnp.int32)
-    gradient, (losses, accuracies) = loss_and_gradient((3,))(logits, labels, jnp.ones(1))
+    gradient, (losses, correct) = loss_and_gradient((3,))(logits, labels, jnp.ones(1))
     # Certain and right costs next to nothing; certain and wrong ln(large · large).
     np.testing.assert_allclose(losses, [np.log(large)], rtol=1e-3)
-    np.testing.assert_array_equal(accuracies, [0.5])
+    np.testing.assert_array_equal(correct, [1])
     assert bool(jnp.isfinite(gradient).all())
 
 

@@ -17,9 +17,6 @@ from miiii.training.config import TrainingConfig
 
 SECTIONS = ("task", "model", "optim", "training")
 
-SOLVED = 0.99
-"""A task counts as solved at the first validation with at least this accuracy."""
-
 
 @dataclass(frozen=True)
 class Config:

@@ -16,6 +16,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from miiii.config.config import Config, replace_fields
 from miiii.model.parameters import Parameters, weight_names
+from miiii.runs.counts import epoch_sizes
 from miiii.tasks.dataset import Dataset, build_dataset
 from miiii.training.chunk import make_chunk, total_size
 from miiii.training.loss import task_weights
@@ -150,6 +151,11 @@ class Program:
     memory_bytes: int
     """Of everything that the program holds at once."""
 
+    @property
+    def examples(self) -> dict[str, int]:
+        """How many numbers of each split an epoch of one run asks."""
+        return examples_per_epoch(self.batch)
+
     def initial_states(self) -> TrainState:
         """Epoch 0 of every run, with a leading axis of runs."""
         return _initial_states(self.batch)
@@ -157,6 +163,13 @@ class Program:
     def place(self, states: Any) -> Any:
         """Put states where the program expects them."""
         return jax.device_put(states, self.sharding)
+
+
+def examples_per_epoch(batch: Batch) -> dict[str, int]:
+    """How many numbers of train and of validation an epoch of one run asks."""
+    split = batch.datasets[0].split
+    updates = batch.setting.training.minibatches
+    return epoch_sizes(len(split.train), len(split.validation), updates)
 
 
 def _initial_states(batch: Batch) -> TrainState:

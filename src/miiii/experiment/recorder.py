@@ -17,14 +17,16 @@ import jax
 import numpy as np
 import tomli_w
 
-from miiii.config.config import SOLVED, Config, from_toml, replace_fields, to_toml
-from miiii.experiment.batch import Batch, Program, numerics, state_template
+from miiii.config.config import Config, from_toml, replace_fields, to_toml
+from miiii.experiment.batch import Batch, Program, examples_per_epoch, numerics, state_template
 from miiii.runs.atomic import write_atomically
+from miiii.runs.counts import with_accuracies
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import CheckpointNotFoundError, DamagedFileError, RunNotFoundError
 from miiii.runs.jsonfiles import encode_json
 from miiii.runs.listing import PROVENANCE_NAME, STOPPED_KEY
 from miiii.runs.provenance import collect_provenance
+from miiii.runs.thresholds import SOLVED, reached
 from miiii.tasks.labels import FILE, decode_labels, encode_labels
 from miiii.training.chunk import ChunkRecord, first_not_finite, history_rows
 from miiii.training.state import expected_arrays, from_arrays, to_arrays
@@ -282,6 +284,7 @@ class Recorder:
         for member in present:
             self._set_aside_damaged(member, done, expected)
             member.directory.truncate_history(done)
+            member.directory.count_history(examples_per_epoch(batch))
             member.directory.remove_snapshots_after(done)
         if done == 0:
             return 0, None
@@ -338,7 +341,8 @@ class Recorder:
             every = batch.setting.training.validate_every
             # Of a run that has ended, what is trained at its place is nobody's.
             made = 0 if member.ended is not None else count
-            run_rows = history_rows(record, index, done, made, every)
+            counts = history_rows(record, index, done, made, every, program.examples)
+            run_rows = with_accuracies(counts)
             rows.append(run_rows)
             if not member.recorded:
                 continue
@@ -451,8 +455,9 @@ def _summary(
     if len(rows["validation_epoch"]):
         latest = rows["validation_accuracy"][-1]
         summary["validation_accuracy"] = round(float(latest.mean()), 6)
+        solved = reached(latest, SOLVED, rows["validation_examples"][-1])
         summary["solved"] = [
-            int(name) for name, value in zip(task_names, latest, strict=True) if value >= SOLVED
+            int(name) for name, done in zip(task_names, solved, strict=True) if done
         ]
     return summary
 

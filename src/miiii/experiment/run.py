@@ -12,21 +12,35 @@ from jaxtyping import Array
 from numpy.typing import NDArray
 
 from miiii.config.config import Config
-from miiii.experiment.batch import Batch, make_batch, numerics, parameters_template
+from miiii.experiment.batch import (
+    Batch,
+    examples_per_epoch,
+    make_batch,
+    numerics,
+    parameters_template,
+)
 from miiii.experiment.recorder import identity, stored_config
 from miiii.model.activations import Activations
 from miiii.model.intervention import Intervention, intervene
 from miiii.model.parameters import Parameters, weight_names
 from miiii.model.transformer import forward
+from miiii.runs.counts import counted, with_accuracies
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import DamagedFileError
 from miiii.runs.splits import read_split
 from miiii.runs.tensors import check_expected
+from miiii.runs.thresholds import reached
 from miiii.tasks.dataset import Dataset, Split
 from miiii.training.state import expected_arrays, from_arrays
 
 _SHOWING = "miiii.results.notebook"
 """Imported by name when a notebook asks, because it imports what draws."""
+
+_MEASURED = (
+    *("epoch", "train_loss", "train_accuracy", "train_examples", "gradient_norm"),
+    *("validation_epoch", "validation_loss", "validation_accuracy", "validation_examples"),
+)
+"""The fields of `History` that a stored history has rows of."""
 
 _PARAMETERS = "parameters."
 """Before the names of a checkpoint's weights; its optimiser's state has another prefix."""
@@ -50,7 +64,7 @@ class History:
     train_loss: NDArray[Any]
     """[E, N]"""
     train_accuracy: NDArray[Any]
-    """[E, N], shares."""
+    """[E, N], shares of `train_examples`."""
     gradient_norm: NDArray[Any]
     """[E, W], L2, before the filter."""
     validation_epoch: NDArray[np.int64]
@@ -58,7 +72,15 @@ class History:
     validation_loss: NDArray[Any]
     """[M, N]"""
     validation_accuracy: NDArray[Any]
-    """[M, N], shares."""
+    """[M, N], shares of `validation_examples`."""
+    train_examples: NDArray[np.int64]
+    """[E], how many numbers an epoch trained on."""
+    validation_examples: NDArray[np.int64]
+    """[M], how many numbers a validation asked."""
+
+    def reached(self, accuracy: float) -> NDArray[np.bool_]:
+        """Whether validation accuracies are at least `accuracy`, in right answers: [M, N]."""
+        return reached(self.validation_accuracy, accuracy, self.validation_examples[:, None])
 
     def first_reached(self, accuracy: float, *, held: bool = False) -> dict[int, int | None]:
         """Per modulus the first epoch whose validation accuracy is at least `accuracy`.
@@ -70,15 +92,13 @@ class History:
         Returns:
             None for a task that never reached it.
         """
-        result: dict[int, int | None] = {}
-        for column, modulus in enumerate(self.moduli):
-            reached = self.validation_accuracy[:, column] >= accuracy
-            if held:
-                reached = np.logical_and.accumulate(reached[::-1])[::-1]
-            result[modulus] = (
-                int(self.validation_epoch[reached.argmax()]) if reached.any() else None
-            )
-        return result
+        table = self.reached(accuracy)
+        if held:
+            table = np.logical_and.accumulate(table[::-1], axis=0)[::-1]
+        return {
+            modulus: int(self.validation_epoch[column.argmax()]) if column.any() else None
+            for modulus, column in zip(self.moduli, table.T, strict=True)
+        }
 
     def _repr_html_(self) -> str:
         return import_module(_SHOWING).history_html(self)
@@ -160,10 +180,11 @@ class Run:
             tasks = np.zeros((0, len(self.dataset.moduli)))
             none = np.zeros(0, np.int64)
             weights = np.zeros((0, len(names)))
-            return History(
-                self.dataset.moduli, names, none, tasks, tasks, weights, none, tasks, tasks
-            )
-        return History(moduli=self.dataset.moduli, weight_names=names, **rows)
+            measured = (none, tasks, tasks, weights, none, tasks, tasks, none, none)
+            return History(self.dataset.moduli, names, *measured)
+        sizes = examples_per_epoch(replace(self._batch, datasets=(self.dataset,)))
+        rows = with_accuracies(counted(rows, sizes))
+        return History(self.dataset.moduli, names, **{key: rows[key] for key in _MEASURED})
 
     @cached_property
     def snapshots(self) -> Snapshots:

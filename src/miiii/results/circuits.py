@@ -41,6 +41,7 @@ from miiii.analysis.recording import record
 from miiii.model.parameters import Parameters
 from miiii.results.certificates import certify_run
 from miiii.results.paper import MissingInputError, Results
+from miiii.runs.thresholds import HELD
 from miiii.tasks.dataset import Dataset
 
 FOLLOWED_DRAWS, FOLLOWED_NUMBERS = 5, 3000
@@ -48,8 +49,6 @@ FOLLOWED_DRAWS, FOLLOWED_NUMBERS = 5, 3000
 of a whole matrix, at an error in accuracy of about one in a hundred."""
 
 Measured = TypeVar("Measured")
-SOLVED = 0.9
-"""Validation accuracy that a task must hold to count as solved."""
 
 
 @dataclass(frozen=True)
@@ -178,8 +177,8 @@ class Circuits:
     @cached_property
     def appearance(self) -> PowerAppearance:
         """When each task's power appears, and when it is solved."""
-        solved = self.results.run.history.first_reached(SOLVED, held=True)
-        return power_appearance(self.power, solved, SOLVED)
+        solved = self.results.run.history.first_reached(HELD, held=True)
+        return power_appearance(self.power, solved, HELD)
 
     @cached_property
     def progress(self) -> ProgressThroughTraining:

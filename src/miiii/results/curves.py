@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from miiii.analysis.parts.curves import Curves, LossUnit, curves
 from miiii.config.config import Config
+from miiii.runs.counts import counted, epoch_sizes, with_accuracies
 from miiii.tasks.dataset import build_dataset
 
 
@@ -15,12 +16,14 @@ def history_curves(config: Config, rows: Mapping[str, NDArray]) -> Curves:
 
     Args:
         config: of the run.
-        rows: its history, as `RunDirectory.history` reads it; at least one epoch.
+        rows: its history, as `RunDirectory.history` reads it; at least one epoch. Accuracies of
+            older runs are read as the counts behind them.
 
     Raises:
         ValueError: there is no epoch.
     """
     task = config.task
+    rows = with_accuracies(counted(rows, sizes_of(config)))
     unit: LossUnit = "guessing" if config.training.task_scale == "log_classes" else "nats"
     guessing = np.log(task.class_sizes) if unit == "nats" else None
     labels = [str(modulus) for modulus in task.task_moduli]
@@ -39,3 +42,9 @@ def history_curves(config: Config, rows: Mapping[str, NDArray]) -> Curves:
         guessing=guessing,
         dropout=config.training.dropout > 0,
     )
+
+
+def sizes_of(config: Config) -> dict[str, int]:
+    """How many numbers of train and of validation an epoch asks."""
+    train, validation, _ = config.task.split_sizes
+    return epoch_sizes(train, validation, config.training.minibatches)

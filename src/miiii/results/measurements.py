@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ from miiii.claims.measurements import (
     Sharing,
 )
 from miiii.claims.rules import paper as rules
-from miiii.experiment.run import Run
+from miiii.experiment.run import History, Run
 from miiii.model.initialise import standard_deviations
 from miiii.model.parameters import Parameters
 from miiii.runs.listing import ending_text
@@ -125,6 +126,18 @@ def performance(run: Run, logits: NDArray[np.floating]) -> Performance:
         lowest_validation_epoch=int(history.validation_epoch[lowest]),
         late_validation_loss=float(np.median(_late(validation))),
         late_gain=late_gain(history.validation_accuracy[:, trained].mean(axis=1)),
+    )
+
+
+def with_exact_accuracies(measured: Performance, history: History) -> Performance:
+    """The same with the last accuracies as the history has them now.
+
+    What an earlier version measured may hold them rounded to float32.
+    """
+    return replace(
+        measured,
+        train_accuracy=_floats(history.train_accuracy[-1]),
+        validation_accuracy=_floats(history.validation_accuracy[-1]),
     )
 
 

@@ -7,10 +7,10 @@ import numpy as np
 
 from miiii import esch, markup
 from miiii.analysis.parts.curves import curve_strips, curves
-from miiii.config.config import SOLVED
 from miiii.experiment.run import History, Run
 from miiii.figures.training import accuracy_strip
 from miiii.runs.listing import ending_text
+from miiii.runs.thresholds import SOLVED
 
 
 def accuracy_drawing(history: History) -> esch.Drawing | None:

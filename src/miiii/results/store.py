@@ -63,7 +63,8 @@ def measure(
     kept = _read(path, key, depth)
     if kept is not None:
         # Settings are not measured, and what is asked of them may have grown.
-        return replace(kept, origin=measuring.origin(run))
+        kept = replace(kept, origin=measuring.origin(run))
+        return replace(kept, performance=measuring.with_exact_accuracies(kept.performance, history))
     if progress is not None:
         progress(0, 1)
     measured = _measure(run, progress, depth)

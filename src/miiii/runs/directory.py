@@ -25,6 +25,7 @@ import numpy as np
 
 from miiii.runs import checkpoints, history
 from miiii.runs.atomic import remove_file, remove_leftovers, write_atomically
+from miiii.runs.counts import counted, is_counted, with_accuracies, without_accuracies
 from miiii.runs.creation import SUBDIRECTORIES, create_directory
 from miiii.runs.errors import RunNotFoundError
 from miiii.runs.jsonfiles import encode_json, read_json, read_text
@@ -224,12 +225,25 @@ class RunDirectory:
     # History: what was measured at every epoch. Errors as in miiii.runs.history.
 
     def history(self, last: int | None = None) -> dict[str, np.ndarray]:
-        """Returns the history, up to epoch ``last`` where given: one array of rows per key."""
-        return history.read_history(self.path / "history", last)
+        """Returns the history, up to epoch ``last`` where given: one array of rows per key.
+
+        Accuracies are among them, whatever form they are stored in (``miiii.runs.counts``).
+        """
+        return with_accuracies(history.read_history(self.path / "history", last))
 
     def append_history(self, first: int, last: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Adds the history of epochs ``first`` to ``last``, which must follow what is there."""
-        history.append_segment(self.path / "history", first, last, arrays)
+        history.append_segment(self.path / "history", first, last, without_accuracies(arrays))
+
+    def count_history(self, sizes: Mapping[str, int]) -> None:
+        """Makes an older run's history one of counts, so that it can go on as one.
+
+        Args:
+            sizes: Of train and validation, how many numbers an epoch asks.
+        """
+        rows = history.read_history(self.path / "history")
+        if not is_counted(rows):
+            history.replace_history(self.path / "history", counted(rows, sizes))
 
     def truncate_history(self, last: int) -> None:
         """Drops the history after epoch ``last``."""

@@ -9,8 +9,10 @@ them; each key is an array whose leading axis is rows::
 
 Shapes: E epochs, M validations, N tasks, W weights. ``epoch`` [E] indexes ``train_loss`` [E, N] and
 every other key, except that ``validation_epoch`` [M] indexes the keys starting with
-``validation_``. (Right after a crash two segments may cover the same epochs, with the same rows;
-``read_history`` takes each epoch once, and the next resume tidies up.)
+``validation_``. Accuracies are stored as counts, ``train_correct / train_examples[:, None]``; runs
+from before that hold ``train_accuracy``, rounded to float32 (``miiii.runs.counts``). (Right after a
+crash two segments may cover the same epochs, with the same rows; ``read_history`` takes each epoch
+once, and the next resume tidies up.)
 
 A process may be killed between any two steps here. The order of the steps is what makes that
 harmless: rows are always written to their new place before their old place is removed.
@@ -146,11 +148,32 @@ def merge_history(directory: Path) -> None:
     chain = _chain(directory, segments)
     if not chain:
         return
-    merged = segment_path(directory, chain[0].first, chain[-1].last)
     if len(chain) > 1:
-        write_segment(directory, chain[0].first, chain[-1].last, _read(chain, None))
+        replace_history(directory, _read(chain, None))
+        return
     for segment in segments:
-        if segment.path != merged:
+        if segment.path != chain[0].path:
+            remove_file(segment.path)
+    _sync(directory)
+
+
+def replace_history(directory: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes the same epochs in another form, as a single segment.
+
+    Args:
+        directory: A history that is not empty.
+        arrays: Of all its epochs, as ``append_segment`` takes them.
+
+    Raises:
+        DamagedFileError: Epochs are missing; nothing is removed.
+        StorageError: The disk refused; what was there is intact.
+    """
+    segments = list_segments(directory)
+    chain = _chain(directory, segments)
+    whole = segment_path(directory, chain[0].first, chain[-1].last)
+    write_segment(directory, chain[0].first, chain[-1].last, arrays)
+    for segment in segments:
+        if segment.path != whole:
             remove_file(segment.path)
     _sync(directory)
 

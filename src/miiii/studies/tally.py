@@ -31,7 +31,7 @@ class JobState:
     accuracy: float | None = None
     """Validation accuracy, mean over tasks and runs."""
     solved: float | None = None
-    """Tasks at or above `config.SOLVED`, mean over runs."""
+    """Tasks at or above `thresholds.SOLVED`, mean over runs."""
 
     @property
     def ended(self) -> bool:

@@ -18,12 +18,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from miiii.config.config import SOLVED, from_toml
+from miiii.config.config import from_toml
 from miiii.experiment import training as experiment
 from miiii.experiment.batch import Waiting
 from miiii.experiment.recorder import Member
 from miiii.experiment.training import Report
 from miiii.runs.errors import RunError, RunLockedError
+from miiii.runs.thresholds import SOLVED, reached
 from miiii.studies.study import open_study
 
 Message = Mapping[str, Any]
@@ -105,7 +106,10 @@ class _Teller:
         latest = [rows["validation_accuracy"][-1:] for rows in report.rows]
         if all(len(rows) for rows in latest):
             message["accuracy"] = [float(rows.mean()) for rows in latest]
-            message["solved"] = [int((rows >= SOLVED).sum()) for rows in latest]
+            message["solved"] = [
+                int(reached(last, SOLVED, rows["validation_examples"][-1]).sum())
+                for last, rows in zip(latest, report.rows, strict=True)
+            ]
         self._tell(message)
 
     def warned(self, message: str) -> None:

@@ -4,7 +4,7 @@ The number of epochs is an argument, not a constant, of the compiled program: ho
 into chunks, each epoch is computed by the same instructions, so the cut changes no bit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ class ChunkRecord:
     train: EpochRecord
     """Leaves [E, R, …]: epochs, runs."""
     validation: Measured
-    """Leaves [E, R, N] after the epoch's update; NaN in epochs that do not validate."""
+    """Leaves [E, R, N] after the epoch's update; NaN, and −1 answers, where none validates."""
 
 
 Count = Int[Array, ""] | int
@@ -67,7 +67,11 @@ def make_chunk(setting: Setting, capacity: int) -> Chunk:
 
         def skip(states: TrainState, inputs: RunInputs) -> Measured:
             del states, inputs
-            return jax.tree.map(lambda leaf: jnp.full(leaf.shape, jnp.nan, leaf.dtype), measured)
+            loss, correct = measured.loss, measured.correct
+            return Measured(
+                jnp.full(loss.shape, jnp.nan, loss.dtype),
+                jnp.full(correct.shape, -1, correct.dtype),
+            )
 
         def body(carry: Any) -> Any:
             row, states, record = carry
@@ -99,13 +103,22 @@ def make_chunk(setting: Setting, capacity: int) -> Chunk:
 
 
 def history_rows(
-    record: ChunkRecord, run: int, done: int, count: int, every: int
+    record: ChunkRecord, run: int, done: int, count: int, every: int, examples: Mapping[str, int]
 ) -> dict[str, np.ndarray]:
     """One run's part of a chunk as named arrays, without the rows that were not computed.
 
+    Args:
+        record: of the chunk.
+        run: the run's place in the batch.
+        done: epochs made before the chunk.
+        count: epochs made in it.
+        every: epochs between two validations.
+        examples: how many numbers an epoch asks: of train, of validation.
+
     Returns:
-        epoch [E], train_loss and train_accuracy [E, N], gradient_norm [E, W]; validation_epoch [M],
-        validation_loss and validation_accuracy [M, N].
+        epoch [E], train_loss and train_correct (right answers) [E, N], train_examples [E],
+        gradient_norm [E, W]; validation_epoch and validation_examples [M], validation_loss and
+        validation_correct [M, N].
     """
     epochs = np.arange(done + 1, done + count + 1, dtype=np.int64)
     validated = epochs % every == 0
@@ -116,11 +129,13 @@ def history_rows(
     return {
         "epoch": epochs,
         "train_loss": rows(record.train.train.loss),
-        "train_accuracy": rows(record.train.train.accuracy),
+        "train_correct": rows(record.train.train.correct),
+        "train_examples": np.full(count, examples["train"], np.int32),
         "gradient_norm": rows(record.train.gradient_norm),
         "validation_epoch": epochs[validated],
         "validation_loss": rows(record.validation.loss)[validated],
-        "validation_accuracy": rows(record.validation.accuracy)[validated],
+        "validation_correct": rows(record.validation.correct)[validated],
+        "validation_examples": np.full(validated.sum(), examples["validation"], np.int32),
     }
 
 

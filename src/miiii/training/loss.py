@@ -21,8 +21,8 @@ def task_cross_entropy(
     labels: Int[Array, "N B"],
     class_sizes: tuple[int, ...],
     smoothing: Float[Array, ""] | None = None,
-) -> tuple[Float[Array, "N"], Float[Array, "N"]]:
-    """Mean cross-entropy and accuracy of every task (paper Eq. 4.1).
+) -> tuple[Float[Array, "N"], Int[Array, "N"]]:
+    """Mean cross-entropy of every task, and its right answers (paper Eq. 4.1).
 
     Args:
         logits: all tasks' classes, one row per class.
@@ -32,8 +32,9 @@ def task_cross_entropy(
             label having the rest (Szegedy et al. 2016); none: 0. It has no gradient.
 
     Returns:
-        Cross-entropy in nats [N], and accuracy [N]: the share of samples whose label has the
-        largest logit of its task, alone (a tie counts as wrong). Accuracy has no gradient.
+        Cross-entropy in nats [N], and a count [N]: the samples whose label has the largest logit of
+        its task, alone (a tie counts as wrong). It is no share, because XLA divides by a constant
+        through its rounded reciprocal: all of 41 samples would be 0.99999994.
     """
     return _cross_entropy_forward(logits, labels, class_sizes, smoothing)[0]
 
@@ -53,8 +54,8 @@ def _cross_entropy_forward(
     if smoothing is not None:
         means = jnp.stack([logits[start:end].mean(axis=0) for start, end in bounds])
         losses = losses + smoothing * (of_label - means).mean(axis=1)
-    accuracies = (of_label > rivals).mean(axis=1, dtype=logits.dtype)
-    return (losses, accuracies), (exponentials, sums, labels, smoothing)
+    correct = (of_label > rivals).sum(axis=1, dtype=jnp.int32)
+    return (losses, correct), (exponentials, sums, labels, smoothing)
 
 
 def _cross_entropy_backward(class_sizes: tuple[int, ...], saved, cotangents):
@@ -106,10 +107,10 @@ REGRESSION_TOLERANCE = 0.1
 
 def squared_error(
     outputs: Float[Array, "1 B"], targets: Float[Array, "1 B"]
-) -> tuple[Float[Array, "1"], Float[Array, "1"]]:
-    """Mean squared error (paper Eq. 4.2) and the share of samples within the tolerance. waves."""
+) -> tuple[Float[Array, "1"], Int[Array, "1"]]:
+    """Mean squared error (paper Eq. 4.2), and how many samples are within the tolerance. waves."""
     error = outputs - targets
-    within = (jnp.abs(error) <= REGRESSION_TOLERANCE).mean(axis=1, dtype=outputs.dtype)
+    within = (jnp.abs(error) <= REGRESSION_TOLERANCE).sum(axis=1, dtype=jnp.int32)
     return (error**2).mean(axis=1), within
 
 

@@ -19,8 +19,8 @@ from miiii.training.loss import label_and_rivals, segments_of
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def task_stablemax_cross_entropy(
     logits: Float[Array, "V B"], labels: Int[Array, "N B"], class_sizes: tuple[int, ...]
-) -> tuple[Float[Array, "N"], Float[Array, "N"]]:
-    """Mean −ln(s(label)/Σs) and accuracy of every task.
+) -> tuple[Float[Array, "N"], Int[Array, "N"]]:
+    """Mean −ln(s(label)/Σs) of every task, and its right answers.
 
     Args:
         logits: all tasks' classes, one row per class.
@@ -28,8 +28,8 @@ def task_stablemax_cross_entropy(
         class_sizes: classes per task, N of them, V together.
 
     Returns:
-        The loss in nats [N] (ln q for guessing, as with the softmax), and accuracy [N] as in
-        `task_cross_entropy`: s rises, so that it does not depend on the normaliser.
+        The loss in nats [N] (ln q for guessing, as with the softmax), and the right answers [N] as
+        in `task_cross_entropy`: s rises, so that they do not depend on the normaliser.
     """
     return _forward(logits, labels, class_sizes)[0]
 
@@ -42,8 +42,8 @@ def _forward(logits: Float[Array, "V B"], labels: Int[Array, "N B"], class_sizes
     # ln s(x), which is odd in x.
     log_of_label = jnp.sign(of_label) * jnp.log1p(jnp.abs(of_label))
     losses = (jnp.log(sums) - log_of_label).mean(axis=1)
-    accuracies = (of_label > rivals).mean(axis=1, dtype=logits.dtype)
-    return (losses, accuracies), (logits, sums, labels)
+    correct = (of_label > rivals).sum(axis=1, dtype=jnp.int32)
+    return (losses, correct), (logits, sums, labels)
 
 
 def _backward(class_sizes: tuple[int, ...], saved, cotangents):

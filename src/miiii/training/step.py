@@ -55,10 +55,11 @@ class Setting:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Measured:
-    """Loss (divided by ln q where so configured) and accuracy of every task."""
+    """Loss (divided by ln q where so configured) and right answers of every task."""
 
     loss: Float[Array, "N"]
-    accuracy: Float[Array, "N"]
+    correct: Int[Array, "N"]
+    """A count, because no share is exact here (`training.loss`)."""
 
 
 @jax.tree_util.register_dataclass
@@ -66,7 +67,7 @@ class Measured:
 class EpochRecord:
     """What an update saw: the loss it descended, with dropout on, and the gradient's norms.
 
-    Of an epoch of several updates, the mean over them.
+    Of an epoch of several updates: losses and norms are means over them, right answers their sum.
     """
 
     train: Measured
@@ -105,7 +106,7 @@ def measure(
     targets: Int[Array, "N B"] | Float[Array, "1 B"],
     smoothing: Float[Array, ""] | None = None,
 ) -> Measured:
-    """Loss and accuracy per task (paper Eqs. 4 and 10), with the normaliser of the setting.
+    """Loss and right answers per task (paper Eqs. 4 and 10), with the setting's normaliser.
 
     Labels are smoothed where an update is made and never where a model is judged, so that
     validation losses of all runs can be compared.
@@ -117,15 +118,15 @@ def measure(
         of_tasks = task_stablemax_cross_entropy(logits.T, targets, setting.class_sizes)
     else:
         of_tasks = task_cross_entropy(logits.T, targets, setting.class_sizes, smoothing)
-    loss, accuracy = of_tasks
+    loss, correct = of_tasks
     divisors = task_divisors(
         setting.class_sizes, setting.training.task_scale, regression=setting.regression
     )
-    return Measured(loss / jnp.asarray(divisors, loss.dtype), accuracy)
+    return Measured(loss / jnp.asarray(divisors, loss.dtype), correct)
 
 
 def evaluate(setting: Setting, parameters: Parameters, samples: Samples) -> Measured:
-    """Loss and accuracy per task, dropout off."""
+    """Loss and right answers per task, dropout off."""
     return measure(setting, forward(parameters, samples.digits)[0], samples.targets)
 
 
@@ -141,7 +142,7 @@ def train_epoch(
         inputs: data, key and hyperparameters.
 
     Returns:
-        The state after the pass, and what its updates saw, each before it was made: their mean.
+        The state after the pass, and what its updates saw, each before it was made.
     """
     key = jax.random.fold_in(inputs.key, epoch)
     count = setting.training.minibatches
@@ -156,7 +157,9 @@ def train_epoch(
         return _update(setting, state, epoch, own_key, train, inputs.hyperparameters)
 
     state, records = jax.lax.scan(one, state, (jnp.arange(count), shares))
-    return state, jax.tree.map(lambda leaf: leaf.mean(axis=0), records)
+    correct = records.train.correct.sum(axis=0, dtype=jnp.int32)
+    train = Measured(records.train.loss.mean(axis=0), correct)
+    return state, EpochRecord(train, records.gradient_norm.mean(axis=0))
 
 
 def minibatch_indices(key: Key[Array, ""], samples: int, count: int) -> Int[Array, "K M"]:

@@ -9,14 +9,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
 
 from miiii.analysis.parts.curves import Curves
-from miiii.claims.rules.paper import GENERALISED_AT
-from miiii.config.config import SOLVED, from_toml
+from miiii.config.config import from_toml
 from miiii.report.page.charts import charts
-from miiii.results.curves import history_curves
+from miiii.results.curves import history_curves, sizes_of
+from miiii.runs.counts import examples_of
 from miiii.runs.directory import RunDirectory, RunSummary, list_runs
 from miiii.runs.errors import RunError
 from miiii.runs.listing import STATUS_NAME, ending_text, summarize
 from miiii.runs.locking import is_locked
+from miiii.runs.thresholds import HELD, SOLVED, reached
 from miiii.studies.study import RUNS_NAME, study_names
 from miiii.viewing.places import DRAWN, Place, Roots, is_shown, lies_inside
 from miiii.viewing.reports import Reports, fingerprint
@@ -138,10 +139,12 @@ class Pages:
 
     def _run(self, path: Path, version: str) -> str:
         directory, summary = RunDirectory(path), summarize(path)
-        problem, found = summary.problem or "", None
+        problem, found, asked = summary.problem or "", None, 1
         try:
             config = from_toml(directory.config_text)
             rows = directory.history()
+            size = sizes_of(config)["validation"]
+            asked = int(examples_of(rows, "validation", size)[-1:].max(initial=1))
             found = history_curves(config, rows) if len(rows.get("epoch", ())) else None
         except (RunError, ValueError) as error:
             problem, config = str(error), None
@@ -155,13 +158,13 @@ class Pages:
             title=f"Run {path.name}",
             version=version,
             up=tuple(up),
-            line=_of_history(_line(summary), found),
+            line=_of_history(_line(summary), found, asked),
             problem=problem,
             axis=axis,
             charts=drawn,
             labels=found.labels if found else (),
-            tasks=_tasks(found) if found else (),
-            levels=(SOLVED, GENERALISED_AT),
+            tasks=_tasks(found, asked) if found else (),
+            levels=(SOLVED, HELD),
             galleries=[name for name in DRAWN if (path / name / "index.html").is_file()],
             settings=directory.config_text if config else "",
         )
@@ -189,8 +192,11 @@ def _lines(runs: Path) -> list[RunLine]:
     return [_line(summary) for summary in list_runs(runs) if is_shown(summary.path)]
 
 
-def _of_history(line: RunLine, found: Curves | None) -> RunLine:
-    """The same with what its history says: a killed run's status may be older."""
+def _of_history(line: RunLine, found: Curves | None, asked: int) -> RunLine:
+    """The same with what its history says: a killed run's status may be older.
+
+    Validations asked `asked` numbers.
+    """
     if found is None:
         return line
     _, of, budget = line.epochs.partition(" of ")
@@ -199,9 +205,8 @@ def _of_history(line: RunLine, found: Curves | None) -> RunLine:
     if accuracy is None or not len(accuracy):
         return line
     latest = accuracy[-1]
-    return replace(
-        line, validation=_percent(float(latest.mean())), solved=str((latest >= SOLVED).sum())
-    )
+    solved = reached(latest, SOLVED, asked).sum()
+    return replace(line, validation=_percent(float(latest.mean())), solved=str(solved))
 
 
 def _line(summary: RunSummary) -> RunLine:
@@ -226,7 +231,7 @@ def _line(summary: RunSummary) -> RunLine:
     )
 
 
-def _tasks(curves: Any) -> list[TaskLine]:
+def _tasks(curves: Any, asked: int) -> list[TaskLine]:
     lines = []
     for column, label in enumerate(curves.labels):
         accuracy = curves.validation_accuracy
@@ -234,10 +239,9 @@ def _tasks(curves: Any) -> list[TaskLine]:
         loss = curves.validation_loss
         solved = held = ""
         if values is not None:
-            reached = values >= SOLVED
-            solved = f"{curves.validation_epoch[reached.argmax()]:,}" if reached.any() else ""
-            # Stored as float32, of which 0.9 is a little less.
-            kept = (values >= GENERALISED_AT - 1e-6)[::-1].cumprod()[::-1].astype(bool)
+            first = reached(values, SOLVED, asked)
+            solved = f"{curves.validation_epoch[first.argmax()]:,}" if first.any() else ""
+            kept = reached(values, HELD, asked)[::-1].cumprod()[::-1].astype(bool)
             held = f"{curves.validation_epoch[kept.argmax()]:,}" if kept.any() else ""
         train = curves.train_accuracy
         lines.append(

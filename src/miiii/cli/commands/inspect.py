@@ -12,10 +12,10 @@ from rich.table import Table
 
 from miiii.cli.arguments import parse
 from miiii.cli.text import percent
-from miiii.config.config import SOLVED
 from miiii.runs.directory import RunDirectory, RunSummary, list_runs
 from miiii.runs.listing import ending_text
 from miiii.runs.locking import is_locked
+from miiii.runs.thresholds import HELD, SOLVED
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def show_command(words: list[str]) -> int:
     run = load_run(arguments.run, arguments.runs_dir)
     summary = next(s for s in list_runs(run.path.parent) if s.name == run.name)
     history = run.history
-    solved, nine = history.first_reached(SOLVED), history.first_reached(0.9, held=True)
+    solved, nine = history.first_reached(SOLVED), history.first_reached(HELD, held=True)
     tasks = [
         {
             "modulus": modulus,
@@ -173,11 +173,12 @@ def show_command(words: list[str]) -> int:
 def _solved_line(history: Any) -> str:
     """How many tasks are solved now, the worst, and since when all have been."""
     latest = history.validation_accuracy[-1]
-    together = (history.validation_accuracy >= SOLVED).all(axis=1)
+    reached = history.reached(SOLVED)
+    together = reached.all(axis=1)
     first = int(history.validation_epoch[together.argmax()]) if together.any() else None
     worst = int(latest.argmin())
     return (
-        f"validation ≥ {SOLVED} now: {(latest >= SOLVED).sum()} of {len(latest)} tasks "
+        f"validation ≥ {SOLVED} now: {reached[-1].sum()} of {len(latest)} tasks "
         f"(smallest {percent(latest[worst])}, modulus {history.moduli[worst]}); "
         + ("never all at once" if first is None else f"all of them first at epoch {first:,}")
     )

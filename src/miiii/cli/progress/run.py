@@ -15,7 +15,6 @@ from rich.text import Text
 
 from miiii.cli.progress.standing import Standing
 from miiii.cli.text import clock, percent
-from miiii.config.config import SOLVED
 from miiii.experiment.recorder import Member
 from miiii.experiment.training import Report
 
@@ -167,7 +166,7 @@ def _tasks(standing: Standing, width: int) -> Table:
     for column, label in enumerate(standing.labels):
         accuracy = standing.validation[:, column].mean()
         solved = standing.solved[:, column]
-        style = "green" if accuracy >= SOLVED else ("" if accuracy > 0.5 else "dim")
+        style = "green" if standing.is_solved(column) else ("" if accuracy > 0.5 else "dim")
         if (solved > 0).all():
             when = f"@{int(np.median(solved)):,}"
         elif (solved > 0).any():

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from miiii.config.config import SOLVED
 from miiii.experiment.recorder import Member
 from miiii.experiment.training import Report
+from miiii.runs.counts import examples_of
+from miiii.runs.thresholds import SOLVED, reached
 
 
 class Standing:
@@ -24,6 +25,7 @@ class Standing:
         task = members[0].config.task
         self.base, self.moduli, self.task = task.base, task.task_moduli, task.task
         self.labels = [task.task] if task.is_regression else [str(q) for q in task.task_moduli]
+        self.asked = task.split_sizes[1]
         self.done, self.epochs = done, epochs
         self.epochs_per_second = 0.0
         self.began = time.monotonic()
@@ -50,9 +52,10 @@ class Standing:
         if not len(accuracy):
             return
         self.validation[run] = accuracy[-1]
-        reached = accuracy >= SOLVED
-        first = rows["validation_epoch"][reached.argmax(axis=0)]
-        new = reached.any(axis=0) & (self.solved[run] == 0)
+        asked = examples_of(rows, "validation", self.asked)
+        solved = reached(accuracy, SOLVED, asked[:, None])
+        first = rows["validation_epoch"][solved.argmax(axis=0)]
+        new = solved.any(axis=0) & (self.solved[run] == 0)
         self.solved[run] = np.where(new, first, self.solved[run])
 
     @property
@@ -65,4 +68,9 @@ class Standing:
     @property
     def solved_now(self) -> float:
         """Tasks at or above the threshold now, on average over runs."""
-        return float((self.validation >= SOLVED).sum(axis=1).mean())
+        return float(reached(self.validation, SOLVED, self.asked).sum(axis=1).mean())
+
+    def is_solved(self, column: int) -> bool:
+        """Whether a task is at or above the threshold now, all runs taken together."""
+        accuracy = self.validation[:, column]
+        return bool(reached(accuracy.mean(), SOLVED, self.asked * len(accuracy)))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii.config.config import SOLVED, Config, replace_fields
+from miiii.config.config import Config, replace_fields
 from miiii.experiment.batch import make_batch
 from miiii.experiment.recorder import identity, new_member
 from miiii.interchange.imports.checkpoint_file import Checkpoint
@@ -27,6 +27,7 @@ from miiii.model.config import Architecture
 from miiii.model.parameters import BIASES, Block, Parameters
 from miiii.runs.atomic import write_atomically
 from miiii.runs.splits import FILE, encode_split
+from miiii.runs.thresholds import SOLVED, reached
 from miiii.tasks.config import Operation
 from miiii.tasks.dataset import Dataset, Split, build_dataset
 from miiii.training.state import to_arrays
@@ -196,7 +197,8 @@ def _written(
             directory.append_history(1, last, history)
             for epoch, weights in parameters.items():
                 directory.save_snapshot(epoch, to_arrays(weights), {"identity": identity(config)})
-            summary = _summary(config, imported.accuracies, last)
+            asked = len(split.validation)
+            summary = _summary(config, imported.accuracies, last, asked)
             directory.write_status({**directory.status, **summary})
     except BaseException:
         shutil.rmtree(directory.path, ignore_errors=True)
@@ -371,12 +373,14 @@ def _parameters(model: Converted, last: Converted, architecture: Architecture) -
     )
 
 
-def _summary(config: Config, accuracies: Mapping[str, float], epoch: int) -> dict[str, Any]:
+def _summary(
+    config: Config, accuracies: Mapping[str, float], epoch: int, asked: int
+) -> dict[str, Any]:
     latest = accuracies["validation"]
     return {
         "state": "finished",
         "epoch": epoch,
         "train_accuracy": round(accuracies["training"], 6),
         "validation_accuracy": round(latest, 6),
-        "solved": [config.task.base] if latest >= SOLVED else [],
+        "solved": [config.task.base] if reached(latest, SOLVED, asked) else [],
     }

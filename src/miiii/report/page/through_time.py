@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from miiii.report.page.slider import Moving, moving_pictures, percent
 from miiii.results.paper import MissingInputError, Results
-
-GENERALISED_AT = 0.9
-"""Validation accuracy that the line under the slider counts tasks by."""
+from miiii.runs.thresholds import HELD, reached
 
 
 @dataclass(frozen=True)
@@ -27,11 +25,16 @@ class ThroughTime:
     """[S, N], shares, of the latest pass up to that epoch; NaN before the first."""
     validation_accuracy: NDArray[np.float64]
     """[S, N], shares, of the latest validation up to that epoch; NaN before the first."""
+    validation_examples: int
+    """How many numbers a validation asked."""
 
     @property
     def summary(self) -> tuple[str, ...]:
         """[S]: how well the tasks are done."""
-        return tuple(map(_summary, self.train_accuracy, self.validation_accuracy))
+        return tuple(
+            _summary(train, validation, self.validation_examples)
+            for train, validation in zip(self.train_accuracy, self.validation_accuracy, strict=True)
+        )
 
 
 def through_time(results: Results, *, pictures: bool = True) -> ThroughTime:
@@ -52,7 +55,8 @@ def through_time(results: Results, *, pictures: bool = True) -> ThroughTime:
     epochs = tuple(run.snapshots) or _log_spaced(int(run.history.epoch[-1]))
     train, validation = _accuracies(results, epochs)
     moving = moving_pictures(results) if pictures and len(run.snapshots) else ()
-    return ThroughTime(epochs, moving, train, validation)
+    asked = run.history.validation_examples[-1:].max(initial=1)
+    return ThroughTime(epochs, moving, train, validation, int(asked))
 
 
 def _log_spaced(last: int) -> tuple[int, ...]:
@@ -76,13 +80,13 @@ def _accuracies(
     return found[0], found[1]
 
 
-def _summary(train: NDArray[np.float64], validation: NDArray[np.float64]) -> str:
+def _summary(train: NDArray[np.float64], validation: NDArray[np.float64], examples: int) -> str:
     if np.isnan(train).all() and np.isnan(validation).all():
         return "Nothing trained yet."
     parts = [f"mean training accuracy {percent(train.mean())}"]
     if not np.isnan(validation).any():
-        solved = int((validation >= GENERALISED_AT).sum())
+        solved = int(reached(validation, HELD, examples).sum())
         parts.append(f"validation {percent(validation.mean())}")
-        parts.append(f"{solved} of {len(validation)} tasks at {GENERALISED_AT} or above")
+        parts.append(f"{solved} of {len(validation)} tasks at {HELD} or above")
     text = ", ".join(parts) + "."
     return text[0].upper() + text[1:]

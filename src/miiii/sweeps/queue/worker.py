@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from miiii.config.config import SOLVED, Config
+from miiii.config.config import Config
 from miiii.experiment import training as experiment
 from miiii.experiment.recorder import Member
 from miiii.experiment.run import load_run
 from miiii.experiment.training import Outcome, Progress, Report
 from miiii.runs.errors import RunError, RunLockedError, StorageError
 from miiii.runs.listing import is_run
+from miiii.runs.thresholds import SOLVED
 from miiii.studies.jobs import shape
 from miiii.studies.study import open_study
 from miiii.sweeps.queue.queue import RELEASED, Held
@@ -262,7 +263,7 @@ class Worker:
             "epochs": int(status.get("epoch") or 0),
             "seconds": round(seconds, 3),
             "accuracy": float(np.mean(run.history.validation_accuracy[-1])),
-            "solved": int((run.history.validation_accuracy[-1] >= SOLVED).sum()),
+            "solved": int(run.history.reached(SOLVED)[-1].sum()),
         }
         if outcome.state != "finished":
             if self._queue.end(held.id, TrialState.PRUNED, why="stuck", outcome=known):

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from miiii.runs.thresholds import HELD
+
 if TYPE_CHECKING:
     from miiii.experiment.run import History
-
-HELD = 0.9
-"""The accuracy that `solved_epoch` waits for, as the paper's Figure 4 does."""
 
 
 @dataclass(frozen=True)
