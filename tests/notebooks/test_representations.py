@@ -61,9 +61,9 @@ def history(epochs=6, moduli=(2, 3)):
     accuracy = np.linspace(0.1, 1.0, epochs)[:, None] * np.ones(count)
     epoch = np.arange(1, epochs + 1)
     weights = np.zeros((epochs, 1))
-    return History(
-        moduli, ("w",), epoch, 1 - accuracy, accuracy, weights, epoch, 1 - accuracy, accuracy
-    )
+    asked = np.full(epochs, 1000)
+    measured = (epoch, 1 - accuracy, accuracy, weights, epoch, 1 - accuracy, accuracy)
+    return History(moduli, ("w",), *measured, asked, asked)
 
 
 @given(

@@ -99,6 +99,13 @@ def test_counting_that_was_cut_off_loses_nothing(run):
     assert_same(run.history(), with_accuracies(rows(1, EPOCHS)))
 
 
+def test_what_was_not_measured_stays_unknown():
+    found = older(rows(1, 3))
+    found["train_accuracy"][1, 0] = np.nan
+    read = with_accuracies(counted(found, SIZES))["train_accuracy"]
+    np.testing.assert_array_equal(read[:, 0], [1, np.nan, 1])
+
+
 def test_an_empty_history_stays_empty(run):
     run.count_history(SIZES)
     assert run.history() == {}

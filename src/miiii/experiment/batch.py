@@ -21,7 +21,7 @@ from miiii.tasks.dataset import Dataset, build_dataset
 from miiii.training.chunk import make_chunk, total_size
 from miiii.training.loss import task_weights
 from miiii.training.state import Hyperparameters, RunInputs, Samples, TrainState
-from miiii.training.step import Setting, initial_parameters, initial_state, run_key
+from miiii.training.step import GENERATOR, Setting, initial_parameters, initial_state, run_key
 
 BATCHED_FIELDS = (
     "seed",
@@ -122,13 +122,26 @@ def _digest(dataset: Dataset) -> str:
     return digest.hexdigest()[:16]
 
 
+RANDOM_NUMBERS = {"generator": GENERATOR, "partitionable": True}
+"""The generator of every run, kept in its provenance: another draws other weights."""
+
+
 @contextlib.contextmanager
 def numerics(setting: Setting) -> Iterator[None]:
-    """JAX as the setting's precision wants it. Belongs to the thread that enters it."""
+    """JAX as the setting's precision wants it. Belongs to the thread that enters it.
+
+    What JAX's own environment variables could change about a run's numbers, or refuse to compute,
+    is set here too, to JAX's defaults.
+    """
     products = {"float32": "highest", "tensorfloat32": "tensorfloat32"}
     with (
         jax.enable_x64(setting.training.precision == "float64"),
         jax.default_matmul_precision(products[setting.training.matrix_products]),
+        jax.default_prng_impl(GENERATOR),
+        jax.threefry_partitionable(True),
+        jax.numpy_rank_promotion("allow"),
+        jax.numpy_dtype_promotion("standard"),
+        jax.disable_jit(False),
     ):
         yield
 

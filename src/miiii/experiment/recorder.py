@@ -18,11 +18,23 @@ import numpy as np
 import tomli_w
 
 from miiii.config.config import Config, from_toml, replace_fields, to_toml
-from miiii.experiment.batch import Batch, Program, examples_per_epoch, numerics, state_template
+from miiii.experiment.batch import (
+    RANDOM_NUMBERS,
+    Batch,
+    Program,
+    examples_per_epoch,
+    numerics,
+    state_template,
+)
 from miiii.runs.atomic import write_atomically
 from miiii.runs.counts import with_accuracies
 from miiii.runs.directory import RunDirectory
-from miiii.runs.errors import CheckpointNotFoundError, DamagedFileError, RunNotFoundError
+from miiii.runs.errors import (
+    CheckpointNotFoundError,
+    DamagedFileError,
+    RunError,
+    RunNotFoundError,
+)
 from miiii.runs.jsonfiles import encode_json
 from miiii.runs.listing import PROVENANCE_NAME, STOPPED_KEY
 from miiii.runs.provenance import collect_provenance
@@ -102,6 +114,7 @@ def new_member(
         {
             "seed": config.seed,
             "precision": config.training.precision,
+            "random_numbers": RANDOM_NUMBERS,
             "device": {"platform": device.platform, "kind": device.device_kind},
             "split": split_hash,
             "batch": {"names": place[0], "index": place[1]},
@@ -156,6 +169,26 @@ def find_members(chosen: RunDirectory) -> list[Member]:
             config, present = own, False
         members.append(Member(sibling, config if present else own, present, chosen=False))
     return members
+
+
+def refuse_other_generator(members: Sequence[Member]) -> None:
+    """Refuse to go on where random numbers would come from another generator.
+
+    Runs from before this was recorded drew theirs from the same one.
+
+    Raises:
+        RunError: a run's provenance names another generator.
+    """
+    for member in members:
+        if not member.present:
+            continue
+        found = member.directory.provenance.get("random_numbers", RANDOM_NUMBERS)
+        if found != RANDOM_NUMBERS:
+            raise RunError(
+                f"run {member.directory.name} draws its random numbers by {found!r} "
+                f"(random_numbers in its provenance.json), and this version by {RANDOM_NUMBERS!r}: "
+                "go on with the version that trained it, or start another run"
+            )
 
 
 def set_apart(directory: RunDirectory) -> None:

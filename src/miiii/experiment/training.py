@@ -24,6 +24,7 @@ from miiii.experiment.recorder import (
     Recorder,
     find_members,
     new_member,
+    refuse_other_generator,
     set_apart,
 )
 from miiii.markup import heading, table
@@ -172,6 +173,7 @@ def resume(
             f"{run} was trained elsewhere and imported: there is no optimiser's state to go on from"
         )
     members = find_members(directory)
+    refuse_other_generator(members)
     own = next(member.config for member in members if member.chosen)
     rule = dict(rule or {})
     if config is not None:

@@ -28,6 +28,9 @@ from miiii.training.state import Hyperparameters, RunInputs, Samples, TrainState
 
 _INITIALISATION_STREAM, _DROPOUT_STREAM = 0, 1
 
+GENERATOR = "threefry2x32"
+"""The kind of every key; it draws the same on every device."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -77,12 +80,18 @@ class EpochRecord:
 
 def run_key(seed: int) -> Key[Array, ""]:
     """The key that all randomness of a run's training is folded from."""
-    return jax.random.fold_in(jax.random.key(seed), _DROPOUT_STREAM)
+    return jax.random.fold_in(_root(seed), _DROPOUT_STREAM)
+
+
+def _root(seed: int | Int[Array, ""]) -> Key[Array, ""]:
+    """The key of a seed below 2³², whatever offset JAX is told to add to seeds."""
+    words = jnp.stack([jnp.zeros([], jnp.uint32), jnp.asarray(seed).astype(jnp.uint32)])
+    return jax.random.wrap_key_data(words, impl=GENERATOR)
 
 
 def initial_parameters(setting: Setting, seed: int) -> Parameters:
     """The weights of epoch 0."""
-    key = jax.random.fold_in(jax.random.key(seed), _INITIALISATION_STREAM)
+    key = jax.random.fold_in(_root(seed), _INITIALISATION_STREAM)
     return initialise(
         key,
         setting.model,
