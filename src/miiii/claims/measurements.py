@@ -184,16 +184,16 @@ class Embeddings:
 
 @dataclass(frozen=True)
 class Heads:
-    """Attention from the answer in the last model, mean over all p² numbers (C14)."""
+    """Attention from the last position in the last model, mean over all p² numbers (C14)."""
 
     to_x0: tuple[float, ...]
     """[H]."""
     to_x1: tuple[float, ...]
     """[H]."""
     to_answer: tuple[float, ...]
-    """[H]."""
+    """[H]; 0 in a model without an answer token."""
     entropy: tuple[float, ...]
-    """[H], nats, 0 to ln 3."""
+    """[H], nats, 0 to ln T for T positions."""
 
 
 @dataclass(frozen=True)

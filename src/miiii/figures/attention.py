@@ -1,4 +1,4 @@
-"""Where each head looks from the answer position (paper Figure 16)."""
+"""Where each head looks from the last position (paper Figure 16)."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -26,11 +26,13 @@ def attention(
     """Paper Figure 16: attention from the answer to x0, head by head, on all p² numbers (C14).
 
     The labels give each head's mean attention and its entropy, from 0 (one position gets
-    everything) to ln 3 = 1.10 nats (all three get the same).
+    everything) to ln 3 = 1.10 nats (all three get the same). In a model without an answer token
+    x1's position looks, at x0 and itself.
 
     Args:
         pattern: of the model.
-        positions: among x0, x1 and answer; several stand side by side, a row per head.
+        positions: among x0, x1 and, if there is one, answer; several stand side by side, a row per
+            head.
         title: stands above the picture.
         style: colours and fonts.
 
@@ -38,10 +40,12 @@ def attention(
         ValueError: there is no position, one is unknown or stands twice.
     """
     chosen = list(positions)
-    if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(POSITIONS):
+    known = POSITIONS[: pattern.mean.shape[1]]
+    if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(known):
         raise ValueError(
-            f"positions are {chosen}: expected at least one of {', '.join(POSITIONS)}, none twice"
+            f"positions are {chosen}: expected at least one of {', '.join(known)}, none twice"
         )
+    source = "the answer" if "answer" in known else "x1"
     size = pattern.base
     ticks = sorted({0, size // 2, size - 1})
     common: dict[str, Any] = {
@@ -57,8 +61,15 @@ def attention(
     entropies = [f"entropy {entropy:.2f} nats" for entropy in pattern.entropy]
     if len(chosen) == 1:
         labels = [
-            f"head {head}\nx0 {x0:.2f}, x1 {x1:.2f}\nanswer {answer:.2f}\n{entropy}"
-            for head, ((x0, x1, answer), entropy) in enumerate(
+            "\n".join(
+                [
+                    f"head {head}",
+                    f"x0 {x0:.2f}, x1 {x1:.2f}",
+                    *(f"answer {answer:.2f}" for answer in rest),
+                    entropy,
+                ]
+            )
+            for head, ((x0, x1, *rest), entropy) in enumerate(
                 zip(pattern.mean, entropies, strict=True)
             )
         ]
@@ -66,7 +77,7 @@ def attention(
             "n h w",
             pattern.weights[:, POSITIONS.index(chosen[0])],
             panel_labels=labels,
-            value_label=f"attention from the answer to {chosen[0]}",
+            value_label=f"attention from {source} to {chosen[0]}",
             height=_HEIGHT,
             **common,
         )
@@ -78,6 +89,6 @@ def attention(
         panel_labels=[
             f"{POSITIONS[place]} {mean[place]:.2f}" for mean in pattern.mean for place in places
         ],
-        value_label="attention from the answer",
+        value_label=f"attention from {source}",
         **common,
     )

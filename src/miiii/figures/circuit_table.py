@@ -17,7 +17,12 @@ _MANY = 12  # tasks from which on their labels are set smaller
 
 
 def neuron_table(
-    matched: "MatchedNeurons", served: "ServedTasks", *, title: str = "", style: Style = LIGHT
+    matched: "MatchedNeurons",
+    served: "ServedTasks",
+    *,
+    activation: str = "ReLU",
+    title: str = "",
+    style: Style = LIGHT,
 ) -> "Figure":
     """The neuron × task table twice, neurons sorted by task, then harmonic, then share.
 
@@ -28,6 +33,7 @@ def neuron_table(
     Args:
         matched: every neuron's task, before the ReLU.
         served: the tasks it serves, after the ReLU.
+        activation: the name of what the neurons do, ReLU or another.
         title: stands above the picture.
         style: colours and fonts.
     """
@@ -38,9 +44,9 @@ def neuron_table(
     order = order[~matched.silent[order]]
     tasks = len(matched.moduli)
     panels = (
-        ("before the ReLU: share of both digits' profiles", matched.task_share),
+        (f"before the {activation}: share of both digits' profiles", matched.task_share),
         (
-            "after the ReLU: share of what needs both digits, if beyond renamed digits",
+            f"after the {activation}: share of what needs both digits, if beyond renamed digits",
             np.where(served.served, served.share, 0.0),
         ),
     )
@@ -71,13 +77,19 @@ def neuron_table(
 
 
 def neuron_counts(
-    matched: "MatchedNeurons", served: "ServedTasks", *, title: str = "", style: Style = LIGHT
+    matched: "MatchedNeurons",
+    served: "ServedTasks",
+    *,
+    activation: str = "ReLU",
+    title: str = "",
+    style: Style = LIGHT,
 ) -> "Figure":
     """How many neurons each task has, and how many tasks each neuron serves.
 
     Args:
         matched: every neuron's task, before the ReLU.
         served: the tasks it serves, after the ReLU.
+        activation: the name of what the neurons do, ReLU or another.
         title: stands above the picture.
         style: colours and fonts.
     """
@@ -99,14 +111,14 @@ def neuron_counts(
             matched.neurons_per_task,
             width=0.4,
             color=style.foreground,
-            label="best matched pair (before the ReLU)",
+            label=f"best matched pair (before the {activation})",
         )
         per_task.bar(
             place + 0.2,
             served.neurons_per_task,
             width=0.4,
             color=style.positive,
-            label="served (after the ReLU)",
+            label=f"served (after the {activation})",
         )
         per_task.set_xticks(place, [str(modulus) for modulus in matched.moduli])
         per_task.tick_params(axis="x", labelsize=5 if tasks > _MANY else style.small_size, length=0)

@@ -24,6 +24,8 @@ _PAPER = {
     "output": "W_o",
     "mlp_in": "W_in",
     "mlp_out": "W_out",
+    "mlp_in_bias": "b_in",
+    "mlp_out_bias": "b_out",
     "unembedding": "W_U",
 }
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CORNER = 37
 """Values of each digit that are shown unless all are asked for; as many as the paper shows."""
 
-_LAYERS = {"mlp_hidden": "after the ReLU", "mlp_output": "after W_out"}
+_LAYERS = {"mlp_hidden": "after the {activation}", "mlp_output": "after W_out"}
 _RULES = {
     "ranks": "the middle ones of {count} equal parts by concentration",
     "strongest": "the {count} most concentrated with distinct strongest pairs",
@@ -33,6 +33,7 @@ def neuron_grids(
     examples: "NeuronExamples",
     *,
     corner: int | None = CORNER,
+    activation: str = "ReLU",
     title: str = "",
     style: Style = LIGHT,
 ) -> esch.Drawing:
@@ -43,6 +44,7 @@ def neuron_grids(
     Args:
         examples: the neurons, from `analysis.concentration.neuron_examples`.
         corner: how many values of each digit are shown, from 0; None shows all.
+        activation: the name of what the neurons do.
         title: stands above the picture.
         style: colours and fonts.
 
@@ -57,10 +59,11 @@ def neuron_grids(
     width = np.clip((_ROOM - _GAP * (count - 1)) / count, _NARROWEST, _WIDEST)
     part = "" if shown == base else f", the first {shown} of {base} digits"
     layer = _LAYERS.get(examples.layer, f"of the layer {examples.layer}")
+    layer = layer.format(activation=activation)
     origin = f"Neurons {layer}: {_RULES[examples.rule].format(count=count)}"
     values, name = examples.grids, "activation"
     if examples.layer == "mlp_output":
-        # After the ReLU 0 means silent; after W_out it means nothing.
+        # After a ReLU 0 means silent; after W_out it means nothing.
         values, name = values - values.mean(axis=(1, 2), keepdims=True), "activation − its mean"
     above = esch.draw(
         "c h w",

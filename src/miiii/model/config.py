@@ -103,6 +103,11 @@ class ModelConfig:
         return self.mlp_ratio * self.width
 
     @property
+    def activation_name(self) -> str:
+        """The activation as pictures and captions write it."""
+        return {"relu": "ReLU", "gelu": "GELU"}.get(self.activation, self.activation)
+
+    @property
     def positions(self) -> int:
         """T: the two digits, and the answer token where there is one."""
         return 3 if self.answer_token else 2

@@ -316,15 +316,17 @@ def _needed(power: NDArray[np.floating]) -> int:
     return int(frequency_need(per_frequency[None], rules.VARIANCE_SHARE).needed[0])
 
 
-def heads(attention_weights: NDArray[np.floating], base: int) -> Heads:
+def heads(attention_weights: NDArray[np.floating], base: int, coefficient: float = 1.0) -> Heads:
     """Where each head looks.
 
     Args:
-        attention_weights: [p², H, 3], from the answer.
+        attention_weights: [p², H, T], from the last position.
         base: p.
+        coefficient: the model's attention coefficient.
     """
-    found = attention_pattern(attention_weights, base)
-    to_x0, to_x1, to_answer = found.mean.T
+    found = attention_pattern(attention_weights, base, coefficient)
+    to_x0, to_x1, *rest = found.mean.T
+    to_answer = rest[0] if rest else np.zeros_like(to_x0)
     return Heads(_floats(to_x0), _floats(to_x1), _floats(to_answer), _floats(found.entropy))
 
 

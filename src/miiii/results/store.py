@@ -169,7 +169,7 @@ def _measure(run: Run, progress: Progress | None, depth: Depth) -> Measurements:
         neurons=measuring.neurons(to_grid(hidden, base), to_grid(output, base)),
         frequencies=measuring.frequencies(run, progress, last_only=depth == "inside"),
         embeddings=measuring.embeddings(run, parameters),
-        heads=measuring.heads(attention, base),
+        heads=measuring.heads(attention, base, run.config.model.attention_coefficient),
     )
     if depth == "inside":
         return measured

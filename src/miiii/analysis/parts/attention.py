@@ -1,4 +1,4 @@
-"""Where each head looks from the answer position (paper §4.5, Figure 16; claim C14)."""
+"""Where each head looks from the last position (paper §4.5, Figure 16; claim C14)."""
 
 from dataclasses import dataclass
 
@@ -7,21 +7,26 @@ from numpy.typing import ArrayLike, NDArray
 
 from miiii.analysis.checks import finite
 from miiii.analysis.recording import record, to_grid
-from miiii.model.parameters import POSITIONS, Parameters
+from miiii.model.parameters import Parameters
 
 
 @dataclass(frozen=True)
 class AttentionPattern:
-    """The last block's attention from the answer, on every number, dropout off."""
+    """The last block's attention from the last position, on every number, dropout off.
+
+    The last of the T positions is the answer token's, or x1's in a model without one.
+    """
 
     base: int
     """p."""
     weights: NDArray[np.float64]
-    """[H, 3, x1, x0]: from the answer to x0, x1 and itself; sums to 1 over the three (Eq. 6)."""
+    """[H, T, x1, x0]: from the last position to x0, x1 and the answer token; sums to 1 over them
+    (Eq. 6), or to c + (1 − c)·T with an attention coefficient c."""
     mean: NDArray[np.float64]
-    """[H, 3]: mean over the p² numbers."""
+    """[H, T]: mean over the p² numbers."""
     entropy_grid: NDArray[np.float64]
-    """[H, x1, x0]: −Σ a ln a over the three positions, nats, 0 to ln 3."""
+    """[H, x1, x0]: −Σ a ln a over the positions, nats, 0 to ln T; a are the weights divided by what
+    they sum to."""
     entropy: NDArray[np.float64]
     """[H]: its mean over the p² numbers, nats."""
     preferred_digit: NDArray[np.int64]
@@ -53,21 +58,26 @@ def entropy(weights: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
     return np.maximum(-(array * logarithm).sum(axis=axis), 0.0)
 
 
-def attention_pattern(weights: ArrayLike, base: int) -> AttentionPattern:
+def attention_pattern(weights: ArrayLike, base: int, coefficient: float = 1.0) -> AttentionPattern:
     """Summarise recorded attention.
 
     Args:
-        weights: [p², H, 3], from the answer, in the canonical order of the numbers.
+        weights: [p², H, T], from the last position, in the canonical order of the numbers.
         base: p.
+        coefficient: c of the model; the weights sum to c + (1 − c)·T.
 
     Raises:
-        ValueError: another shape, or weights that are no probabilities.
+        ValueError: another shape, or weights that are no probabilities times that sum.
     """
     array = finite("weights", weights)
-    if array.ndim != 3 or array.shape[2] != POSITIONS:
-        raise ValueError(f"weights have shape {array.shape}: expected [p², heads, 3]")
+    if array.ndim != 3 or array.shape[2] not in (2, 3):
+        raise ValueError(
+            f"weights have shape {array.shape}: expected [p², heads, 3], or [p², heads, 2] without "
+            "an answer token"
+        )
     grid = to_grid(array, base)
-    entropies = entropy(grid, axis=1)
+    total = coefficient + (1 - coefficient) * array.shape[2]
+    entropies = entropy(grid if total == 1 else grid / total, axis=1)
     mean = grid.mean(axis=(2, 3))
     difference, both = mean[:, 0] - mean[:, 1], mean[:, 0] + mean[:, 1]
     return AttentionPattern(
@@ -88,4 +98,5 @@ def attention(parameters: Parameters) -> AttentionPattern:
         ValueError: an activation is not finite.
     """
     recorded = record(parameters, "attention_weights")["attention_weights"]
-    return attention_pattern(recorded, parameters.base)
+    coefficient = parameters.architecture.attention_coefficient
+    return attention_pattern(recorded, parameters.base, coefficient)

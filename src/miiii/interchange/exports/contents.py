@@ -60,10 +60,21 @@ class Contents:
         return labels
 
     def tokens(self, numbers: NDArray[np.integer]) -> NDArray[np.int64]:
-        """[B, 3]: what a model reads of numbers n = x0 + p·x1, the tokens x0, x1 and p."""
-        base = self.run.config.task.base
-        columns = (numbers % base, numbers // base, np.full_like(numbers, base))
+        """[B, T]: what a model reads of numbers n = x0 + p·x1, `token_names` says which tokens."""
+        base, model = self.run.config.task.base, self.run.config.model
+        second = numbers // base + (base if model.digit_tokens == "separate" else 0)
+        columns = [numbers % base, second]
+        if model.answer_token:
+            columns.append(np.full_like(numbers, model.tokens(base) - 1))
         return np.stack(columns, axis=1).astype(np.int64)
+
+    @property
+    def token_names(self) -> str:
+        """What is read of n = x0 + p·x1, as text: `[x0, x1, p]` for the paper's model."""
+        base, model = self.run.config.task.base, self.run.config.model
+        second = f"{base} + x1" if model.digit_tokens == "separate" else "x1"
+        names = ["x0", second, *([str(model.tokens(base) - 1)] if model.answer_token else [])]
+        return f"[{', '.join(names)}]"
 
     def logits(self, numbers: NDArray[np.integer] | None = None) -> NDArray[np.float64]:
         """[B, V]: the logits of numbers (all p² by default) computed in float64, dropout off."""

@@ -12,6 +12,7 @@ import safetensors.numpy
 from miiii.config.config import SECTIONS, to_toml
 from miiii.interchange.exports.contents import SPLITS, Contents
 from miiii.interchange.exports.layout import CONFIG, README, WEIGHTS
+from miiii.model.config import ModelConfig
 from miiii.tasks.config import TaskConfig
 
 _SENTENCES = {
@@ -58,6 +59,7 @@ def model_card(contents: Contents) -> str:
     config = run.config
     base, model = config.task.base, config.model
     blocks = "one block" if model.depth == 1 else f"{model.depth} blocks"
+    neurons = f"{model.neurons} {model.activation_name} neurons"
     sizes = [int(value) for value in _split_sizes(contents)]
     return f"""---
 library_name: miiii
@@ -69,9 +71,9 @@ tags:
 
 # {run.name}
 
-A transformer of {blocks} (width {model.width}, {model.heads} heads, {model.neurons} ReLU neurons,
-no biases, no layer norm) that reads a number n = x0 + {base}·x1 by its two base-{base} digits, as
-the tokens `[x0, x1, {base}]`, and predicts {_target(config.task)}. Trained by miiii on
+A transformer of {blocks} (width {model.width}, {model.heads} heads, {neurons},
+{_details(model)}no layer norm) that reads a number n = x0 + {base}·x1 by its two base-{base}
+digits, as the tokens `{contents.token_names}`, and predicts {_target(config.task)}. Trained by miiii on
 {sizes[0]:,} of the {base**2:,} numbers; {sizes[1]:,} validated, {sizes[2]:,} were kept for testing.
 These are the weights after epoch {contents.epoch:,} of {config.training.epochs:,}.
 
@@ -96,11 +98,23 @@ Seed {config.seed}. All settings, as miiii reads them back (`miiii train --confi
 With NumPy alone:
 
 ```python
-{_LOADING}
+{loading_code(model)}
 ```
 
 miiii itself works on the run directory that this folder was made from.
 """
+
+
+def _details(model: ModelConfig) -> str:
+    """What differs from the paper's model, before "no layer norm"."""
+    parts = ["MLP biases" if model.mlp_bias else "no biases"]
+    if model.attention_mask == "full":
+        parts.append("no attention mask")
+    if model.attention_coefficient != 1:
+        parts.append(
+            f"attention weights c · softmax + 1 - c with c = {model.attention_coefficient}"
+        )
+    return "".join(f"{part}, " for part in parts)
 
 
 def _target(task: TaskConfig) -> str:
@@ -159,30 +173,64 @@ def _provenance(origin: dict[str, Any]) -> str:
     return "\n".join(f"- {name}: {value}" for name, value in rows.items())
 
 
-_LOADING = f'''import json
-from pathlib import Path
+def loading_code(model: ModelConfig) -> str:
+    """A program that evaluates the folder's model with NumPy, without what it does not have."""
+    second = "p + n // p" if model.digit_tokens == "separate" else "n // p"
+    last = ', np.full_like(n, len(w["token_embedding"]) - 1)' if model.answer_token else ""
+    size = model.positions
+    mask = f"np.ones(({size}, {size}), bool)"
+    share = model.attention_coefficient
+    bias_in, bias_out = (
+        f' + w[f"blocks.{{i}}.{name}"]' if model.mlp_bias else ""
+        for name in ("mlp_in_bias", "mlp_out_bias")
+    )
+    neurons = {
+        "relu": "np.maximum(hidden, 0)",
+        "gelu": "(hidden * (1 + erf(hidden / np.sqrt(2))) / 2)",
+        "tanh": "np.tanh(hidden)",
+    }
+    filled = {
+        "IMPORTS": "import json\n" + ("import math\n" if model.activation == "gelu" else ""),
+        "ERF": "\nerf = np.vectorize(math.erf)" if model.activation == "gelu" else "",
+        "TOKENS": f"np.stack([n % p, {second}{last}], axis=1)",
+        "SEEN": mask if model.attention_mask == "full" else f"np.tril({mask})",
+        "SHARE": ""
+        if share == 1
+        else f"\n        weights = seen * ({share} * weights + (1 - {share}))",
+        "IN": bias_in,
+        "NEURONS": neurons[model.activation],
+        "OUT": bias_out,
+    }
+    code = _LOADING
+    for name, text in filled.items():
+        code = code.replace(f"<{name}>", text)
+    return code
+
+
+_LOADING = f'''<IMPORTS>from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load_file
 
 config = json.loads(Path("{CONFIG}").read_text())
-w = load_file("{WEIGHTS}")
+w = load_file("{WEIGHTS}")<ERF>
 
 
 def logits(n):
     """[B, V] for numbers n, [B]: every task's classes side by side."""
     p = config["base"]
-    tokens = np.stack([n % p, n // p, np.full_like(n, p)], axis=1)
+    tokens = <TOKENS>
     x = w["token_embedding"][tokens] + w["position_embedding"]
-    seen = np.tril(np.ones((3, 3), bool))
+    seen = <SEEN>
     for i in range(config["model"]["depth"]):
         q, k, v = (np.einsum("btd,hdk->bhtk", x, w[f"blocks.{{i}}.{{m}}"])
                    for m in ("query", "key", "value"))
         scores = np.where(seen, q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1]), -np.inf)
         weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        weights /= weights.sum(axis=-1, keepdims=True)
+        weights /= weights.sum(axis=-1, keepdims=True)<SHARE>
         x = x + np.einsum("bhtk,hkd->btd", weights @ v, w[f"blocks.{{i}}.output"])
-        x = x + np.maximum(x @ w[f"blocks.{{i}}.mlp_in"], 0) @ w[f"blocks.{{i}}.mlp_out"]
+        hidden = x @ w[f"blocks.{{i}}.mlp_in"]<IN>
+        x = x + <NEURONS> @ w[f"blocks.{{i}}.mlp_out"]<OUT>
     return x[:, -1] @ w["unembedding"]
 
 

@@ -1,8 +1,9 @@
 """`--to transformer-lens`: a run as TransformerLens reads it, versions 2 and 4.
 
 TransformerLens computes logits at every position; ours stand at the last one. Everything else of
-the transformer has its counterpart there: no layer norm, ReLU, causal attention scaled by 1/√K,
-learnt positions, zero biases. All tasks' classes stand side by side, as with us.
+the paper's transformer has its counterpart there: no layer norm, ReLU, causal attention scaled by
+1/√K, learnt positions, zero biases. MLP biases, GELU, two positions and separate tokens have one
+too; what has none is refused. All tasks' classes stand side by side, as with us.
 """
 
 import json
@@ -14,7 +15,7 @@ import safetensors.numpy
 from miiii.interchange.exports.contents import Contents
 from miiii.interchange.exports.layout import BRIDGE, CONFIG, EXPECTED, HOOKED, README, TASKS
 from miiii.interchange.names import hooked_to_bridge, to_hooked
-from miiii.model.parameters import POSITIONS
+from miiii.model.config import ModelConfig
 from miiii.runs.jsonfiles import encode_json
 
 CHECKED = 16
@@ -22,7 +23,12 @@ CHECKED = 16
 
 
 def transformer_lens_files(contents: Contents) -> dict[str, bytes]:
-    """The folder's files by name."""
+    """The folder's files by name.
+
+    Raises:
+        ValueError: the model computes something that TransformerLens has no setting for.
+    """
+    refuse_unknown(contents.run.config.model)
     hooked = to_hooked(contents.weights)
     numbers = np.unique(np.linspace(0, len(contents.run.dataset.digits) - 1, CHECKED, dtype=int))
     expected = {"tokens": contents.tokens(numbers), "logits": contents.logits(numbers)}
@@ -36,6 +42,31 @@ def transformer_lens_files(contents: Contents) -> dict[str, bytes]:
     }
 
 
+def refuse_unknown(model: ModelConfig) -> None:
+    """Refuse a model that the format cannot say.
+
+    Raises:
+        ValueError: the setting, and that `--to hf-folder` and `--to numpy` have it.
+    """
+    reason = None
+    if model.attention_coefficient != 1:
+        reason = (
+            f"attention_coefficient is {model.attention_coefficient}: TransformerLens' attention "
+            "is the softmax alone, so it must be 1"
+        )
+    elif model.activation == "tanh":
+        reason = (
+            "activation is 'tanh': TransformerLens has no such act_fn, so it must be relu or gelu"
+        )
+    elif model.attention_mask == "full" and model.depth > 1:
+        reason = (
+            f"attention_mask is 'full' with {model.depth} blocks: what is exported is causal, so "
+            "it must be causal, or depth 1, where they are the same"
+        )
+    if reason is not None:
+        raise ValueError(f"{reason} (--to hf-folder and --to numpy write such a run)")
+
+
 def lens_config(contents: Contents) -> dict[str, Any]:
     """The fields that `TransformerBridgeConfig` and `HookedTransformerConfig` both take."""
     config = contents.run.config
@@ -47,10 +78,10 @@ def lens_config(contents: Contents) -> dict[str, Any]:
         "n_heads": model.heads,
         "d_head": model.head_width,
         "d_mlp": model.neurons,
-        "n_ctx": POSITIONS,
-        "d_vocab": base + 1,
+        "n_ctx": model.positions,
+        "d_vocab": model.tokens(base),
         "d_vocab_out": sum(config.task.class_sizes),
-        "act_fn": "relu",
+        "act_fn": model.activation,
         "normalization_type": None,
         "positional_embedding_type": "standard",
         "attention_dir": "causal",
@@ -84,10 +115,16 @@ def tasks_record(contents: Contents) -> dict[str, Any]:
 def readme(contents: Contents) -> str:
     """How to load the folder, in both versions; every code block runs as it stands."""
     run, base = contents.run, contents.run.config.task.base
+    biases = (
+        "of attention and unembedding in these files are zero; the MLPs' are trained"
+        if run.config.model.mlp_bias
+        else "in these files are zero"
+    )
+    without = "layer norm" if run.config.model.mlp_bias else "biases and without layer norm"
     return f"""# {run.name} for TransformerLens
 
 The weights of the miiii run {run.name} after epoch {contents.epoch:,}. They were trained without
-biases and without layer norm; the biases in these files are zero.
+{without}; the biases {biases}.
 
 | file | what it is |
 |---|---|
@@ -97,8 +134,8 @@ biases and without layer norm; the biases in these files are zero.
 | `{TASKS}` | which logits belong to which task (`slices`), and the split |
 | `{EXPECTED}` | tokens and logits (float64) of {CHECKED} numbers or fewer, to compare with |
 
-The number n = x0 + {base}·x1 is read as the tokens `[x0, x1, {base}]`. The answer stands at the
-last position, every task's classes side by side.
+The number n = x0 + {base}·x1 is read as the tokens `{contents.token_names}`. The answer stands at
+the last position, every task's classes side by side.
 
 The weights are {run.config.training.precision}. The code below computes in float64, where logits
 agree with miiii's own to 1e-5 and better; in float32 they agree up to float32's rounding, about a

@@ -50,21 +50,21 @@ def moving_pictures(results: Results) -> tuple[Moving, ...]:
     Args:
         results: of a run that has snapshots.
     """
-    base = results.run.config.task.base
+    base, model = results.run.config.task.base, results.run.config.model
     chosen, seen = look_inside(results)
     inside = list(seen.values())
     spectra = stack_spectra((epoch, one.spectrum) for epoch, one in seen.items())
     return (
-        _neurons(inside, chosen, base),
+        _neurons(inside, chosen, base, model.activation_name),
         _frequencies(spectra),
         _pairs(spectra),
-        _attention(inside, base),
+        _attention(inside, base, "the answer" if model.answer_token else "the last digit"),
         _embedding(inside),
         _positions(inside),
     )
 
 
-def _neurons(inside: list[Inside], chosen: NDArray[np.int64], base: int) -> Moving:
+def _neurons(inside: list[Inside], chosen: NDArray[np.int64], base: int, activation: str) -> Moving:
     grids = np.stack([one.grids for one in inside])
     shares = np.stack([one.shares for one in inside])
     top = float(grids.max())
@@ -76,7 +76,7 @@ def _neurons(inside: list[Inside], chosen: NDArray[np.int64], base: int) -> Movi
             strongest.append(f"({k1}, {k0}): {percent(share.max())}" if share.any() else "silent")
         said.append(tuple(strongest))
     return Moving(
-        "Neurons after the ReLU, and their spectra",
+        f"Neurons after the {activation}, and their spectra",
         f"Above: {_axes(base)}; white is 0, black is {top:.3g}, the largest value of any of them "
         "at any epoch. Below: share of the neuron's variance on each pair of frequencies, k0 to "
         f"the right, k1 down, 0 to {shares.shape[-1] - 1} cycles; its square root is the shade, "
@@ -147,7 +147,7 @@ def _pairs(spectra: SpectraThroughTraining) -> Moving:
     )
 
 
-def _attention(inside: list[Inside], base: int) -> Moving:
+def _attention(inside: list[Inside], base: int, source: str) -> Moving:
     rows = []
     for digit in (0, 1):
         frames = np.stack([one.attention[:, digit] for one in inside])
@@ -162,7 +162,7 @@ def _attention(inside: list[Inside], base: int) -> Moving:
             )
         )
     return Moving(
-        "Attention from the answer, head by head",
+        f"Attention from {source}, head by head",
         f"To each digit; {_axes(base)}. White is 0, black is 1, where the head looks at nothing "
         "else. Under each its mean over all numbers.",
         tuple(rows),

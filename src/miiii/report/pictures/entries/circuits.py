@@ -76,15 +76,17 @@ def neurons(sources: Sources, look: Look) -> Iterator[Picture]:
     """N2."""
     circuits = _circuits(sources)
     matched, served = circuits.matched, circuits.served
+    activation = circuits.results.run.config.model.activation_name
     heard = ~matched.silent
     null = np.nanmedian(matched.paired_null) if not np.isnan(matched.paired_null).all() else np.nan
     note = (
-        f"{int(heard.sum())} neurons that vary. Before the ReLU x0 and x1 explain a median "
+        f"{int(heard.sum())} neurons that vary. Before the {activation} x0 and x1 explain a median "
         f"{np.nanmedian(matched.additive_share):.5f} of a neuron's variance as a sum; its best "
         f"matched pair explains a median {np.nanmedian(matched.share):.3f} of both profiles "
         f"(profiles paired at random: {null:.3f}; noise: {np.nanmedian(matched.noise_null):.3f}). "
-        f"After the ReLU a neuron serves a median {np.median(served.counts[heard]):g} tasks at "
-        f"level {served.level:g} (renamed digits: {served.null_serving:.3f} of neurons serve any). "
+        f"After the {activation} a neuron serves a median {np.median(served.counts[heard]):g} "
+        f"tasks at level {served.level:g} (renamed digits: {served.null_serving:.3f} of neurons "
+        "serve any). "
     )
     where = origin(circuits.results, weights=True)
     yield Picture(
@@ -92,14 +94,14 @@ def neurons(sources: Sources, look: Look) -> Iterator[Picture]:
         "circuits-n2-neurons",
         "Which neuron works for which task",
         note + where,
-        circuit_table.neuron_table(matched, served, style=look.style),
+        circuit_table.neuron_table(matched, served, activation=activation, style=look.style),
     )
     yield Picture(
         "N2",
         "circuits-n2-counts",
         "Neurons per task, and tasks per neuron",
         note + where,
-        circuit_table.neuron_counts(matched, served, style=look.style),
+        circuit_table.neuron_counts(matched, served, activation=activation, style=look.style),
     )
 
 

@@ -79,12 +79,15 @@ def main_spectrum(sources: Sources, look: Look) -> Iterator[Picture]:
 def attention(sources: Sources, look: Look) -> Iterator[Picture]:
     """Figure 16."""
     main = sources.need("main")
-    depth = "The last block's heads. " if main.run.config.model.depth > 1 else ""
+    model = main.run.config.model
+    depth = "The last block's heads. " if model.depth > 1 else ""
+    source = "the answer" if model.answer_token else "the last digit"
+    position = "the answer position" if model.answer_token else "x1's position"
     yield Picture(
         "16",
         "figure-16-attention",
-        "Attention from the answer to the first digit, per head",
-        "A square's area is the attention weight from the answer position to x0, on the grid of "
+        f"Attention from {source} to the first digit, per head",
+        f"A square's area is the attention weight from {position} to x0, on the grid of "
         "the two digits. "
         + depth
         + "Above each head its mean attention to each digit and its entropy. "

@@ -52,7 +52,8 @@ def _examples(number: str, results: Results, look: Look, *, hidden: bool = False
     corner = look.corner if look.corner and look.corner < examples.base else None
     part = f"the first {corner} digits of each axis are shown" if corner else "all digits are shown"
     name = ("neurons" if number == "6" else "neurons-basis") + ("-hidden" if hidden else "")
-    layer = "after the ReLU" if hidden else "after W_out, as in the paper"
+    activation = results.run.config.model.activation_name
+    layer = f"after the {activation}" if hidden else "after W_out, as in the paper"
     sign = "" if hidden else ", minus its mean, positive filled, negative outlined"
     return Picture(
         number,
@@ -65,5 +66,7 @@ def _examples(number: str, results: Results, look: Look, *, hidden: bool = False
         f"{examples.count} strongest pairs, the middle one of each of "
         f"{len(examples.index)} equal parts: picked by rank, not by eye. "
         + origin(results, weights=True),
-        neuron_figures.neuron_grids(examples, corner=corner, style=look.style),
+        neuron_figures.neuron_grids(
+            examples, corner=corner, activation=activation, style=look.style
+        ),
     )
