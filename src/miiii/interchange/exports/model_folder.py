@@ -74,8 +74,8 @@ tags:
 A transformer of {blocks} (width {model.width}, {model.heads} heads, {neurons},
 {_details(model)}no layer norm) that reads a number n = x0 + {base}·x1 by its two base-{base}
 digits, as the tokens `{contents.token_names}`, and predicts {_target(config.task)}. Trained by
-miiii on {sizes[0]:,} of the {base**2:,} numbers; {sizes[1]:,} validated, {sizes[2]:,} were kept for testing.
-These are the weights after epoch {contents.epoch:,} of {config.training.epochs:,}.
+miiii on {sizes[0]:,} of the {base**2:,} numbers; {sizes[1]:,} validated, {sizes[2]:,} were kept
+for testing. These are the weights after epoch {contents.epoch:,} of {config.training.epochs:,}.
 
 ## How right it is
 
