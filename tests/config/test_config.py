@@ -36,6 +36,12 @@ PARTS = {
 
 # A value other than the default for every field.
 OTHER_VALUES = {
+    "mlp_bias": True,
+    "activation": "gelu",
+    "answer_token": False,
+    "attention_mask": "full",
+    "attention_coefficient": 0.25,
+    "digit_tokens": "separate",
     "optimiser": "muon",
     "task": "basis",
     "base": 59,
@@ -204,7 +210,7 @@ def test_a_part_is_laid_over_a_base():
 
 REFUSED_FILES = [
     ("[modle]\nwidth = 8", "unknown table or field 'modle': did you mean 'model'?"),
-    ("[zzzzzz]\n", "unknown table or field 'zzzzzz': known are: base, "),
+    ("[zzzzzz]\n", "unknown table or field 'zzzzzz': known are: activation, "),
     ("[model]\nwidht = 8", "unknown field in [model] 'widht': did you mean 'width'?"),
     ("[model]\nlearning_rate = 1.0", "unknown field in [model] 'learning_rate': "),
     ("width = 8", "field 'width' stands outside its table: put it under [model]"),

@@ -349,7 +349,7 @@ def test_refusals(arguments, message):
 def test_refusals_of_the_record():
     model = miiii.from_activations(GOOD, {"h": GOOD}, readouts={"h": np.eye(5)})
     for call, message in (
-        (lambda: model.spectra("k"), "layer is 'k': expected one of h"),
+        (lambda: model.spectra("k"), "layer is 'k': it must be one of h"),
         (lambda: model.without_neurons("h", [5]), "expected 0 to 4"),
         (lambda: model.singular_spectrum("h", 2), "digit is 2"),
         (lambda: sum_harmonics(5, (3,)), r"from 1 to p // 2 = 2"),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from miiii.config.config import unknown_name
+from miiii.refusals import unknown_name
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 import contextlib
 import dataclasses
-import difflib
 import io
 import re
 from collections.abc import Sequence
 from typing import Any, TypeVar, get_type_hints
 
 import tyro
+
+from miiii.refusals import nearest, not_among
 
 Arguments = TypeVar("Arguments")
 
@@ -62,8 +63,8 @@ def _refuse_unknown_options(kind: Any, words: Sequence[str]) -> None:
     for word in words:
         name = word.split("=")[0].replace("_", "-")
         if word.startswith("--") and len(word) > 2 and name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else "--help lists all"
+            near = nearest(name, known)
+            hint = f"did you mean {near!r}?" if near else "--help lists all"
             raise UsageError(f"unknown option {name!r}: {hint}")
 
 
@@ -87,9 +88,7 @@ def _one_line(box: str) -> str:
     if choice := _CHOICE.search(message):
         value, name, listed = choice.groups()
         choices = re.findall(r"'([^']+)'", listed)
-        near = difflib.get_close_matches(value, choices, n=1, cutoff=0.5)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        return f"{name} is {value!r}{hint}: it must be one of {', '.join(choices)}"
+        return not_among(name, value, choices)
     if number := _NUMBER.search(message):
         kind = "a whole number" if "int()" in message else "a number"
         return f"{number[1]} is {number[2]}: it must be {kind}"

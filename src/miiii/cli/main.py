@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from miiii import __version__
-from miiii.config.config import unknown_name
+from miiii.refusals import unknown_name
 
 COMMANDS = {
     "train": ("miiii.cli.commands.train", "train one configuration, one seed or several at once"),

@@ -1,7 +1,6 @@
 """One configuration for a run: the rooms' own settings, side by side, and their TOML form."""
 
 import dataclasses
-import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import tomli_w
 from miiii.markup import heading, table
 from miiii.model.config import ModelConfig
 from miiii.optim.config import OptimConfig
+from miiii.refusals import unknown_name
 from miiii.tasks.config import TaskConfig
 from miiii.training.config import TrainingConfig
 
@@ -104,13 +104,6 @@ def replace_fields(config: Config, **values: Any) -> Config:
         for section, fields in changes.items()
     }
     return dataclasses.replace(config, **parts, seed=values.get("seed", config.seed))
-
-
-def unknown_name(kind: str, name: str, known: list[str]) -> str:
-    """The one line that refuses an unknown name and offers the nearest."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(sorted(known))}"
-    return f"unknown {kind} {name!r}: {hint}"
 
 
 def to_toml(config: Config) -> str:

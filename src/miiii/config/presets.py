@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from miiii.config.config import Config, replace_fields, unknown_name
+from miiii.config.config import Config, replace_fields
 from miiii.config.further_work import VARIATIONS
+from miiii.refusals import unknown_name
 
 
 @dataclass(frozen=True)

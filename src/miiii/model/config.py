@@ -1,8 +1,9 @@
 """The transformer's size and initialisation."""
 
-import difflib
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
+
+from miiii.refusals import check_choice
 
 Initialisation = Literal["he", "reference"]
 Activation = Literal["relu", "gelu", "tanh"]
@@ -80,13 +81,7 @@ class ModelConfig:
         if self.width % self.heads:
             raise ValueError(f"heads is {self.heads}: it must divide the width, {self.width}")
         for field, choices in _CHOICES.items():
-            value = getattr(self, field)
-            if value not in choices:
-                near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
-                hint = f" (did you mean {near[0]!r}?)" if near else ""
-                raise ValueError(
-                    f"{field} is {value!r}{hint}: it must be one of {', '.join(choices)}"
-                )
+            check_choice(field, getattr(self, field), choices)
         if not 0 <= self.attention_coefficient <= 1:
             raise ValueError(
                 f"attention_coefficient is {self.attention_coefficient}: it must be from 0 to 1"

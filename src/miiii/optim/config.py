@@ -1,11 +1,11 @@
 """The optimiser's settings."""
 
-import difflib
 import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from miiii.optim.own import is_own
+from miiii.refusals import check_choice
 
 Optimiser = Literal["adamw", "muon"]
 Filter = Literal["ema", "ma", "none", "ema_on_tasks", "ema_on_random"]
@@ -82,12 +82,7 @@ class OptimConfig:
             value = getattr(self, field)
             if field == "optimiser" and is_own(value):
                 continue
-            if value not in choices:
-                near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
-                hint = f" (did you mean {near[0]!r}?)" if near else ""
-                raise ValueError(
-                    f"{field} is {value!r}{hint}: it must be one of {', '.join(choices)}"
-                )
+            check_choice(field, value, choices)
         for field in ("learning_rate", "epsilon"):
             value = getattr(self, field)
             if not (0 < value < math.inf):

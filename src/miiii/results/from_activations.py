@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from miiii.refusals import check_choice
 from miiii.results.given_arrays import (
     as_mapping,
-    one_of,
     read_array,
     read_numbers,
     read_whole_numbers,
@@ -80,7 +80,7 @@ def from_activations(
     """
     array = read_numbers("logits", logits)
     base = _base(array.shape)
-    one_of("order", order, get_args(Order))
+    check_choice("order", order, get_args(Order))
     numbers = np.arange(base**2)
     # Row of what was given that belongs to n.
     rows = numbers if order == "n" else (numbers % base) * base + numbers // base
@@ -97,7 +97,7 @@ def from_activations(
     dataset = Dataset(digits(base), targets, names, sizes, _split(train, base, rows))
     weights = {}
     for name, values in as_mapping("readouts", readouts).items():
-        one_of("readouts' layer", name, given)
+        check_choice("readouts' layer", name, list(given))
         weights[name] = _readout(name, values, given[name], array)
     tables = {
         name: _table(f"embeddings[{name!r}]", values, base)

@@ -1,7 +1,6 @@
 """Arrays that come from somebody else's code: read, checked and copied, or refused by name."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -68,22 +67,6 @@ def read_whole_numbers(name: str, values: ArrayLike) -> NDArray[np.int64]:
     if array.dtype.kind not in "iu":
         raise ValueError(f"{name} have type {array.dtype}: expected whole numbers")
     return array.astype(np.int64)
-
-
-def one_of(what: str, name: str, known: Iterable[str]) -> str:
-    """The name, refused where it is not among the known ones; the nearest is suggested.
-
-    Raises:
-        ValueError: it is not.
-    """
-    names = list(known)
-    if name in names:
-        return name
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise ValueError(
-        f"{what} is {name!r}{hint}: expected one of {', '.join(names) or 'none given'}"
-    )
 
 
 def as_mapping(name: str, values: Mapping[str, ArrayLike] | None) -> Mapping[str, ArrayLike]:

@@ -38,7 +38,7 @@ from miiii.analysis.parts.significance import MULTIPLE
 from miiii.analysis.parts.singular import SingularSpectrum, singular_spectrum
 from miiii.analysis.recording import to_grid
 from miiii.analysis.scoring import TaskScores, margins, score_tasks
-from miiii.results.given_arrays import one_of
+from miiii.refusals import check_choice
 from miiii.tasks.dataset import Dataset
 
 
@@ -84,7 +84,8 @@ class RecordedModel:
         Raises:
             ValueError: it was not given.
         """
-        return self.layers[one_of("layer", name, self.layers)]
+        check_choice("layer", name, list(self.layers))
+        return self.layers[name]
 
     # Answers.
 
@@ -196,7 +197,7 @@ class RecordedModel:
         Raises:
             ValueError: there is neither, or digit is not 0 or 1.
         """
-        one_of("name", name, [*self.embeddings, *self.layers])
+        check_choice("name", name, [*self.embeddings, *self.layers])
         if digit not in (0, 1):
             raise ValueError(f"digit is {digit!r}: expected 0 for x0 or 1 for x1")
         if name in self.embeddings:

@@ -7,9 +7,10 @@ their way back from a worker process.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
+
+from miiii.refusals import nearest
 
 
 def _one_line(text: object) -> str:
@@ -68,11 +69,11 @@ class RunNotFoundError(RunError):
         super().__init__(name, runs_dir, existing)
         self.name = name
         self.runs_dir = runs_dir
-        self.nearest = difflib.get_close_matches(Path(name).name, list(existing), n=1, cutoff=0.5)
+        self.nearest = nearest(Path(name).name, existing)
 
     def __str__(self) -> str:
         if self.nearest:
-            hint = f"did you mean {self.nearest[0]!r}?"
+            hint = f"did you mean {self.nearest!r}?"
         else:
             hint = "name a run in that directory, or give the path of one"
         return _one_line(f"no run {self.name!r} in {self.runs_dir}: {hint}")

@@ -10,9 +10,10 @@ from typing import Any
 
 from miiii.claims.rules.further_work import QUESTIONS
 from miiii.claims.rules.paper import CLAIMS, FIRST_FOUR, LEAST_SEEDS
-from miiii.config.config import Config, replace_fields, unknown_name
+from miiii.config.config import Config, replace_fields
 from miiii.config.further_work import VARIATIONS
 from miiii.config.presets import PRESETS, get_preset
+from miiii.refusals import unknown_name
 
 SCALES: dict[str, tuple[str, ...]] = {
     "small": ("mini", "small", "tiny"),

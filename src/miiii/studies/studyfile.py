@@ -13,8 +13,8 @@ from miiii.config.config import (
     field_sections,
     from_toml,
     to_toml,
-    unknown_name,
 )
+from miiii.refusals import unknown_name
 from miiii.runs.creation import validate_name
 from miiii.studies.plan import Plan, run_name
 

@@ -1,24 +1,15 @@
 """What is to be learnt, and from which numbers: the fields of a task and their limits."""
 
-import difflib
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from miiii.refusals import check_choice
 from miiii.tasks.labels import is_digest
 from miiii.tasks.numbers import primes_below
 
 TaskName = Literal["miiii", "nanda", "basis", "waves", "custom"]
 Target = Literal["remainder", "divisibility"]
 Operation = Literal["add", "subtract", "multiply"]
-
-
-def check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:
-    """Refuse a value that is not among the choices, naming the nearest one."""
-    if value in choices:
-        return
-    near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise ValueError(f"{field} is {value!r}{hint}: it must be one of {', '.join(choices)}")
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """How a run is trained and measured."""
 
-import difflib
 import math
 from dataclasses import dataclass
 from typing import Literal, get_args
+
+from miiii.refusals import check_choice
 
 DropoutMask = Literal["per_sample", "per_step"]
 TaskReduction = Literal["sum", "mean", "quadratic_mean"]
@@ -84,13 +85,7 @@ class TrainingConfig:
             ("precision", get_args(Precision)),
             ("matrix_products", get_args(MatrixProducts)),
         ):
-            value = getattr(self, field)
-            if value not in choices:
-                near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
-                hint = f" (did you mean {near[0]!r}?)" if near else ""
-                raise ValueError(
-                    f"{field} is {value!r}{hint}: it must be one of {', '.join(choices)}"
-                )
+            check_choice(field, getattr(self, field), choices)
         for field in (
             "epochs",
             "minibatches",

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
-from miiii.config.config import unknown_name
+from miiii.refusals import unknown_name
 from miiii.runs.listing import is_run, list_runs
 from miiii.studies.study import FILE_NAME, study_names
 from miiii.viewing.places import NotShownError, Roots, find_place

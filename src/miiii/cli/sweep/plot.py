@@ -9,7 +9,7 @@ from pathlib import Path
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.sweep.best import check_done
 from miiii.cli.sweep.text import SweepArguments, open_results
-from miiii.config.config import unknown_name
+from miiii.refusals import unknown_name
 from miiii.runs.atomic import make_directory
 
 FORMATS = ("svg", "pdf", "png")

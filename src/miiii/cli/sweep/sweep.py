@@ -14,8 +14,9 @@ import tyro
 from miiii.cli.arguments import UsageError, option_names, parse
 from miiii.cli.commands.train import peek, read_config
 from miiii.cli.text import clock
-from miiii.config.config import Config, unknown_name
+from miiii.config.config import Config
 from miiii.config.presets import get_preset
+from miiii.refusals import unknown_name
 from miiii.sweeps.search.definition import MOST_TRIALS, Definition, Keep, Sampler
 from miiii.sweeps.search.pruning import Prune
 from miiii.sweeps.search.spacefile import read_space

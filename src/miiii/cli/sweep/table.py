@@ -15,7 +15,7 @@ from miiii.cli.sweep.text import (
     print_table,
     setting_text,
 )
-from miiii.config.config import unknown_name
+from miiii.refusals import unknown_name
 
 if TYPE_CHECKING:
     from miiii.sweeps.outcome.hyperparameters import ChosenRow, ValueRow

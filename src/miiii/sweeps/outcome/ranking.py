@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii.config.config import unknown_name
+from miiii.refusals import unknown_name
 from miiii.sweeps.outcome.results import RunRecord, SweepResults
 from miiii.sweeps.search.objectives import OBJECTIVES
 from miiii.sweeps.search.spaces import Interval, SearchSpace, Value

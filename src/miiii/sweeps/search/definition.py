@@ -9,7 +9,8 @@ from typing import Any, Literal, get_args
 import tomli_w
 
 from miiii import __version__
-from miiii.config.config import Config, differences, from_toml, to_toml, unknown_name
+from miiii.config.config import Config, differences, from_toml, to_toml
+from miiii.refusals import unknown_name
 from miiii.runs.creation import validate_name
 from miiii.sweeps.search.objectives import OBJECTIVES
 from miiii.sweeps.search.pruning import PRUNERS

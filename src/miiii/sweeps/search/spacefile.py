@@ -16,7 +16,8 @@ from typing import Any
 
 import tomli_w
 
-from miiii.config.config import Config, field_sections, from_toml, unknown_name
+from miiii.config.config import Config, field_sections, from_toml
+from miiii.refusals import unknown_name
 from miiii.sweeps.search.spaces import TABLE_1, Dimension, Interval, SearchSpace
 
 BUILT_IN = {"table1": TABLE_1}

@@ -5,7 +5,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from miiii.config.config import Config, field_sections, unknown_name
+from miiii.config.config import Config, field_sections
+from miiii.refusals import unknown_name
 
 Value = float | int | str | bool
 

@@ -1,0 +1,44 @@
+"""Refusing a name that is not known: one wording, and the nearest name that is.
+
+The one file that every room may import.
+"""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+ALIKE = 0.7
+"""Similarity (`difflib`'s ratio, hyphens at the front left out) from which a name is proposed. Two
+letters that changed places in a word of five are at 0.8; `restarts` and `runs-dir` are at 0.5."""
+
+
+def nearest(name: object, known: Iterable[str]) -> str | None:
+    """The known name that is most like a name; None where none is alike."""
+    bare = {each.lstrip("-"): each for each in known}
+    found = difflib.get_close_matches(str(name).lstrip("-"), bare, n=1, cutoff=ALIKE)
+    return bare[found[0]] if found else None
+
+
+def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
+    """The line that refuses an unknown name: with the nearest, else with all that are known."""
+    near = nearest(name, known)
+    hint = f"did you mean {near!r}?" if near else f"known are: {', '.join(sorted(known))}"
+    return f"unknown {kind} {name!r}: {hint}"
+
+
+def not_among(field: str, value: object, choices: Sequence[str]) -> str:
+    """The line that refuses a value which is none of a field's choices."""
+    if not choices:
+        return f"{field} is {value!r}: there is none"
+    near = nearest(value, choices)
+    hint = f" (did you mean {near!r}?)" if near else ""
+    return f"{field} is {value!r}{hint}: it must be one of {', '.join(choices)}"
+
+
+def check_choice(field: str, value: object, choices: Sequence[str]) -> None:
+    """Refuse a value that is none of a field's choices.
+
+    Raises:
+        ValueError: it is none; the message names field, value, nearest choice and all choices.
+    """
+    if value not in choices:
+        raise ValueError(not_among(field, value, choices))
