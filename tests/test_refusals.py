@@ -37,6 +37,6 @@ def test_without_a_near_name_all_are_listed():
 
 def test_a_choice_is_refused_with_field_value_and_choices():
     check_choice("activation", "relu", ("relu", "gelu"))
-    with pytest.raises(ValueError, match="activation is 'gelo'.*'gelu'.*one of relu, gelu"):
+    with pytest.raises(ValueError, match=r"activation is .gelo.*.gelu.*one of relu, gelu"):
         check_choice("activation", "gelo", ("relu", "gelu"))
     assert not_among("layer", "x", []) == "layer is 'x': there is none"
