@@ -150,6 +150,19 @@ def test_dropout_masks_have_the_rate_and_the_scale():
     assert not np.array_equal(other[0].mlp, first.mlp)
 
 
+def test_dropout_masks_are_the_same_in_float64():
+    """With 64-bit types random.bits draws 64 bits unless told otherwise (jax 0.10.2, 0.12.0)."""
+    shape = {"samples": 500, "depth": 2, "positions": 3, "width": 16}
+    narrow = dropout_masks(jax.random.key(0), 0.3, **shape)
+    with jax.enable_x64(True):
+        wide = dropout_masks(jax.random.key(0), 0.3, **shape, dtype=jnp.float64)
+    for one, other in zip(jax.tree.leaves(narrow), jax.tree.leaves(wide), strict=True):
+        assert other.dtype == np.float64
+        np.testing.assert_array_equal(np.asarray(one) == 0, np.asarray(other) == 0)
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+        assert (np.asarray(other) == 0).mean() == pytest.approx(0.3, abs=0.02)
+
+
 def test_no_dropout_is_a_mask_of_ones():
     (mask,) = dropout_masks(jax.random.key(0), 0.0, samples=4, depth=1, positions=3, width=8)
     assert isinstance(mask, BlockMasks)

@@ -49,7 +49,9 @@ def dropout_masks(
     for block in range(depth):
         computed = 1 if block == depth - 1 else positions
         # One 32-bit word serves both masks: its halves are independent.
-        bits = jax.random.bits(jax.random.fold_in(key, block), (samples, computed, width))
+        # With 64-bit types JAX would draw 64, and the upper "half" would be 48 bits.
+        shape = (samples, computed, width)
+        bits = jax.random.bits(jax.random.fold_in(key, block), shape, jnp.uint32)
         low, high = bits & 0xFFFF, bits >> 16
         masks.append(
             BlockMasks(
