@@ -53,7 +53,7 @@ COMMANDS = {
     "view": ("miiii.cli.commands.view", "runs and studies in the browser, live"),
     "import": (
         "miiii.cli.commands.import_run",
-        "make a run of a TransformerLens model of addition mod p",
+        "make a run of a published model of two digits modulo p",
     ),
     "clean": ("miiii.cli.commands.clean", "what could go from the disk, and how large it is"),
     "sweep": (

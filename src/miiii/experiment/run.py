@@ -82,6 +82,14 @@ class History:
         """Whether validation accuracies are at least `accuracy`, in right answers: [M, N]."""
         return reached(self.validation_accuracy, accuracy, self.validation_examples[:, None])
 
+    @property
+    def has_gradients(self) -> NDArray[np.bool_]:
+        """[E], whether gradients were measured.
+
+        An imported run has losses of epochs that it has no weights of.
+        """
+        return np.asarray(np.isfinite(self.gradient_norm).any(axis=1))
+
     def first_reached(self, accuracy: float, *, held: bool = False) -> dict[int, int | None]:
         """Per modulus the first epoch whose validation accuracy is at least `accuracy`.
 

@@ -177,10 +177,12 @@ def domain_accuracy(logits: NDArray[np.floating], dataset: Dataset) -> tuple[flo
 def gradients(run: Run) -> Gradients:
     """When each weight's gradient comes to rest."""
     history = run.history
-    window = min(GRADIENT_WINDOW, (len(history.epoch) - 1) // 2 * 2 + 1)
+    measured = history.has_gradients
+    epochs = history.epoch[measured]
+    window = min(GRADIENT_WINDOW, (len(epochs) - 1) // 2 * 2 + 1)
     found = gradient_norms(
-        history.epoch,
-        history.gradient_norm,
+        epochs,
+        history.gradient_norm[measured],
         history.weight_names,
         rest=rules.AT_REST,
         window=window,

@@ -112,10 +112,10 @@ class Results:
     def gradient_norms(self) -> GradientNorms:
         """Norms per weight through training, a running median over `GRADIENT_WINDOW` epochs."""
         history = self.run.history
-        window = min(GRADIENT_WINDOW, (len(history.epoch) - 1) // 2 * 2 + 1)
-        return gradient_norms(
-            history.epoch, history.gradient_norm, history.weight_names, window=window
-        )
+        measured = history.has_gradients
+        epochs, norms = history.epoch[measured], history.gradient_norm[measured]
+        window = min(GRADIENT_WINDOW, (len(epochs) - 1) // 2 * 2 + 1)
+        return gradient_norms(epochs, norms, history.weight_names, window=window)
 
     @cached_property
     def neurons(self) -> NeuronGrids:

@@ -103,13 +103,27 @@ def make(order):
         fill_biases(model, order["bias"], 0.5)
     if order["kind"] == "half":
         model = model.to(torch.bfloat16)
-    torch.save(model.state_dict(), path)
+    if "enlarge" in order:
+        # Queries so large that what scores are divided by matters.
+        state = model.state_dict()
+        larger = {name for name in state if name.endswith(("W_Q", "attn.q.weight"))}
+        assert larger
+        model.load_state_dict(
+            {name: order["enlarge"] * v if name in larger else v for name, v in state.items()},
+            strict=True,
+        )
+    state = model.state_dict()
+    if "native" in order:
+        raw = model.original_model.state_dict()
+        assert any("tok_embed" in name for name in raw), list(raw)
+        state = {order["native"] + name: value for name, value in raw.items()}
+    torch.save(state, path)
     if order["kind"] == "safetensors":
         from safetensors.torch import save_file
 
-        weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+        weights = {name: value.clone().contiguous() for name, value in state.items()}
         save_file(weights, path)
-        keys = ("n_heads", "d_model", "act_fn", "normalization_type")
+        keys = ("n_heads", "d_model", "act_fn", "normalization_type", "use_attn_scale")
         config = {key: getattr(model.cfg, key) for key in keys}
         Path(path).with_name("config.json").write_text(json.dumps(config))
     return all_logits(model.to(torch.float64), base)

@@ -56,14 +56,23 @@ def orders(folder, version):
         # The names of TransformerBridge do not tell the heads, so config.json goes with them.
         found = {name: {**one, "kind": "safetensors"} for name, one in found.items()}
         del found["half"], found["nanda"]
-        biases = {"query": "q.bias", "key": "k.bias", "hidden": "in.bias"}
+        biases = {"query": "q.bias", "key": "k.bias", "hidden": "in.bias", "output": "o.bias"}
+        large = {**ADDITION, "use_attn_scale": False}
+        found["unscaled"] = {"kind": "safetensors", "settings": large, "base": 7, "seed": 5}
+        found["unscaled"]["enlarge"] = 4
+        # The model that the bridge wraps, by itself and below the bridge's name for it.
+        for name, prefix in (("native", ""), ("inside", "original_model.")):
+            found[name] = {**found["one"], "native": prefix}
     else:
         found["demonstration"] = {"kind": "demonstration", "settings": ADDITION, "base": 7}
         found["wide"] = {
             **found["one"],
             "settings": {**ADDITION, "d_vocab_out": 8},
         }
-        biases = {"query": "b_Q", "key": "b_K", "hidden": "b_in", "value": "b_V"}
+        biases = {"query": "b_Q", "key": "b_K", "hidden": "b_in", "value": "b_V", "output": "b_O"}
+        large = {**ADDITION, "use_attn_scale": False}
+        found["unscaled"] = {"kind": "safetensors", "settings": large, "base": 7, "seed": 5}
+        found["unscaled"]["enlarge"] = 4
     for name, ending in biases.items():
         found[name] = {**found["one"], "bias": ending}
     for name, order in found.items():
@@ -153,14 +162,38 @@ def test_models_of_transformer_lens_become_runs(lens, tmp_path):
         assert load_run("nanda", tmp_path).config.model.width == 128
 
 
-def test_biases_without_a_place_are_refused(lens, tmp_path, capsys):
+def test_biases_of_values_and_neurons_are_taken_over(lens, tmp_path):
     _, made, _ = lens
-    for name in {"hidden", "value"} & set(made):
-        assert bring(made[name], tmp_path, name) == 2
-        error = capsys.readouterr().err
-        assert "is not zero" in error
-        assert error.count("\n") == 1
-        assert not (tmp_path / name).exists()
+    for name in {"hidden", "value", "output"} & set(made):
+        assert bring(made[name], tmp_path, name) == 0
+        run = load_run(name, tmp_path)
+        assert run.config.model.mlp_bias
+        expected = np.load(made[name]["path"] + ".npy")
+        np.testing.assert_allclose(logits_of(run, "float64"), expected, atol=1e-5)
+
+
+def test_names_and_scales_of_version_4_s_own_model(lens, tmp_path, capsys):
+    """`original_model.state_dict()`, and use_attn_scale false, which that model ignores."""
+    _, made, version = lens
+    if version == "2":
+        pytest.skip("version 4's own")
+    for name in ("native", "inside", "unscaled"):
+        assert bring(made[name], tmp_path, name) == 0
+        expected = np.load(made[name]["path"] + ".npy")
+        found = logits_of(load_run(name, tmp_path), "float64")
+        np.testing.assert_allclose(found, expected, atol=1e-5 * abs(expected).max())
+    assert "whose model divides scores by √4 all the same" in capsys.readouterr().err
+
+
+def test_version_2_does_not_divide_without_a_scale(lens, tmp_path, capsys):
+    _, made, version = lens
+    if version == "4":
+        pytest.skip("version 2's own")
+    assert bring(made["unscaled"], tmp_path, "unscaled") == 0
+    expected = np.load(made["unscaled"]["path"] + ".npy")
+    found = logits_of(load_run("unscaled", tmp_path), "float64")
+    np.testing.assert_allclose(found, expected, atol=1e-5 * abs(expected).max())
+    assert "does not divide scores" in capsys.readouterr().err
 
 
 def test_the_grokking_demonstration_s_file_brings_checkpoints_and_split(lens, tmp_path, capsys):
@@ -170,7 +203,7 @@ def test_the_grokking_demonstration_s_file_brings_checkpoints_and_split(lens, tm
     assert bring(made["demonstration"], tmp_path, "demo") == 0
     run = load_run("demo", tmp_path)
     assert sorted(run.snapshots) == [99, 199, 299, 399]
-    assert list(run.history.epoch) == [99, 199, 299, 399]
+    assert list(run.history.epoch) == list(range(1, 400))
     expected = np.load(made["demonstration"]["path"] + ".npy")
     np.testing.assert_allclose(logits_of(run, "float64"), expected, atol=1e-5)
     # TransformerLens' own logits on the numbers that its file says were trained on.
@@ -178,8 +211,10 @@ def test_the_grokking_demonstration_s_file_brings_checkpoints_and_split(lens, tm
     assert len(split.train) == 14
     train = expected[split.train]
     right = (run.dataset.digits[split.train].sum(axis=1)) % 7
-    losses = np.log(np.exp(train).sum(axis=1)) - train[np.arange(14), right]
-    np.testing.assert_allclose(run.history.train_loss[-1, 0], losses.mean(), rtol=1e-5)
+    correct = (train.argmax(axis=1) == right).mean()
+    np.testing.assert_allclose(run.history.train_accuracy[-1, 0], correct)
+    # The losses are the file's.
+    assert (run.history.train_loss == 0.25).all()
     assert "taken for granted" not in capsys.readouterr().err
 
 

@@ -27,9 +27,14 @@ class Measuring:
     Args:
         config: the run's.
         dataset: its numbers and targets.
+        extra_classes: [D, n], the unembedding of classes that are no answer, where the model has
+            any.
     """
 
-    def __init__(self, config: Config, dataset: Dataset) -> None:
+    def __init__(
+        self, config: Config, dataset: Dataset, extra_classes: NDArray[Any] | None = None
+    ) -> None:
+        self._extra = extra_classes
         self._setting = make_batch([config]).setting
         self._digits = dataset.digits
         self._labels = np.asarray(dataset.targets[:, 0], np.int32)
@@ -48,12 +53,10 @@ class Measuring:
 
         self._logits, self._norms = jax.jit(logits), jax.jit(norms)
 
-    def logits(
-        self, weights: Parameters, extra_classes: NDArray[Any] | None = None
-    ) -> NDArray[np.float64]:
-        """[p², V]: of all numbers in the run's precision; classes that are no answer after them."""
-        if extra_classes is not None:
-            whole: Any = np.concatenate([weights.unembedding, extra_classes], axis=1)
+    def logits(self, weights: Parameters) -> NDArray[np.float64]:
+        """[p², V + n]: of all numbers in the run's precision, classes that are no answer last."""
+        if self._extra is not None:
+            whole: Any = np.concatenate([weights.unembedding, self._extra], axis=1)
             weights = dataclasses.replace(weights, unembedding=whole)
         with numerics(self._setting):
             return np.asarray(self._logits(weights, self._digits), np.float64)
@@ -96,7 +99,8 @@ def measured_rows(
     epochs = sorted(epoch for epoch in parameters if epoch > 0)
     rows: dict[str, list[Any]] = {}
     for done, epoch in enumerate(epochs, start=1):
-        logits = measuring.logits(parameters[epoch])
+        # Sliced here, so that one program serves all.
+        logits = measuring.logits(parameters[epoch])[:, : dataset.class_sizes[0]]
         losses, right = measuring.losses(logits), measuring.right(logits)
         for part in ("train", "validation"):
             numbers = getattr(dataset.split, part)

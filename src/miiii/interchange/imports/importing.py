@@ -131,8 +131,8 @@ def import_checkpoint(
         for epoch, model in models.items()
     }
     dataset = build_dataset(config.task, config.seed)
-    measuring = Measuring(config, dataset)
-    whole = measuring.logits(parameters[max(models)], last.extra_classes)
+    measuring = Measuring(config, dataset, last.extra_classes)
+    whole = measuring.logits(parameters[max(models)])
     logits = whole[:, : last.base]
     places, kind, drawn = _training_places(checkpoint, last, wanted, measuring.losses(whole))
     if places is not None:
