@@ -214,7 +214,17 @@ class Circuits:
 
     @cached_property
     def certificate(self) -> Certificate:
-        """Margins on every number against the bound on rounding."""
+        """Margins on every number against the bound on rounding.
+
+        Raises:
+            MissingInputError: the activation is one whose rounding is not bounded.
+        """
+        activation = self.results.run.config.model.activation
+        if activation != "relu":
+            raise MissingInputError(
+                f"needs a model of ReLUs: run {self.results.run.name} has {activation}, whose "
+                "rounding has no bound here"
+            )
         return certify_run(self.results.run, self.results.epoch)
 
     def _follow(

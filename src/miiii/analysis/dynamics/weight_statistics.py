@@ -13,7 +13,10 @@ from miiii.model.parameters import Parameters, weight_names
 
 @dataclass(frozen=True)
 class WeightStatistics:
-    """W weight matrices at one time; heads of one kind count as one matrix, side by side."""
+    """W weight matrices at one time; heads of one kind count as one matrix, side by side.
+
+    Biases are no matrices and are left out.
+    """
 
     names: tuple[str, ...]
     """[W]: as in `parameters.weight_names`."""
@@ -26,7 +29,7 @@ class WeightStatistics:
 
     @property
     def total_norm(self) -> float:
-        """L2 norm of all weights together."""
+        """L2 norm of all the matrices together."""
         return float(np.linalg.norm(self.norm))
 
 
@@ -36,11 +39,10 @@ def weight_statistics(parameters: Parameters) -> WeightStatistics:
     Raises:
         ValueError: a weight is not finite.
     """
-    names = weight_names(parameters)
-    matrices = [
-        as_matrix(name, np.asarray(leaf, np.float64))
-        for name, leaf in zip(names, jax.tree.leaves(parameters), strict=True)
-    ]
+    leaves = zip(weight_names(parameters), jax.tree.leaves(parameters), strict=True)
+    named = {name: np.asarray(leaf, np.float64) for name, leaf in leaves if np.ndim(leaf) > 1}
+    names = list(named)
+    matrices = [as_matrix(name, leaf) for name, leaf in named.items()]
     return WeightStatistics(
         names=tuple(names),
         norm=np.array([float(np.linalg.norm(matrix)) for matrix in matrices]),
