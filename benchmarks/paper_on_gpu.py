@@ -24,7 +24,7 @@ from miiii.config.config import Config, replace_fields
 from miiii.config.presets import get_preset
 from miiii.experiment.run import Run
 from miiii.experiment.training import estimate, start
-from miiii.report.export import histories_npz
+from miiii.report.kept import histories_npz
 from miiii.results.store import measure
 from miiii.studies.plan import plan
 from miiii.studies.study import Study, join_study

@@ -152,7 +152,8 @@ def check_command(words: list[str]) -> None:
         for extra in ",".join(one or other for one, other in named).split(","):
             assert not extra or extra in extras["optional-dependencies"], f"no extra {extra!r}"
     elif program == "python" and rest[:1] == ["-m"]:
-        assert (ROOT / rest[1]).is_dir(), f"there is no package {rest[1]}"
+        place = ROOT / rest[1].replace(".", "/")
+        assert place.is_dir() or place.with_suffix(".py").is_file(), f"there is no {rest[1]}"
     else:
         assert shutil.which(program) or program in OTHERS, f"what is {program!r}?"
 

@@ -6,6 +6,7 @@ import io
 import json
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,9 +84,10 @@ def test_every_task_stands_beside_its_published_epoch(planted):
     # 3 at 948 is still before 5, so that the order is the published one.
     assert "rank correlation of both epochs 1.00" in table.caption
     assert figure.caption == table.caption
-    axes = figure.drawing.axes[0]
+    drawing: Any = figure.drawing
+    axes = drawing.axes[0]
     dots = next(line for line in axes.lines if line.get_label() == "this run")
-    assert len(dots.get_xdata()) == came
+    assert np.size(dots.get_xdata()) == came
 
 
 def measured(run, counts, sharing=None):

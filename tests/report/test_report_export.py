@@ -13,7 +13,8 @@ from miiii.claims.judge import judge
 from miiii.claims.rules.published import PUBLISHED_FIRST
 from miiii.cli.main import run
 from miiii.experiment.run import load_run
-from miiii.report.export import export_study, kept_measurements, task_rows
+from miiii.report.export import export_study, task_rows
+from miiii.report.kept import kept_measurements
 from miiii.results.store import measure
 from miiii.tasks.numbers import primes_below
 

@@ -2,25 +2,21 @@
 
 import csv
 import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from miiii.claims.ledger import Ledger
 from miiii.claims.rules.paper import GENERALISED_AT
 from miiii.claims.rules.published import PUBLISHED_BASE, PUBLISHED_FIRST
+from miiii.report.kept import histories_npz, kept_measurements
 from miiii.report.page.settings import reached_text, study_settings
 from miiii.report.pictures.catalogue import choose
 from miiii.report.pictures.picture import Picture, save, svg_text
 from miiii.report.pictures.sources import Look, study_sources
 from miiii.results.paper import MissingInputError, Results
-from miiii.results.store import depth_for, stored_measurements
 from miiii.runs.atomic import make_directory, write_atomically
 from miiii.runs.jsonfiles import encode_json
-from miiii.runs.thinning import thin_history
 from miiii.studies.plan import EXPERIMENTS
 from miiii.studies.study import FILE_NAME, Study
 
@@ -31,8 +27,11 @@ FIGURES = ("4", "4P", "8P", "6", "7", "8", "10", "11", "16", "24")
 """The paper's figures that carry its claims."""
 LARGEST_SVG = 300_000
 """Bytes; a larger drawing is written as PNG."""
-HISTORY_BYTES = 400_000
-"""Of all runs' thinned histories together, before compression."""
+FROM_HISTORY = ("4", "4P", "8P", "24")
+"""Those that are drawn of a study whose T_miiii still trains: no weights are taken apart."""
+LARGEST_UNFINISHED = 100_000
+"""Bytes of a drawing, of a study whose T_miiii still trains: it is drawn again when that ends, and
+what is committed on the way should be small."""
 
 
 def export_study(
@@ -80,40 +79,6 @@ def export_study(
     for name, content in contents.items():
         write_atomically(directory / name, content)
     return [*(directory / name for name in contents), *(path for _, path in drawn)]
-
-
-def histories_npz(runs: "Mapping[str, Sequence[Run]]", most: int = HISTORY_BYTES) -> bytes:
-    """Every run's thinned history in one compressed file, keys `<run>/<array>`.
-
-    Accuracies and losses are rounded to four digits, so that the file stays small.
-
-    Args:
-        runs: by experiment.
-        most: bytes of all runs together, before compression.
-    """
-    several = [run for group in runs.values() for run in group if len(run.history.epoch)]
-    found: dict[str, np.ndarray] = {}
-    for run in several:
-        rows = run.directory.history()
-        width = sum(array[0].nbytes for array in rows.values() if len(array))
-        thinned = thin_history(rows, max(2, most // (len(several) * max(width, 1))))
-        for key, array in thinned.items():
-            rounded = array if array.dtype.kind == "i" else np.round(array.astype(np.float32), 4)
-            found[f"{run.name}/{key}"] = rounded
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **found)  # pyright: ignore[reportArgumentType]
-    return buffer.getvalue()
-
-
-def kept_measurements(runs: "Mapping[str, Sequence[Run]]") -> dict[str, Any]:
-    """Per run the measurements that are kept beside it; runs without any are left out."""
-    pairs = [
-        (run.name, stored_measurements(run, depth_for(experiment)))
-        for experiment, group in runs.items()
-        for run in group
-        if len(run.history.epoch)
-    ]
-    return {name: json.loads(kept.to_json()) for name, kept in pairs if kept is not None}
 
 
 def task_rows(
@@ -173,8 +138,12 @@ def _draw(
 ) -> list[tuple[Picture, Path]]:
     sources = study_sources({key: Results(group[0]) for key, group in runs.items()})
     look = Look()
+    main = sources.main.run if sources.main is not None else None
+    unfinished = main is not None and main.status.get("state") != "finished"
     drawn = []
     for entry in choose(figures) if figures else ():
+        if unfinished and entry.number not in FROM_HISTORY:
+            continue
         try:
             for picture in entry.draw(sources, look):
                 if isinstance(picture.drawing, Mapping):
@@ -183,6 +152,8 @@ def _draw(
                     drawn.append((picture, path))
                     continue
                 text = svg_text(picture, look.style)
+                if unfinished and len(text) > LARGEST_UNFINISHED:
+                    continue
                 ending = "svg" if len(text) <= LARGEST_SVG else "png"
                 path = directory / f"{picture.name}.{ending}"
                 save(picture.drawing, path, look.style)  # pyright: ignore[reportArgumentType]
