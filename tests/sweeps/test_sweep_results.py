@@ -2,8 +2,10 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
+import optuna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,12 +14,12 @@ from planted_sweeps import GRID, MIXED, done, on_grid, planted
 from small_sweeps import make
 
 from miiii.sweeps.outcome.hyperparameters import chosen_rows, space_rows
-from miiii.sweeps.outcome.importance import divergence, importances
+from miiii.sweeps.outcome.importance import divergence, importances, main_effects
 from miiii.sweeps.outcome.ranking import choose_objective, neighbours, pareto_front, ranked
 from miiii.sweeps.outcome.results import read_results
 from miiii.sweeps.queue.queue import CONTINUES, DUPLICATE
 from miiii.sweeps.search.sampling import EXPERIMENT, SEED
-from miiii.sweeps.search.spaces import TABLE_1, TABLE_2, Dimension, SearchSpace
+from miiii.sweeps.search.spaces import TABLE_1, TABLE_2, Dimension, Interval, SearchSpace
 
 
 def bowl(point):
@@ -273,6 +275,62 @@ def test_importance_says_why_not():
     same = planted([done(n, point, 1.0) for n, point in enumerate(list(GRID.points()) * 2)])
     with pytest.raises(ValueError, match="36 of 36 of planted are equally good by validation_loss"):
         importances(same)
+
+
+FOUR = SearchSpace(
+    tuple(
+        Interval(field, field, 0.0, high)
+        for field, high in (
+            ("dropout", 0.5),
+            ("weight_decay", 1.0),
+            ("filter_strength", 2.0),
+            ("label_smoothing", 0.5),
+        )
+    )
+)
+
+
+def searched(sampler, trials=120):
+    """Runs of an Optuna study over four settings; a dropout above 0.15 spoils everything."""
+    study = optuna.create_study(sampler=sampler)
+    runs = []
+    for number in range(trials):
+        trial = study.ask()
+        point = {
+            each.field: trial.suggest_float(each.field, 0, each.high) for each in FOUR.dimensions
+        }
+        dropout, *others = (point[each.field] / each.high for each in FOUR.dimensions)
+        value = float(dropout > 0.3) + 0.03 * sum((each - 0.5) ** 2 for each in others)
+        study.tell(trial, value)
+        runs.append(done(number, point, value))
+    return planted(runs, FOUR)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_after_a_search_that_followed_results_variance_tells_what_decides(seed):
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    results = searched(optuna.samplers.TPESampler(seed=seed))
+    followed = replace(results, definition=replace(results.definition, sampler="tpe"))
+    found = importances(followed)
+    assert found.followed
+    assert found.settings[0].setting == "dropout"
+    assert found.settings[0].variance > 10 * found.settings[1].variance
+    assert sum(one.variance for one in found.settings) <= 1 + 1e-9
+    assert all(one.beyond_chance is None for one in found.settings)
+    # Held against all runs, the best say that dropout is chance, and comes last.
+    assert found.settings[0].divergence <= found.settings[0].chance
+    assert min(found.settings, key=lambda one: one.share).setting == "dropout"
+
+
+def test_main_effects_are_those_of_a_known_function():
+    """Two settings on a whole grid: variances 2/3 · 9 and 1/4 · 4, and noise of none."""
+    first, second = np.divmod(np.arange(6), 2)
+    found = main_effects([first, second], 3.0 * first + 2.0 * second)
+    assert found == pytest.approx([6 / 7, 1 / 7])
+    # A setting that only acts with another has no effect of its own.
+    signs = (-1.0) ** first * (-1.0) ** second
+    alone = main_effects([first[:4], second[:4]], signs[:4])
+    assert alone == pytest.approx([0, 0], abs=1e-12)
 
 
 # The paper's tables

@@ -241,6 +241,22 @@ def test_plots_are_written_with_captions(tmp_path, said):
     assert progress.count("s  ") == 4
 
 
+@pytest.mark.parametrize(("sampler", "judged"), [("random", True), ("tpe", False)])
+def test_importance_is_judged_by_chance_only_where_runs_are_spread(tmp_path, said, sampler, judged):
+    sweep = make(tmp_path, trials=24, space=CONTINUOUS, sampler=sampler)
+    fill(sweep, lambda p: [p["learning_rate"]])
+    text = said("best")[1]
+    assert ("more than chance" in text) == judged
+    assert ("share of variance" in text) == ("followed the results" in text) == (not judged)
+    (found,) = json.loads(said("best", "--json")[1])["importance"]
+    assert found["runs_followed_results"] == (not judged)
+    for each in found["settings"].values():
+        assert isinstance(each["beyond_chance"], bool) if judged else each["beyond_chance"] is None
+    said("plot", "--format", "svg", "--only", "importance")
+    captions = (sweep.path / "figures" / "captions.md").read_text()
+    assert ("The sampler followed the results" in captions) == (not judged)
+
+
 def test_what_cannot_be_drawn_is_named(tmp_path, said):
     fill(make(tmp_path), most=1)
     code, text, _ = said("plot", "--format", "svg", "--only", "progress,importance,pareto")

@@ -57,7 +57,9 @@ class Bars:
     values: NDArray[np.float64]
     """[S], at least 0."""
     chance: NDArray[np.float64]
-    """[S]: what chance alone reaches, in the same unit."""
+    """[S]: what chance alone reaches, in the same unit; zeros where nobody asks."""
+    measure: str = "divergence of the best runs from all"
+    """What the values are."""
 
 
 def best_so_far(
@@ -199,15 +201,16 @@ def importance_bars(groups: Sequence[Bars], *, title: str = "", style: Style = L
                 height=0.62,
                 color=[style.foreground if each else style.light_grey for each in real],
             )
-            axes.vlines(
-                group.chance, places - 0.42, places + 0.42, color=style.negative, linewidth=1.4
-            )
+            if group.chance.any():
+                axes.vlines(
+                    group.chance, places - 0.42, places + 0.42, color=style.negative, linewidth=1.4
+                )
             axes.set_yticks(places, list(group.names))
             axes.tick_params(axis="y", length=0)
             axes.invert_yaxis()
             axes.set_xlim(0, 1.04 * max(group.values.max(), group.chance.max(), 1e-9))
             axes.set_title(group.title)
-            axes.set_xlabel("divergence of the best runs from all")
+            axes.set_xlabel(group.measure)
         _heading(figure, title)
     return figure
 

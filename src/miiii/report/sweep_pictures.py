@@ -136,23 +136,36 @@ def _importance(results: SweepResults, objective: int, style: Style) -> Picture:
     found = [importances(results, place) for place in range(len(results.definition.objectives))]
     groups = []
     for one in found:
-        ordered = sorted(one.settings, key=lambda each: -each.divergence)
+        values = {
+            each.setting: each.variance if one.followed else each.divergence
+            for each in one.settings
+        }
+        ordered = sorted(one.settings, key=lambda each: -values[each.setting])
         groups.append(
             Bars(
                 one.objective,
                 tuple(each.setting for each in ordered),
-                np.array([each.divergence for each in ordered]),
-                np.array([each.chance for each in ordered]),
+                np.array([values[each.setting] for each in ordered]),
+                np.array([0.0 if one.followed else each.chance for each in ordered]),
+                *(("share of the variance over the space",) if one.followed else ()),
             )
         )
     best = found[0].best
-    caption = (
+    followed = (
+        f"{_about(results)} Share of the objective's variance over the whole space that a setting "
+        "alone makes, read off all runs (functional ANOVA, main effects of an additive model; "
+        "lists by value, intervals in fifths). The sampler followed the results, so that the best "
+        "runs are not held against all: a setting that it settled early would look like none. What "
+        "matters only together with another setting is not seen."
+    )
+    spread = (
         f"{_about(results)} How far a setting's values among the best {best} runs differ from "
         "those among all (Pearson divergence, as in PED-ANOVA; lists by value, intervals in "
         "fifths). The mark is what one in a hundred random choices of as many runs passes; a bar "
         "that does not pass it is grey and says nothing. What matters only together with another "
         "setting is not seen."
     )
+    caption = followed if found[0].followed else spread
     return Picture(
         "4", "importance", "Which settings decide", caption, importance_bars(groups, style=style)
     )

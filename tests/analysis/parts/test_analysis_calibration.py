@@ -13,7 +13,7 @@ from miiii.analysis.parts.calibration import (
     model_calibrated_spectrum,
 )
 from miiii.analysis.parts.neurons import model_spectrum
-from miiii.analysis.parts.significance import significance
+from miiii.analysis.parts.significance import significance, significant_frequencies
 
 
 @settings(deadline=None, max_examples=25)
@@ -111,3 +111,15 @@ def test_refusals():
         stack_spectra([(0, judged)], 1.0)
     with pytest.raises(ValueError, match=r"\[\(2.0, 2\), \(2.0, 3\)\]"):
         stack_spectra([(0, judged), (1, calibrated_spectrum(grids, draws=3))])
+
+
+@pytest.mark.parametrize(("planted", "by_rule"), [(1, 1), (11, 11), (12, 0), (40, 0)])
+def test_the_rule_has_a_ceiling_and_the_calibrated_count_none(planted, by_rule):
+    """At most a fifth of 56 lie above their own μ + 2σ (Cantelli): 11 equal ones, not 12."""
+    size = 113
+    chosen = np.random.default_rng(0).permutation(np.arange(1, size // 2 + 1))[:planted]
+    turns = 2 * np.pi * chosen[:, None] * np.arange(size) / size
+    waves = np.concatenate([np.cos(turns), np.sin(turns)])[:, None]
+    found = calibrated_spectrum(np.broadcast_to(waves, (2 * planted, size, size)), draws=5)
+    assert significant_frequencies(found.spectrum).sum() == by_rule
+    assert np.flatnonzero(found.frequencies).tolist() == sorted(chosen - 1)

@@ -16,13 +16,13 @@ from miiii.interchange.imports.expected_logits import read_expected
 from miiii.interchange.imports.layouts import Layout
 from miiii.runs.creation import check_new_runs
 from miiii.runs.errors import DamagedFileError
+from miiii.runs.thresholds import SOLVED, reached
 from miiii.tasks.config import Operation
 
 if TYPE_CHECKING:
     from miiii.interchange.imports.importing import Imported
 
 _QUIET = 5.0  # seconds between two lines of progress
-_SOLVED = 0.99
 _LONGEST = 600  # characters of an error, which may hold what a file says
 
 
@@ -147,7 +147,7 @@ def _score(imported: "Imported") -> str:
         line += f"; its file's last training loss is {last:.3g}"
         if imported.split_known:
             line += f", here {imported.losses['here']:.3g}"
-    if right["all"] < _SOLVED:
+    if not reached(right["all"], SOLVED, total):
         line += "; unsolved"
     return line
 

@@ -25,6 +25,20 @@ if TYPE_CHECKING:
     from miiii.sweeps.queue.sweep import Sweep
 
 
+_SPREAD = """
+share: of how much more its values among the best differ from those among all than
+chance explains; by chance: what one in a hundred random choices of runs passes.
+What matters only together with another setting is not seen."""
+_FOLLOWED = """
+share of variance: what the setting alone makes of the objective's variance over the whole
+space, read off all runs (functional ANOVA, main effects). among the best: how much more its
+values among the best differ from those among all than chance explains.
+The sampler followed the results and gathers its runs where earlier ones were good: a setting
+that it has settled hardly differs among the best, however much it matters. Trust the first
+column. What matters only together with another setting is not seen."""
+"""Below the importances, of runs spread over the space and of runs that followed results."""
+
+
 @dataclass(frozen=True)
 class BestArguments(SweepArguments):
     """The best run: its settings as a command, its neighbours, and which settings matter."""
@@ -69,11 +83,7 @@ def best(words: list[str]) -> int:
     for one in found:
         _print_importance(one)
     if found:
-        print(
-            "\nshare: of how much more its values among the best differ from those among all than\n"
-            "chance explains; by chance: what one in a hundred random choices of runs passes.\n"
-            "What matters only together with another setting is not seen."
-        )
+        print(_FOLLOWED if found[0].followed else _SPREAD)
     for why in refused:
         print(f"\n{why}")
     return 0
@@ -218,9 +228,17 @@ def _print_front(sweep: "Sweep", results: "SweepResults", front: "Sequence[RunRe
 
 def _print_importance(one: "Importances") -> None:
     print(
-        f"\nwhich settings decide whether a run is among the best {one.best} of {one.runs} by "
+        f"\nwhich settings decide {one.objective}, of {one.runs} runs that followed results\n"
+        if one.followed
+        else f"\nwhich settings decide whether a run is among the best {one.best} of {one.runs} by "
         f"{one.objective}\n"
     )
+    if one.followed:
+        shares = [
+            [each.setting, percent(each.variance), percent(each.share)] for each in one.settings
+        ]
+        print_table(["setting", "share of variance", "among the best"], shares)
+        return
     rows = [
         [
             each.setting,
@@ -272,12 +290,14 @@ def _importance_record(one: "Importances") -> dict[str, Any]:
         "objective": one.objective,
         "runs": one.runs,
         "best": one.best,
+        "runs_followed_results": one.followed,
         "settings": {
             each.setting: {
                 "share": each.share,
                 "divergence": each.divergence,
                 "by_chance": each.chance,
                 "beyond_chance": each.beyond_chance,
+                "variance": each.variance,
             }
             for each in one.settings
         },
