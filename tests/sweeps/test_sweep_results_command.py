@@ -19,6 +19,7 @@ from miiii.cli.main import run
 from miiii.config.config import replace_fields
 from miiii.config.presets import PRESETS
 from miiii.sweeps.queue.sweep import Sweep
+from miiii.sweeps.search.sampling import choose
 from miiii.sweeps.search.spaces import TABLE_1
 
 
@@ -35,7 +36,9 @@ def fill(sweep: Sweep, values=lambda params: [value(params)], most: int = 1000) 
         if not taken:
             break
         known = {"epochs": 6, "seconds": 1.0, "accuracy": 0.5, "solved": 1}
-        queue.end(taken[0].id, TrialState.COMPLETE, values(taken[0].params), outcome=known)
+        (held,) = taken
+        params = held.params or choose(sweep.definition, sweep.optuna_study, held.id, held.number)
+        queue.end(held.id, TrialState.COMPLETE, values(params), outcome=known)
     return sweep
 
 

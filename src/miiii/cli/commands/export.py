@@ -44,6 +44,8 @@ class ExportArguments:
     """The snapshot whose weights are written, in epochs; default: the latest weights."""
     output: Path | None = None
     """The file or folder to write; default: in the run's own exports directory."""
+    model_index: bool = False
+    """With hf-folder: accuracies in the card's front matter too, as the hub's model-index."""
     force: bool = False
     """Replace an earlier export at the same place."""
     runs_dir: Path = Path("runs")
@@ -61,6 +63,8 @@ def export_command(words: list[str]) -> int:
     except ValueError as error:
         raise DamagedFileError(directory.path / "config.toml", str(error)) from error
     is_history = arguments.to in ("csv", "parquet")
+    if arguments.model_index and arguments.to != "hf-folder":
+        raise UsageError(f"--model-index belongs to --to hf-folder, not to --to {arguments.to}")
     if is_history and arguments.epoch is not None:
         raise UsageError(f"--epoch is {arguments.epoch}: {arguments.to} has the whole history")
     epochs = directory.snapshot_epochs()
@@ -122,7 +126,7 @@ def _write_weights(arguments: ExportArguments, output: Path) -> list[Path]:
     else:
         from miiii.interchange.exports.model_folder import model_folder_files
 
-        files = model_folder_files(contents)
+        files = model_folder_files(contents, index=arguments.model_index)
     write_folder(output, files)
     return [output / name for name in files]
 

@@ -121,7 +121,8 @@ def to_parquet(table: HistoryTable, name: str, config: Config) -> bytes:
         "epoch": pyarrow.array(table.epoch),
         "modulus": pyarrow.array(table.modulus),
         "split": pyarrow.DictionaryArray.from_arrays(pyarrow.array(table.split), list(SPLITS)),
-        "loss": pyarrow.array(table.loss),
+        # What is not known is null, as in the CSV: readers order NaN above every number.
+        "loss": pyarrow.array(table.loss, from_pandas=True),
         "accuracy": pyarrow.array(table.accuracy, from_pandas=True),
     }
     metadata = {f"{_PREFIX}run": name, f"{_PREFIX}config": to_toml(config)}

@@ -12,6 +12,7 @@ import safetensors.numpy
 from miiii.config.config import SECTIONS, to_toml
 from miiii.interchange.exports.contents import SPLITS, Contents
 from miiii.interchange.exports.layout import CONFIG, README, WEIGHTS
+from miiii.interchange.exports.model_index import model_index
 from miiii.model.config import ModelConfig
 from miiii.tasks.config import TaskConfig
 
@@ -26,14 +27,14 @@ _SENTENCES = {
 _OPERATIONS = {"add": "x0 + x1", "subtract": "x0 - x1", "multiply": "x0·x1"}
 
 
-def model_folder_files(contents: Contents) -> dict[str, bytes]:
+def model_folder_files(contents: Contents, *, index: bool = False) -> dict[str, bytes]:
     """The folder's files by name."""
     weights = {name: weight.copy(order="C") for name, weight in contents.weights.items()}
     return {
         # Loaders of the Hub look for the framework there; NumPy arrays load in all of them.
         WEIGHTS: safetensors.numpy.save(weights, metadata={"format": "pt"}),
         CONFIG: (json.dumps(folder_config(contents), indent=2) + "\n").encode(),
-        README: model_card(contents).encode(),
+        README: model_card(contents, index=index).encode(),
     }
 
 
@@ -53,8 +54,13 @@ def folder_config(contents: Contents) -> dict[str, Any]:
     }
 
 
-def model_card(contents: Contents) -> str:
-    """The card: what it is, how right it is, where it comes from, how to load it."""
+def model_card(contents: Contents, *, index: bool = False) -> str:
+    """The card: what it is, how right it is, where it comes from, how to load it.
+
+    Args:
+        contents: of the run.
+        index: whether its accuracies stand in the front matter too, as the hub's `model-index`.
+    """
     run = contents.run
     config = run.config
     base, model = config.task.base, config.model
@@ -67,7 +73,7 @@ tags:
 - grokking
 - mechanistic-interpretability
 - modular-arithmetic
----
+{_index(contents) if index else ""}---
 
 # {run.name}
 
@@ -115,6 +121,17 @@ def _details(model: ModelConfig) -> str:
             f"attention weights c · softmax + 1 - c with c = {model.attention_coefficient}"
         )
     return "".join(f"{part}, " for part in parts)
+
+
+def _index(contents: Contents) -> str:
+    run = contents.run
+    return model_index(
+        run.name,
+        run.config.task.base,
+        run.dataset.moduli,
+        contents.accuracies(),
+        regression=run.config.task.is_regression,
+    )
 
 
 def _target(task: TaskConfig) -> str:

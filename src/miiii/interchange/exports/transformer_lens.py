@@ -147,6 +147,10 @@ millionth of the largest logit.
 {_recipe(_BRIDGE_PART, contents)}
 ```
 
+What a hook returns at `blocks.i.hook_resid_mid` reaches the MLP there, and not the skip connection
+around it (seen in 4.3.0; version 2 replaces both). To change the stream after attention, change
+what both are made of, at `blocks.i.hook_attn_out`.
+
 ## TransformerLens 2
 
 ```python
