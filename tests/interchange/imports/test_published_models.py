@@ -22,6 +22,7 @@ from miiii.interchange.imports.conversion import Given, convert
 from miiii.model.config import Architecture
 from miiii.model.parameters import Block, Parameters
 from miiii.model.transformer import forward
+from miiii.results.paper import Results
 
 ZHONG = {"answer": False, "masked": False}
 
@@ -226,6 +227,8 @@ def test_a_training_file_gives_losses_and_its_split(training_file, capsys):
     validation = run.dataset.split.validation
     assert history.validation_accuracy[-1, 0] == right[validation].mean()
     assert record["accuracies"]["all"] == right.mean()
+    # Gradients were measured at the last weights only, and pictures of them show that.
+    assert list(Results(run).gradient_norms.epoch) == [40]
     assert run.provenance["imported"]["optimiser"]["weight_decay"] == 0.1
     error = abs(Contents(run).logits() - logits).max()
     assert error < 1e-12 * abs(logits).max()

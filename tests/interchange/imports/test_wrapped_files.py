@@ -264,6 +264,22 @@ def test_states_of_several_epochs(tmp_path, wrap, epochs):
     assert any("does not say which epochs" in note for note in found.notes) == (epochs == [1, 2, 3])
 
 
+def test_weights_beside_losses_and_epochs_as_a_range(tmp_path):
+    state, tensors = as_tensors(drawn(Kind()))
+    content = {**state, "train_losses": [2.0, 1.0], "epoch": 1}
+    write_torch(tmp_path / "beside.pth", content, tensors)
+    found = read_checkpoint(tmp_path / "beside.pth")
+    assert list(found.states) == [2]
+    assert found.losses.last_train == 1
+    assert set(found.states[2]) == set(state)
+
+    def wrap(states):
+        return {"state_dicts": states, "epochs": Called(Global("builtins", "range"), (0, 300, 100))}
+
+    states_file(tmp_path / "range.pth", [drawn(Kind(), seed) for seed in range(3)], wrap)
+    assert sorted(read_checkpoint(tmp_path / "range.pth").states) == [0, 100, 200]
+
+
 def test_weights_under_another_key_and_in_a_whole_module(tmp_path):
     state, tensors = as_tensors(drawn(Kind()))
     write_torch(tmp_path / "best.pth", {"best": state, "epoch": 400}, tensors)

@@ -116,6 +116,13 @@ def _final(content: Mapping[Any, Any], others: bool) -> tuple[State | None, tupl
         for key, value in content.items()
         if is_state(value) and looks_like_a_model(value)
     }
+    beside = {
+        key: value
+        for key, value in content.items()
+        if isinstance(key, str) and isinstance(value, np.ndarray)
+    }
+    if not others and not found and looks_like_a_model(beside):
+        return beside, ("the weights stand beside other things of the file",)
     if others or not found:
         # Any other arrays by name stand for what they are refused for.
         named = next((content[key] for key in _FINAL if is_state(content.get(key))), None)

@@ -264,6 +264,12 @@ def _numpy_scalar(kind: Any, data: Any) -> Any:
     return np.frombuffer(data, _numpy_type(kind))[0].item()
 
 
+def _range(*bounds: Any) -> range:
+    if not all(type(one) is int for one in bounds):
+        raise ValueError(f"a range has the bounds {bounds}")
+    return range(*bounds)
+
+
 def _encoded(text: str, encoding: str = "latin1") -> bytes:
     if encoding != "latin1":
         raise ValueError(f"text is encoded as {encoding!r}")
@@ -278,6 +284,8 @@ _BUILDERS: dict[str, Any] = {
     "torch._utils._rebuild_parameter_with_state": _Builder(lambda data, *_: data),
     "torch._tensor._rebuild_from_type_v2": _Builder(_subclass_tensor),
     "torch.Size": _Builder(lambda sizes=(): tuple(sizes)),
+    "builtins.range": _Builder(_range),
+    "__builtin__.xrange": _Builder(_range),
     "collections.defaultdict": _Builder(lambda *_: {}),
     "numpy.core.multiarray._reconstruct": _Builder(lambda *_: _Array()),
     "numpy.core.multiarray.scalar": _Builder(_numpy_scalar),
