@@ -113,7 +113,8 @@ def test_moduli_that_share_factors_and_a_single_task(folder, name, capsys):
     functions, rank = {"common": (1 + 3 + 5, 1 + 3 + 5 - 1), "alone": (5, 5)}[name]
     assert record["dictionary"]["functions"] == functions
     assert record["dictionary"]["rank"] == rank
-    assert record["without_neurons"]["index"]["value"] is None or name == "common"
+    # Nothing has been learnt: removing a circuit costs no more than chance, and there is no index.
+    assert record["without_neurons"]["index"] == {"value": None, "low": None, "high": None}
     assert not any(task["certified"] for task in record["certificate"])
 
 

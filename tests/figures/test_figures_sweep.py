@@ -109,9 +109,15 @@ def test_every_setting_has_its_panel(count):
 def test_one_run_is_enough():
     one = Values("validation_loss", np.array([0.5]), True)
     setting = Setting("width", np.array([0.0]), ("32",), (-0.5, 0.5))
-    for figure in (
-        best_so_far([one]),
-        parallel_coordinates([setting], [one]),
-        setting_slices([setting], [one]),
-    ):
-        figure.draw_without_rendering()
+    (course,) = best_so_far([one]).axes
+    assert [line.get_ydata().tolist() for line in course.lines[:2]] == [[0.5], [0.5]]
+    assert [line.get_xdata().tolist() for line in course.lines[:2]] == [[1], [1]]
+    (panel,) = (axes for axes in setting_slices([setting], [one]).axes if axes.axison)
+    assert panel.lines[0].get_ydata().tolist() == [0.5]
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["32"]
+    ends = {
+        text.get_text()
+        for axes in parallel_coordinates([setting], [one]).axes
+        for text in (*axes.texts, *axes.get_yticklabels())
+    }
+    assert "32" in ends

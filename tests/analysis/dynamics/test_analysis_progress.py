@@ -205,6 +205,13 @@ def test_an_embedding_of_few_frequencies_is_unequal():
     assert embedding_gini(even) < 0.15
 
 
+def entropy_rank(matrix):
+    """exp of the entropy of the squared singular values' shares, from the eigenvalues of M Mᵀ."""
+    values = np.linalg.eigvalsh(matrix @ matrix.T)
+    shares = [value / values.sum() for value in values if value > 1e-12 * values.max()]
+    return math.exp(-sum(share * math.log(share) for share in shares))
+
+
 def test_norms_and_ranks_by_hand():
     parameters = random_parameters(7, width=6, heads=2, neurons=5)
     found = weight_statistics(parameters)
@@ -218,10 +225,10 @@ def test_norms_and_ranks_by_hand():
     assert found.full_rank == (6, 3, 6, 6, 6, 6, 5, 5, 4)
     # The output of two heads: its rows are the heads' dimensions.
     rows = np.concatenate([block.output[0], block.output[1]])
-    assert found.effective_rank[index] == pytest.approx(effective_rank(rows))
+    assert found.effective_rank[index] == pytest.approx(entropy_rank(rows))
     columns = np.concatenate([block.key[0], block.key[1]], axis=1)
     key = found.names.index("blocks.0.key")
-    assert found.effective_rank[key] == pytest.approx(effective_rank(columns))
+    assert found.effective_rank[key] == pytest.approx(entropy_rank(columns))
 
 
 def test_effective_rank_of_known_singular_values():
