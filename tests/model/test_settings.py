@@ -53,12 +53,13 @@ def relative_error(found, expected):
     return float(jnp.abs(found - expected).max()) / scale if scale else float(jnp.abs(found).max())
 
 
-@pytest.mark.parametrize("depth", [1, 2, 4])
-def test_every_setting_equals_the_textbook_in_float64(x64, depth):
+@pytest.mark.parametrize(("depth", "step"), [(1, 1), (2, 1), (4, 5)])
+def test_every_setting_equals_the_textbook_in_float64(x64, depth, step):
     numbers = jnp.asarray(digits(BASE))
     weights = jax.random.normal(jax.random.key(5), (len(numbers), OUTPUTS), jnp.float64)
     seen = set()
-    for settings in SETTINGS:
+    tried = SETTINGS[::step]
+    for settings in tried:
         config, parameters = small(depth, **settings)
 
         def loss(pass_of, parameters=parameters):
@@ -78,9 +79,9 @@ def test_every_setting_equals_the_textbook_in_float64(x64, depth):
         ):
             assert relative_error(one, other) < 1e-11, (settings, name)
         seen.add(tuple(np.asarray(logits).ravel()[:3]))
-    distinct = {tuple(sorted(settings.items())) for settings in SETTINGS}
+    distinct = {tuple(sorted(settings.items())) for settings in tried}
     # One block's last position sees everything: there the mask changes nothing.
-    assert len(seen) == (len(distinct) if depth > 1 else len({_unmasked(s) for s in SETTINGS}))
+    assert len(seen) == (len(distinct) if depth > 1 else len({_unmasked(s) for s in tried}))
 
 
 def _unmasked(settings):

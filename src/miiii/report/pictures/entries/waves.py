@@ -6,6 +6,7 @@ from miiii.figures import waves as wave_figures
 from miiii.figures.waves_check import waves_check
 from miiii.report.pictures.picture import Picture
 from miiii.report.pictures.sources import Look, Sources, origin
+from miiii.results.paper import MissingInputError
 
 _SIGNS = "Signs by colour, and by outlines where squares are large enough"
 _WEIGHTS = f"{_SIGNS}; each matrix has its own scale, given with it. "
@@ -14,6 +15,12 @@ _WEIGHTS = f"{_SIGNS}; each matrix has its own scale, given with it. "
 def embedding_weights(sources: Sources, look: Look) -> Iterator[Picture]:
     """Figure 20, and what the model computes."""
     waves = sources.need("waves")
+    model = waves.run.config.model
+    if not model.answer_token or model.digit_tokens == "separate":
+        raise MissingInputError(
+            f"needs the paper's tokens: run {waves.run.name} has no answer token, or separate "
+            "tokens for each digit"
+        )
     yield Picture(
         "20",
         "figure-20-embeddings",
