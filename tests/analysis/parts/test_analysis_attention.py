@@ -84,3 +84,18 @@ def test_entropy_of_literal_weights():
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_two_positions_and_a_constant_added_to_every_weight():
+    share = np.linspace(0, 1, 9).reshape(9, 1)  # of x0, after the softmax; base 3, one head
+    softmax = np.stack([share, 1 - share], axis=-1)
+    found = attention_pattern(0.25 * softmax + 0.75, 3, 0.25)
+    assert found.weights.shape == (1, 2, 3, 3)
+    np.testing.assert_allclose(found.mean, [[0.875, 0.875]])
+    # Weights sum to 0.25 + 0.75 · 2; entropy is of what each is of that.
+    parts = (0.25 * softmax + 0.75) / 1.75
+    np.testing.assert_allclose(found.entropy, [-(parts * np.log(parts)).sum(axis=-1).mean()])
+    with pytest.raises(ValueError, match="must sum to 1"):
+        attention_pattern(0.25 * softmax + 0.75, 3)
+    with pytest.raises(ValueError, match="without an answer token"):
+        attention_pattern(np.ones((9, 1, 4)), 3)

@@ -121,7 +121,7 @@ def test_strongest_frequency_counts_the_mean_as_no_frequency():
         (lambda: embedding_spectrum(np.ones((5, 2)), 0.0), "deviation is 0.0: expected"),
         (lambda: embedding_spectrum(np.full((5, 2), np.nan), 1.0), "embedding must be finite"),
         (lambda: embedding_spectrum(np.eye(5), 1.0, draws=0), "draws is 0: expected"),
-        (lambda: positional_embeddings(np.ones((2, 4))), r"shape \(2, 4\): expected \[3, width\]"),
+        (lambda: positional_embeddings(np.ones((4, 4))), r"shape \(4, 4\): expected \[3, width\]"),
         (lambda: positional_embeddings(np.ones((3, 4))), "of x0 is constant"),
         (lambda: singular_spectrum(np.zeros((5, 3))), "embedding is zero: expected"),
         (lambda: singular_spectrum(np.eye(5)).components_for(0), "share is 0: expected"),
