@@ -57,6 +57,7 @@ def test_a_split_that_is_no_candidate_is_not_found():
     # Unless the user names its seed and share.
     found = find_split(losses, last, (None, None), also=(max(SEEDS) + 30, 0.3))
     assert found.chosen.seed == max(SEEDS) + 30
+    assert found.record(last)["candidates"]["seeds"] == [*SEEDS, max(SEEDS) + 30]
 
 
 def test_what_settings_say_is_taken_and_checked():

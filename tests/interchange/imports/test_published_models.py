@@ -236,10 +236,13 @@ def test_a_training_file_gives_losses_and_its_split(training_file, capsys):
 
 def test_a_split_that_settings_tell_is_checked(training_file, tmp_path, capsys):
     _, _, state, places, content = training_file
-    told = {"p": 7, "fn_name": "add", "seed": 7, "frac_train": 0.4}
+    told = {"p": 7, "fn_name": "add", "seed": 7, "frac_train": 0.4, "weight_decay": 1}
     path = tmp_path / "told.pth"
-    write(path, state, config=told, train_losses=content["train_losses"])
+    shared = {name: content[name] for name in ("train_losses", "optimizer")}
+    write(path, state, config=told, **shared)
     run = imported(path, "told")
+    said = capsys.readouterr().err
+    assert "settings say weight_decay 1, its optimiser's state 0.1" in said
     found = run.provenance["imported"]["drawn_split"]
     assert found["how"] == "told by its settings and checked by its losses"
     expected = sorted(i // 7 + 7 * (i % 7) for i in places)

@@ -99,12 +99,14 @@ def _unwrap(path: Path, content: Any, beside: dict[str, Any], notes: tuple[str, 
     told = told if type(told) is int and 0 < told < 2**31 else 0
     states, more = found.numbered(losses.epochs or told)
     training, unclear = read_training_pairs(inner)
+    optimiser = _optimiser(inner)
+    about += _contradictions(config or beside, optimiser)
     return Checkpoint(
         states,
         config or beside,
         training,
         losses=losses,
-        optimiser=_optimiser(inner),
+        optimiser=optimiser,
         notes=(*found.notes, *more, *said, *about, *unclear, *(() if config else notes)),
     )
 
@@ -129,6 +131,17 @@ def _optimiser(content: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     plain = (int, float, str, bool)
     return {str(key): value for key, value in groups[0].items() if isinstance(value, plain)}
+
+
+def _contradictions(config: Mapping[str, Any], optimiser: Mapping[str, Any]) -> list[str]:
+    """What settings say of training, and the optimiser's state otherwise."""
+    return [
+        f"its settings say {name} {config[name]}, its optimiser's state {optimiser[name]}"
+        for name in ("lr", "weight_decay")
+        if isinstance(config.get(name), int | float)
+        and name in optimiser
+        and config[name] != optimiser[name]
+    ]
 
 
 def _settings_beside(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:

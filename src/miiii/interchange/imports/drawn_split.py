@@ -55,6 +55,8 @@ class DrawnSplit:
         runner_up: the second best candidate, where there was a choice.
         other_seed: the best of another seed, where there was a choice.
         tried: how many candidates.
+        seeds: of the candidates.
+        shares: of the candidates.
     """
 
     chosen: Candidate
@@ -62,6 +64,8 @@ class DrawnSplit:
     runner_up: Candidate | None = None
     other_seed: Candidate | None = None
     tried: int = 1
+    seeds: tuple[int, ...] = SEEDS
+    shares: tuple[float, ...] = SHARES
 
     def record(self, last: tuple[float | None, float | None]) -> dict[str, Any]:
         """For the run's provenance.
@@ -73,8 +77,8 @@ class DrawnSplit:
         found["file"] = {"train_loss": last[0], "test_loss": last[1]}
         if self.tried > 1:
             found["candidates"] = {
-                "seeds": list(SEEDS),
-                "shares": list(SHARES),
+                "seeds": list(self.seeds),
+                "shares": list(self.shares),
                 "tried": self.tried,
                 "drawn": "all pairs, a first, random.seed(seed), random.shuffle, the first share",
             }
@@ -144,7 +148,11 @@ def find_split(
         if known is None:
             return None
         return DrawnSplit(known, "told by its settings; its losses do not agree")
-    return DrawnSplit(best, "found by its losses", candidates[1], other, len(candidates))
+    seeds = tuple(sorted({one.seed for one in candidates}))
+    shares = tuple(sorted({one.share for one in candidates}, reverse=True))
+    return DrawnSplit(
+        best, "found by its losses", candidates[1], other, len(candidates), seeds, shares
+    )
 
 
 def _candidates(
