@@ -191,9 +191,7 @@ def addition_lines(
     ]
     shares = [
         Line("irrelevance", epochs, addition.distance_irrelevance, colours[1]),
-        Line(
-            "on wrong logit", epochs, addition.wrong_distance_irrelevance, colours[1], dashed=True
-        ),
+        Line("wrong logit's", epochs, addition.wrong_distance_irrelevance, colours[1], dashed=True),
         Line("symmetricity", epochs, addition.gradient_symmetricity, colours[3]),
         Line("explained", epochs, addition.explained, colours[2], dashed=True),
     ]
@@ -215,8 +213,8 @@ def addition_lines(
         low = min(-0.03, 1.06 * float(np.nanmin([*addition.gradient_symmetricity, 0.0])))
         draw_lines(below, shares, style, size, limits=(low, 1.06))
         below.set_title(
-            "distance irrelevance of the correct and of the largest wrong logit (clock: 1), "
-            "gradient\nsymmetricity (pizza: 1), share of the logits that is Σ cos"
+            "distance irrelevance (clock: 1), gradient symmetricity (pizza: 1), share of the "
+            "logits that is Σ cos"
         )
         below.set_xlabel("epoch")
     return figure
