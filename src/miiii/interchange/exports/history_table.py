@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miiii.config.config import Config, to_toml
+from miiii.runs.counts import counted, epoch_sizes, with_accuracies
 
 COLUMNS = ("epoch", "modulus", "split", "loss", "accuracy")
 SPLITS = ("train", "validation")
@@ -39,7 +40,7 @@ class HistoryTable:
         modulus: [R] int64.
         split: [R] int8, the index in `SPLITS`.
         loss: [R], as it is stored.
-        accuracy: [R], as it is stored.
+        accuracy: [R] float64, right answers divided by numbers asked.
     """
 
     epoch: NDArray[np.int64]
@@ -62,6 +63,10 @@ def history_table(config: Config, rows: dict[str, NDArray[Any]]) -> HistoryTable
     if not rows or not len(rows["epoch"]):
         raise ValueError("the run has no history yet: nothing was trained or saved")
     moduli = np.array(config.task.task_moduli, np.int64)
+    train, validation, _ = config.task.split_sizes
+    sizes = epoch_sizes(train, validation, config.training.minibatches)
+    # An older run's rounded accuracies as the counts behind them, so that thresholds hold for all.
+    rows = with_accuracies(counted(rows, sizes))
     parts = []
     for index, split in enumerate(SPLITS):
         epoch = rows["epoch" if split == "train" else "validation_epoch"]
