@@ -67,7 +67,8 @@ def moving_pictures(results: Results) -> tuple[Moving, ...]:
 def _neurons(inside: list[Inside], chosen: NDArray[np.int64], base: int, activation: str) -> Moving:
     grids = np.stack([one.grids for one in inside])
     shares = np.stack([one.shares for one in inside])
-    top = float(grids.max())
+    # GELU and tanh give negative values too; a sheet's shades begin at 0.
+    low, top = min(float(grids.min()), 0.0), float(grids.max())
     said = []
     for neuron in range(len(chosen)):
         strongest = []
@@ -77,8 +78,8 @@ def _neurons(inside: list[Inside], chosen: NDArray[np.int64], base: int, activat
         said.append(tuple(strongest))
     return Moving(
         f"Neurons after the {activation}, and their spectra",
-        f"Above: {_axes(base)}; white is 0, black is {top:.3g}, the largest value of any of them "
-        "at any epoch. Below: share of the neuron's variance on each pair of frequencies, k0 to "
+        f"Above: {_axes(base)}; white is {low:.3g}, black is {top:.3g}, the largest value of any of "
+        "them at any epoch. Below: share of the neuron's variance on each pair of frequencies, k0 to "
         f"the right, k1 down, 0 to {shares.shape[-1] - 1} cycles; its square root is the shade, "
         "white 0, black half of the variance or more. Under each its strongest pair (k1, k0). Of "
         "the neurons that vary at the last snapshot, ranked by how few pairs hold their variance, "
@@ -88,7 +89,7 @@ def _neurons(inside: list[Inside], chosen: NDArray[np.int64], base: int, activat
                 "neurons",
                 tuple(f"neuron {index}" for index in chosen),
                 (),
-                shaded(grids, top),
+                shaded(grids - low, top - low),
                 _zoom(grids, 120),
             ),
             Panels(
