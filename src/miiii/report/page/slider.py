@@ -80,9 +80,10 @@ def _neurons(inside: list[Inside], chosen: NDArray[np.int64], base: int, activat
         f"Neurons after the {activation}, and their spectra",
         f"Above: {_axes(base)}; white is {low:.3g}, black is {top:.3g}, the largest value of any "
         "of them at any epoch. Below: share of the neuron's variance on each pair of frequencies, "
-        f"k0 to the right, k1 down, 0 to {shares.shape[-1] - 1} cycles; its square root is the shade, "
-        "white 0, black half of the variance or more. Under each its strongest pair (k1, k0). Of "
-        "the neurons that vary at the last snapshot, ranked by how few pairs hold their variance, "
+        f"k0 to the right, k1 down, 0 to {shares.shape[-1] - 1} cycles; its square root is the "
+        "shade, white 0, black half of the variance or more. Under each its strongest pair "
+        "(k1, k0). Of the neurons that vary at the last snapshot, ranked by how few pairs hold "
+        "their variance, "
         "the middle ones of equal parts: picked by rank, not by eye, the most concentrated first.",
         (
             Panels(
