@@ -20,7 +20,7 @@ from miiii.cli.commands.clean import size_text
 from miiii.cli.main import run
 from miiii.config.config import replace_fields
 from miiii.config.presets import get_preset
-from miiii.experiment.recorder import identity
+from miiii.experiment.members import identity
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import RunError
 from miiii.training.state import to_arrays

@@ -2,7 +2,7 @@
 
 from miiii.config.config import Config, field_sections, from_toml, replace_fields, to_toml
 from miiii.config.presets import PRESETS, get_preset
-from miiii.experiment.recorder import LATER_FIELDS, NO_STOPPING, identity
+from miiii.experiment.members import LATER_FIELDS, NO_STOPPING, identity
 
 
 def test_runs_saved_before_a_setting_existed_are_still_known():

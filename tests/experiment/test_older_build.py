@@ -9,7 +9,7 @@ import pytest
 
 import miiii
 from command import call
-from miiii.experiment.recorder import identity
+from miiii.experiment.members import identity
 from miiii.studies.study import open_study
 
 OLDER = Path(__file__).parents[1] / "older_build"

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from miiii.experiment.recorder import identity, new_member
+from miiii.experiment.members import identity, new_member
 from miiii.model.parameters import is_shape, parameter_shapes, weight_names
 from miiii.tasks.dataset import build_dataset
 from miiii.training.state import to_arrays

@@ -10,7 +10,7 @@ from miiii.claims.rules.further_work import QUESTIONS
 from miiii.config.config import differences
 from miiii.config.further_work import left_out
 from miiii.config.presets import PRESETS, get_preset
-from miiii.experiment.recorder import identity
+from miiii.experiment.members import identity
 from miiii.studies.plan import EXPERIMENTS, NEEDS, SCALES, plan
 
 WHOLE = plan("small")

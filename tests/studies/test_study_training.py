@@ -11,7 +11,7 @@ import pytest
 
 from command import assert_equal_runs
 from miiii.config.config import replace_fields
-from miiii.experiment.recorder import new_member
+from miiii.experiment.members import new_member
 from miiii.runs.errors import RunError, RunLockedError
 from miiii.runs.locking import lock_directory
 from miiii.studies import train, worker

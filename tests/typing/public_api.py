@@ -34,7 +34,7 @@ from miiii import (
 )
 from miiii.analysis.circuits.ablation import remove_heads
 from miiii.analysis.parts.curves import Curves, curves
-from miiii.experiment.recorder import Member
+from miiii.experiment.members import Member
 from miiii.experiment.training import Progress, Report
 from miiii.runs.directory import RunDirectory
 from miiii.tracking.protocol import TrackedRun, Tracker

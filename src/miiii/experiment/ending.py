@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from miiii.config.config import Config, replace_fields
-from miiii.experiment.recorder import Member
+from miiii.experiment.members import Member
 from miiii.runs.listing import STOPPED_KEY
 from miiii.runs.stopping import StoppingRule
 

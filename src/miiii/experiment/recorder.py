@@ -5,241 +5,36 @@ newest checkpoint has all the history up to its epoch, and what lies beyond is d
 and made again, the same.
 """
 
-import hashlib
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-import tomli_w
 
-from miiii.config.config import Config, from_toml, replace_fields, to_toml
+from miiii.config.config import replace_fields, to_toml
 from miiii.experiment.batch import (
-    RANDOM_NUMBERS,
     Batch,
     Program,
     examples_per_epoch,
     numerics,
     state_template,
 )
+from miiii.experiment.members import Member, identity, run_status, stored_config
 from miiii.runs.atomic import write_atomically
 from miiii.runs.counts import with_accuracies
-from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import (
     CheckpointNotFoundError,
     DamagedFileError,
-    RunError,
-    RunNotFoundError,
 )
-from miiii.runs.jsonfiles import encode_json
-from miiii.runs.listing import PROVENANCE_NAME, STOPPED_KEY
-from miiii.runs.provenance import collect_provenance
+from miiii.runs.listing import STOPPED_KEY
 from miiii.runs.thresholds import SOLVED, reached
-from miiii.tasks.labels import FILE, decode_labels, encode_labels
 from miiii.training.chunk import ChunkRecord, first_not_finite, history_rows
 from miiii.training.state import expected_arrays, from_arrays, to_arrays
 
-LATER_FIELDS: dict[str, Any] = {
-    "optimiser": "adamw",
-    "filter_tasks": (),
-    "orthogonal_gradient": False,
-    "large_task_power": 0.0,
-    "large_task_classes": 29,
-    "large_task_epoch": 1,
-    "normaliser": "softmax",
-    "label_smoothing": 0.0,
-    "label_smoothing_epochs": 0,
-    "minibatches": 1,
-    "restarts": 0,
-    "restart_epochs": 1300,
-    "restart_height": 0.5,
-    "classes": (),
-    "labels": "",
-    "stop_when": 0.0,
-    "stop_after": 2000,
-    "mlp_bias": False,
-    "activation": "relu",
-    "answer_token": True,
-    "attention_mask": "causal",
-    "attention_coefficient": 1.0,
-    "digit_tokens": "shared",
-}
-"""Settings that did not exist when the first runs were saved, and what those runs did."""
-
 _PARAMETERS = "parameters."
 """Before the names of a checkpoint's weights; its optimiser's state has another prefix."""
-
-NO_STOPPING: dict[str, Any] = {name: LATER_FIELDS[name] for name in ("stop_when", "stop_after")}
-"""The settings of a run that trains all of its epochs."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """One run of a batch."""
-
-    directory: RunDirectory
-    config: Config
-    present: bool = True
-    """Whether its directory takes part. A run that was deleted, or stopped at a number that is not
-    finite, keeps its place in the batch (so the others' arithmetic stays the same) unsaved."""
-    chosen: bool = True
-    """Whether it is the run that the user named."""
-    ended: int | None = None
-    """The epoch at which its stopping rule ended it, while others of its batch may go on: it keeps
-    its place, and nothing of it is written any more."""
-
-    @property
-    def recorded(self) -> bool:
-        """Whether what is trained at its place is its own."""
-        return self.present and self.ended is None
-
-
-def new_member(
-    runs_dir: Path,
-    name: str,
-    config: Config,
-    force: bool,
-    command: Sequence[str],
-    split_hash: str,
-    place: tuple[list[str], int],
-) -> Member:
-    """Create the directory of a run that has not begun; `place`: its batch's names, its index."""
-    device = jax.local_devices()[0]
-    provenance = collect_provenance(
-        list(command),
-        {
-            "seed": config.seed,
-            "precision": config.training.precision,
-            "random_numbers": RANDOM_NUMBERS,
-            "device": {"platform": device.platform, "kind": device.device_kind},
-            "split": split_hash,
-            "batch": {"names": place[0], "index": place[1]},
-            "identity": identity(config),
-        },
-    )
-    files = {
-        "config.toml": to_toml(config).encode(),
-        "provenance.json": encode_json(provenance),
-        "status.json": encode_json(_status("created", 0, config, {})),
-    }
-    if config.task.labels:
-        files[FILE] = encode_labels(config.task.labels)
-    return Member(RunDirectory.create(runs_dir, name, force, files), config)
-
-
-def identity(config: Config) -> str:
-    """A digest of everything that decides a run's numbers; a longer run keeps it.
-
-    How long a run trains decides no number, so that neither its epochs nor its stopping rule count.
-    Fields of `LATER_FIELDS` count only where they are not at their default, so that runs saved
-    before a field existed keep the identity that they were saved with.
-    """
-    settled = replace_fields(config, epochs=2**31 - 1, checkpoint_seconds=1.0, **NO_STOPPING)
-    text = to_toml(settled)
-    for name, value in LATER_FIELDS.items():
-        text = text.replace(tomli_w.dumps({name: value}), "")
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def find_members(chosen: RunDirectory) -> list[Member]:
-    """A run and those trained together with it, in their order.
-
-    Raises:
-        DamagedFileError: the run's own configuration cannot be read.
-    """
-    own = stored_config(chosen)
-    names, index = _batch_place(chosen)
-    members = []
-    for place, name in enumerate(names):
-        if place == index:
-            members.append(Member(chosen, own))
-            continue
-        sibling = RunDirectory(chosen.path.parent / name)
-        try:
-            sibling = RunDirectory.open(chosen.path.parent, name)
-            config = stored_config(sibling)
-            present = _batch_place(sibling) == (names, place)
-            present &= sibling.status.get("state") != "failed"
-            present &= not (_is_apart(chosen) or _is_apart(sibling))
-        except (RunNotFoundError, DamagedFileError):
-            config, present = own, False
-        members.append(Member(sibling, config if present else own, present, chosen=False))
-    return members
-
-
-def refuse_other_generator(members: Sequence[Member]) -> None:
-    """Refuse to go on where random numbers would come from another generator.
-
-    Runs from before this was recorded drew theirs from the same one.
-
-    Raises:
-        RunError: a run's provenance names another generator.
-    """
-    for member in members:
-        if not member.present:
-            continue
-        found = member.directory.provenance.get("random_numbers", RANDOM_NUMBERS)
-        if found != RANDOM_NUMBERS:
-            raise RunError(
-                f"run {member.directory.name} draws its random numbers by {found!r} "
-                f"(random_numbers in its provenance.json), and this version by {RANDOM_NUMBERS!r}: "
-                "go on with the version that trained it, or start another run"
-            )
-
-
-def set_apart(directory: RunDirectory) -> None:
-    """Record that a run goes on without those that it was trained with, which have ended."""
-    provenance = directory.provenance
-    batch = provenance.get("batch")
-    if isinstance(batch, dict) and len(batch.get("names", [])) > 1:
-        directory.write_json(PROVENANCE_NAME, {**provenance, "batch": {**batch, "apart": True}})
-
-
-def _is_apart(directory: RunDirectory) -> bool:
-    batch = directory.provenance.get("batch")
-    return isinstance(batch, dict) and bool(batch.get("apart"))
-
-
-def _batch_place(directory: RunDirectory) -> tuple[list[str], int]:
-    batch = directory.provenance.get("batch")
-    if not isinstance(batch, dict):
-        return [directory.name], 0
-    names = [str(name) for name in batch.get("names", [])]
-    index = batch.get("index", 0)
-    # A run that was renamed or copied elsewhere stands for itself at its place.
-    names[index] = directory.name
-    return names, index
-
-
-def stored_config(directory: RunDirectory) -> Config:
-    """A run's configuration; labels of its own are brought into this process with it.
-
-    Raises:
-        DamagedFileError: the configuration or the labels cannot be read.
-    """
-    try:
-        config = from_toml(directory.config_text)
-    except ValueError as error:
-        raise DamagedFileError(directory.path / "config.toml", str(error)) from error
-    if config.task.labels:
-        read_labels(directory.path / FILE, config.task.labels)
-    return config
-
-
-def read_labels(path: Path, digest: str) -> None:
-    """Bring a run's labels into this process.
-
-    Raises:
-        DamagedFileError: they cannot be read, or are others than the digest says.
-    """
-    try:
-        decode_labels(path.read_bytes(), digest)
-    except (OSError, ValueError, EOFError) as error:
-        raise DamagedFileError(path, str(error)) from error
 
 
 class Recorder:
@@ -361,7 +156,7 @@ class Recorder:
             if member.recorded:
                 before = dict(member.directory.status) if done else {}
                 before.pop(STOPPED_KEY, None)
-                status = _status("running", done, member.config, {})
+                status = run_status("running", done, member.config, {})
                 member.directory.write_status({**before, **status})
 
     def add(
@@ -395,7 +190,7 @@ class Recorder:
             f"run {member.directory.name}: {problem}; {where}; "
             "try a smaller learning_rate, or filter_strength"
         )
-        status = _status("failed", kept[-1] if kept else 0, member.config, self._latest[index])
+        status = run_status("failed", kept[-1] if kept else 0, member.config, self._latest[index])
         member.directory.write_status({**status, "problem": problem})
         self.members[index] = replace(member, present=False)
 
@@ -446,7 +241,7 @@ class Recorder:
             member.directory.append_history(int(rows["epoch"][0]), done, rows)
             self._pending[index] = []
         member.directory.save_checkpoint(done, arrays, {"identity": identity(member.config)})
-        status = _status(state, done, member.config, self._latest[index])
+        status = run_status(state, done, member.config, self._latest[index])
         member.directory.write_status({**status, **more})
 
     def _finite_arrays(
@@ -472,7 +267,7 @@ class Recorder:
         for member in self.members:
             if member.recorded:
                 member.directory.write_status(
-                    {**member.directory.status, **_status(state, done, member.config, {})}
+                    {**member.directory.status, **run_status(state, done, member.config, {})}
                 )
 
 
@@ -493,17 +288,3 @@ def _summary(
             int(name) for name, done in zip(task_names, solved, strict=True) if done
         ]
     return summary
-
-
-def _status(state: str, epoch: int, config: Config, summary: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "state": state,
-        "epoch": epoch,
-        "epochs": config.training.epochs,
-        "task": config.task.task,
-        "base": config.task.base,
-        "seed": config.seed,
-        "heartbeat": datetime.now(UTC).isoformat(timespec="seconds"),
-        "time": time.time(),
-        **summary,
-    }

@@ -19,7 +19,7 @@ from miiii.experiment.batch import (
     numerics,
     parameters_template,
 )
-from miiii.experiment.recorder import identity, stored_config
+from miiii.experiment.members import identity, stored_config
 from miiii.model.activations import Activations
 from miiii.model.intervention import Intervention, intervene
 from miiii.model.parameters import Parameters, weight_names

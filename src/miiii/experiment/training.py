@@ -18,15 +18,15 @@ import numpy as np
 from miiii.config.config import Config, differences
 from miiii.experiment.batch import Batch, Program, Waiting, compile_program, make_batch, numerics
 from miiii.experiment.ending import Endings, settle_batch
-from miiii.experiment.recorder import (
+from miiii.experiment.members import (
     NO_STOPPING,
     Member,
-    Recorder,
     find_members,
     new_member,
     refuse_other_generator,
     set_apart,
 )
+from miiii.experiment.recorder import Recorder
 from miiii.markup import heading, table
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import RunError

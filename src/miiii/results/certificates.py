@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from miiii.analysis.certificate.arithmetic import ARITHMETICS, EXP_ULPS
 from miiii.analysis.certificate.certify import Certificate, Progress, TaskCertificate, certify
 from miiii.analysis.certificate.structure import StructuralForm
-from miiii.experiment.recorder import identity
+from miiii.experiment.members import identity
 from miiii.experiment.run import Run
 from miiii.results.paper import Results
 from miiii.runs.atomic import make_directory, write_atomically

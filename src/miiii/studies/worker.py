@@ -21,7 +21,7 @@ from typing import Any, TextIO
 from miiii.config.config import from_toml
 from miiii.experiment import training as experiment
 from miiii.experiment.batch import Waiting
-from miiii.experiment.recorder import Member
+from miiii.experiment.members import Member
 from miiii.experiment.training import Report
 from miiii.runs.errors import RunError, RunLockedError
 from miiii.runs.thresholds import SOLVED, reached

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from miiii.config.config import Config
 from miiii.experiment.batch import make_batch, numerics, parameters_template
-from miiii.experiment.recorder import Member
+from miiii.experiment.members import Member
 from miiii.experiment.run import Run
 from miiii.experiment.training import Progress, Report
 from miiii.model.parameters import weight_names

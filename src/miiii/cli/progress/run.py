@@ -15,7 +15,7 @@ from rich.text import Text
 
 from miiii.cli.progress.standing import Standing
 from miiii.cli.text import clock, percent
-from miiii.experiment.recorder import Member
+from miiii.experiment.members import Member
 from miiii.experiment.training import Report
 
 PLAIN_SECONDS = 10.0

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from miiii.config.config import Config, replace_fields
 from miiii.experiment.batch import make_batch
-from miiii.experiment.recorder import identity, new_member
+from miiii.experiment.members import identity, new_member
 from miiii.interchange.imports.checkpoint_file import Checkpoint
 from miiii.interchange.imports.conversion import Converted, Given, convert
 from miiii.interchange.imports.drawn_split import DrawnSplit, find_split, training_places

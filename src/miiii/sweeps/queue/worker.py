@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from miiii.config.config import Config
 from miiii.experiment import training as experiment
-from miiii.experiment.recorder import Member
+from miiii.experiment.members import Member
 from miiii.experiment.run import load_run
 from miiii.experiment.training import Outcome, Progress, Report
 from miiii.runs.errors import RunError, RunLockedError, StorageError

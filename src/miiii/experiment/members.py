@@ -1,0 +1,238 @@
+"""The runs of a batch: their directories, what identifies a run, and who takes part in training."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jax
+import tomli_w
+
+from miiii.config.config import Config, from_toml, replace_fields, to_toml
+from miiii.experiment.batch import (
+    RANDOM_NUMBERS,
+)
+from miiii.runs.directory import RunDirectory
+from miiii.runs.errors import (
+    DamagedFileError,
+    RunError,
+    RunNotFoundError,
+)
+from miiii.runs.jsonfiles import encode_json
+from miiii.runs.listing import PROVENANCE_NAME
+from miiii.runs.provenance import collect_provenance
+from miiii.tasks.labels import FILE, decode_labels, encode_labels
+
+LATER_FIELDS: dict[str, Any] = {
+    "optimiser": "adamw",
+    "filter_tasks": (),
+    "orthogonal_gradient": False,
+    "large_task_power": 0.0,
+    "large_task_classes": 29,
+    "large_task_epoch": 1,
+    "normaliser": "softmax",
+    "label_smoothing": 0.0,
+    "label_smoothing_epochs": 0,
+    "minibatches": 1,
+    "restarts": 0,
+    "restart_epochs": 1300,
+    "restart_height": 0.5,
+    "classes": (),
+    "labels": "",
+    "stop_when": 0.0,
+    "stop_after": 2000,
+    "mlp_bias": False,
+    "activation": "relu",
+    "answer_token": True,
+    "attention_mask": "causal",
+    "attention_coefficient": 1.0,
+    "digit_tokens": "shared",
+}
+"""Settings that did not exist when the first runs were saved, and what those runs did."""
+
+
+NO_STOPPING: dict[str, Any] = {name: LATER_FIELDS[name] for name in ("stop_when", "stop_after")}
+"""The settings of a run that trains all of its epochs."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a batch."""
+
+    directory: RunDirectory
+    config: Config
+    present: bool = True
+    """Whether its directory takes part. A run that was deleted, or stopped at a number that is not
+    finite, keeps its place in the batch (so the others' arithmetic stays the same) unsaved."""
+    chosen: bool = True
+    """Whether it is the run that the user named."""
+    ended: int | None = None
+    """The epoch at which its stopping rule ended it, while others of its batch may go on: it keeps
+    its place, and nothing of it is written any more."""
+
+    @property
+    def recorded(self) -> bool:
+        """Whether what is trained at its place is its own."""
+        return self.present and self.ended is None
+
+
+def new_member(
+    runs_dir: Path,
+    name: str,
+    config: Config,
+    force: bool,
+    command: Sequence[str],
+    split_hash: str,
+    place: tuple[list[str], int],
+) -> Member:
+    """Create the directory of a run that has not begun; `place`: its batch's names, its index."""
+    device = jax.local_devices()[0]
+    provenance = collect_provenance(
+        list(command),
+        {
+            "seed": config.seed,
+            "precision": config.training.precision,
+            "random_numbers": RANDOM_NUMBERS,
+            "device": {"platform": device.platform, "kind": device.device_kind},
+            "split": split_hash,
+            "batch": {"names": place[0], "index": place[1]},
+            "identity": identity(config),
+        },
+    )
+    files = {
+        "config.toml": to_toml(config).encode(),
+        "provenance.json": encode_json(provenance),
+        "status.json": encode_json(run_status("created", 0, config, {})),
+    }
+    if config.task.labels:
+        files[FILE] = encode_labels(config.task.labels)
+    return Member(RunDirectory.create(runs_dir, name, force, files), config)
+
+
+def identity(config: Config) -> str:
+    """A digest of everything that decides a run's numbers; a longer run keeps it.
+
+    How long a run trains decides no number, so that neither its epochs nor its stopping rule count.
+    Fields of `LATER_FIELDS` count only where they are not at their default, so that runs saved
+    before a field existed keep the identity that they were saved with.
+    """
+    settled = replace_fields(config, epochs=2**31 - 1, checkpoint_seconds=1.0, **NO_STOPPING)
+    text = to_toml(settled)
+    for name, value in LATER_FIELDS.items():
+        text = text.replace(tomli_w.dumps({name: value}), "")
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def find_members(chosen: RunDirectory) -> list[Member]:
+    """A run and those trained together with it, in their order.
+
+    Raises:
+        DamagedFileError: the run's own configuration cannot be read.
+    """
+    own = stored_config(chosen)
+    names, index = _batch_place(chosen)
+    members = []
+    for place, name in enumerate(names):
+        if place == index:
+            members.append(Member(chosen, own))
+            continue
+        sibling = RunDirectory(chosen.path.parent / name)
+        try:
+            sibling = RunDirectory.open(chosen.path.parent, name)
+            config = stored_config(sibling)
+            present = _batch_place(sibling) == (names, place)
+            present &= sibling.status.get("state") != "failed"
+            present &= not (_is_apart(chosen) or _is_apart(sibling))
+        except (RunNotFoundError, DamagedFileError):
+            config, present = own, False
+        members.append(Member(sibling, config if present else own, present, chosen=False))
+    return members
+
+
+def refuse_other_generator(members: Sequence[Member]) -> None:
+    """Refuse to go on where random numbers would come from another generator.
+
+    Runs from before this was recorded drew theirs from the same one.
+
+    Raises:
+        RunError: a run's provenance names another generator.
+    """
+    for member in members:
+        if not member.present:
+            continue
+        found = member.directory.provenance.get("random_numbers", RANDOM_NUMBERS)
+        if found != RANDOM_NUMBERS:
+            raise RunError(
+                f"run {member.directory.name} draws its random numbers by {found!r} "
+                f"(random_numbers in its provenance.json), and this version by {RANDOM_NUMBERS!r}: "
+                "go on with the version that trained it, or start another run"
+            )
+
+
+def set_apart(directory: RunDirectory) -> None:
+    """Record that a run goes on without those that it was trained with, which have ended."""
+    provenance = directory.provenance
+    batch = provenance.get("batch")
+    if isinstance(batch, dict) and len(batch.get("names", [])) > 1:
+        directory.write_json(PROVENANCE_NAME, {**provenance, "batch": {**batch, "apart": True}})
+
+
+def _is_apart(directory: RunDirectory) -> bool:
+    batch = directory.provenance.get("batch")
+    return isinstance(batch, dict) and bool(batch.get("apart"))
+
+
+def _batch_place(directory: RunDirectory) -> tuple[list[str], int]:
+    batch = directory.provenance.get("batch")
+    if not isinstance(batch, dict):
+        return [directory.name], 0
+    names = [str(name) for name in batch.get("names", [])]
+    index = batch.get("index", 0)
+    # A run that was renamed or copied elsewhere stands for itself at its place.
+    names[index] = directory.name
+    return names, index
+
+
+def stored_config(directory: RunDirectory) -> Config:
+    """A run's configuration; labels of its own are brought into this process with it.
+
+    Raises:
+        DamagedFileError: the configuration or the labels cannot be read.
+    """
+    try:
+        config = from_toml(directory.config_text)
+    except ValueError as error:
+        raise DamagedFileError(directory.path / "config.toml", str(error)) from error
+    if config.task.labels:
+        read_labels(directory.path / FILE, config.task.labels)
+    return config
+
+
+def read_labels(path: Path, digest: str) -> None:
+    """Bring a run's labels into this process.
+
+    Raises:
+        DamagedFileError: they cannot be read, or are others than the digest says.
+    """
+    try:
+        decode_labels(path.read_bytes(), digest)
+    except (OSError, ValueError, EOFError) as error:
+        raise DamagedFileError(path, str(error)) from error
+
+
+def run_status(state: str, epoch: int, config: Config, summary: dict[str, Any]) -> dict[str, Any]:
+    """What status.json holds: state, epoch, the run's main settings, and a summary beside them."""
+    return {
+        "state": state,
+        "epoch": epoch,
+        "epochs": config.training.epochs,
+        "task": config.task.task,
+        "base": config.task.base,
+        "seed": config.seed,
+        "heartbeat": datetime.now(UTC).isoformat(timespec="seconds"),
+        "time": time.time(),
+        **summary,
+    }
