@@ -24,6 +24,7 @@ def folder(tmp_path_factory, cache) -> Path:
         "paths": ["runs/a"],
         "done": 60,
         "problems": [],
+        "stopped": [None],
     }
     assert "epoch 60/60" in done.stderr
     return folder

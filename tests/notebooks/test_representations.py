@@ -114,11 +114,11 @@ def test_a_history_without_epochs_and_one_of_a_real_number_say_so():
 def test_a_ledger_shows_verdicts_and_escapes_reasons():
     claim = SimpleNamespace(claim=HOSTILE, beyond=False)
     finding = SimpleNamespace(
-        id="C1", claim=claim, said="undecided", reason="a < b & c", verdict="undecided"
+        id="C1", claim=claim, said="undecided", reason="a < b & c", verdict="undecided", under=None
     )
     ledger = Ledger(HOSTILE, (finding,), (), {})  # pyright: ignore[reportArgumentType]
     reader = read(ledger._repr_html_())
-    assert reader.rows[1] == ["C1", HOSTILE, "undecided", "a < b & c"]
+    assert reader.rows[1] == ["C1", HOSTILE, "undecided", "a < b & c", "–"]
     assert "script" not in reader.tags
 
 

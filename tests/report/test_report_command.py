@@ -34,8 +34,9 @@ def test_it_writes_the_page_beside_the_runs(study, quick, capsys):
     assert run(["report", str(study.path)]) == 0
     words = capsys.readouterr()
     target = study.path / "report.html"
-    summary, where = words.out.splitlines()
+    summary, standing, where = words.out.splitlines()
     assert summary.startswith("19 claims: ")
+    assert standing.startswith("under ")
     assert where == f"report: {target}"
     assert "measuring miiii-seed0" in words.err
     assert "through training: basis-seed0" in words.err

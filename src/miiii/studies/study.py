@@ -44,7 +44,7 @@ class StudyNotFoundError(RunNotFoundError):
     def __str__(self) -> str:
         hint = "make one with: miiii reproduce"
         if self.nearest:
-            hint = f"did you mean {self.nearest[0]!r}?"
+            hint = f"did you mean {self.nearest!r}?"
         return f"no study {self.name!r} in {self.runs_dir}: {hint}"
 
 

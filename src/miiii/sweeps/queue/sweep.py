@@ -58,7 +58,7 @@ class SweepNotFoundError(RunNotFoundError):
     def __str__(self) -> str:
         hint = f"make one with: miiii sweep new {self.name}"
         if self.nearest:
-            hint = f"did you mean {self.nearest[0]!r}?"
+            hint = f"did you mean {self.nearest!r}?"
         return f"no sweep {self.name!r} in {self.runs_dir}: {hint}"
 
 
