@@ -167,7 +167,7 @@ class Recorder:
         batch, rows = program.batch, []
         for index, member in enumerate(self.members):
             every = batch.setting.training.validate_every
-            # Of a run that has ended, what is trained at its place is nobody's.
+            # Rows at the place of a run that has ended belong to no run.
             made = 0 if member.ended is not None else count
             counts = history_rows(record, index, done, made, every, program.examples)
             run_rows = with_accuracies(counts)

@@ -2,8 +2,8 @@
 
 The rule reads validation accuracies and nothing else. Its end can be foreseen: a run that holds
 since validation s cannot end before s + `epochs`, and one that does not hold cannot end before
-its next validation + `epochs`. Whoever trains cuts the chunk of epochs there, so that a run ends at
-the very epoch that the rule names, whatever its chunks were.
+its next validation + `epochs`. The training loop cuts the chunk of epochs there, so that a run ends
+at the very epoch that the rule names, whatever its chunks were.
 
 Glossary: M validations, N tasks.
 """

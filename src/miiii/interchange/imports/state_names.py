@@ -1,4 +1,4 @@
-"""The names in a state dict, brought to those of HookedTransformer, whoever wrote them.
+"""The names in a state dict of any origin, rewritten as HookedTransformer's names.
 
 - a part that wrappers put before every name (`_orig_mod.` of torch.compile, `module.` of
   DataParallel, `model.`, `original_model.`) is taken off;
