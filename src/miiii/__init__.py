@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from miiii.config.config import Config, from_toml, replace_fields, to_toml
     from miiii.config.own_labels import with_labels
     from miiii.config.presets import PRESETS, get_preset
+    from miiii.experiment.branching import Origin
     from miiii.experiment.run import History, Run, load_run
     from miiii.experiment.training import Outcome, estimate, resume, start
     from miiii.optim.own import register_optimiser
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Config": "miiii.config.config",
     "History": "miiii.experiment.run",
+    "Origin": "miiii.experiment.branching",
     "Outcome": "miiii.experiment.training",
     "PRESETS": "miiii.config.presets",
     "Run": "miiii.experiment.run",
@@ -47,6 +49,7 @@ __all__ = [
     "PRESETS",
     "Config",
     "History",
+    "Origin",
     "Outcome",
     "RecordedModel",
     "Run",

@@ -39,6 +39,7 @@ def test_a_later_setting_counts_once_it_is_used():
         {"attention_coefficient": 0.0},
         {"attention_coefficient": 0.5},
         {"digit_tokens": "separate"},
+        {"origin": "0123456789abcdef"},
         custom | {"classes": (2, 3)},
         custom | {"classes": (2, 4)},
         custom | {"classes": (2, 3), "labels": "0123456789abcdee"},

@@ -15,6 +15,7 @@ from miiii import (
     PRESETS,
     Config,
     History,
+    Origin,
     Outcome,
     RecordedModel,
     Run,
@@ -71,6 +72,8 @@ def train(config: Config) -> Path:
     progress: Progress = Printing()
     outcome = start([config], ["one"], Path("runs"), progress=progress, stop=lambda: False)
     assert_type(outcome, Outcome)
+    branched = start([config], ["two"], origin=Origin("one", epoch=4, optimiser=False))
+    assert_type(branched, Outcome)
     if outcome.state == "failed":
         print("; ".join(outcome.problems))
     longer = resume("one", epochs=2 * outcome.done)

@@ -112,6 +112,7 @@ def _settled(config: Config) -> Config:
         dropout=0.0,
         stop_when=0.0,
         stop_after=0,
+        origin="",
     )
 
 

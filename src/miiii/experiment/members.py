@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +50,7 @@ LATER_FIELDS: dict[str, Any] = {
     "attention_mask": "causal",
     "attention_coefficient": 1.0,
     "digit_tokens": "shared",
+    "origin": "",
 }
 """Settings that did not exist when the first runs were saved, and what those runs did."""
 
@@ -87,8 +88,12 @@ def new_member(
     command: Sequence[str],
     split_hash: str,
     place: tuple[list[str], int],
+    more: Mapping[str, Any] | None = None,
 ) -> Member:
-    """Create the directory of a run that has not begun; `place`: its batch's names, its index."""
+    """Create the directory of a run that has not begun; `place`: its batch's names, its index.
+
+    `more` goes into its provenance.
+    """
     device = jax.local_devices()[0]
     provenance = collect_provenance(
         list(command),
@@ -100,6 +105,7 @@ def new_member(
             "split": split_hash,
             "batch": {"names": place[0], "index": place[1]},
             "identity": identity(config),
+            **(more or {}),
         },
     )
     files = {

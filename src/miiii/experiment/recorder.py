@@ -27,6 +27,7 @@ from miiii.runs.counts import with_accuracies
 from miiii.runs.errors import (
     CheckpointNotFoundError,
     DamagedFileError,
+    RunError,
 )
 from miiii.runs.listing import STOPPED_KEY
 from miiii.runs.thresholds import SOLVED, reached
@@ -92,7 +93,7 @@ class Recorder:
         expected = expected_arrays(template)
         done = min(self._newest(member, expected) for member in present)
         loaded: list[Any] = []
-        while done > 0:
+        while done >= 0:
             try:
                 loaded = [
                     member.directory.load_checkpoint(done, expected, identity(member.config)).arrays
@@ -109,12 +110,13 @@ class Recorder:
                 done = earlier[-1]
         if done >= epochs:
             return done, None
+        begun, done = done >= 0, max(done, 0)
         for member in present:
             self._set_aside_damaged(member, done, expected)
             member.directory.truncate_history(done)
             member.directory.count_history(examples_per_epoch(batch))
             member.directory.remove_snapshots_after(done)
-        if done == 0:
+        if not begun:
             return 0, None
         # Places of runs that are gone are filled with the first one's state; nobody reads them.
         states = iter(loaded)
@@ -123,11 +125,17 @@ class Recorder:
         return done, from_arrays(template, stacked)
 
     def _newest(self, member: Member, expected: Any) -> int:
-        """The epoch of a run's newest usable checkpoint; 0 when it never had one."""
+        """The epoch of a run's newest usable checkpoint; −1 when it never had one."""
         try:
             found = member.directory.load_checkpoint(None, expected, identity(member.config))
         except CheckpointNotFoundError:
-            return 0
+            if member.config.training.origin:
+                begun = member.directory.provenance.get("branch", {})
+                raise RunError(
+                    f"run {member.directory.name} lacks the weights that it began with, those of "
+                    f"{begun.get('run')} after epoch {begun.get('epoch')}: branch it again"
+                ) from None
+            return -1
         for warning in found.warnings:
             self._warn(warning)
         return found.epoch

@@ -17,6 +17,7 @@ import numpy as np
 
 from miiii.config.config import Config, differences
 from miiii.experiment.batch import Batch, Program, Waiting, compile_program, make_batch, numerics
+from miiii.experiment.branching import Branching, Origin
 from miiii.experiment.ending import Endings, settle_batch
 from miiii.experiment.members import (
     NO_STOPPING,
@@ -104,11 +105,15 @@ def start(
     runs_dir: Path = Path("runs"),
     *,
     force: bool = False,
+    origin: Origin | None = None,
     command: Sequence[str] = (),
     progress: Progress | None = None,
     stop: Waiting = lambda: False,
 ) -> Outcome:
     """Create one run per configuration and train them together.
+
+    Branched from a stored run with unchanged settings and its optimiser's state, a run equals the
+    origin gone on with, bit for bit (on the CPU).
 
     Args:
         configs: they may differ in seed, task mask, shuffle and in the settings of
@@ -116,25 +121,54 @@ def start(
         names: one per run.
         runs_dir: where the run directories are made.
         force: move existing runs of these names aside instead of refusing.
+        origin: a stored run whose weights they begin with; default: they begin with weights drawn
+            from their seeds. Epochs are counted on from the origin's; the split stays the
+            origin's where only the seed differs.
         command: recorded as the origin of the numbers.
         progress: shows what happens; default: nothing.
         stop: asked between chunks; once true, the batch is saved and left.
 
     Raises:
-        ValueError: configurations that cannot share a batch, or a name that cannot be one.
-        RunError: a run exists, or the disk refuses.
+        ValueError: configurations that cannot share a batch or do not fit the origin, or a name
+            that cannot be one.
+        RunError: a run exists, the origin has no such weights, or the disk refuses.
     """
+    progress = progress or Silent()
+    branching = None if origin is None else Branching(origin, configs, runs_dir)
+    if branching is not None:
+        configs = branching.configs
+        for message in branching.warnings(configs[0]):
+            progress.warned(message)
+    else:
+        _refuse_branches(configs)
     batch = make_batch(configs)
     with ExitStack() as stack:
         members = []
         for index, (config, name) in enumerate(zip(configs, names, strict=True)):
             place = (list(names), index)
+            more = {"branch": branching.record(config)} if branching else {}
             member = new_member(
-                runs_dir, name, config, force, command, batch.split_hashes[index], place
+                runs_dir, name, config, force, command, batch.split_hashes[index], place, more
             )
             stack.enter_context(member.directory.lock())
             members.append(member)
-        return _train(batch, members, 0, None, progress or Silent(), stop)
+            if branching is not None:
+                branching.begin(member.directory, config)
+        if branching is None:
+            return _train(batch, members, 0, None, progress, stop)
+        done, states = Recorder(members, progress.warned).load(batch, configs[0].training.epochs)
+        return _train(batch, members, done, states, progress, stop)
+
+
+def _refuse_branches(configs: Sequence[Config]) -> None:
+    """Refuse to begin with drawn weights where a configuration names others."""
+    for config in configs:
+        if config.training.origin:
+            raise ValueError(
+                f"origin is {config.training.origin!r}: these are settings of a branch, so say "
+                "what it begins with (miiii train --from RUN, or origin= of miiii.start), or set "
+                'origin to "" to begin with weights drawn from the seed'
+            )
 
 
 def resume(

@@ -50,6 +50,7 @@ def circuit_record(circuits: Circuits, parts: frozenset[str]) -> dict[str, Any]:
         "seed": run.config.seed,
         "precision": run.config.training.precision,
         "versions": run.provenance.get("versions"),
+        **({"branch": branch} if (branch := run.provenance.get("branch")) else {}),
         "base": circuits.parameters.base,
         "moduli": list(run.dataset.moduli),
         "draws": circuits.draws,

@@ -144,3 +144,18 @@ def _shorten(text: str) -> str:
     except (OSError, ValueError):
         pass
     return path.name or "."
+
+
+def branch_text(provenance: Mapping[str, Any]) -> str:
+    """Returns where a run begins, in one line; "" where it is no branch."""
+    found = provenance.get("branch")
+    if not isinstance(found, Mapping):
+        return ""
+    what = "weights and optimiser's state" if found.get("optimiser") else "weights"
+    changed = "; ".join(
+        f"{name} {old} → {new}" for name, (old, new) in dict(found.get("settings", {})).items()
+    )
+    return (
+        f"branched from {found.get('run')} after epoch {found.get('epoch'):,} ({what}); "
+        f"settings changed: {changed or 'none'}"
+    )

@@ -75,6 +75,9 @@ class TrainingConfig:
     epoch; a shorter run has fewer, on the same grid (0: never)."""
     checkpoint_seconds: float = 30.0
     """Seconds between checkpoints to resume from (> 0)."""
+    origin: str = ""
+    """A digest of the weights, and of the optimiser's state where it was taken, that a branch
+    begins with; written by `miiii train --from`."""
 
     def __post_init__(self) -> None:
         for field, choices in (

@@ -104,7 +104,11 @@ def initial_parameters(setting: Setting, seed: int) -> Parameters:
 
 def initial_state(setting: Setting, seed: int) -> TrainState:
     """Epoch 0: initial weights and an optimiser that has seen nothing."""
-    parameters = initial_parameters(setting, seed)
+    return fresh_state(setting, initial_parameters(setting, seed))
+
+
+def fresh_state(setting: Setting, parameters: Parameters) -> TrainState:
+    """Weights, and an optimiser that has seen nothing."""
     weights: Any = parameters
     return TrainState(parameters, build_optimiser(setting.optim).init(weights))
 

@@ -15,6 +15,7 @@ from miiii.cli.text import percent
 from miiii.runs.directory import RunDirectory, RunSummary, list_runs
 from miiii.runs.listing import ending_text
 from miiii.runs.locking import is_locked
+from miiii.runs.provenance import branch_text
 from miiii.runs.thresholds import HELD, SOLVED
 
 
@@ -137,6 +138,8 @@ def show_command(words: list[str]) -> int:
     versions = origin.get("versions", {})
     kept = ("miiii", "jax", "jaxlib", "numpy", "python")
     print(f"origin: {' '.join(origin.get('command', [])) or 'started from Python'}")
+    if branch := branch_text(origin):
+        print(f"  {branch}")
     device = origin.get("device", {})
     print(
         f"  {origin.get('time')}, {device.get('platform')} ({device.get('kind')}), "

@@ -34,9 +34,18 @@ class TrainArguments:
         default=None, metadata={"option": "--config"}
     )
     """A TOML file of fields, whole or in part, laid over the preset (any run's config.toml)."""
+    from_run: Annotated[str, tyro.conf.arg(name="from", metavar="RUN")] = field(
+        default="", metadata={"option": "--from"}
+    )
+    """Branch a stored run: begin with its weights and its settings, and change any but those of
+    its model and tasks. Epochs are counted on from the origin's."""
+    from_epoch: int | None = None
+    """The epoch to branch at, of a snapshot or a checkpoint; default: the newest weights."""
+    from_optimiser: bool = False
+    """Take the optimiser's state as well, which only checkpoints have; default: a new one."""
     name: str = ""
-    """Name of the run's directory; default: the preset's name, numbered. With several seeds,
-    -seed0, -seed1, … is added."""
+    """Name of the run's directory; default: the preset's name, numbered (of a branch: its
+    origin's and the epoch). With several seeds, -seed0, -seed1, … is added."""
     runs_dir: Path = Path("runs")
     """The directory that holds the runs."""
     seeds: int = 1
@@ -89,6 +98,8 @@ def train(words: list[str]) -> int:
     config = arguments.config
     seeds = range(config.seed, config.seed + arguments.seeds)
     configs = [replace_fields(config, seed=seed) for seed in seeds]
+    if (arguments.from_epoch is not None or arguments.from_optimiser) and not arguments.from_run:
+        raise UsageError("--from-epoch and --from-optimiser need a run to branch: give --from RUN")
     if arguments.dry_run:
         return _dry_run(configs, arguments)
     names = _names(arguments, list(seeds))
@@ -103,6 +114,7 @@ def train(words: list[str]) -> int:
             names,
             arguments.runs_dir,
             force=arguments.force,
+            origin=_origin(arguments),
             command=command,
             progress=progress,
             stop=stop,
@@ -147,6 +159,13 @@ def _parse_train(words: list[str]) -> TrainArguments:
     """Two passes: the preset and the file decide what the other fields' defaults are."""
     preset, file = peek(words, "--preset"), peek(words, "--config")
     config = get_preset(preset or TrainArguments.preset)
+    if origin := peek(words, "--from"):
+        if preset is not None:
+            raise UsageError(
+                f"--preset is {preset!r} and --from {origin!r}: both say where the settings begin, "
+                "so leave one out"
+            )
+        config = _settings_of(origin, Path(peek(words, "--runs-dir") or TrainArguments.runs_dir))
     if file is not None:
         config = read_config(Path(file), config)
     default = TrainArguments(preset=preset or TrainArguments.preset, config=config)
@@ -158,6 +177,22 @@ def _parse_train(words: list[str]) -> TrainArguments:
         default=default,
         description=f"{TrainArguments.__doc__}\n\nPresets:\n{presets}",
     )
+
+
+def _settings_of(run: str, runs_dir: Path) -> Config:
+    """A stored run's configuration."""
+    from miiii.runs.directory import RunDirectory
+
+    directory = RunDirectory.open(runs_dir, run)
+    return read_config(directory.path / "config.toml", Config())
+
+
+def _origin(arguments: TrainArguments) -> Any:
+    if not arguments.from_run:
+        return None
+    from miiii.experiment.branching import Origin
+
+    return Origin(arguments.from_run, arguments.from_epoch, arguments.from_optimiser)
 
 
 def peek(words: Sequence[str], option: str) -> str | None:
@@ -203,6 +238,9 @@ def _free_name(arguments: TrainArguments) -> str:
     """The preset's name, or with the first number that no run has."""
     taken = {path.name for path in arguments.runs_dir.glob("*")}
     stem, number = arguments.preset, 1
+    if arguments.from_run:
+        at = "" if arguments.from_epoch is None else f"-{arguments.from_epoch}"
+        stem = f"{Path(arguments.from_run).name}-branch{at}"
     while True:
         name = stem if number == 1 else f"{stem}-{number}"
         if name not in taken and not any(other.startswith(f"{name}-seed") for other in taken):

@@ -14,6 +14,7 @@ from miiii.interchange.exports.contents import SPLITS, Contents
 from miiii.interchange.exports.layout import CONFIG, README, WEIGHTS
 from miiii.interchange.exports.model_index import model_index
 from miiii.model.config import ModelConfig
+from miiii.runs.provenance import branch_text
 from miiii.tasks.config import TaskConfig
 
 _SENTENCES = {
@@ -187,6 +188,8 @@ def _provenance(origin: dict[str, Any]) -> str:
     }
     if "imported" in origin:
         rows["imported from"] = f"{origin['imported'].get('file')}, trained elsewhere"
+    if branch := branch_text(origin):
+        rows["branch"] = branch
     return "\n".join(f"- {name}: {value}" for name, value in rows.items())
 
 

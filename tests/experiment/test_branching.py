@@ -1,0 +1,119 @@
+"""Branches: the weights of a stored run, other settings."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from command import assert_equal_runs, contents
+from miiii.config.config import replace_fields
+from miiii.experiment.branching import Origin
+from miiii.experiment.members import identity
+from miiii.experiment.run import load_run
+from miiii.experiment.training import Silent, resume, start
+from miiii.runs.errors import RunError
+from training.tiny import TINY
+
+LONGER = replace_fields(TINY, epochs=20)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A run of 12 epochs, with dropout and a schedule."""
+    folder = tmp_path_factory.mktemp("runs")
+    start([TINY], ["first"], folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def decayed(runs):
+    """A branch without weight decay, of the newest weights."""
+    start([replace_fields(LONGER, weight_decay=0.0)], ["decayed"], runs, origin=Origin("first"))
+    return load_run("decayed", runs)
+
+
+def test_a_branch_that_changes_nothing_equals_its_origin_gone_on_with(runs):
+    start([LONGER], ["same"], runs, origin=Origin("first", optimiser=True))
+    shutil.copytree(runs / "first", runs / "on")
+    resume("on", runs, epochs=20)
+    assert_equal_runs(runs / "on", runs / "same")
+
+
+def test_a_branch_that_was_interrupted_equals_one_that_was_not(runs, decayed):
+    chunks = []
+
+    class Counting(Silent):
+        def advanced(self, report):
+            chunks.append(report.done)
+
+    config = replace_fields(decayed.config, origin="")
+    begin, progress = Origin("first"), Counting()
+    cut = start([config], ["cut"], runs, origin=begin, progress=progress, stop=lambda: bool(chunks))
+    assert cut.state == "interrupted"
+    assert 12 < cut.done < 20
+    resume("cut", runs)
+    assert_equal_runs(decayed.path, runs / "cut")
+
+
+def test_a_branch_begins_with_its_origin_s_weights_and_a_new_optimiser(runs, decayed):
+    first, found = contents(runs / "first"), decayed.directory
+    weights, _ = found.load_snapshot(12)
+    for name, array in weights.items():
+        assert array.tobytes() == first[f"checkpoint 12.parameters.{name}"].tobytes()
+    history = load_run("first", runs).history
+    np.testing.assert_array_equal(decayed.history.epoch, np.arange(1, 21))
+    np.testing.assert_array_equal(decayed.history.train_loss[:12], history.train_loss)
+    assert set(load_run("first", runs).snapshots) < set(decayed.snapshots)
+    begun = found.load_checkpoint(12).arrays
+    assert not any(
+        array.any() for name, array in begun.items() if not name.startswith("parameters.")
+    )
+
+
+def test_provenance_and_identity_know_the_origin(runs, decayed):
+    branch = decayed.provenance["branch"]
+    assert (branch["run"], branch["epoch"], branch["optimiser"]) == ("first", 12, False)
+    assert branch["identity"] == identity(TINY)
+    assert branch["settings"] == {"weight_decay": [TINY.optim.weight_decay, 0.0]}
+    assert branch["digest"] == decayed.config.training.origin
+    drawn = replace_fields(decayed.config, origin="")
+    assert len({identity(TINY), identity(drawn), identity(decayed.config)}) == 3
+
+
+def test_a_branch_of_an_early_snapshot_with_another_seed_keeps_the_split(runs):
+    config = replace_fields(TINY, seed=5, epochs=14)
+    start([config], ["early"], runs, origin=Origin("first", epoch=0))
+    early, first = load_run("early", runs), load_run("first", runs)
+    np.testing.assert_array_equal(early.dataset.split.train, first.dataset.split.train)
+    for name in ("token_embedding", "unembedding"):
+        one, other = getattr(early.snapshots[0], name), getattr(first.snapshots[0], name)
+        np.testing.assert_array_equal(one, other)
+    assert early.history.epoch[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "origin", "message"),
+    [
+        ({"width": 16}, Origin("first"), "width is 16, but run first has 8"),
+        ({"moduli": (2, 3)}, Origin("first"), r"moduli is \(2, 3\), but run first has"),
+        ({"epochs": 12}, Origin("first"), "epochs is 12: .* after epoch 12, so give more"),
+        ({}, Origin("first", epoch=11), "epoch is 11, .* give one of 0, 1, 12"),
+        ({}, Origin("first", epoch=1, optimiser=True), "no the optimiser's state: give one of 12"),
+        ({"optimiser": "muon"}, Origin("first", optimiser=True), "optimiser is 'muon', but run"),
+        ({"origin": "0" * 16}, Origin("first"), "origin is '0000000000000000', but run first"),
+        ({"origin": "0" * 16}, None, "settings of a branch"),
+    ],
+)
+def test_what_does_not_fit_is_named_before_a_directory_is_made(runs, changes, origin, message):
+    with pytest.raises(ValueError, match=message):
+        start([replace_fields(LONGER, **changes)], ["no"], runs, origin=origin)
+    assert not (runs / "no").exists()
+
+
+def test_a_branch_whose_first_weights_are_gone_does_not_begin_with_others(runs, decayed):
+    shutil.copytree(decayed.path, runs / "lost")
+    for path in (runs / "lost" / "checkpoints").iterdir():
+        path.unlink()
+    (runs / "lost" / "status.json").write_text('{"state": "interrupted", "epoch": 12}')
+    with pytest.raises(RunError, match="of first after epoch 12: branch it again"):
+        resume("lost", runs)
