@@ -20,7 +20,11 @@ SECTIONS = ("task", "model", "optim", "training")
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that decides a run. Two runs of one configuration are equal bit for bit (CPU)."""
+    """Everything that decides a run.
+
+    On a CPU two runs of one configuration are equal bit for bit under the same versions, number of
+    threads and flags, in a batch of as many runs.
+    """
 
     task: TaskConfig = field(default_factory=TaskConfig)
     """What is learnt, and from which numbers."""

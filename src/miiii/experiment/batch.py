@@ -316,6 +316,10 @@ def _stack(trees: Sequence[Any]) -> Any:
 
 def _runs_sharding(runs: int) -> NamedSharding:
     """The batch axis over as many local devices as divide it."""
-    devices = jax.local_devices()
-    count = max(size for size in range(1, len(devices) + 1) if runs % size == 0)
-    return NamedSharding(Mesh(np.asarray(devices[:count]), ("runs",)), PartitionSpec("runs"))
+    devices = jax.local_devices()[: device_count(runs)]
+    return NamedSharding(Mesh(np.asarray(devices), ("runs",)), PartitionSpec("runs"))
+
+
+def device_count(runs: int) -> int:
+    """Over how many of this process's devices so many runs are spread, equally many on each."""
+    return max(size for size in range(1, len(jax.local_devices()) + 1) if runs % size == 0)

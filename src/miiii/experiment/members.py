@@ -2,19 +2,21 @@
 
 import hashlib
 import time
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jax
 import tomli_w
 
-from miiii.config.config import Config, from_toml, replace_fields, to_toml
+from miiii.config.config import Config, differences, from_toml, replace_fields, to_toml
 from miiii.experiment.batch import (
     RANDOM_NUMBERS,
 )
+from miiii.experiment.conditions import conditions
+from miiii.runs.conditions import RESUMED_KEY, made_by
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import (
     DamagedFileError,
@@ -94,18 +96,19 @@ def new_member(
 
     `more` goes into its provenance.
     """
-    device = jax.local_devices()[0]
     provenance = collect_provenance(
         list(command),
         {
             "seed": config.seed,
             "precision": config.training.precision,
             "random_numbers": RANDOM_NUMBERS,
-            "device": {"platform": device.platform, "kind": device.device_kind},
+            **conditions(len(place[0])),
             "split": split_hash,
             "batch": {"names": place[0], "index": place[1]},
             "identity": identity(config),
             **(more or {}),
+            "settings": tomllib.loads(to_toml(config)),
+            RESUMED_KEY: [],
         },
     )
     files = {
@@ -206,15 +209,44 @@ def stored_config(directory: RunDirectory) -> Config:
     """A run's configuration; labels of its own are brought into this process with it.
 
     Raises:
-        DamagedFileError: the configuration or the labels cannot be read.
+        DamagedFileError: the configuration or the labels cannot be read, or a setting that decides
+            numbers is not the one that the run was started with.
     """
+    try:
+        provenance: Mapping[str, Any] = directory.provenance
+    except DamagedFileError:
+        provenance = {}
+    path = directory.path / "config.toml"
     try:
         config = from_toml(directory.config_text)
     except ValueError as error:
-        raise DamagedFileError(directory.path / "config.toml", str(error)) from error
+        raise DamagedFileError(path, f"{error} {made_by(provenance)}".strip()) from error
+    if provenance.get("identity", identity(config)) != identity(config):
+        raise DamagedFileError(path, _edited(config, provenance))
     if config.task.labels:
         read_labels(directory.path / FILE, config.task.labels)
     return config
+
+
+def _edited(config: Config, provenance: Mapping[str, Any]) -> str:
+    """Which settings of a run were changed after it was started, and to what."""
+    try:
+        original = from_toml(tomli_w.dumps(provenance["settings"]))
+    except (KeyError, TypeError, ValueError):
+        return (
+            "was changed since the run was started: it does not have the settings of the run's "
+            "files (what it was is not kept by this older run); put the setting back"
+        )
+    free = ("epochs", "checkpoint_seconds", *NO_STOPPING)
+    found = ", ".join(
+        f"{name} was {old!r}, is {new!r}"
+        for name, (old, new) in differences(original, config).items()
+        if name not in free
+    )
+    return (
+        f"was changed since the run was started: {found}; put it back, or start another run with "
+        "miiii train --config"
+    )
 
 
 def read_labels(path: Path, digest: str) -> None:

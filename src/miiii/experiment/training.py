@@ -18,6 +18,7 @@ import numpy as np
 from miiii.config.config import Config, differences
 from miiii.experiment.batch import Batch, Program, Waiting, compile_program, make_batch, numerics
 from miiii.experiment.branching import Branching, Origin
+from miiii.experiment.conditions import changed_since, record_resumption
 from miiii.experiment.ending import Endings, settle_batch
 from miiii.experiment.members import (
     NO_STOPPING,
@@ -29,9 +30,11 @@ from miiii.experiment.members import (
 )
 from miiii.experiment.recorder import Recorder
 from miiii.markup import heading, table
+from miiii.runs.conditions import last_conditions
 from miiii.runs.directory import RunDirectory
-from miiii.runs.errors import RunError
+from miiii.runs.errors import DamagedFileError, RunError
 from miiii.runs.listing import ending_text
+from miiii.runs.provenance import package_versions
 from miiii.training.chunk import snapshot_epochs
 
 CHUNK_SECONDS = 0.5
@@ -113,7 +116,7 @@ def start(
     """Create one run per configuration and train them together.
 
     Branched from a stored run with unchanged settings and its optimiser's state, a run equals the
-    origin gone on with, bit for bit (on the CPU).
+    origin gone on with, bit for bit (on a CPU, under the same conditions: `runs.conditions`).
 
     Args:
         configs: they may differ in seed, task mask, shuffle and in the settings of
@@ -178,12 +181,15 @@ def resume(
     epochs: int | None = None,
     config: Config | None = None,
     rule: Mapping[str, float] | None = None,
+    command: Sequence[str] = (),
     progress: Progress | None = None,
     stop: Waiting = lambda: False,
 ) -> Outcome:
     """Go on with a run, and with those trained together with it, from the newest checkpoint.
 
-    The result equals an uninterrupted run bit for bit (on the CPU).
+    On a CPU the result equals an uninterrupted run bit for bit under the same conditions: versions,
+    number of threads and flags (`runs.conditions`). Where they are others, a warning says so, and
+    provenance lists them under `resumed`.
 
     Args:
         run: a name in `runs_dir`, or a path.
@@ -193,6 +199,7 @@ def resume(
         config: the configuration that the caller believes the run to have; it may differ in
             `epochs` alone, upwards, and in the stopping rule.
         rule: `stop_when` and `stop_after` from now on; default: as configured.
+        command: recorded as what went on with it.
         progress: as in `start`.
         stop: as in `start`.
 
@@ -245,12 +252,35 @@ def resume(
         if ending:
             set_apart(directory)
         batch = make_batch([member.config for member in members])
-        done, states = recorder.load(batch, target)
+        try:
+            done, states = recorder.load(batch, target)
+        except DamagedFileError as error:
+            raise _with_optax(error, directory) from error
         if done >= target:
             return _finished(recorder, done)
         members = recorder.grow(target)
         batch = make_batch([member.config for member in members])
-        return _train(batch, members, done, states, progress, stop)
+        if changed := changed_since(directory, done, len(members)):
+            progress.warned(
+                f"{directory.name} trained up to epoch {done:,} under other conditions "
+                f"({changed}): the rest is not bit for bit what it would have been"
+            )
+        return _train(batch, members, done, states, progress, stop, command)
+
+
+def _with_optax(error: DamagedFileError, directory: RunDirectory) -> DamagedFileError:
+    """A refusal of a checkpoint; one of the optimiser's tensors names the versions of optax."""
+    if "'optimiser." not in error.problem:
+        return error
+    newest = (directory.checkpoint_epochs() or [0])[-1]
+    recorded = last_conditions(directory.provenance, newest).get("versions") or {}
+    of_run = recorded.get("optax") or "unknown"
+    return DamagedFileError(
+        error.path,
+        f"{error.problem}: the run's optax is {of_run}, installed is "
+        f"{package_versions()['optax']}; optax may have changed its state: go on with the run's "
+        f"version (pip install optax=={of_run})",
+    )
 
 
 def _ended_for_good(members: Sequence[Member]) -> int:
@@ -274,8 +304,9 @@ def _train(
     states: Any,
     progress: Progress,
     stop: Waiting,
+    resumed_by: Sequence[str] | None = None,
 ) -> Outcome:
-    """Train from `done` epochs to the end, or until stopped."""
+    """Train from `done` epochs to the end, or until stopped; `resumed_by`: who goes on."""
     training = batch.setting.training
     epochs = training.epochs
     recorder = Recorder(members, progress.warned)
@@ -287,6 +318,10 @@ def _train(
             return Outcome("interrupted", recorder.paths, done)
         states = program.place(program.initial_states() if states is None else states)
         stops = snapshot_epochs(epochs, training.snapshots)
+        if resumed_by is not None:
+            for member in members:
+                if member.recorded:
+                    record_resumption(member.directory, done, len(members), resumed_by)
         recorder.announce(done)
         if done == 0 and stops:
             recorder.snapshot(states, 0)

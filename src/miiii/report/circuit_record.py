@@ -13,6 +13,7 @@ from miiii.analysis.circuits.causal import CausalMatrix
 from miiii.analysis.circuits.sharing import SharingIndex, sharing_index
 from miiii.results.circuits import Circuits
 from miiii.results.paper import MissingInputError
+from miiii.runs.conditions import RESUMED_KEY
 
 FORMAT = 1
 COLUMNS = (
@@ -51,6 +52,7 @@ def circuit_record(circuits: Circuits, parts: frozenset[str]) -> dict[str, Any]:
         "precision": run.config.training.precision,
         "versions": run.provenance.get("versions"),
         **({"branch": branch} if (branch := run.provenance.get("branch")) else {}),
+        "resumed": run.provenance.get(RESUMED_KEY, []),
         "base": circuits.parameters.base,
         "moduli": list(run.dataset.moduli),
         "draws": circuits.draws,

@@ -177,7 +177,11 @@ def _readme(
     if settings.command:
         lines += [f"Made by `{settings.command}`.", ""]
     versions = ", ".join(f"{name} {version}" for name, version in settings.versions)
-    lines += [f"Versions: {versions}. {'; '.join(settings.platforms)}.", ""]
+    lines += [f"Versions: {versions}. {'; '.join(settings.platforms + settings.conditions)}.", ""]
+    if settings.changed:
+        lines += [f"Runs that went on under other conditions: {settings.changed}.", ""]
+    lines += [f"- {name}: {line}" for name, line in settings.resumed]
+    lines += [""] * bool(settings.resumed)
     lines += ["## Runs", "", *_table(*_run_rows(study, runs)), ""]
     head, rows = task_rows(runs, ends=False)
     lines += [

@@ -26,6 +26,8 @@ Expected = Mapping[str, tuple[tuple[int, ...], str]]
 _INTEGERS = {"bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"}
 _DTYPES = _INTEGERS | {"float16", "float32", "float64"}
 _HEADER_LENGTH_BYTES = 8
+_ALIGNMENT = 8
+"""Tensors begin at a multiple of so many bytes, as safetensors lays them out."""
 
 
 def save_tensors(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
@@ -48,7 +50,20 @@ def save_tensors(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping
             raise ValueError(f"metadata must be text, found {key!r}: {value!r}")
     contiguous = {name: _contiguous(name, array) for name, array in arrays.items()}
     stamped = {**metadata, DIGEST_KEY: compute_digest(contiguous, metadata)}
-    write_atomically(path, safetensors.numpy.save(contiguous, metadata=stamped))
+    write_atomically(path, _in_order(safetensors.numpy.save(contiguous, metadata=stamped)))
+
+
+def _in_order(data: bytes) -> bytes:
+    """The same file with its metadata sorted: safetensors writes them in a random order.
+
+    Equal content makes equal bytes, so that `cmp` and `sha256sum` tell equal runs.
+    """
+    end = _HEADER_LENGTH_BYTES + int.from_bytes(data[:_HEADER_LENGTH_BYTES], "little")
+    header = json.loads(data[_HEADER_LENGTH_BYTES:end])
+    header = {"__metadata__": dict(sorted(header.pop("__metadata__").items())), **header}
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
+    return len(text).to_bytes(_HEADER_LENGTH_BYTES, "little") + text + data[end:]
 
 
 def _contiguous(name: str, array: np.ndarray) -> np.ndarray:

@@ -71,7 +71,8 @@ def make_jobs(study: Study, found: Survey, batch: int = 1) -> list[Job]:
         study: the study.
         found: how it stands.
         batch: runs per job. 1: a run's arithmetic does not depend on what else there is to do, so
-            that one that is deleted is remade bit for bit (on the CPU).
+            that one that is deleted is remade bit for bit (on a CPU, with
+            the same versions).
     """
     missing = found.runs("missing")
     shapes: dict[Config, list[PlannedRun]] = {}

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from miiii.config.config import Config, replace_fields, to_toml
+from miiii.runs.conditions import has_changed
+from miiii.runs.directory import RunDirectory
 from miiii.runs.listing import summarize
 from miiii.studies.crew import Alone, Crew, Message, Waiting, Workers
 from miiii.studies.jobs import Job, Survey, make_jobs, shape, survey
@@ -79,6 +81,8 @@ class StudyOutcome:
     """finished or interrupted."""
     problems: tuple[str, ...] = ()
     """One line per run that met a number that is not finite, now or earlier."""
+    changed: int = 0
+    """How many runs went on under other conditions than they began under (`runs.conditions`)."""
 
 
 def choose_crew(workers: int | None = None) -> Crew:
@@ -158,7 +162,8 @@ def train_study(
 ) -> StudyOutcome:
     """Do what is left to do. The study must have been saved, and be held by its lock.
 
-    A run that was deleted is made again, and only that one; on a CPU it is the same bit for bit. A
+    A run that was deleted is made again, and only that one; on a CPU, with the same versions and
+    one thread as workers have, it is the same bit for bit. A
     run that met a number that is not finite would meet it again: it is left as it is and named.
 
     Args:
@@ -202,7 +207,12 @@ def train_study(
         f"{run.name}: {summarize(study.run_path(run)).status.get('problem', 'failed')}"
         for run in left.runs("failed")
     ]
-    return StudyOutcome(state, tuple(problems))
+    changed = sum(
+        has_changed(RunDirectory(study.run_path(run)).provenance)
+        for run, run_state in left.states
+        if run_state != "missing"
+    )
+    return StudyOutcome(state, tuple(problems), changed)
 
 
 def _kind(job: Job) -> tuple[Config, int]:

@@ -69,7 +69,9 @@ def _train(
     while True:
         try:
             if begun:
-                return experiment.resume(runs[0].name, study.runs_dir, progress=progress, stop=stop)
+                return experiment.resume(
+                    runs[0].name, study.runs_dir, command=command, progress=progress, stop=stop
+                )
             return experiment.start(
                 [run.config for run in runs],
                 [run.name for run in runs],

@@ -15,6 +15,7 @@ from miiii.cli.text import percent
 from miiii.config.config import Config, from_toml
 from miiii.results.comparison import Comparison, check_comparable, compare
 from miiii.runs.atomic import make_directory
+from miiii.runs.conditions import batch_size, made_by
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import DamagedFileError
 from miiii.runs.jsonfiles import encode_json
@@ -63,7 +64,7 @@ def compare_command(words: list[str]) -> int:
     if arguments.json:
         print(encode_json(_record(comparison, found, output)).decode(), end="")
         return 0
-    _print(comparison)
+    _print(comparison, _batches(found))
     print(f"\nfigure: {output}")
     return 0
 
@@ -85,7 +86,8 @@ def _open(arguments: CompareArguments) -> dict[str, tuple[RunDirectory, Config]]
         try:
             config = from_toml(directory.config_text)
         except ValueError as error:
-            raise DamagedFileError(directory.path / "config.toml", str(error)) from error
+            text = f"{error} {made_by(directory.provenance)}".strip()
+            raise DamagedFileError(directory.path / "config.toml", text) from error
         shown = name if names.count(name) == 1 else str(directory.path)
         found[shown] = (directory, config)
     return found
@@ -124,8 +126,10 @@ def _record(
     return {
         "runs": by_run(
             [
-                {"path": path, "epochs": epochs}
-                for path, epochs in zip(paths, comparison.epochs, strict=True)
+                {"path": path, "epochs": epochs, "batch": batch}
+                for path, epochs, batch in zip(
+                    paths, comparison.epochs, _batches(found).values(), strict=True
+                )
             ]
         ),
         "settings": {name: by_run(values) for name, values in comparison.settings.items()},
@@ -134,7 +138,12 @@ def _record(
     }
 
 
-def _print(comparison: Comparison) -> None:
+def _batches(found: dict[str, tuple[RunDirectory, Config]]) -> dict[str, int]:
+    """How many runs each trained together with, itself included."""
+    return {name: batch_size(directory.provenance) for name, (directory, _) in found.items()}
+
+
+def _print(comparison: Comparison, batches: dict[str, int]) -> None:
     from miiii.report.page.settings import value_text
 
     names = comparison.names
@@ -157,7 +166,13 @@ def _print(comparison: Comparison) -> None:
         (f"training loss at the end, {unit}", "train_loss", _loss),
     ]
     ends = [f"{epoch:,}" for epoch in comparison.epochs]
-    _table(["", *names], [["epochs trained", *ends]])
+    together = [str(batches[name]) for name in names]
+    _table(["", *names], [["epochs trained", *ends], ["runs in its batch", *together]])
+    if len(set(together)) > 1:
+        print(
+            "note: a run alone and the same run in a batch differ from the last bits on: batched "
+            "products are added up in another order"
+        )
     for title, name, written in measures:
         if regression and name in ("held_from", "validation_accuracy", "train_accuracy"):
             continue

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from miiii.cli.arguments import parse
 from miiii.cli.text import percent
+from miiii.runs.conditions import batch_size, conditions_text, has_changed, resumption_lines
 from miiii.runs.directory import RunDirectory, RunSummary, list_runs
 from miiii.runs.listing import ending_text
 from miiii.runs.locking import is_locked
@@ -136,7 +138,7 @@ def show_command(words: list[str]) -> int:
     if ending := ending_text(summary.status):
         print(ending)
     versions = origin.get("versions", {})
-    kept = ("miiii", "jax", "jaxlib", "numpy", "python")
+    kept = ("miiii", "jax", "jaxlib", "optax", "numpy", "python")
     print(f"origin: {' '.join(origin.get('command', [])) or 'started from Python'}")
     if branch := branch_text(origin):
         print(f"  {branch}")
@@ -146,6 +148,8 @@ def show_command(words: list[str]) -> int:
         f"{origin.get('precision')}, seed {origin.get('seed')}, split {origin.get('split')}"
     )
     print("  " + ", ".join(f"{name} {versions[name]}" for name in kept if versions.get(name)))
+    for line in _conditions(origin):
+        print(f"  {line}")
     print(
         f"files: {len(run.snapshots)} snapshots, checkpoints at "
         f"{', '.join(f'{epoch:,}' for epoch in run.directory.checkpoint_epochs()) or 'no epoch'}"
@@ -171,6 +175,17 @@ def show_command(words: list[str]) -> int:
     if live_state(summary) in ("killed", "interrupted"):
         print(f"go on with: miiii resume {run.name}")
     return 0
+
+
+def _conditions(origin: Mapping[str, Any]) -> list[str]:
+    """Threads and flags, the batch that it trained in, and when training went on, and how."""
+    batch = batch_size(origin)
+    together = f"trained in one batch of {batch} runs" if batch > 1 else "trained alone"
+    described = [part for part in (conditions_text(origin), together) if part]
+    lines = ["; ".join(described), *resumption_lines(origin)]
+    if has_changed(origin):
+        lines.append("not bit for bit what it would have been under the conditions of its start")
+    return lines
 
 
 def _solved_line(history: Any) -> str:

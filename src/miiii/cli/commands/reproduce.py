@@ -154,6 +154,12 @@ def _train(
             )
     for problem in outcome.problems:
         _say(f"warning: {problem}")
+    if outcome.changed:
+        _say(
+            f"note: {outcome.changed} of the study's runs went on under other versions, threads or "
+            "flags than they began under, and are not bit for bit what they would have been "
+            "(miiii show RUN)"
+        )
     if outcome.state == "finished":
         print(f"trained in {clock(time.monotonic() - began)}")
     return outcome.state == "finished"

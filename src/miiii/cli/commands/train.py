@@ -49,7 +49,8 @@ class TrainArguments:
     runs_dir: Path = Path("runs")
     """The directory that holds the runs."""
     seeds: int = 1
-    """How many seeds to train together, from --seed on; each is stored as a run of its own."""
+    """How many seeds to train together, from --seed on; each is stored as a run of its own. In a
+    batch a seed's numbers differ from those of the same seed alone, in the last bits at first."""
     force: bool = False
     """Move an existing run of the same name aside instead of refusing."""
     dry_run: bool = False
@@ -145,6 +146,7 @@ def resume(words: list[str]) -> int:
             epochs=arguments.epochs,
             config=config,
             rule=rule,
+            command=["miiii", "resume", *words],
             progress=progress,
             stop=stop,
         )

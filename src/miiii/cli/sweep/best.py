@@ -17,6 +17,9 @@ from miiii.cli.sweep.text import (
     setting_text,
 )
 from miiii.cli.text import percent
+from miiii.runs.conditions import batch_size
+from miiii.runs.directory import RunDirectory
+from miiii.runs.errors import DamagedFileError
 
 if TYPE_CHECKING:
     from miiii.sweeps.outcome.importance import Importances
@@ -185,6 +188,20 @@ def _print_command(sweep: "Sweep", run: "RunRecord") -> None:
     words = _train_words(sweep, run)
     if words is not None:
         print(f"train it again: {shlex.join(words)}")
+        batch = _batch_of(sweep.runs_dir / run.run)
+        if batch > 1:
+            print(
+                f"(it trained in a batch of {batch}: alone its numbers differ, in the last bits at "
+                "first)"
+            )
+
+
+def _batch_of(path: Path) -> int:
+    """How many runs a run trained together with; 1 where its directory is not here."""
+    try:
+        return batch_size(RunDirectory(path).provenance)
+    except DamagedFileError:
+        return 1
 
 
 def _train_words(sweep: "Sweep", run: "RunRecord") -> list[str] | None:

@@ -14,6 +14,7 @@ from miiii.interchange.exports.contents import SPLITS, Contents
 from miiii.interchange.exports.layout import CONFIG, README, WEIGHTS
 from miiii.interchange.exports.model_index import model_index
 from miiii.model.config import ModelConfig
+from miiii.runs.conditions import batch_size, conditions_text, resumption_lines
 from miiii.runs.provenance import branch_text
 from miiii.tasks.config import TaskConfig
 
@@ -186,6 +187,12 @@ def _provenance(origin: dict[str, Any]) -> str:
         "versions": ", ".join(f"{name} {value}" for name, value in versions.items() if value),
         "split": f"digest {origin.get('split')}",
     }
+    if conditions := conditions_text(origin):
+        rows["conditions"] = conditions
+    if (batch := batch_size(origin)) > 1:
+        rows["batch"] = f"trained together with {batch - 1} other runs as one program"
+    for number, line in enumerate(resumption_lines(origin), 1):
+        rows[f"gone on with ({number})"] = line
     if "imported" in origin:
         rows["imported from"] = f"{origin['imported'].get('file')}, trained elsewhere"
     if branch := branch_text(origin):

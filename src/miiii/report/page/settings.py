@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from miiii.config.config import SECTIONS, Config, differences
+from miiii.runs.conditions import conditions_text, has_changed, resumption_lines
 from miiii.runs.listing import ending_text
 from miiii.studies.plan import EXPERIMENTS, Plan, plan
 from miiii.studies.study import default_name
@@ -54,6 +55,12 @@ class StudySettings:
     versions: tuple[tuple[str, str], ...]
     """(package, version), all versions where runs differ."""
     platforms: tuple[str, ...]
+    conditions: tuple[str, ...]
+    """Threads and flags, each kind once; runs from before they were recorded have none."""
+    resumed: tuple[tuple[str, str], ...]
+    """(run, when training went on and what had changed)."""
+    changed: int
+    """How many runs went on under other conditions than they began under."""
     command: str
     """That makes the study; "" where no single one does."""
     recorded: tuple[tuple[str, int], ...]
@@ -75,6 +82,13 @@ def study_settings(study: "Study", runs: "Mapping[str, Sequence[Run]]") -> Study
         runs=tuple(_run_row(key, run) for key, run in every),
         versions=_versions(records),
         platforms=tuple(dict.fromkeys(filter(None, map(_platform, records)))),
+        conditions=tuple(dict.fromkeys(filter(None, map(conditions_text, records)))),
+        resumed=tuple(
+            (run.name, line)
+            for (_, run), record in zip(every, records, strict=True)
+            for line in resumption_lines(record)
+        ),
+        changed=sum(map(has_changed, records)),
         command=command_of(study.plan, study.name),
         recorded=_commands(records),
     )

@@ -241,7 +241,12 @@ class Worker:
             try:
                 if is_run(runs_dir / names[0]):
                     return experiment.resume(
-                        names[0], runs_dir, config=configs[0], progress=watching, stop=stop
+                        names[0],
+                        runs_dir,
+                        config=configs[0],
+                        command=self._command,
+                        progress=watching,
+                        stop=stop,
                     )
                 return experiment.start(
                     configs, names, runs_dir, command=self._command, progress=watching, stop=stop
