@@ -79,10 +79,11 @@ def test_a_file_with_a_mistake_is_refused_by_name(text, parts, tmp_path, monkeyp
 @pytest.mark.parametrize(
     "words", [["--help"], ["train", "--help"], ["train", "--base", "2"], ["list"], ["--version"]]
 )
-def test_help_and_usage_errors_do_without_jax(words, tmp_path):
+def test_help_usage_errors_and_imports_do_without_jax(words, tmp_path):
     code = (
         "import sys; from miiii.cli.main import run\n"
         f"try: run({words!r})\nexcept SystemExit: pass\n"
+        "import miiii.interchange.imports.importing\n"
         "assert not {'jax', 'matplotlib'} & set(sys.modules)"
     )
     done = subprocess.run(

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,11 +16,12 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from miiii.config.config import Config, replace_fields
 from miiii.model.parameters import Parameters, weight_names
 from miiii.runs.counts import epoch_sizes
-from miiii.tasks.dataset import Dataset, build_dataset
+from miiii.tasks.dataset import Dataset, build_dataset, digest
 from miiii.training.chunk import make_chunk, total_size
+from miiii.training.config import GENERATOR
 from miiii.training.loss import task_weights
 from miiii.training.state import Hyperparameters, RunInputs, Samples, TrainState
-from miiii.training.step import GENERATOR, Setting, initial_parameters, initial_state, run_key
+from miiii.training.step import Setting, initial_parameters, initial_state, run_key
 
 BATCHED_FIELDS = (
     "seed",
@@ -55,7 +55,7 @@ class Batch:
     @property
     def split_hashes(self) -> tuple[str, ...]:
         """Per run a digest of its split and targets, so that two runs' data can be compared."""
-        return tuple(_digest(dataset) for dataset in self.datasets)
+        return tuple(digest(dataset) for dataset in self.datasets)
 
     @property
     def task_names(self) -> list[str]:
@@ -114,17 +114,6 @@ def _settled(config: Config) -> Config:
         stop_after=0,
         origin="",
     )
-
-
-def _digest(dataset: Dataset) -> str:
-    digest = hashlib.sha256()
-    for array in (*vars(dataset.split).values(), dataset.targets):
-        digest.update(f"{array.dtype} {array.shape} ".encode() + array.tobytes())
-    return digest.hexdigest()[:16]
-
-
-RANDOM_NUMBERS = {"generator": GENERATOR, "partitionable": True}
-"""The generator of every run, kept in its provenance: another draws other weights."""
 
 
 @contextlib.contextmanager

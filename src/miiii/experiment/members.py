@@ -12,10 +12,6 @@ from typing import Any
 import tomli_w
 
 from miiii.config.config import Config, differences, from_toml, replace_fields, to_toml
-from miiii.experiment.batch import (
-    RANDOM_NUMBERS,
-)
-from miiii.experiment.conditions import conditions
 from miiii.runs.conditions import RESUMED_KEY, made_by
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import (
@@ -27,6 +23,10 @@ from miiii.runs.jsonfiles import encode_json
 from miiii.runs.listing import PROVENANCE_NAME
 from miiii.runs.provenance import collect_provenance
 from miiii.tasks.labels import FILE, decode_labels, encode_labels
+from miiii.training.config import GENERATOR
+
+RANDOM_NUMBERS = {"generator": GENERATOR, "partitionable": True}
+"""The generator of every run, kept in its provenance: another draws other weights."""
 
 LATER_FIELDS: dict[str, Any] = {
     "optimiser": "adamw",
@@ -91,18 +91,24 @@ def new_member(
     split_hash: str,
     place: tuple[list[str], int],
     more: Mapping[str, Any] | None = None,
+    under: Mapping[str, Any] | None = None,
 ) -> Member:
     """Create the directory of a run that has not begun; `place`: its batch's names, its index.
 
-    `more` goes into its provenance.
+    `more` goes into its provenance, and so does what it trains `under`: this process' conditions
+    unless given.
     """
+    if under is None:
+        from miiii.experiment.conditions import conditions  # with JAX, which imports do without
+
+        under = conditions(len(place[0]))
     provenance = collect_provenance(
         list(command),
         {
             "seed": config.seed,
             "precision": config.training.precision,
             "random_numbers": RANDOM_NUMBERS,
-            **conditions(len(place[0])),
+            **under,
             "split": split_hash,
             "batch": {"names": place[0], "index": place[1]},
             "identity": identity(config),

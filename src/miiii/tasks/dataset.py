@@ -1,5 +1,6 @@
 """A task's numbers, targets and split, ready to train on."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,14 @@ class Dataset:
     moduli: tuple[int, ...]
     class_sizes: tuple[int, ...]
     split: Split
+
+
+def digest(dataset: Dataset) -> str:
+    """Of the split and the targets, so that two runs' data can be compared."""
+    found = hashlib.sha256()
+    for array in (*vars(dataset.split).values(), dataset.targets):
+        found.update(f"{array.dtype} {array.shape} ".encode() + array.tobytes())
+    return found.hexdigest()[:16]
 
 
 def make_split(config: TaskConfig, seed: int) -> Split:

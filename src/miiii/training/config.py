@@ -13,6 +13,9 @@ Normaliser = Literal["softmax", "stablemax"]
 Precision = Literal["float32", "float64"]
 MatrixProducts = Literal["float32", "tensorfloat32"]
 
+GENERATOR = "threefry2x32"
+"""The kind of every random key; it draws the same on every device."""
+
 
 @dataclass(frozen=True)
 class TrainingConfig:

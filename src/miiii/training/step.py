@@ -15,7 +15,7 @@ from miiii.model.parameters import Parameters
 from miiii.model.transformer import forward
 from miiii.optim.build import build_optimiser, learning_rate_factor
 from miiii.optim.config import OptimConfig
-from miiii.training.config import TrainingConfig
+from miiii.training.config import GENERATOR, TrainingConfig
 from miiii.training.loss import (
     size_weights,
     squared_error,
@@ -27,9 +27,6 @@ from miiii.training.stablemax import task_stablemax_cross_entropy
 from miiii.training.state import Hyperparameters, RunInputs, Samples, TrainState
 
 _INITIALISATION_STREAM, _DROPOUT_STREAM = 0, 1
-
-GENERATOR = "threefry2x32"
-"""The kind of every key; it draws the same on every device."""
 
 
 @dataclass(frozen=True)

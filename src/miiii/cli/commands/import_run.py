@@ -82,9 +82,6 @@ def import_command(words: list[str]) -> int:
         _refuse(arguments.file, checkpoint, given)
     except (ValueError, DamagedFileError) as error:
         raise UsageError(_printable(str(error))) from error
-    from miiii.cli.machine import prepare_jax
-
-    prepare_jax()
     from miiii.interchange.imports.importing import Wanted, import_checkpoint
 
     wanted = Wanted(

@@ -1,28 +1,24 @@
 """What is measured of a model that was trained elsewhere, and its history here."""
 
-import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from miiii.config.config import Config
-from miiii.experiment.batch import make_batch, numerics
 from miiii.interchange.imports.losses import Losses
-from miiii.model.parameters import Parameters
-from miiii.model.transformer import forward
+from miiii.interchange.imports.plain_transformer import PlainTransformer
 from miiii.tasks.dataset import Dataset
-from miiii.training.loss import task_cross_entropy
+
+Weights = Mapping[str, NDArray[Any]]
 
 Told = Callable[[int, int], None]
 """Told how many of how many epochs are measured."""
 
 
 class Measuring:
-    """Logits and gradients of imported weights, each compiled once.
+    """Logits and gradients of imported weights, in float64.
 
     Args:
         config: the run's.
@@ -35,37 +31,24 @@ class Measuring:
         self, config: Config, dataset: Dataset, extra_classes: NDArray[Any] | None = None
     ) -> None:
         self._extra = extra_classes
-        self._setting = make_batch([config]).setting
+        self._architecture = config.model.architecture
+        self._base = config.task.base
         self._digits = dataset.digits
         self._labels = np.asarray(dataset.targets[:, 0], np.int32)
 
-        def logits(weights: Parameters, digits: NDArray[np.int32]) -> Any:
-            return forward(weights, digits)[0]  # pyright: ignore[reportArgumentType]
-
-        def norms(weights: Parameters, digits: Any, labels: Any) -> Any:
-            def loss(weights: Parameters) -> Any:
-                found = forward(weights, digits)[0]
-                costs: Any = task_cross_entropy(found.T, labels, dataset.class_sizes)
-                return costs[0].sum()
-
-            gradient = jax.grad(loss)(weights)
-            return jnp.stack([jnp.linalg.norm(leaf) for leaf in jax.tree.leaves(gradient)])
-
-        self._logits, self._norms = jax.jit(logits), jax.jit(norms)
-
-    def logits(self, weights: Parameters) -> NDArray[np.float64]:
-        """[p², V + n]: of all numbers in the run's precision, classes that are no answer last."""
+    def logits(self, weights: Weights) -> NDArray[np.float64]:
+        """[p², V + n]: of all numbers, classes that are no answer last."""
         if self._extra is not None:
-            whole: Any = np.concatenate([weights.unembedding, self._extra], axis=1)
-            weights = dataclasses.replace(weights, unembedding=whole)
-        with numerics(self._setting):
-            return np.asarray(self._logits(weights, self._digits), np.float64)
+            whole = np.concatenate([weights["unembedding"], self._extra], axis=1)
+            weights = {**weights, "unembedding": whole}
+        return self._model(weights).logits(self._digits)
 
-    def gradient_norms(self, weights: Parameters, numbers: NDArray[np.int32]) -> NDArray[Any]:
+    def gradient_norms(self, weights: Weights, numbers: NDArray[np.int32]) -> NDArray[Any]:
         """[W]: L2 norms of the gradient of the mean loss on some numbers."""
-        with numerics(self._setting):
-            labels = self._labels[numbers][None]
-            return np.asarray(self._norms(weights, self._digits[numbers], labels))
+        return self._model(weights).gradient_norms(self._digits[numbers], self._labels[numbers])
+
+    def _model(self, weights: Weights) -> PlainTransformer:
+        return PlainTransformer(weights, self._architecture, self._base)
 
     def losses(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """[p²]: the cross-entropy of every number over all classes given, in nats, in float64."""
@@ -87,8 +70,9 @@ def measured_rows(
     config: Config,
     dataset: Dataset,
     measuring: Measuring,
-    parameters: dict[int, Parameters],
+    parameters: dict[int, Weights],
     told: Told,
+    of_last: NDArray[np.float64],
 ) -> dict[str, NDArray[Any]]:
     """The history's rows: of every epoch from 1 on that has weights.
 
@@ -99,8 +83,8 @@ def measured_rows(
     epochs = sorted(epoch for epoch in parameters if epoch > 0)
     rows: dict[str, list[Any]] = {}
     for done, epoch in enumerate(epochs, start=1):
-        # Sliced here, so that one program serves all.
-        logits = measuring.logits(parameters[epoch])[:, : dataset.class_sizes[0]]
+        logits = of_last if epoch == epochs[-1] else measuring.logits(parameters[epoch])
+        logits = logits[:, : dataset.class_sizes[0]]
         losses, right = measuring.losses(logits), measuring.right(logits)
         for part in ("train", "validation"):
             numbers = getattr(dataset.split, part)

@@ -16,21 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miiii.config.config import Config, replace_fields
-from miiii.experiment.batch import make_batch
 from miiii.experiment.members import identity, new_member
 from miiii.interchange.imports.checkpoint_file import Checkpoint
 from miiii.interchange.imports.conversion import Converted, Given, convert
 from miiii.interchange.imports.drawn_split import DrawnSplit, find_split, training_places
 from miiii.interchange.imports.expected_logits import Agreement, compare
-from miiii.interchange.imports.imported_history import Measuring, Told, measured_rows, with_losses
-from miiii.model.config import Architecture
-from miiii.model.parameters import BIASES, Block, Parameters
+from miiii.interchange.imports.imported_history import (
+    Measuring,
+    Told,
+    Weights,
+    measured_rows,
+    with_losses,
+)
+from miiii.interchange.imports.plain_transformer import ordered
 from miiii.runs.atomic import write_atomically
 from miiii.runs.splits import FILE, encode_split
 from miiii.runs.thresholds import SOLVED, reached
 from miiii.tasks.config import Operation
-from miiii.tasks.dataset import Dataset, Split, build_dataset
-from miiii.training.state import to_arrays
+from miiii.tasks.dataset import Dataset, Split, build_dataset, digest
 
 
 @dataclass(frozen=True)
@@ -126,10 +129,7 @@ def import_checkpoint(
     }
     last = models[max(models)]
     config = _config(last, max(models), wanted, checkpoint)
-    parameters = {
-        epoch: _parameters(model, last, config.model.architecture)
-        for epoch, model in models.items()
-    }
+    parameters = {epoch: _weights(model, last) for epoch, model in models.items()}
     dataset = build_dataset(config.task, config.seed)
     measuring = Measuring(config, dataset, last.extra_classes)
     whole = measuring.logits(parameters[max(models)])
@@ -141,7 +141,7 @@ def import_checkpoint(
         config = replace_fields(config, train_fraction=fraction)
         split = _split(places, config, whole=bool(checkpoint.losses.step))
         dataset = dataclasses.replace(dataset, split=split)
-    rows = measured_rows(config, dataset, measuring, parameters, told)
+    rows = measured_rows(config, dataset, measuring, parameters, told, logits)
     losses = {
         "here": float(measuring.losses(whole)[dataset.split.train].mean()),
         "train": checkpoint.losses.last_train,
@@ -173,7 +173,7 @@ def import_checkpoint(
 
 def _written(
     imported: Imported,
-    parameters: dict[int, Parameters],
+    parameters: dict[int, Weights],
     config: Config,
     dataset: Dataset,
     history: dict[str, NDArray[Any]],
@@ -183,9 +183,9 @@ def _written(
     force: bool,
     command: Sequence[str],
 ) -> Imported:
-    batch = dataclasses.replace(make_batch([config]), datasets=(dataset,))
+    under = {"device": {"platform": "cpu", "kind": "cpu"}}
     directory = new_member(
-        runs_dir, name, config, force, command, batch.split_hashes[0], ([name], 0)
+        runs_dir, name, config, force, command, digest(dataset), ([name], 0), under=under
     ).directory
     split, last = dataset.split, imported.epochs[-1]
     try:
@@ -196,7 +196,7 @@ def _written(
             directory.write_json("provenance.json", {**directory.provenance, "imported": origin})
             directory.append_history(1, last, history)
             for epoch, weights in parameters.items():
-                directory.save_snapshot(epoch, to_arrays(weights), {"identity": identity(config)})
+                directory.save_snapshot(epoch, weights, {"identity": identity(config)})
             asked = len(split.validation)
             summary = _summary(config, imported.accuracies, last, asked)
             directory.write_status({**directory.status, **summary})
@@ -347,30 +347,18 @@ def _split(places: NDArray[np.int64], config: Config, *, whole: bool) -> Split:
     return Split(train, np.sort(rest[:cut]), np.sort(rest[cut:]))
 
 
-def _parameters(model: Converted, last: Converted, architecture: Architecture) -> Parameters:
-    shapes = [{key: array.shape for key, array in one.weights.items()} for one in (model, last)]
+def _weights(model: Converted, last: Converted) -> Weights:
+    """A model's weights in the type and the shapes of the last one's."""
     weights = dict(model.weights)
-    for key, shape in shapes[1].items():
+    for key, array in last.weights.items():
         # Biases that are zero at one epoch and not at another: the model has them.
-        if key.endswith(BIASES) and key not in weights:
-            weights[key] = np.zeros(shape)
-    if {key: array.shape for key, array in weights.items()} != shapes[1]:
+        if key.endswith("_bias") and key not in weights:
+            weights[key] = np.zeros(array.shape)
+    shapes = [{key: array.shape for key, array in one.items()} for one in (weights, last.weights)]
+    if shapes[0] != shapes[1]:
         raise ValueError("the checkpoints in the file have different shapes: expected one model")
     dtype = last.weights["unembedding"].dtype
-    found: dict[str, Any] = {key: array.astype(dtype) for key, array in weights.items()}
-    depth = sum(name.endswith(".mlp_in") for name in found)
-    names = [item.name for item in dataclasses.fields(Block)]
-    blocks = tuple(
-        Block(**{name: found.get(f"blocks.{index}.{name}") for name in names})  # pyright: ignore[reportArgumentType]
-        for index in range(depth)
-    )
-    return Parameters(
-        token_embedding=found["token_embedding"],
-        position_embedding=found["position_embedding"],
-        blocks=blocks,
-        unembedding=found["unembedding"],
-        architecture=architecture,
-    )
+    return {key: array.astype(dtype) for key, array in ordered(weights).items()}
 
 
 def _summary(
