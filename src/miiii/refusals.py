@@ -1,7 +1,4 @@
-"""Refusing a name that is not known: one wording, and the nearest name that is.
-
-The one file that every room may import.
-"""
+"""Refusing a name that is not known: one wording, and the nearest name that is."""
 
 import difflib
 from collections.abc import Iterable, Sequence

@@ -104,16 +104,6 @@ def test_the_walk_finds_a_key_that_is_derived_twice(monkeypatch):
     assert len(set(found.drawn)) == 1
 
 
-def test_streams_of_numpy_differ_within_a_run_and_between_seeds():
-    """Splits and shuffled labels: stream s of seed n is the generator of [n, s]."""
-    states = {
-        tuple(np.random.SeedSequence([seed, stream]).generate_state(8).tolist())
-        for seed in range(200)
-        for stream in (0, 1)
-    }
-    assert len(states) == 400
-
-
 def test_a_seed_is_its_key_whatever_offset_jax_adds():
     before = words(run_key(7)), words(jax.random.fold_in(jax.random.key(7), 1))
     offset = jax.config.jax_random_seed_offset

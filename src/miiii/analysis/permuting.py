@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miiii.analysis.checks import at_least
+from miiii.streams import Stream, generator
 
 Permuted = Literal["digits", "numbers"]
 
@@ -40,8 +41,24 @@ def permutations(
         raise ValueError(
             f"permuted is {permuted!r}: expected one of {', '.join(get_args(Permuted))}"
         )
-    generator = np.random.default_rng(seed)
+    drawn = generator(Stream.PERMUTED_DOMAIN, seed)
     if permuted == "numbers":
-        return np.stack([generator.permutation(base**2) for _ in range(draws)])
-    renamed = [(generator.permutation(base), generator.permutation(base)) for _ in range(draws)]
+        return np.stack([drawn.permutation(base**2) for _ in range(draws)])
+    renamed = [(drawn.permutation(base), drawn.permutation(base)) for _ in range(draws)]
     return np.stack([(x0 + base * x1[:, None]).ravel() for x0, x1 in renamed])
+
+
+def sample_numbers(base: int, count: int) -> NDArray[np.int64]:
+    """Some of the p² numbers, drawn evenly, the same at every call.
+
+    They do not depend on the split: of n trained on, n / p² of the sample are expected.
+
+    Args:
+        base: p.
+        count: how many; all of them where there are no more.
+
+    Returns:
+        [min(count, p²)], ascending, none twice.
+    """
+    order = generator(Stream.SCORED_NUMBERS).permutation(base**2)
+    return np.sort(order[:count])

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from miiii.streams import Stream, generator
+
 LEVEL = 0.95
 """Coverage that an interval aims at."""
 
@@ -109,8 +111,8 @@ def difference_p_value(one: Sequence[float], other: Sequence[float]) -> float:
     if math.comb(len(together), len(left)) <= _DEALS:
         picks = np.array(list(itertools.combinations(range(len(together)), len(left))))
         return float((distance(together[picks]) >= observed).mean())
-    generator = np.random.default_rng(0)
-    dealt = generator.permuted(np.tile(together, (_DRAWS, 1)), axis=1)[:, : len(left)]
+    drawn = generator(Stream.PERMUTED_GROUPS)
+    dealt = drawn.permuted(np.tile(together, (_DRAWS, 1)), axis=1)[:, : len(left)]
     return exceedance(observed, distance(dealt).tolist())
 
 
@@ -157,8 +159,9 @@ def rank_correlation(
         drawn = np.abs(ranked[orders] @ means)
         p_value = float((drawn >= abs(rho) - 1e-12).mean())
     else:
-        generator = np.random.default_rng(seed)
-        drawn = np.abs(generator.permuted(np.tile(ranked, (permutations, 1)), axis=1) @ means)
+        orders = generator(Stream.PERMUTED_RANKS, seed)
+        dealt = orders.permuted(np.tile(ranked, (permutations, 1)), axis=1)
+        drawn = np.abs(dealt @ means)
         p_value = exceedance(abs(rho) - 1e-12, drawn.tolist())
     return RankCorrelation(rho, _fisher_interval(rho, size, level), p_value)
 

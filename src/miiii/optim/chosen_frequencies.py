@@ -72,6 +72,7 @@ def task_directions(base: int, tasks: Sequence[int]) -> Directions:
 def random_directions(base: int, tasks: Sequence[int]) -> Directions:
     """As many directions as `task_directions` has, drawn at random, the same every time."""
     dimension = task_directions(base, tasks).shape[1]
+    # Not from `streams`: runs were trained with this draw before that module was there.
     drawn = np.random.default_rng(_RANDOM_SEED).normal(size=(base, dimension))
     return _with_answer_token(np.linalg.qr(drawn)[0])
 

@@ -37,6 +37,7 @@ from miiii.analysis.dynamics.sharing import SharingThroughTraining, stack_sharin
 from miiii.analysis.dynamics.trigonometric import key_frequencies
 from miiii.analysis.harmonics.dictionary import Dictionary, harmonic_dictionary
 from miiii.analysis.parts.embeddings import digit_embeddings
+from miiii.analysis.permuting import sample_numbers
 from miiii.analysis.recording import record
 from miiii.model.parameters import Parameters
 from miiii.results.certificates import certify_run
@@ -153,8 +154,7 @@ class Circuits:
             MissingInputError: the run kept no snapshots.
         """
         dataset = self.dataset
-        generator = np.random.default_rng(0)
-        numbers = np.sort(generator.permutation(len(dataset.targets))[:FOLLOWED_NUMBERS])
+        numbers = sample_numbers(self.parameters.base, FOLLOWED_NUMBERS)
         return stack_sharing(
             self._follow(
                 "sharing",

@@ -22,7 +22,7 @@ from miiii.analysis.parts.embeddings import (
 from miiii.analysis.parts.gradients import gradient_norms
 from miiii.analysis.parts.neurons import neuron_spectra
 from miiii.analysis.parts.singular import singular_spectrum
-from miiii.analysis.permuting import permutations
+from miiii.analysis.permuting import permutations, sample_numbers
 from miiii.claims.measurements import (
     Embeddings,
     Frequencies,
@@ -41,6 +41,7 @@ from miiii.experiment.run import History, Run
 from miiii.model.initialise import standard_deviations
 from miiii.model.parameters import Parameters
 from miiii.runs.listing import ending_text
+from miiii.streams import Stream, generator
 from miiii.tasks.dataset import Dataset
 from miiii.tasks.numbers import primes_below
 
@@ -268,9 +269,7 @@ def sharing(run: Run, held_from: Sequence[int | None]) -> Sharing | None:
     if not after:
         return None
     chosen = sorted({after[0], after[-1]})
-    domain = len(run.dataset.targets)
-    generator = np.random.default_rng(0)
-    numbers = np.sort(generator.permutation(domain)[:SHARING_NUMBERS])
+    numbers = sample_numbers(run.config.task.base, SHARING_NUMBERS)
     indices: dict[str, list[tuple[float, float, float]]] = {"neurons": [], "harmonics": []}
     for epoch in chosen:
         weights = run.snapshots[epoch]
@@ -292,7 +291,7 @@ def embeddings(run: Run, parameters: Parameters) -> Embeddings:
     spectrum = embedding_spectrum(matrix, deviation, draws=EMBEDDING_DRAWS)
     singular = singular_spectrum(matrix)
     positions = np.asarray(parameters.position_embedding, np.float64)
-    generator = np.random.default_rng(0)
+    drawn = generator(Stream.FEW_FREQUENCIES_NULL)
     constant = (np.ptp(positions[:2], axis=1) == 0).any()
     return Embeddings(
         pearson=float("nan") if constant else positional_embeddings(positions).pearson,
@@ -305,7 +304,7 @@ def embeddings(run: Run, parameters: Parameters) -> Embeddings:
         calibrated=spectrum.calibrated_count,
         needed=_needed(spectrum.power),
         random_needed=tuple(
-            _needed(power_spectrum(generator.normal(size=matrix.shape), axis=0))
+            _needed(power_spectrum(drawn.normal(size=matrix.shape), axis=0))
             for _ in range(RANDOM_EMBEDDINGS)
         ),
         available=len(spectrum.significant),

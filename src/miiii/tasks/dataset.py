@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from miiii.streams import Stream, generator
 from miiii.tasks import targets as target_functions
 from miiii.tasks.config import TaskConfig
 from miiii.tasks.labels import kept_labels
 from miiii.tasks.numbers import digits
-
-_SPLIT_STREAM, _SHUFFLE_STREAM = 0, 1
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def digest(dataset: Dataset) -> str:
 def make_split(config: TaskConfig, seed: int) -> Split:
     """Draw the split: a seeded permutation of the p² numbers, cut into three."""
     train, validation, _ = config.split_sizes
-    order = np.random.default_rng([seed, _SPLIT_STREAM]).permutation(config.base**2)
+    order = generator(Stream.SPLIT, seed).permutation(config.base**2)
     order = order.astype(np.int32)
     cuts = np.split(order, [train, train + validation])
     return Split(*(np.sort(part) for part in cuts))
@@ -77,7 +76,7 @@ def make_targets(config: TaskConfig, seed: int) -> NDArray[np.int32] | NDArray[n
         else target_functions.divisibility
     )(config.base, config.task_moduli)
     if config.task == "basis":
-        return target_functions.shuffle_rows(labels, np.random.default_rng([seed, _SHUFFLE_STREAM]))
+        return target_functions.shuffle_rows(labels, generator(Stream.SHUFFLED_LABELS, seed))
     return labels
 
 

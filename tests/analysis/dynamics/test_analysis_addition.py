@@ -9,6 +9,7 @@ import pytest
 
 from analysis.planted import noise
 from analysis.planted_addition import addition, clock_model, pizza_model
+from miiii import streams
 from miiii.analysis.dynamics.addition import addition_measures, stack_addition
 from miiii.analysis.dynamics.clock_or_pizza import (
     clock_or_pizza,
@@ -153,7 +154,7 @@ def test_cosines_are_those_of_gradients_taken_one_by_one():
     generator = np.random.default_rng(1)
     blurred = jax.tree.map(lambda leaf: leaf + 0.1 * generator.normal(size=leaf.shape), parameters)
     found = gradient_cosines(blurred, triples=6, seed=3)
-    drawn = np.random.default_rng(3)
+    drawn = streams.generator(streams.Stream.GRADIENT_TRIPLES, 3)
     x0, x1 = drawn.integers(0, 5, (2, 6))
     classes = drawn.integers(0, 5, 6)
 

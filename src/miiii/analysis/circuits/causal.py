@@ -28,6 +28,7 @@ from miiii.analysis.harmonics.task_harmonics import FloatArray
 from miiii.analysis.recording import record
 from miiii.analysis.scoring import TaskScores
 from miiii.model.parameters import Parameters
+from miiii.streams import Stream, generator
 from miiii.tasks.dataset import Dataset
 
 Removed = Literal["harmonics", "neurons", "embedding"]
@@ -206,10 +207,9 @@ def _causal_matrix(
     # Ascending sizes, so that one draw serves all tasks.
     ascending, rows = np.unique(sizes, return_inverse=True)
     stages = tuple(int(size) for size in ascending)
-    generator = np.random.default_rng(seed)
-    drawn = []
+    controls, drawn = generator(Stream.CIRCUIT_CONTROLS, seed), []
     for _ in range(draws):
-        part = LowRank(*control(generator), stages)
+        part = LowRank(*control(controls), stages)
         scores = score_without(model.logits, [part], dataset, numbers)[0]
         drawn.append(TaskScores(scores.loss[rows], scores.accuracy[rows]))
     return CausalMatrix(

@@ -20,6 +20,7 @@ from miiii.analysis.harmonics.task_harmonics import FloatArray
 from miiii.analysis.scoring import TaskScores, class_targets, score_tasks
 from miiii.model.intervention import Intervention
 from miiii.model.parameters import Parameters
+from miiii.streams import Stream, generator
 from miiii.tasks.dataset import Dataset
 
 Score = Callable[..., TaskScores]
@@ -61,9 +62,9 @@ def head_removal(
     """
     score = _scorer(parameters, dataset, numbers)
     heads, _, width = parameters.blocks[-1].query.shape
-    generator = np.random.default_rng(seed)
+    drawn = generator(Stream.HEAD_CONTROLS, seed)
     directions = [
-        np.linalg.qr(generator.normal(size=(heads * width, width)))[0]
+        np.linalg.qr(drawn.normal(size=(heads * width, width)))[0]
         for _ in range(at_least("draws", draws, 1))
     ]
     return HeadEffects(
@@ -113,10 +114,10 @@ def embedding_removal(
         over_x1 = (base * chosen % modulus) / modulus
         return remove_digit_waves(list(chosen / modulus), list(over_x1))
 
-    generator = np.random.default_rng(seed)
+    random = generator(Stream.EMBEDDING_CONTROLS, seed)
 
     def at_random(chosen: NDArray[np.int64]) -> Intervention:
-        drawn = generator.uniform(1 / (2 * base), 0.5, size=(2, len(chosen)))
+        drawn = random.uniform(1 / (2 * base), 0.5, size=(2, len(chosen)))
         return remove_digit_waves(list(drawn[0]), list(drawn[1]))
 
     controls = [

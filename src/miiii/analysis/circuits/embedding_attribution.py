@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from miiii.analysis.checks import at_least, finite, share_of_one
 from miiii.analysis.harmonics.digit_waves import wave_basis, wave_power
 from miiii.analysis.harmonics.task_harmonics import FloatArray, check_modulus
+from miiii.streams import Stream, generator
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,8 @@ def attribute_embedding(
     def alone(matrix: FloatArray) -> list[FloatArray]:
         return [wave_power(matrix, each).sum(axis=1) / total for each in frequencies]
 
-    generator = np.random.default_rng(seed)
-    renamed = [array[generator.permutation(base)] for _ in range(draws)]
+    drawn = generator(Stream.RENAMED_DIGITS, seed)
+    renamed = [array[drawn.permutation(base)] for _ in range(draws)]
     largest = [max(float(each.max()) for each in alone(matrix)) for matrix in renamed]
     return EmbeddingAttribution(
         base=base,

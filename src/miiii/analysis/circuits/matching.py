@@ -20,6 +20,7 @@ from miiii.analysis.checks import at_least
 from miiii.analysis.harmonics.digit_split import DigitSplit, split_digits
 from miiii.analysis.harmonics.digit_waves import best_wave, fold, wave_power
 from miiii.analysis.harmonics.task_harmonics import FloatArray, check_modulus
+from miiii.streams import Stream, generator
 
 
 @dataclass(frozen=True)
@@ -159,13 +160,13 @@ def match_neurons(
     norms = (profiles**2).sum(axis=1)
     shares = (powers[0] + powers[1]) / norms.sum(axis=0)
     best = shares.argmax(axis=0)
-    generator = np.random.default_rng(seed)
+    drawn = generator(Stream.MATCHED_NEURONS, seed)
     paired, noise = [], []
     for _ in range(draws):
-        order = generator.permutation(norms.shape[1])
+        order = drawn.permutation(norms.shape[1])
         together = (powers[0] + powers[1][:, order]) / (norms[0] + norms[1][order])
         paired.append(np.where(best == best[order], np.nan, together.max(axis=0)))
-        noise.append(_noise_shares(generator, base, norms.shape[1], frequencies))
+        noise.append(_noise_shares(drawn, base, norms.shape[1], frequencies))
 
     neurons = len(split.variance)
     waves = [best_wave(profile) for profile in split.digits]

@@ -25,6 +25,7 @@ from miiii.analysis.checks import at_least, share_of_one
 from miiii.analysis.circuits.causal import CausalMatrix
 from miiii.analysis.harmonics.task_harmonics import FloatArray
 from miiii.analysis.scoring import TaskScores
+from miiii.streams import Stream, generator
 
 Measure = Literal["accuracy", "loss"]
 
@@ -175,11 +176,9 @@ def sharing_index(
 
 def _resampled(tasks: int, draws: int, resamples: int, seed: int) -> tuple[FloatArray, FloatArray]:
     """How often each task, and each draw, is counted: [1 + resamples, tasks] and [.., draws]."""
-    generator = np.random.default_rng(seed)
+    drawn = generator(Stream.RESAMPLED_TASKS, seed)
     counts = [
-        generator.multinomial(size, [1 / size] * size, resamples)
-        if size
-        else np.zeros((resamples, 0))
+        drawn.multinomial(size, [1 / size] * size, resamples) if size else np.zeros((resamples, 0))
         for size in (tasks, draws)
     ]
     of_tasks, of_draws = (

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from miiii.analysis.harmonics.fourier import basis_frequencies, fourier_basis
 from miiii.analysis.harmonics.task_harmonics import FloatArray, as_columns
+from miiii.streams import Stream, generator
 
 
 @dataclass(frozen=True)
@@ -88,5 +89,7 @@ def random_subspace(base: int, dimension: int, seed: int | np.random.Generator) 
     """
     if not 0 <= dimension < base**2:
         raise ValueError(f"dimension is {dimension}: expected 0 to p² − 1 = {base**2 - 1}")
-    drawn = np.random.default_rng(seed).normal(size=(base**2, dimension))
+    if not isinstance(seed, np.random.Generator):
+        seed = generator(Stream.RANDOM_SUBSPACE, seed)
+    drawn = seed.normal(size=(base**2, dimension))
     return BasisSubspace(base, np.linalg.qr(drawn - drawn.mean(axis=0))[0])

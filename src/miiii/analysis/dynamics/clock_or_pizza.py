@@ -33,6 +33,7 @@ from miiii.analysis.recording import record
 from miiii.model.intervention import Intervention, intervene
 from miiii.model.parameters import Parameters
 from miiii.model.transformer import embeddings
+from miiii.streams import Stream, generator
 from miiii.tasks.dataset import Dataset
 
 PUBLISHED_TRIPLES = 100
@@ -260,9 +261,9 @@ def _chosen(
             raise ValueError(f"triples have one outside: expected each from 0 and below {limits}")
         return chosen.astype(np.int64)
     count = at_least("triples", int(triples), 2)
-    generator = np.random.default_rng(seed)
-    digits = generator.integers(0, limits[0], (2, count))
-    return np.stack([*digits, generator.integers(0, limits[2], count)], axis=1)
+    drawn = generator(Stream.GRADIENT_TRIPLES, seed)
+    digits = drawn.integers(0, limits[0], (2, count))
+    return np.stack([*digits, drawn.integers(0, limits[2], count)], axis=1)
 
 
 def _addition_logits(logits: ArrayLike) -> tuple[FloatArray, NDArray[np.int64]]:

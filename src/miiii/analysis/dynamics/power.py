@@ -25,6 +25,7 @@ from miiii.analysis.harmonics.task_harmonics import FloatArray, residue_sums
 from miiii.analysis.permuting import permutations
 from miiii.analysis.recording import record
 from miiii.model.parameters import Parameters
+from miiii.streams import Stream, generator
 from miiii.tasks.dataset import Dataset
 
 DRAWS = 20
@@ -162,8 +163,8 @@ def power(
     functions = split.interaction[:, ~split.additive]
     carried = np.where(possible, _carried(functions, trained, moduli), 0)
     if functions.shape[1] > _MIXTURES:
-        generator = np.random.default_rng([seed, 1])
-        functions = functions @ generator.normal(size=(functions.shape[1], _MIXTURES))
+        drawn = generator(Stream.POWER_MIXTURES, seed)
+        functions = functions @ drawn.normal(size=(functions.shape[1], _MIXTURES))
     null = [
         np.where(possible, _carried(functions[order], trained, moduli), 0)
         for order in permutations(base, draws, seed)

@@ -13,6 +13,7 @@ from miiii.analysis.checks import at_least, finite
 from miiii.analysis.harmonics.fourier import dimensions, spectrum
 from miiii.analysis.parts.significance import MULTIPLE, ROUNDING, above_threshold
 from miiii.model.parameters import Parameters
+from miiii.streams import Stream, generator
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,12 @@ def embedding_spectrum(
     if not 0 < deviation < np.inf:
         raise ValueError(f"deviation is {deviation}: expected a finite number above 0")
     at_least("draws", draws, 1)
-    generator = np.random.default_rng(seed)
+    drawn = generator(Stream.EMBEDDING_NULL, seed)
     base = len(matrix)
     power = spectrum(matrix, axis=0)
-    random = [spectrum(generator.normal(0, deviation, matrix.shape), axis=0) for _ in range(draws)]
-    renamed = [spectrum(generator.permutation(matrix), axis=0) for _ in range(draws)]
-    limit = max(_density(drawn, base)[1:].max() for drawn in renamed)
+    random = [spectrum(drawn.normal(0, deviation, matrix.shape), axis=0) for _ in range(draws)]
+    renamed = [spectrum(drawn.permutation(matrix), axis=0) for _ in range(draws)]
+    limit = max(_density(each, base)[1:].max() for each in renamed)
     return EmbeddingSpectrum(
         base=base,
         power=power,

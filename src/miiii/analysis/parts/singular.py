@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from miiii.analysis.checks import at_least, finite, share_of_one
 from miiii.analysis.harmonics.fourier import spectrum
+from miiii.streams import Stream, generator
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,9 @@ def singular_spectrum(
     largest = np.abs(left).argmax(axis=1)
     left = left * np.sign(left[np.arange(len(left)), largest])[:, None]
     frequency, share = strongest_frequency(left)
-    generator = np.random.default_rng(seed)
-    random = generator.normal(size=(draws, len(matrix)))
-    structureless = generator.normal(size=matrix.shape)
+    drawn = generator(Stream.SINGULAR_NULL, seed)
+    random = drawn.normal(size=(draws, len(matrix)))
+    structureless = drawn.normal(size=matrix.shape)
     if centred:
         structureless = structureless - structureless.mean(axis=0)
     scale = np.linalg.norm(values) / np.linalg.norm(structureless)

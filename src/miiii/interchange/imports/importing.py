@@ -32,6 +32,7 @@ from miiii.interchange.imports.plain_transformer import ordered
 from miiii.runs.atomic import write_atomically
 from miiii.runs.splits import FILE, encode_split
 from miiii.runs.thresholds import SOLVED, reached
+from miiii.streams import Stream, generator
 from miiii.tasks.config import Operation
 from miiii.tasks.dataset import Dataset, Split, build_dataset, digest
 
@@ -342,7 +343,7 @@ def _split(places: NDArray[np.int64], config: Config, *, whole: bool) -> Split:
     base = config.task.base
     train = np.sort(places // base + base * (places % base)).astype(np.int32)
     rest = np.setdiff1d(np.arange(base**2, dtype=np.int32), train)
-    rest = np.random.default_rng(config.seed).permutation(rest)
+    rest = generator(Stream.IMPORTED_SPLIT, config.seed).permutation(rest)
     cut = len(rest) if whole else min(config.task.validation_size, (len(rest) + 1) // 2)
     return Split(train, np.sort(rest[:cut]), np.sort(rest[cut:]))
 

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from miiii.streams import Stream, generator
 from miiii.sweeps.outcome.ranking import (
     find_interval,
     interval_place,
@@ -112,9 +113,9 @@ def importances(results: SweepResults, objective: int = 0) -> Importances:
             f"{results.name} are equally good by {name}"
         )
     groups = {setting: _groups(results, setting) for setting in results.settings}
-    generator = np.random.default_rng(0)
+    drawn = generator(Stream.SEARCH_IMPORTANCE)
     draws = [
-        generator.choice(len(done), len(chosen), replace=False, shuffle=False) for _ in range(DRAWS)
+        drawn.choice(len(done), len(chosen), replace=False, shuffle=False) for _ in range(DRAWS)
     ]
     found, excess, chance = {}, {}, {}
     for setting, group in groups.items():

@@ -50,6 +50,9 @@ class Definition:
     """The directory of the study whose runs are the trials; empty: there is a space."""
     version: str = __version__
     """Of the package that made the sweep."""
+    own_stream: bool = True
+    """Whether the points come from a stream of their own. Sweeps that were stored without this
+    entry keep theirs, drawn from the bare seed."""
 
     def __post_init__(self) -> None:
         validate_name(self.name)
@@ -130,6 +133,7 @@ def definition_from_text(text: str) -> Definition:
     if record.pop("format", None) != FORMAT:
         raise ValueError(f"its format is not {FORMAT}, which this version reads")
     order = record.pop("order", [])
+    record.setdefault("own_stream", False)
     known = [item.name for item in dataclasses.fields(Definition)]
     for key in record:
         if key not in known:
@@ -148,10 +152,13 @@ def definition_from_text(text: str) -> Definition:
 
 
 def list_differences(one: Definition, other: Definition) -> list[str]:
-    """What differs, an entry each: name, the first's value, the second's. Versions do not count."""
+    """What differs, an entry each: name, the first's value, the second's.
+
+    Versions and streams do not count.
+    """
     found = []
     for item in dataclasses.fields(Definition):
-        if item.name in ("base", "space", "version"):
+        if item.name in ("base", "space", "version", "own_stream"):
             continue
         pair = (getattr(one, item.name), getattr(other, item.name))
         if pair[0] != pair[1]:

@@ -11,6 +11,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from miiii.streams import Stream, generator, sequence
 from miiii.sweeps.search.definition import Definition
 from miiii.sweeps.search.spaces import Dimension, Interval, SearchSpace, Value
 
@@ -40,24 +41,25 @@ def planned_points(definition: Definition) -> list[dict[str, Value]] | None:
     space = definition.space
     if space is None or definition.sampler == "tpe":
         return None
-    generator = np.random.default_rng(definition.seed)
+    stream, seed = Stream.SEARCH_POINTS, definition.seed
+    drawn = generator(stream, seed) if definition.own_stream else np.random.default_rng(seed)
     if definition.sampler == "grid":
         points = list(space.points())
-        order = generator.permutation(len(points))
+        order = drawn.permutation(len(points))
         return [points[index] for index in order[: definition.trials]]
     return [
-        {each.field: _draw(each, generator) for each in space.dimensions}
+        {each.field: _draw(each, drawn) for each in space.dimensions}
         for _ in range(definition.trials)
     ]
 
 
-def _draw(each: Dimension | Interval, generator: np.random.Generator) -> Value:
+def _draw(each: Dimension | Interval, drawn: np.random.Generator) -> Value:
     if isinstance(each, Dimension):
-        return each.values[int(generator.integers(len(each.values)))]
+        return each.values[int(drawn.integers(len(each.values)))]
     if each.whole and not each.log:
-        return int(generator.integers(int(each.low), int(each.high) + 1))
+        return int(drawn.integers(int(each.low), int(each.high) + 1))
     ends = (np.log(each.low), np.log(each.high)) if each.log else (each.low, each.high)
-    value = float(generator.uniform(*ends))
+    value = float(drawn.uniform(*ends))
     value = float(np.exp(value)) if each.log else value
     value = min(max(value, each.low), each.high)
     return round(value) if each.whole else value
@@ -73,7 +75,7 @@ def choose(
     """
     assert definition.space is not None
     study.sampler = optuna.samplers.TPESampler(
-        seed=int(np.random.SeedSequence((definition.seed, number)).generate_state(1)[0]),
+        seed=int(sequence(Stream.SEARCH_CHOICES, definition.seed, number).generate_state(1)[0]),
         constant_liar=True,
     )
     trial = optuna.trial.Trial(study, trial_id)
