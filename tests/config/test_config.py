@@ -94,6 +94,7 @@ OTHER_VALUES = {
     "precision": "float64",
     "matrix_products": "tensorfloat32",
     "minibatches": 4,
+    "average_weights": 0.98,
     "validate_every": 10,
     "snapshots": 0,
     "checkpoint_seconds": 1.5,

@@ -28,6 +28,8 @@ def test_a_later_setting_counts_once_it_is_used():
         {"large_task_power": 3.0, "large_task_classes": 23},
         {"large_task_power": 3.0, "large_task_epoch": 9},
         {"minibatches": 2},
+        {"average_weights": 0.98},
+        {"average_weights": 0.99},
         {"restarts": 2},
         {"restarts": 2, "restart_epochs": 900},
         {"restarts": 2, "restart_height": 0.7},

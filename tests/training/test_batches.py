@@ -25,6 +25,7 @@ OTHERS = {
     "task_scale": "none",
     "precision": "float64",
     "validate_every": 2,
+    "average_weights": 0.9,
     "target": "divisibility",
 }
 

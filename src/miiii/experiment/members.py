@@ -53,6 +53,7 @@ LATER_FIELDS: dict[str, Any] = {
     "attention_coefficient": 1.0,
     "digit_tokens": "shared",
     "origin": "",
+    "average_weights": 0.0,
 }
 """Settings that did not exist when the first runs were saved, and what those runs did."""
 

@@ -32,10 +32,7 @@ from miiii.runs.errors import (
 from miiii.runs.listing import STOPPED_KEY
 from miiii.runs.thresholds import SOLVED, reached
 from miiii.training.chunk import ChunkRecord, first_not_finite, history_rows
-from miiii.training.state import expected_arrays, from_arrays, to_arrays
-
-_PARAMETERS = "parameters."
-"""Before the names of a checkpoint's weights; its optimiser's state has another prefix."""
+from miiii.training.state import expected_arrays, from_arrays, model_arrays, to_arrays
 
 
 class Recorder:
@@ -203,8 +200,8 @@ class Recorder:
         self.members[index] = replace(member, present=False)
 
     def snapshot(self, states: Any, epoch: int) -> None:
-        """Keep the weights of an epoch."""
-        for index, arrays in self._finite_arrays(states.parameters, epoch):
+        """Keep the weights of an epoch, averaged where the runs keep an average."""
+        for index, arrays in self._finite_arrays(states.model, epoch):
             member = self.members[index]
             member.directory.save_snapshot(epoch, arrays, {"identity": identity(member.config)})
 
@@ -225,12 +222,8 @@ class Recorder:
             member = self.members[index]
             training = member.config.training
             if training.snapshots:
-                weights = {
-                    name.removeprefix(_PARAMETERS): leaf
-                    for name, leaf in arrays.items()
-                    if name.startswith(_PARAMETERS)
-                }
-                member.directory.save_snapshot(done, weights, {"identity": identity(member.config)})
+                kept = {"identity": identity(member.config)}
+                member.directory.save_snapshot(done, model_arrays(arrays), kept)
             stopped = {
                 "epoch": done,
                 "since": since[index],

@@ -26,12 +26,12 @@ from miiii.model.parameters import Parameters, weight_names
 from miiii.model.transformer import forward
 from miiii.runs.counts import counted, with_accuracies
 from miiii.runs.directory import RunDirectory
-from miiii.runs.errors import DamagedFileError
+from miiii.runs.errors import DamagedFileError, RunError
 from miiii.runs.splits import read_split
 from miiii.runs.tensors import check_expected
 from miiii.runs.thresholds import reached
 from miiii.tasks.dataset import Dataset, Split
-from miiii.training.state import expected_arrays, from_arrays
+from miiii.training.state import expected_arrays, from_arrays, model_arrays
 
 _SHOWING = "miiii.results.notebook"
 """Imported by name when a notebook asks, because it imports what draws."""
@@ -42,8 +42,8 @@ _MEASURED = (
 )
 """The fields of `History` that a stored history has rows of."""
 
-_PARAMETERS = "parameters."
-"""Before the names of a checkpoint's weights; its optimiser's state has another prefix."""
+_RAW = ("validation_raw_loss", "validation_raw_accuracy")
+"""What a history has besides where a run keeps an average of its weights."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,23 @@ class History:
     """[E], how many numbers an epoch trained on."""
     validation_examples: NDArray[np.int64]
     """[M], how many numbers a validation asked."""
+    validation_raw_loss: NDArray[Any] | None = None
+    """[M, N], of the raw weights, in a run that keeps an average of them (`average_weights`): there
+    `validation_loss` is of the average."""
+    validation_raw_accuracy: NDArray[Any] | None = None
+    """[M, N], of the raw weights, likewise."""
+
+    def of_raw_weights(self) -> "History":
+        """The same history, its validation that of the raw weights; itself where there is one."""
+        if self.validation_raw_loss is None or self.validation_raw_accuracy is None:
+            return self
+        return replace(
+            self,
+            validation_loss=self.validation_raw_loss,
+            validation_accuracy=self.validation_raw_accuracy,
+            validation_raw_loss=None,
+            validation_raw_accuracy=None,
+        )
 
     def reached(self, accuracy: float) -> NDArray[np.bool_]:
         """Whether validation accuracies are at least `accuracy`, in right answers: [M, N]."""
@@ -120,7 +137,8 @@ class Snapshots(Mapping[int, Parameters]):
 
     def __init__(self, run: "Run") -> None:
         self._run = run
-        self._epochs = run.directory.snapshot_epochs()
+        averaged = bool(run.config.training.average_weights)
+        self._epochs = [] if averaged and run.raw else run.directory.snapshot_epochs()
 
     def __getitem__(self, epoch: int) -> Parameters:
         if epoch not in self._epochs:
@@ -143,6 +161,15 @@ class Run:
 
     directory: RunDirectory
     config: Config
+    raw: bool = False
+    """Whether weights and validation are the raw ones, where the run keeps an average of them."""
+
+    def with_raw_weights(self) -> "Run":
+        """The same run by its raw weights, which its checkpoints hold; it has no snapshots then.
+
+        Of a run without an average its weights are the raw ones, and nothing changes.
+        """
+        return replace(self, raw=bool(self.config.training.average_weights))
 
     @property
     def name(self) -> str:
@@ -192,7 +219,9 @@ class Run:
             return History(self.dataset.moduli, names, *measured)
         sizes = examples_per_epoch(replace(self._batch, datasets=(self.dataset,)))
         rows = with_accuracies(counted(rows, sizes))
-        return History(self.dataset.moduli, names, **{key: rows[key] for key in _MEASURED})
+        measured = {key: rows[key] for key in (*_MEASURED, *_RAW) if key in rows}
+        history = History(self.dataset.moduli, names, **measured)
+        return history.of_raw_weights() if self.raw else history
 
     @cached_property
     def snapshots(self) -> Snapshots:
@@ -203,22 +232,26 @@ class Run:
     def parameters(self) -> Parameters:
         """The latest weights: of the newest usable checkpoint, else of the last snapshot.
 
+        Averaged where the run keeps an average, unless `raw`.
+
         Raises:
             DamagedFileError: neither can be read.
+            RunError: the raw weights are wanted, and went with the checkpoints.
         """
         if self.directory.checkpoint_epochs():
             # The optimiser's state is passed over, so that nobody needs the optimiser to look.
             loaded = self.directory.load_checkpoint(None, None, identity(self.config))
-            arrays = {
-                name.removeprefix(_PARAMETERS): array
-                for name, array in loaded.arrays.items()
-                if name.startswith(_PARAMETERS)
-            }
+            arrays = model_arrays(loaded.arrays, raw=self.raw)
             path = self.directory.checkpoint_path(loaded.epoch)
             check_expected(path, arrays, self._expected_parameters)
             return from_arrays(self._template, arrays)
         if len(self.snapshots):
             return self.snapshots[max(self.snapshots)]
+        if self.raw:
+            raise RunError(
+                f"run {self.name} has no raw weights: its checkpoints were removed, and its "
+                "snapshots are of the average"
+            )
         raise DamagedFileError(
             self.path, "holds no weights yet: neither a checkpoint nor a snapshot was written"
         )

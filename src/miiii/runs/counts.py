@@ -16,6 +16,10 @@ from miiii.runs.thresholds import right_answers
 
 SPLITS = ("train", "validation")
 
+COUNTED = {"train": "train", "validation": "validation", "validation_raw": "validation"}
+"""What right answers are counted of, and the split that they are counted on. `validation_raw` is
+what the raw weights make of the validation numbers, where a run validates an average of them."""
+
 Rows = dict[str, np.ndarray]
 
 
@@ -25,17 +29,17 @@ def with_accuracies(rows: Mapping[str, np.ndarray]) -> Rows:
     A count of −1 stands for what was not measured, whose accuracy is NaN.
     """
     found = dict(rows)
-    for split in SPLITS:
-        if f"{split}_correct" in rows:
-            correct = rows[f"{split}_correct"]
+    for name, split in COUNTED.items():
+        if f"{name}_correct" in rows:
+            correct = rows[f"{name}_correct"]
             measured = np.where(correct < 0, np.nan, correct)
-            found[f"{split}_accuracy"] = measured / rows[f"{split}_examples"][:, None]
+            found[f"{name}_accuracy"] = measured / rows[f"{split}_examples"][:, None]
     return found
 
 
 def without_accuracies(rows: Mapping[str, np.ndarray]) -> Rows:
     """What is stored of rows: no accuracy that its count stands beside."""
-    derived = {f"{split}_accuracy" for split in SPLITS if f"{split}_correct" in rows}
+    derived = {f"{name}_accuracy" for name in COUNTED if f"{name}_correct" in rows}
     return {key: array for key, array in rows.items() if key not in derived}
 
 

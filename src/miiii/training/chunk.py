@@ -25,7 +25,10 @@ class ChunkRecord:
     train: EpochRecord
     """Leaves [E, R, …]: epochs, runs."""
     validation: Measured
-    """Leaves [E, R, N] after the epoch's update; NaN, and −1 answers, where none validates."""
+    """Leaves [E, R, N] after the epoch's update; NaN, and −1 answers, where none validates. Of the
+    averaged weights where the runs keep an average."""
+    raw_validation: Measured | None = None
+    """The same of the raw weights of runs that keep an average."""
 
 
 Count = Int[Array, ""] | int
@@ -51,8 +54,11 @@ def make_chunk(setting: Setting, capacity: int) -> Chunk:
     ) -> tuple[TrainState, EpochRecord]:
         return train_epoch(setting, states, epoch, inputs)
 
-    def validate(states: TrainState, inputs: RunInputs) -> Measured:
-        return evaluate(setting, states.parameters, inputs.validation)
+    def validate(states: TrainState, inputs: RunInputs) -> tuple[Measured, ...]:
+        judged = (
+            [states.parameters] if states.average is None else [states.model, states.parameters]
+        )
+        return tuple(evaluate(setting, weights, inputs.validation) for weights in judged)
 
     def chunk(
         states: TrainState, done: Count, count: Count, inputs: RunInputs
@@ -65,12 +71,14 @@ def make_chunk(setting: Setting, capacity: int) -> Chunk:
         one_epoch = train if single else jax.vmap(train, in_axes=(0, None, 0))
         measure_all = validate if single else jax.vmap(validate)
 
-        def skip(states: TrainState, inputs: RunInputs) -> Measured:
+        def skip(states: TrainState, inputs: RunInputs) -> tuple[Measured, ...]:
             del states, inputs
-            loss, correct = measured.loss, measured.correct
-            return Measured(
-                jnp.full(loss.shape, jnp.nan, loss.dtype),
-                jnp.full(correct.shape, -1, correct.dtype),
+            return tuple(
+                Measured(
+                    jnp.full(one.loss.shape, jnp.nan, one.loss.dtype),
+                    jnp.full(one.correct.shape, -1, one.correct.dtype),
+                )
+                for one in measured
             )
 
         def body(carry: Any) -> Any:
@@ -81,7 +89,7 @@ def make_chunk(setting: Setting, capacity: int) -> Chunk:
             record = jax.tree.map(
                 lambda buffer, value: jax.lax.dynamic_update_index_in_dim(buffer, value, row, 0),
                 record,
-                ChunkRecord(trained, validated),
+                ChunkRecord(trained, *validated),
             )
             return row + 1, states, record
 
@@ -90,7 +98,7 @@ def make_chunk(setting: Setting, capacity: int) -> Chunk:
         measured = jax.eval_shape(measure_all, states, inputs)
         record = jax.tree.map(
             lambda leaf: jnp.zeros((capacity, *leaf.shape), leaf.dtype),
-            ChunkRecord(learnt, measured),
+            ChunkRecord(learnt, *measured),
         )
         start = (jnp.zeros([], jnp.int32), states, record)
         _, states, record = jax.lax.while_loop(lambda carry: carry[0] < count, body, start)
@@ -118,7 +126,8 @@ def history_rows(
     Returns:
         epoch [E], train_loss and train_correct (right answers) [E, N], train_examples [E],
         gradient_norm [E, W]; validation_epoch and validation_examples [M], validation_loss and
-        validation_correct [M, N].
+        validation_correct [M, N]; of runs that keep an average validation_raw_loss and
+        validation_raw_correct [M, N] as well.
     """
     epochs = np.arange(done + 1, done + count + 1, dtype=np.int64)
     validated = epochs % every == 0
@@ -126,6 +135,10 @@ def history_rows(
     def rows(leaf: Any) -> np.ndarray:
         return np.asarray(leaf)[:count, run]
 
+    raw: dict[str, np.ndarray] = {}
+    if record.raw_validation is not None:
+        raw["validation_raw_loss"] = rows(record.raw_validation.loss)[validated]
+        raw["validation_raw_correct"] = rows(record.raw_validation.correct)[validated]
     return {
         "epoch": epochs,
         "train_loss": rows(record.train.train.loss),
@@ -136,6 +149,7 @@ def history_rows(
         "validation_loss": rows(record.validation.loss)[validated],
         "validation_correct": rows(record.validation.correct)[validated],
         "validation_examples": np.full(validated.sum(), examples["validation"], np.int32),
+        **raw,
     }
 
 

@@ -61,6 +61,10 @@ class TrainingConfig:
     only; needs the softmax, and classes."""
     label_smoothing_epochs: int = 0
     """Epochs over which label_smoothing falls in a straight line to 0 (0: it does not fall)."""
+    average_weights: float = 0.0
+    """Decay per update of an exponential average of the weights, free of bias at its start (Polyak
+    averaging; 0 ≤ average_weights < 1; 0: none). The averaged model is what is validated, kept in
+    snapshots and analysed; the raw weights are what is trained, and have a validation beside it."""
     precision: Precision = "float32"
     """Of weights, activations and loss."""
     matrix_products: MatrixProducts = "float32"
@@ -115,6 +119,10 @@ class TrainingConfig:
             )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}: it must be at least 0 and below 1")
+        if not 0 <= self.average_weights < 1:
+            raise ValueError(
+                f"average_weights is {self.average_weights}: it must be at least 0 and below 1"
+            )
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(
                 f"label_smoothing is {self.label_smoothing}: it must be at least 0 and below 1"

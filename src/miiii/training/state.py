@@ -20,7 +20,15 @@ class TrainState:
     """Everything that an update changes. The epoch number and the run's key complete it."""
 
     parameters: Parameters
+    """The raw weights, which the optimiser moves."""
     optimiser: optax.OptState
+    average: Parameters | None = None
+    """Of the weights, where the run keeps one (`training.averaging`)."""
+
+    @property
+    def model(self) -> Parameters:
+        """The weights that the run is judged by: the average where there is one."""
+        return self.parameters if self.average is None else self.average
 
 
 @jax.tree_util.register_dataclass
@@ -66,6 +74,26 @@ def from_arrays(template: Tree, arrays: Mapping[str, np.ndarray]) -> Tree:
     """The inverse of `to_arrays`; `template` gives the structure (its leaves are not read)."""
     paths, structure = jax.tree_util.tree_flatten_with_path(template)
     return jax.tree.unflatten(structure, [arrays[_name(path)] for path, _ in paths])
+
+
+RAW, AVERAGE = "parameters.", "average."
+"""Before the names of the weights among a state's arrays."""
+
+
+def model_arrays(arrays: Mapping[str, np.ndarray], *, raw: bool = False) -> dict[str, np.ndarray]:
+    """The weights among a state's arrays, by their own names.
+
+    Args:
+        arrays: of a state, as `to_arrays` makes them.
+        raw: whether those that the optimiser moves are wanted; else those of `TrainState.model`.
+    """
+    averaged = any(name.startswith(AVERAGE) for name in arrays)
+    prefix = AVERAGE if averaged and not raw else RAW
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
 
 
 def expected_arrays(template: Any) -> dict[str, tuple[tuple[int, ...], str]]:

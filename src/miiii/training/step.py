@@ -1,6 +1,6 @@
 """One epoch: the loss with its gradient, the update, and what is measured on the way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -15,6 +15,7 @@ from miiii.model.parameters import Parameters
 from miiii.model.transformer import forward
 from miiii.optim.build import build_optimiser, learning_rate_factor
 from miiii.optim.config import OptimConfig
+from miiii.training.averaging import move_average
 from miiii.training.config import GENERATOR, TrainingConfig
 from miiii.training.loss import (
     size_weights,
@@ -107,7 +108,10 @@ def initial_state(setting: Setting, seed: int) -> TrainState:
 def fresh_state(setting: Setting, parameters: Parameters) -> TrainState:
     """Weights, and an optimiser that has seen nothing."""
     weights: Any = parameters
-    return TrainState(parameters, build_optimiser(setting.optim).init(weights))
+    optimiser = build_optimiser(setting.optim).init(weights)
+    # A copy, because states are donated and a buffer can be donated once.
+    average = jax.tree.map(jnp.copy, parameters) if setting.training.average_weights else None
+    return TrainState(parameters, optimiser, average)
 
 
 def measure(
@@ -157,19 +161,37 @@ def train_epoch(
     key = jax.random.fold_in(inputs.key, epoch)
     count = setting.training.minibatches
     if count == 1:
-        return _update(setting, state, epoch, key, inputs.train, inputs.hyperparameters)
+        after, record = _update(setting, state, epoch, key, inputs.train, inputs.hyperparameters)
+        return _with_average(setting, after, epoch), record
     shares = minibatch_indices(key, inputs.train.digits.shape[0], count)
 
     def one(state: TrainState, given: Any) -> tuple[TrainState, EpochRecord]:
         index, share = given
         train = Samples(inputs.train.digits[share], inputs.train.targets[:, share])
         own_key = jax.random.fold_in(key, index)
-        return _update(setting, state, epoch, own_key, train, inputs.hyperparameters)
+        after, record = _update(setting, state, epoch, own_key, train, inputs.hyperparameters)
+        return _with_average(setting, after, epoch, index), record
 
     state, records = jax.lax.scan(one, state, (jnp.arange(count), shares))
     correct = records.train.correct.sum(axis=0, dtype=jnp.int32)
     train = Measured(records.train.loss.mean(axis=0), correct)
     return state, EpochRecord(train, records.gradient_norm.mean(axis=0))
+
+
+def _with_average(
+    setting: Setting,
+    state: TrainState,
+    epoch: Int[Array, ""],
+    index: Int[Array, ""] | int = 0,
+) -> TrainState:
+    """The state after the update of an epoch with that index, its average moved on."""
+    if state.average is None:
+        return state
+    training = setting.training
+    # Not in int32, which the updates of many epochs would pass.
+    update = (epoch - 1).astype(setting.dtype) * training.minibatches + index + 1
+    average = move_average(state.average, state.parameters, training.average_weights, update)
+    return replace(state, average=average)
 
 
 def minibatch_indices(key: Key[Array, ""], samples: int, count: int) -> Int[Array, "K M"]:
@@ -252,4 +274,4 @@ def _update(
     updates, optimiser_state = optimiser.update(gradients, state.optimiser, weights)
     parameters: Any = optax.apply_updates(weights, updates)
     norms = jnp.stack([jnp.sqrt((leaf**2).sum()) for leaf in jax.tree.leaves(gradients)])
-    return TrainState(parameters, optimiser_state), EpochRecord(measured, norms)
+    return TrainState(parameters, optimiser_state, state.average), EpochRecord(measured, norms)

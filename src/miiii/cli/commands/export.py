@@ -42,6 +42,9 @@ class ExportArguments:
     """The format."""
     epoch: int | None = None
     """The snapshot whose weights are written, in epochs; default: the latest weights."""
+    weights: Literal["average", "raw"] | None = None
+    """Of a run that keeps an average of its weights (average_weights): the average, or the raw
+    weights of its newest checkpoint; default: the average where there is one."""
     output: Path | None = None
     """The file or folder to write; default: in the run's own exports directory."""
     model_index: bool = False
@@ -73,6 +76,12 @@ def export_command(words: list[str]) -> int:
             f"--epoch is {arguments.epoch}: run {directory.name} has snapshots of epochs "
             f"{', '.join(map(str, epochs)) or '(none)'}"
         )
+    if arguments.weights is not None:
+        if is_history:
+            raise UsageError(
+                f"--weights is {arguments.weights}: {arguments.to} has the history, of both"
+            )
+        _check_weights(directory, config, arguments.weights, arguments.epoch)
     if not is_history and not epochs and not directory.checkpoint_epochs():
         raise UsageError(f"run {directory.name} holds no weights yet: nothing was trained or saved")
     if arguments.to == "parquet" and find_spec("pyarrow") is None:
@@ -90,6 +99,22 @@ def export_command(words: list[str]) -> int:
         for path in written:
             print(f"{path} ({path.stat().st_size:,} bytes)")
     return 0
+
+
+def _check_weights(
+    directory: RunDirectory, config: Config, weights: str, epoch: int | None
+) -> None:
+    """Refuse weights that a run does not have."""
+    averaged = bool(config.training.average_weights)
+    problem = None
+    if weights == "average" and not averaged:
+        problem = "keeps no average of its weights (average_weights is 0): leave --weights out"
+    elif weights == "raw" and averaged and epoch is not None:
+        problem = "has snapshots of the average only: leave --epoch out for the newest checkpoint's"
+    elif weights == "raw" and averaged and not directory.checkpoint_epochs():
+        problem = "has none: they were in its checkpoints, which were removed"
+    if problem:
+        raise UsageError(f"--weights is {weights}: run {directory.name} {problem}")
 
 
 def _folder_names(to: str) -> tuple[str, ...]:
@@ -113,7 +138,10 @@ def _write_weights(arguments: ExportArguments, output: Path) -> list[Path]:
     from miiii.experiment.run import load_run
     from miiii.interchange.exports.contents import Contents
 
-    contents = Contents(load_run(arguments.run, arguments.runs_dir), arguments.epoch)
+    run = load_run(arguments.run, arguments.runs_dir)
+    contents = Contents(
+        run.with_raw_weights() if arguments.weights == "raw" else run, arguments.epoch
+    )
     if arguments.to == "numpy":
         from miiii.interchange.exports.numpy_file import to_npz
 

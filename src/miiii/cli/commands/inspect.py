@@ -111,6 +111,8 @@ def show_command(words: list[str]) -> int:
     summary = next(s for s in list_runs(run.path.parent) if s.name == run.name)
     history = run.history
     solved, nine = history.first_reached(SOLVED), history.first_reached(HELD, held=True)
+    averaged = bool(run.config.training.average_weights)
+    raw = history.of_raw_weights()
     tasks = [
         {
             "modulus": modulus,
@@ -119,6 +121,7 @@ def show_command(words: list[str]) -> int:
             "validation_loss": _last(history.validation_loss, column),
             "first_0.99": solved[modulus],
             "holds_0.9_from": nine[modulus],
+            **(_raw_validation(raw, column) if averaged else {}),
         }
         for column, modulus in enumerate(history.moduli)
     ]
@@ -156,7 +159,8 @@ def show_command(words: list[str]) -> int:
     )
     print()
     table = Table(box=None, pad_edge=False)
-    for name in ("modulus", "train", "validation", "loss", "first ≥ 0.99", "holds 0.9 from"):
+    names = ["modulus", "train", "validation", "loss", "first ≥ 0.99", "holds 0.9 from"]
+    for name in [*names, *(["raw weights"] if averaged else [])]:
         table.add_column(name, justify="right")
     for task in tasks:
         loss = task["validation_loss"]
@@ -166,10 +170,15 @@ def show_command(words: list[str]) -> int:
             percent(task["validation_accuracy"]),
             "-" if loss is None else f"{loss:.3g}",
             *(_epoch(task[key]) for key in ("first_0.99", "holds_0.9_from")),
+            *([percent(task["raw_validation_accuracy"])] if averaged else []),
         )
     Console().print(table)
     if len(history.validation_epoch):
         print(f"\n{_solved_line(history)}")
+        if averaged:
+            print(f"the raw weights: {_solved_line(raw)}")
+            decay = run.config.training.average_weights
+            print(f"(the rest is of their average, average_weights {decay})")
     print("\nsettings (config.toml):\n")
     print(run.directory.config_text)
     if live_state(summary) in ("killed", "interrupted"):
@@ -186,6 +195,14 @@ def _conditions(origin: Mapping[str, Any]) -> list[str]:
     if has_changed(origin):
         lines.append("not bit for bit what it would have been under the conditions of its start")
     return lines
+
+
+def _raw_validation(raw: Any, column: int) -> dict[str, float | None]:
+    """What the raw weights make of the validation numbers, of a run judged by their average."""
+    return {
+        "raw_validation_accuracy": _last(raw.validation_accuracy, column),
+        "raw_validation_loss": _last(raw.validation_loss, column),
+    }
 
 
 def _solved_line(history: Any) -> str:

@@ -52,6 +52,17 @@ class Contents:
         }
 
     @property
+    def which_weights(self) -> str:
+        """What the weights are, where a run has more than one kind; else nothing."""
+        decay = self.run.config.training.average_weights
+        if not decay:
+            return ""
+        average = f"exponential average (decay {decay} per update)"
+        if self.run.raw:
+            return f"The raw weights: the run is judged by their {average}."
+        return f"They are an {average} of the weights that were trained."
+
+    @property
     def split(self) -> NDArray[np.int8]:
         """[p²]: for every number the index of its part in `SPLITS`."""
         labels = np.zeros(len(self.run.dataset.digits), np.int8)

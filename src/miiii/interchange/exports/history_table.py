@@ -4,7 +4,7 @@
 |---|---|
 | epoch | from 1 |
 | modulus | the task |
-| split | train or validation |
+| split | train or validation; validation_raw, where the run keeps an average of its weights |
 | loss | divided by ln q where the settings say so (`task_scale`), so that guessing costs 1 |
 | accuracy | a share; empty where the task is a real number (waves) |
 
@@ -23,7 +23,8 @@ from miiii.config.config import Config, to_toml
 from miiii.runs.counts import counted, epoch_sizes, with_accuracies
 
 COLUMNS = ("epoch", "modulus", "split", "loss", "accuracy")
-SPLITS = ("train", "validation")
+SPLITS = ("train", "validation", "validation_raw")
+"""validation_raw is of the raw weights, where validation is of their average."""
 COMPRESSION = "zstd"
 
 _ROWS_AT_ONCE = 2**17
@@ -69,6 +70,8 @@ def history_table(config: Config, rows: dict[str, NDArray[Any]]) -> HistoryTable
     rows = with_accuracies(counted(rows, sizes))
     parts = []
     for index, split in enumerate(SPLITS):
+        if f"{split}_loss" not in rows:
+            continue
         epoch = rows["epoch" if split == "train" else "validation_epoch"]
         shape = (len(epoch), len(moduli))
         parts.append(
@@ -125,7 +128,9 @@ def to_parquet(table: HistoryTable, name: str, config: Config) -> bytes:
     columns = {
         "epoch": pyarrow.array(table.epoch),
         "modulus": pyarrow.array(table.modulus),
-        "split": pyarrow.DictionaryArray.from_arrays(pyarrow.array(table.split), list(SPLITS)),
+        "split": pyarrow.DictionaryArray.from_arrays(
+            pyarrow.array(table.split), list(SPLITS[: int(table.split.max()) + 1])
+        ),
         # What is not known is null, as in the CSV: readers order NaN above every number.
         "loss": pyarrow.array(table.loss, from_pandas=True),
         "accuracy": pyarrow.array(table.accuracy, from_pandas=True),

@@ -68,6 +68,7 @@ def model_card(contents: Contents, *, index: bool = False) -> str:
     base, model = config.task.base, config.model
     blocks = "one block" if model.depth == 1 else f"{model.depth} blocks"
     neurons = f"{model.neurons} {model.activation_name} neurons"
+    training, kind = config.training, _kind(contents)
     sizes = [int(value) for value in _split_sizes(contents)]
     return f"""---
 library_name: miiii
@@ -83,7 +84,7 @@ A transformer of {blocks} (width {model.width}, {model.heads} heads, {neurons},
 {_details(model)}no layer norm) that reads a number n = x0 + {base}·x1 by its two base-{base}
 digits, as the tokens `{contents.token_names}`, and predicts {_target(config.task)}. Trained by
 miiii on {sizes[0]:,} of the {base**2:,} numbers; {sizes[1]:,} validated, {sizes[2]:,} were kept
-for testing. These are the weights after epoch {contents.epoch:,} of {config.training.epochs:,}.
+for testing. These are the weights after epoch {contents.epoch:,} of {training.epochs:,}.{kind}
 
 ## How right it is
 
@@ -111,6 +112,10 @@ With NumPy alone:
 
 miiii itself works on the run directory that this folder was made from.
 """
+
+
+def _kind(contents: Contents) -> str:
+    return f"\n{contents.which_weights}" if contents.which_weights else ""
 
 
 def _details(model: ModelConfig) -> str:

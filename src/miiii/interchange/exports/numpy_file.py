@@ -8,6 +8,7 @@
 | moduli, class_sizes | [N] | of every task; logits stand side by side, class_sizes wide |
 | split | [p²] | 0 train, 1 validation, 2 test |
 | history.KEY | [E, …] or [M, …] | as in the run's history: history.epoch, history.train_loss … |
+| weights_kind | [] text | average or raw; only where the run keeps an average of its weights |
 | epoch | [] | after which the weights were taken |
 | name, config | [] text | the run's name, and its settings as TOML |
 """
@@ -26,6 +27,7 @@ def numpy_arrays(contents: Contents) -> dict[str, NDArray[Any]]:
     """What the file holds, by key."""
     run = contents.run
     dataset = run.dataset
+    kind = {"weights_kind": np.array("raw" if run.raw else "average")}
     return {
         **{f"weights.{name}": weight for name, weight in contents.weights.items()},
         "digits": dataset.digits,
@@ -35,6 +37,7 @@ def numpy_arrays(contents: Contents) -> dict[str, NDArray[Any]]:
         "split": contents.split,
         **{f"history.{key}": rows for key, rows in run.directory.history().items()},
         "epoch": np.array(contents.epoch, np.int64),
+        **(kind if run.config.training.average_weights else {}),
         "name": np.array(run.name),
         "config": np.array(to_toml(run.config)),
     }

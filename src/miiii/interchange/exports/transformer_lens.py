@@ -120,11 +120,12 @@ def readme(contents: Contents) -> str:
         if run.config.model.mlp_bias
         else "in these files are zero"
     )
+    kind = f"\n{contents.which_weights}" if contents.which_weights else ""
     without = "layer norm" if run.config.model.mlp_bias else "biases and without layer norm"
     return f"""# {run.name} for TransformerLens
 
 The weights of the miiii run {run.name} after epoch {contents.epoch:,}. They were trained without
-{without}; the biases {biases}.
+{without}; the biases {biases}.{kind}
 
 | file | what it is |
 |---|---|
