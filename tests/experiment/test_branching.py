@@ -117,3 +117,24 @@ def test_a_branch_whose_first_weights_are_gone_does_not_begin_with_others(runs, 
     (runs / "lost" / "status.json").write_text('{"state": "interrupted", "epoch": 12}')
     with pytest.raises(RunError, match="of first after epoch 12: branch it again"):
         resume("lost", runs)
+
+
+def test_a_branch_may_begin_an_average_and_not_leave_one(runs):
+    averaging = replace_fields(LONGER, average_weights=0.9)
+    start([averaging], ["averaging"], runs, origin=Origin("first", optimiser=True))
+    first, run = load_run("first", runs), load_run("averaging", runs)
+    begun = run.directory.load_checkpoint(12).arrays
+    for name in ("unembedding", "blocks.0.query"):
+        np.testing.assert_array_equal(begun[f"average.{name}"], begun[f"parameters.{name}"])
+    history = run.history
+    np.testing.assert_array_equal(history.validation_loss[:4], first.history.validation_loss)
+    np.testing.assert_array_equal(history.validation_raw_loss[:4], first.history.validation_loss)
+    assert not np.array_equal(history.validation_loss[4:], history.validation_raw_loss[4:])
+    # Where nothing changes its average goes on.
+    longer = replace_fields(run.config, epochs=26, origin="")
+    start([longer], ["further"], runs, origin=Origin("averaging", optimiser=True))
+    shutil.copytree(run.path, runs / "averaging on")
+    resume("averaging on", runs, epochs=26)
+    assert_equal_runs(runs / "averaging on", runs / "further")
+    with pytest.raises(ValueError, match=r"average_weights is 0.0, but run averaging has 0.9"):
+        start([LONGER], ["none"], runs, origin=Origin("averaging"))

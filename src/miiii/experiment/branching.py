@@ -20,11 +20,15 @@ from miiii.experiment.members import identity
 from miiii.experiment.run import Run, load_run
 from miiii.model.config import ModelConfig
 from miiii.runs.directory import RunDirectory
-from miiii.training.state import expected_arrays, from_arrays, to_arrays
+from miiii.training.state import (
+    AVERAGE,
+    RAW,
+    expected_arrays,
+    from_arrays,
+    model_arrays,
+    to_arrays,
+)
 from miiii.training.step import fresh_state
-
-_PARAMETERS = "parameters."
-"""Before the names of a checkpoint's weights; its optimiser's state has another prefix."""
 
 _KEPT = (
     *(item.name for item in fields(ModelConfig)),
@@ -82,6 +86,12 @@ class Branching:
                 f"origin is {config.training.origin!r}, but run {name} at epoch {self.epoch:,} is "
                 f"{self._digest!r}: give the run and the epoch that the settings were made for"
             )
+        if own.training.average_weights and not config.training.average_weights:
+            raise ValueError(
+                f"average_weights is {config.training.average_weights}, but run {name} has "
+                f"{own.training.average_weights}: what a branch holds of its origin is of the "
+                "average, so leave average_weights as it is, or give another decay"
+            )
         if config.training.epochs <= self.epoch:
             raise ValueError(
                 f"epochs is {config.training.epochs:,}: a branch counts its origin's epochs on, "
@@ -121,32 +131,42 @@ class Branching:
 
     def begin(self, directory: RunDirectory, config: Config) -> None:
         """Write the line up to the origin's epoch into a new run; its checkpoint comes last."""
-        own, name = self.run.directory, {"identity": identity(config)}
+        own, of_branch = self.run.directory, {"identity": identity(config)}
         if self.epoch:
-            directory.append_history(1, self.epoch, own.history(self.epoch))
+            rows = own.history(self.epoch)
+            if config.training.average_weights and not self.run.config.training.average_weights:
+                # Up to here the raw weights were the model.
+                for name in ("loss", "correct"):
+                    rows[f"validation_raw_{name}"] = rows[f"validation_{name}"]
+            directory.append_history(1, self.epoch, rows)
         if config.training.snapshots:
             for epoch in own.snapshot_epochs():
                 if epoch < self.epoch:
                     arrays, _ = own.load_snapshot(epoch, None, identity(self.run.config))
-                    directory.save_snapshot(epoch, arrays, name)
-            directory.save_snapshot(self.epoch, _weights(self._arrays), name)
-        directory.save_checkpoint(self.epoch, self._state, name)
+                    directory.save_snapshot(epoch, arrays, of_branch)
+            directory.save_snapshot(self.epoch, model_arrays(self._state), of_branch)
+        directory.save_checkpoint(self.epoch, self._state, of_branch)
 
     def _first_state(self, config: Config) -> dict[str, np.ndarray]:
         batch = make_batch([config])
         with numerics(batch.setting):
             template = state_template(batch)
+            raw = model_arrays(self._arrays, raw=True)
+            # An average goes on; a new one starts from the weights that the branch begins with.
+            average = {AVERAGE + name: array for name, array in model_arrays(self._arrays).items()}
+            average = average if config.training.average_weights else {}
             if self._optimiser:
-                self._refuse_other_state(config, expected_arrays(template))
-                return dict(self._arrays)
-            weights = from_arrays(template.parameters, _weights(self._arrays))
+                state = {**self._arrays, **average}
+                self._refuse_other_state(config, state, expected_arrays(template))
+                return state
+            weights = from_arrays(template.parameters, raw)
             made = jax.jit(lambda given: fresh_state(batch.setting, given))(weights)
-            return to_arrays(made)
+            return {**to_arrays(made), **average}
 
-    def _refuse_other_state(self, config: Config, expected: Mapping[str, Any]) -> None:
-        found = {
-            name: (tuple(array.shape), str(array.dtype)) for name, array in self._arrays.items()
-        }
+    def _refuse_other_state(
+        self, config: Config, state: Mapping[str, np.ndarray], expected: Mapping[str, Any]
+    ) -> None:
+        found = {name: (tuple(array.shape), str(array.dtype)) for name, array in state.items()}
         if found == dict(expected):
             return
         changed = differences(self.run.config, config)
@@ -183,15 +203,7 @@ def _stored(run: Run, origin: Origin) -> tuple[int, dict[str, np.ndarray]]:
             f"epoch is {epoch:,}, of which run {run.name} keeps no {what}: give one of {there}"
         )
     arrays, _ = directory.load_snapshot(epoch, run._expected_parameters, own)
-    return epoch, {_PARAMETERS + name: array for name, array in arrays.items()}
-
-
-def _weights(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {
-        name.removeprefix(_PARAMETERS): array
-        for name, array in arrays.items()
-        if name.startswith(_PARAMETERS)
-    }
+    return epoch, {RAW + name: array for name, array in arrays.items()}
 
 
 def _digest(epoch: int, arrays: Mapping[str, np.ndarray]) -> str:
