@@ -95,6 +95,7 @@ OTHER_VALUES = {
     "matrix_products": "tensorfloat32",
     "minibatches": 4,
     "average_weights": 0.98,
+    "origin": "0123456789abcdef",
     "validate_every": 10,
     "snapshots": 0,
     "checkpoint_seconds": 1.5,
