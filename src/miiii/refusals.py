@@ -32,6 +32,17 @@ def not_among(field: str, value: object, choices: Sequence[str]) -> str:
     return f"{field} is {value!r}{hint}: it must be one of {', '.join(choices)}"
 
 
+def is_refusal(error: ValueError) -> bool:
+    """Whether miiii itself refused a value; a library's ValueError is a failure, not bad usage."""
+    if any("JAX" in note for note in getattr(error, "__notes__", ())):
+        return False  # JAX says that it took its own frames out of the traceback.
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    raised_in = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
+    return str(raised_in).partition(".")[0] == "miiii"
+
+
 def check_choice(field: str, value: object, choices: Sequence[str]) -> None:
     """Refuse a value that is none of a field's choices.
 

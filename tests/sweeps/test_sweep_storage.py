@@ -1,16 +1,21 @@
 """Storages: reached or refused, waited for while away, mended where they were cut off."""
 
+import errno
+import fcntl
 import json
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.exceptions import StorageInternalError
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from small_sweeps import make
 
 from miiii.runs.errors import RunError
+from miiii.sweeps.queue import storage
 from miiii.sweeps.queue.storage import (
     Journal,
     StorageAwayError,
@@ -46,6 +51,47 @@ def test_a_storage_without_a_driver_is_refused(place):
 def test_a_journal_in_a_folder_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(StorageAwayError, match="journal file"):
         open_storage(str(tmp_path / "missing" / "journal.log"))
+
+
+@pytest.fixture
+def held_by_a_dead_node(tmp_path, monkeypatch):
+    """A journal on a file system without locks whose marker another machine left behind."""
+
+    def refuse(descriptor, how):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(storage, "QUICK_SECONDS", 0.0)
+    (tmp_path / "journal.log.flock").write_text("4242\nnode17\n1\n")
+    return tmp_path / "journal.log"
+
+
+def test_a_journal_that_stays_locked_is_waited_for_with_a_limit(held_by_a_dead_node):
+    journal, told = Journal(str(held_by_a_dead_node), wait=0.3), []
+    journal.lock.tell = told.append
+    with pytest.raises(StorageAwayError, match="gave up") as refused:
+        journal.append_logs([{"op": 1}])
+    lock = f"{held_by_a_dead_node}.flock"
+    for text in (told[0], str(refused.value)):
+        assert "process 4242 on node17" in text
+        assert f"remove {lock}" in text
+        assert "\n" not in text
+    assert len(told) == 1
+
+
+def test_waiting_for_a_journal_heeds_the_stop_and_goes_on_once_free(
+    held_by_a_dead_node, monkeypatch
+):
+    monkeypatch.setattr(storage, "STOPPING_SECONDS", 0.1)
+    opened = open_storage(str(held_by_a_dead_node))
+    told = []
+    opened.away = told.append
+    opened.stop = lambda: bool(told)
+    with pytest.raises(StorageAwayError, match="node17"):
+        opened.create_new_study([], "x")
+    opened.stop = lambda: False
+    opened.away = lambda message: Path(f"{held_by_a_dead_node}.flock").unlink(missing_ok=True)
+    opened.create_new_study([StudyDirection.MINIMIZE], "x")
 
 
 def test_a_line_that_was_cut_off_is_dropped_before_the_next(tmp_path):

@@ -30,6 +30,8 @@ def prepare_jax() -> None:
             f"JAX finds no device for JAX_PLATFORMS={wanted!r} ({lines[0]}): unset it, or install "
             "JAX for that device (docs/how-to/gpu.md)"
         ) from error
+    # A traceback without JAX's frames would pass its errors off as ours (`refusals.is_refusal`).
+    jax.config.update("jax_traceback_filtering", "off")
     directory = cache_directory()
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from miiii import __version__
-from miiii.refusals import unknown_name
+from miiii.refusals import is_refusal, unknown_name
 
 COMMANDS = {
     "train": ("miiii.cli.commands.train", "train one configuration, one seed or several at once"),
@@ -113,6 +113,8 @@ def run(words: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except ValueError as error:
+        if not is_refusal(error):
+            raise
         return refuse(str(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -27,6 +27,7 @@ from miiii.model.transformer import forward
 from miiii.runs.counts import counted, with_accuracies
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import DamagedFileError, RunError
+from miiii.runs.listing import live_state, summarize
 from miiii.runs.splits import read_split
 from miiii.runs.tensors import check_expected
 from miiii.runs.thresholds import reached
@@ -183,8 +184,9 @@ class Run:
 
     @property
     def status(self) -> dict[str, Any]:
-        """State, epoch and a summary, as last saved."""
-        return self.directory.status
+        """State (as it is now: `killed` where nobody trains it any more), epoch and a summary."""
+        status = self.directory.status
+        return {**status, "state": live_state(summarize(self.path))} if status else status
 
     @property
     def provenance(self) -> dict[str, Any]:

@@ -5,9 +5,10 @@ both end in `_train`, which alternates between compiled chunks of epochs and eve
 does in between: history, snapshots, checkpoints, progress, and the question whether to stop.
 """
 
+import shutil
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,6 +35,7 @@ from miiii.runs.conditions import last_conditions
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import DamagedFileError, RunError
 from miiii.runs.listing import ending_text
+from miiii.runs.locking import marker_note
 from miiii.runs.provenance import package_versions
 from miiii.training.chunk import snapshot_epochs
 
@@ -145,22 +147,42 @@ def start(
     else:
         _refuse_branches(configs)
     batch = make_batch(configs)
-    with ExitStack() as stack:
-        members = []
+    members: list[Member] = []
+    with ExitStack() as stack, _kept_only_if_trained(members, branching):
         for index, (config, name) in enumerate(zip(configs, names, strict=True)):
             place = (list(names), index)
             more = {"branch": branching.record(config)} if branching else {}
             member = new_member(
                 runs_dir, name, config, force, command, batch.split_hashes[index], place, more
             )
-            stack.enter_context(member.directory.lock())
             members.append(member)
+            stack.enter_context(member.directory.lock())
             if branching is not None:
                 branching.begin(member.directory, config)
+        _note_marker(members[0], progress)
         if branching is None:
             return _train(batch, members, 0, None, progress, stop)
         done, states = Recorder(members, progress.warned).load(batch, configs[0].training.epochs)
         return _train(batch, members, done, states, progress, stop)
+
+
+@contextmanager
+def _kept_only_if_trained(members: Sequence[Member], branching: Branching | None) -> Iterator[None]:
+    """Remove the directories of runs whose start fails before an epoch of theirs is saved."""
+    begun = 0 if branching is None else branching.epoch
+    try:
+        yield
+    except BaseException:
+        saved = [epoch for member in members for epoch in member.directory.checkpoint_epochs()]
+        if max(saved, default=0) <= begun:
+            for member in members:
+                shutil.rmtree(member.directory.path, ignore_errors=True)
+        raise
+
+
+def _note_marker(member: Member, progress: Progress) -> None:
+    if note := marker_note(member.directory.path):
+        progress.warned(note)
 
 
 def _refuse_branches(configs: Sequence[Config]) -> None:
@@ -238,6 +260,7 @@ def resume(
         for member in members:
             if member.recorded or member.chosen:
                 stack.enter_context(member.directory.lock())
+        _note_marker(next(member for member in members if member.chosen), progress)
         recorder = Recorder(members, progress.warned)
         recorder.refuse_shrinking(target)
         if next(member for member in members if member.chosen).ended is not None:

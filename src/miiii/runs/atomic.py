@@ -20,12 +20,18 @@ _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space and resume",
     errno.EDQUOT: "the disk quota is used up; free some space and resume",
     errno.EFBIG: "the file would exceed the file-size limit; raise it (ulimit -f) and resume",
-    errno.EACCES: "no permission to write there; change the permissions or choose another place",
-    errno.EPERM: "no permission to write there; change the permissions or choose another place",
-    errno.EROFS: "the file system is read-only; choose another place",
+    errno.EACCES: "no permission to write there; change the permissions or choose another place "
+    "(--runs-dir; --output or --output-dir for what is made of a run)",
+    errno.EPERM: "no permission to write there; change the permissions or choose another place "
+    "(--runs-dir; --output or --output-dir for what is made of a run)",
+    errno.EROFS: "the file system is read-only; choose another place (--runs-dir; --output or "
+    "--output-dir for what is made of a run)",
     errno.ENOENT: "its directory is missing; create it or choose another place",
     errno.ENOTDIR: "a part of the path is not a directory; choose another place",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.ENOLCK: "the file system gives no locks; mount it with locking, or choose another place "
+    "(--runs-dir)",
+    errno.ENOSYS: "the file system does not know how to do that; choose another place (--runs-dir)",
     errno.EIO: "the disk reports an error; check it before going on",
 }
 

@@ -85,15 +85,23 @@ class RunLockedError(RunError):
     Args:
         path: The run directory.
         pid: The process that holds it, where known.
+        host: Its host, where the lock is a marker because the file system has no locks.
     """
 
-    def __init__(self, path: Path, pid: int | None = None) -> None:
-        super().__init__(path, pid)
+    def __init__(self, path: Path, pid: int | None = None, host: str | None = None) -> None:
+        super().__init__(path, pid, host)
         self.path = path
         self.pid = pid
+        self.host = host
 
     def __str__(self) -> str:
         holder = "another process" if self.pid is None else f"process {self.pid}"
+        if self.host is not None:
+            return _one_line(
+                f"{self.path} is in use by {holder} on {self.host}, as far as can be told: its "
+                "file system has no locks (flock); wait for it to end or stop it; if it is gone, "
+                f"remove {self.path / 'lock'}"
+            )
         return _one_line(f"{self.path} is in use by {holder}: wait for it to end or stop it")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from miiii.runs.atomic import explain
 from miiii.runs.creation import SUBDIRECTORIES
 from miiii.runs.errors import DamagedFileError, RunError
 from miiii.runs.jsonfiles import read_json
+from miiii.runs.locking import lock_state
 
 CONFIG_NAME = "config.toml"
 STATUS_NAME = "status.json"
@@ -97,6 +99,29 @@ def summarize(path: Path) -> RunSummary:
     except DamagedFileError as error:
         return RunSummary(path.name, path, DAMAGED, problem=str(error))
     return RunSummary(path.name, path, state, epoch, heartbeat, status=status)
+
+
+CANNOT_TELL, PERHAPS_RUNNING = UNSURE = ("cannot be told", "running, as far as can be told")
+ALIVE_SECONDS = 120.0
+"""A sign of life that is younger speaks for a run whose lock cannot be asked."""
+
+
+def live_state(summary: RunSummary) -> str:
+    """Says what a run's state is now, whatever its files said when they were last written.
+
+    Returns:
+        As stored; of a run that says it is running: ``running``, ``killed`` where nobody holds it,
+        and where its lock cannot be asked ``running, as far as can be told`` after a fresh sign of
+        life, else ``cannot be told``.
+    """
+    if summary.state not in ("running", "created"):
+        return summary.state
+    state = lock_state(summary.path)
+    if state != "unknown":
+        return "running" if state == "held" else "killed"
+    sign = summary.status.get("time")
+    fresh = isinstance(sign, int | float) and abs(time.time() - sign) < ALIVE_SECONDS
+    return PERHAPS_RUNNING if fresh else CANNOT_TELL
 
 
 def ending_text(status: Mapping[str, Any]) -> str:

@@ -2,22 +2,49 @@
 
 The lock is the operating system's, on the file ``lock``: it ends with the process that holds it,
 however that process ends. The file ``lock.pid`` names that process for the message to others.
+
+Where the file system has no locks (``flock`` is not implemented), the file itself is the lock: a
+marker with the holder's process and host. One that another host's process left cannot be told from
+one that is held.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 from filelock import FileLock, Timeout
 
 from miiii.runs.atomic import storage_errors, write_atomically
 from miiii.runs.errors import RunLockedError, RunNotFoundError, StorageError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 LOCK_NAME = "lock"
 HOLDER_NAME = "lock.pid"
+ASKED_SECONDS = 0.1
+"""A lock is tried for so long: whoever asks about it (`lock_state`) has it for a moment, too."""
+
+LockState = Literal["held", "free", "unknown"]
+
+
+class Marker(NamedTuple):
+    """Who holds a lock on a file system without locks, as the marker says."""
+
+    pid: int
+    host: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
 
 
 @contextmanager
@@ -30,18 +57,21 @@ def lock_directory(path: Path, announce: bool = True) -> Iterator[None]:
 
     Raises:
         RunNotFoundError: There is no such directory.
-        RunLockedError: Another holder has it; raised at once, without waiting.
+        RunLockedError: Another holder has it; raised almost at once, without waiting for it.
         StorageError: The lock file cannot be opened.
     """
     if not path.is_dir():
         # The lock would create it.
         raise RunNotFoundError(path.name, path.parent)
-    lock = FileLock(path / LOCK_NAME, timeout=0, thread_local=False)
+    lock = FileLock(path / LOCK_NAME, timeout=ASKED_SECONDS, thread_local=False)
     with storage_errors(path / LOCK_NAME):
         try:
-            lock.acquire()
+            acquire_quietly(lock, poll_interval=ASKED_SECONDS / 5)
         except Timeout:
-            raise RunLockedError(path, _read_holder(path)) from None
+            marker = read_marker(path / LOCK_NAME)
+            if marker is None:
+                raise RunLockedError(path, _read_holder(path)) from None
+            raise RunLockedError(path, marker.pid, marker.host) from None
     try:
         if announce:
             # A courtesy: a disk too full for five digits must not forbid the work.
@@ -57,17 +87,91 @@ def lock_directory(path: Path, announce: bool = True) -> Iterator[None]:
             lock.release()
 
 
-def is_locked(path: Path) -> bool:
-    """Whether a live process holds a run directory."""
+def acquire_quietly(lock: FileLock, **options: Any) -> None:
+    """Acquires a lock without filelock's own warning where the file system has none.
+
+    What takes its place is said by us (`marker_note`).
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="flock not supported")
+        lock.acquire(**options)
+
+
+def lock_state(path: Path) -> LockState:
+    """Says whether a live process holds a run directory; asking needs no permission to write.
+
+    Returns:
+        ``held``, ``free``, or ``unknown`` where the lock may not be read, the file system refuses
+        to answer, or its marker is another host's.
+    """
+    file = path / LOCK_NAME
+    if fcntl is None:
+        return _ask_by_locking(path)
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return "free"
+    except OSError:
+        return "unknown"
+    try:
+        # Shared, because an exclusive lock needs write access on NFS.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return "free"
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return "held"
+        return _state_of_marker(file) if error.errno == errno.ENOSYS else "unknown"
+    finally:
+        os.close(descriptor)
+
+
+def _ask_by_locking(path: Path) -> LockState:
     if not (path / LOCK_NAME).exists():
-        return False
+        return "free"
     try:
         with lock_directory(path, announce=False):
-            return False
+            return "free"
     except RunLockedError:
-        return True
+        return "held"
     except (RunNotFoundError, StorageError):
-        return False
+        return "unknown"
+
+
+def _state_of_marker(file: Path) -> LockState:
+    marker = read_marker(file)
+    if marker is None or marker.host != socket.gethostname():
+        return "unknown"
+    try:
+        os.kill(marker.pid, 0)
+    except ProcessLookupError:
+        return "free"
+    except OSError:
+        pass  # Another user's, and alive.
+    return "held"
+
+
+def is_locked(path: Path) -> bool:
+    """Says whether a run directory may be held: a lock that cannot be asked counts as held."""
+    return lock_state(path) != "free"
+
+
+def read_marker(file: Path) -> Marker | None:
+    """Returns who holds a lock that is only a marker; None for a lock of the system's."""
+    try:
+        pid, host, *_ = file.read_text().splitlines()
+        return Marker(int(pid), host.strip())
+    except (OSError, ValueError):
+        return None
+
+
+def marker_note(path: Path) -> str:
+    """Returns one line where a lock that is held is only a marker; empty otherwise."""
+    if read_marker(path / LOCK_NAME) is None:
+        return ""
+    return (
+        f"{path.parent} is on a file system without locks (flock): the file {path / LOCK_NAME} "
+        "stands for one; if this process is killed and another machine is to go on, remove it"
+    )
 
 
 def _read_holder(path: Path) -> int | None:

@@ -15,8 +15,7 @@ from miiii.results.curves import history_curves, sizes_of
 from miiii.runs.counts import examples_of
 from miiii.runs.directory import RunDirectory, RunSummary, list_runs
 from miiii.runs.errors import RunError
-from miiii.runs.listing import STATUS_NAME, ending_text, summarize
-from miiii.runs.locking import is_locked
+from miiii.runs.listing import STATUS_NAME, ending_text, live_state, summarize
 from miiii.runs.thresholds import HELD, SOLVED, reached
 from miiii.studies.study import RUNS_NAME, study_names
 from miiii.viewing.places import DRAWN, Place, Roots, is_shown, lies_inside
@@ -211,9 +210,7 @@ def _of_history(line: RunLine, found: Curves | None, asked: int) -> RunLine:
 
 def _line(summary: RunSummary) -> RunLine:
     status = summary.status
-    state = summary.state
-    if state in ("running", "created") and not is_locked(summary.path):
-        state = "killed"
+    state = live_state(summary)
     epochs, accuracy = status.get("epochs"), status.get("validation_accuracy")
     done = "" if summary.epoch is None else f"{summary.epoch:,}"
     return RunLine(

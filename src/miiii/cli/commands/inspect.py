@@ -15,8 +15,8 @@ from miiii.cli.arguments import parse
 from miiii.cli.text import percent
 from miiii.runs.conditions import batch_size, conditions_text, has_changed, resumption_lines
 from miiii.runs.directory import RunDirectory, RunSummary, list_runs
-from miiii.runs.listing import ending_text
-from miiii.runs.locking import is_locked
+from miiii.runs.listing import UNSURE, ending_text, live_state
+from miiii.runs.locking import LOCK_NAME, read_marker
 from miiii.runs.provenance import branch_text
 from miiii.runs.thresholds import HELD, SOLVED
 
@@ -79,13 +79,6 @@ def list_command(words: list[str]) -> int:
         if summary.problem:
             print(f"{summary.name}: {summary.problem}", file=sys.stderr)
     return 0
-
-
-def live_state(summary: RunSummary) -> str:
-    """What a run's state really is: one that says it runs but that nobody holds was killed."""
-    if summary.state in ("running", "created"):
-        return "running" if is_locked(summary.path) else "killed"
-    return summary.state
 
 
 def _record(summary: RunSummary) -> dict[str, Any]:
@@ -181,9 +174,24 @@ def show_command(words: list[str]) -> int:
             print(f"(the rest is of their average, average_weights {decay})")
     print("\nsettings (config.toml):\n")
     print(run.directory.config_text)
-    if live_state(summary) in ("killed", "interrupted"):
+    state = live_state(summary)
+    if state in ("killed", "interrupted"):
         print(f"go on with: miiii resume {run.name}")
+    if state in UNSURE:
+        print(_unknown_line(summary))
     return 0
+
+
+def _unknown_line(summary: RunSummary) -> str:
+    """Why it cannot be told whether a run is trained, and what to look at."""
+    marker = read_marker(summary.path / LOCK_NAME)
+    line = f"its lock cannot be asked; last sign of life: {summary.heartbeat or 'none'}"
+    if marker is not None:
+        line = (
+            f"its lock is a marker of {marker}; last sign of life: {summary.heartbeat or 'none'}; "
+            f"if that process is gone, remove {summary.path / LOCK_NAME}"
+        )
+    return line
 
 
 def _conditions(origin: Mapping[str, Any]) -> list[str]:

@@ -16,9 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from miiii.runs.errors import RunError
+from miiii.runs.locking import acquire_quietly, read_marker
 
 try:
     import optuna
@@ -40,6 +41,8 @@ WAIT_SECONDS = 600.0
 STOPPING_SECONDS = 2.0
 """The same once the worker was told to stop: what it trained is saved in any case."""
 FIRST_DELAY, LONGEST_DELAY = 0.05, 5.0
+QUICK_SECONDS = 2.0
+"""How long a worker waits for the journal's lock without saying so."""
 
 START_HINTS = {
     "postgresql": "start one with: pg_ctl -D DIRECTORY -l log start (docs/clusters.md has all of "
@@ -72,8 +75,12 @@ def open_storage(place: str, *, wait: float = WAIT_SECONDS) -> "PatientStorage":
     optuna.logging.set_verbosity(logging.WARNING)
     if "://" not in place:
         try:
-            backend = Journal(place)
-            return _make_patient(optuna.storages.JournalStorage(backend), place, wait)
+            backend = Journal(place, wait)
+            storage = _make_patient(optuna.storages.JournalStorage(backend), place, wait)
+            # Asked when they are needed: a worker sets them later.
+            backend.lock.tell = lambda message: storage.away(message)
+            backend.lock.stop = lambda: storage.stop()
+            return storage
         except OSError as error:
             raise NoStorageError(
                 f"cannot use the journal file {place}: {error.strerror or error}"
@@ -102,8 +109,9 @@ def hide_password(place: str) -> str:
 class Journal(JournalFileBackend):
     """A journal file with the operating system's lock, mended before it is written."""
 
-    def __init__(self, path: str) -> None:
-        lock: Any = _SystemLock(f"{path}.flock")
+    def __init__(self, path: str, wait: float = WAIT_SECONDS) -> None:
+        self.lock = _SystemLock(f"{path}.flock", wait)
+        lock: Any = self.lock
         super().__init__(path, lock_obj=lock)
         self._path = Path(path)
 
@@ -135,12 +143,49 @@ class _SystemLock:
     Its name is not that of Optuna's own lock, which others would take for left behind and remove.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, limit: float = WAIT_SECONDS) -> None:
+        self.tell: Callable[[str], None] = lambda message: None
+        self.stop: Callable[[], bool] = lambda: False
+        self.limit = limit
+        self._path = Path(path)
         self._lock = FileLock(path, thread_local=False)
 
     def acquire(self) -> bool:
-        self._lock.acquire(poll_interval=0.002)
-        return True
+        """Wait for it, and say so after a moment.
+
+        Raises:
+            StorageAwayError: nobody let go of it for `limit` seconds, or for a moment once `stop`
+                was true.
+        """
+        began, told = time.monotonic(), False
+        while True:
+            waited = time.monotonic() - began
+            # At first as quickly as another's write takes.
+            options = (0.5, 0.002) if waited < QUICK_SECONDS else (1.0, 0.1)
+            try:
+                acquire_quietly(self._lock, timeout=options[0], poll_interval=options[1])
+            except Timeout:
+                waited = time.monotonic() - began
+                what = f"another worker holds {self._path}{self._holder()}"
+                if waited > QUICK_SECONDS and not told:
+                    told = True
+                    self.tell(f"{what}; waiting up to {self.limit:.0f} s")
+                if waited > (STOPPING_SECONDS if self.stop() else self.limit):
+                    raise StorageAwayError(f"{what}; gave up after {waited:.0f} s") from None
+            else:
+                if told:
+                    self.tell(f"{self._path} is free after {time.monotonic() - began:.0f} s")
+                return True
+
+    def _holder(self) -> str:
+        """Who, where the file system has no locks and its marker says so."""
+        marker = read_marker(self._path)
+        if marker is None:
+            return ""
+        return (
+            f" ({marker}; this file system has no locks (flock), so if that process is gone, "
+            f"remove {self._path})"
+        )
 
     def release(self) -> None:
         self._lock.release()
