@@ -255,6 +255,9 @@ def test_importance_is_judged_by_chance_only_where_runs_are_spread(tmp_path, sai
     assert found["runs_followed_results"] == (not judged)
     for each in found["settings"].values():
         assert isinstance(each["beyond_chance"], bool) if judged else each["beyond_chance"] is None
+    for words in ([], ["--markdown"], ["--paper"], ["--paper", "--markdown"]):
+        table = said("table", *words)[1]
+        assert ("Share of the variance of validation_loss: learning_rate" in table) != judged
     said("plot", "--format", "svg", "--only", "importance")
     captions = (sweep.path / "figures" / "captions.md").read_text()
     assert ("The sampler followed the results" in captions) == (not judged)

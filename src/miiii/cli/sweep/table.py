@@ -15,6 +15,7 @@ from miiii.cli.sweep.text import (
     print_table,
     setting_text,
 )
+from miiii.cli.text import percent
 from miiii.refusals import unknown_name
 
 if TYPE_CHECKING:
@@ -91,10 +92,14 @@ def _print_runs(results: "SweepResults", form: str, sort: str, descending: bool)
     heads = ["trained" if name == "epochs_trained" else name for name in shown]
     if form == "markdown":
         print(markdown_text(heads, cells), end="")
+        if note := _followed(results):
+            print(f"\n{note}")
         return
     print_table(heads, cells)
     if not rows:
         print("no run was made")
+    if note := _followed(results):
+        print(f"\n{note}")
 
 
 def _columns(results: "SweepResults") -> tuple[str, ...]:
@@ -178,6 +183,8 @@ def _print_paper(results: "SweepResults", form: str) -> None:
         print(f"{second}\n\n{markdown_text(titles, rows)}", end="")
         if remark:
             print(f"\n\\{MARK} {remark}")
+        if note := _followed(results):
+            print(f"\n{note}")
         return
     print(f"{first}\n{directions}\n")
     print_table(head, cells)
@@ -187,6 +194,28 @@ def _print_paper(results: "SweepResults", form: str) -> None:
         print("\nno run is done yet")
     if remark:
         print(f"\n{MARK} {remark}")
+    if note := _followed(results):
+        print(f"\n{note}")
+
+
+def _followed(results: "SweepResults") -> str:
+    """Of a sampler that followed results: how its counts of runs are to be read, else nothing."""
+    from miiii.sweeps.outcome.importance import LEAST_RUNS, follows_results, importances
+
+    if not results.done or not follows_results(results):
+        return ""
+    note = (
+        "The sampler followed the results and gathers its runs where earlier ones were good: how "
+        "many runs have a value says little of what it is worth."
+    )
+    for place, objective in enumerate(results.definition.objectives):
+        try:
+            found = importances(results, place)
+        except ValueError:
+            return f"{note} Shares of the variance take {LEAST_RUNS} runs that are done and differ."
+        shares = ", ".join(f"{each.setting} {percent(each.variance)}" for each in found.settings)
+        note += f" Share of the variance of {objective}: {shares}."
+    return note
 
 
 def _done(results: "SweepResults") -> str:
