@@ -1,9 +1,9 @@
-"""`python -m benchmarks [epoch|seeds|circuits|batches|sweep …]`: measure here and print ratios."""
+"""`python -m benchmarks [epoch|seeds|circuits …]`: measure here and print ratios."""
 
 import argparse
 from functools import partial
 
-from benchmarks import batches, circuits, epoch, seeds, sweep
+from benchmarks import batches, circuits, epoch, seeds, shared_mask, sweep
 from miiii.cli.machine import prepare_jax
 
 PARTS = {
@@ -11,6 +11,7 @@ PARTS = {
     "seeds": seeds.report,
     "circuits": circuits.report,
     "batches": batches.report,
+    "shared-mask": shared_mask.report,
     "sweep": sweep.report,
 }
 
