@@ -28,7 +28,9 @@ DRAWN = re.compile(
     r"((figure|table|circuits)-.+\.(svg|pdf|png|md|tex|csv)|index\.html|captions\.md"
     r"|circuits\.json|neurons\.csv)"
 )
-ANALYSED = re.compile(r"(measurements\.json|certificate\.(json|npz)|check_certificate\.py)")
+ANALYSED = re.compile(
+    r"(measurements\.json|spectra\.npz|certificate\.(json|npz)|check_certificate\.py)"
+)
 COMPILED = re.compile(r".+-(cache|atime)")
 TEMPORARY = re.compile(
     rf"({re.escape(TEMPORARY_PREFIX)}[0-9a-f]{{16}}|\..+\.\d+\.[0-9a-f]{{8}}\.tmp)"

@@ -30,7 +30,7 @@ KINDS = {
         ),
         Kind(
             "analysis",
-            "measurements and certificates",
+            "measurements, spectra and certificates",
             "miiii ledger and certify compute them again",
             True,
         ),

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from miiii.analysis.circuits.causal import harmonic_removal, neuron_removal
 from miiii.analysis.circuits.sharing import sharing_index
-from miiii.analysis.dynamics.snapshots import measure_each, stack_spectra
+from miiii.analysis.dynamics.snapshots import stack_spectra
 from miiii.analysis.harmonics.fourier import spectrum as power_spectrum
 from miiii.analysis.parts.attention import attention_pattern
-from miiii.analysis.parts.calibration import model_calibrated_spectrum
 from miiii.analysis.parts.concentration import frequency_need, periodicity
 from miiii.analysis.parts.embeddings import (
     digit_embeddings,
@@ -40,6 +39,7 @@ from miiii.claims.rules import paper as rules
 from miiii.experiment.run import History, Run
 from miiii.model.initialise import standard_deviations
 from miiii.model.parameters import Parameters
+from miiii.results.spectra import snapshot_spectra
 from miiii.runs.listing import ending_text
 from miiii.streams import Stream, generator
 from miiii.tasks.dataset import Dataset
@@ -235,8 +235,7 @@ def frequencies(
         return None
 
     def told():
-        each = measure_each(run.snapshots, model_calibrated_spectrum, epochs)
-        for done, item in enumerate(each, 1):
+        for done, item in enumerate(snapshot_spectra(run, epochs), 1):
             yield item
             if progress is not None:
                 progress(done, len(epochs))

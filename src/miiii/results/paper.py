@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from miiii.analysis.dynamics.snapshots import (
     SpectraThroughTraining,
-    measure_each,
     stack_spectra,
 )
 from miiii.analysis.parts import attention as attention_patterns
-from miiii.analysis.parts.calibration import model_calibrated_spectrum
 from miiii.analysis.parts.concentration import (
     FrequencyNeed,
     NeuronExamples,
@@ -41,6 +39,7 @@ from miiii.experiment.run import Run
 from miiii.model.initialise import standard_deviations
 from miiii.model.parameters import Parameters, weight_names
 from miiii.results.curves import history_curves
+from miiii.results.spectra import snapshot_spectra
 
 
 class MissingInputError(ValueError):
@@ -152,7 +151,7 @@ class Results:
     def spectra(self) -> SpectraThroughTraining:
         """The hidden neurons' spectrum at every snapshot, with its calibrated counts."""
         snapshots = self.run.snapshots
-        measured = measure_each(snapshots, model_calibrated_spectrum)
+        measured = snapshot_spectra(self.run)
         return stack_spectra(self.track(measured, f"spectra of {self.run.name}", len(snapshots)))
 
     @cached_property

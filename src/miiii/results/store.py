@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import safetensors
-
 from miiii.analysis.recording import record, to_grid
 from miiii.claims.measurements import VERSION, Measurements
 from miiii.claims.rules import further_work as beyond_rules
@@ -21,6 +19,7 @@ from miiii.runs.atomic import make_directory, write_atomically
 from miiii.runs.checkpoints import epoch_path
 from miiii.runs.errors import StorageError
 from miiii.runs.jsonfiles import encode_json
+from miiii.runs.tensors import stored_digest
 
 StudyProgress = Callable[[str, int, int], None]
 """Told the run that is being measured, and how many of its snapshots are done, of how many."""
@@ -144,7 +143,7 @@ def dependencies(run: Run) -> dict[str, Any]:
             "at_rest": rules.AT_REST,
         },
         **{
-            kind: [[epoch, _digest(epoch_path(run.path / kind, epoch))] for epoch in epochs]
+            kind: [[epoch, stored_digest(epoch_path(run.path / kind, epoch))] for epoch in epochs]
             for kind, epochs in files.items()
         },
     }
@@ -185,13 +184,4 @@ def _read(path: Path, key: dict[str, Any], depth: Depth) -> Measurements | None:
         return Measurements.from_json(json.dumps(content["measurements"]))
     # Whatever is wrong with a file that can be made again: it is made again.
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
-def _digest(path: Path) -> str | None:
-    """The digest that a tensor file carries; None for a file that has none or cannot be read."""
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            return (file.metadata() or {}).get("digest")
-    except (OSError, safetensors.SafetensorError):
         return None

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import safetensors
 import safetensors.numpy
 
 from miiii.runs.atomic import write_atomically
@@ -75,6 +76,15 @@ def _contiguous(name: str, array: np.ndarray) -> np.ndarray:
     # The safetensors writer reads memory as it lies: anything but C order would be stored wrongly
     # without a word. (np.ascontiguousarray would turn a 0-d array into a 1-d one.)
     return np.array(array, dtype=array.dtype.newbyteorder("<"), order="C", copy=True)
+
+
+def stored_digest(path: Path) -> str | None:
+    """Returns the digest that a file carries, unchecked; None if it has none or cannot be read."""
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            return (file.metadata() or {}).get(DIGEST_KEY)
+    except (OSError, safetensors.SafetensorError):
+        return None
 
 
 def compute_digest(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> str:

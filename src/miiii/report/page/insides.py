@@ -14,7 +14,8 @@ from miiii.analysis.harmonics.fourier import spectrum
 from miiii.analysis.parts.attention import attention
 from miiii.analysis.parts.concentration import neuron_examples
 from miiii.analysis.parts.embeddings import digit_embeddings
-from miiii.analysis.parts.neurons import MeanSpectrum, mean_spectrum, neuron_grids, neuron_spectra
+from miiii.analysis.parts.neurons import neuron_grids, neuron_spectra
+from miiii.analysis.recording import record, to_grid
 from miiii.model.parameters import Parameters
 from miiii.results.paper import Results
 
@@ -36,8 +37,6 @@ class Inside:
     """[H, 2, shown, shown]: from the answer to x0 and to x1, over (x1, x0)."""
     mean_attention: NDArray[np.float64]
     """[H, 2]: over all p² numbers."""
-    spectrum: MeanSpectrum
-    """Of all hidden neurons."""
     amplitude: NDArray[np.float64]
     """[K − 1, D]: of the token embedding, frequency 1 and up."""
     positions: NDArray[np.float64]
@@ -68,8 +67,8 @@ def _chosen_neurons(parameters: Parameters) -> NDArray[np.int64]:
 
 
 def _look(parameters: Parameters, chosen: NDArray[np.int64]) -> Inside:
-    every = neuron_grids(parameters).hidden
-    hidden = every[chosen]
+    recorded = record(parameters, "mlp_hidden")["mlp_hidden"]
+    hidden = to_grid(recorded[:, chosen], parameters.base)
     spectra = neuron_spectra(hidden)
     variance = spectra.variance[:, None, None]
     shares = np.divide(
@@ -81,7 +80,6 @@ def _look(parameters: Parameters, chosen: NDArray[np.int64]) -> Inside:
         shares=shares,
         attention=looks.weights[:, :2, :MOST_DIGITS, :MOST_DIGITS],
         mean_attention=looks.mean[:, :2],
-        spectrum=mean_spectrum(every),
         amplitude=np.sqrt(spectrum(digit_embeddings(parameters), axis=0)[1:]),
         positions=np.asarray(parameters.position_embedding, np.float64)[:2],
     )

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii.analysis.dynamics.snapshots import SpectraThroughTraining, stack_spectra
+from miiii.analysis.dynamics.snapshots import SpectraThroughTraining
 from miiii.report.page.insides import MOST_DIGITS, Inside, look_inside
 from miiii.report.page.sheets import BAR, GAP, Sheet, bars, shaded
 from miiii.results.paper import Results
@@ -53,7 +53,7 @@ def moving_pictures(results: Results) -> tuple[Moving, ...]:
     base, model = results.run.config.task.base, results.run.config.model
     chosen, seen = look_inside(results)
     inside = list(seen.values())
-    spectra = stack_spectra((epoch, one.spectrum) for epoch, one in seen.items())
+    spectra = results.spectra
     return (
         _neurons(inside, chosen, base, model.activation_name),
         _frequencies(spectra),
