@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miiii.analysis.number_patterns import multiples, number_spaces, primes, straightening
+from miiii.analysis.number_patterns import multiples, number_spaces, primes
 
 
 def is_prime(number):
@@ -56,10 +56,10 @@ def test_primes_are_those_without_divisors(limit):
 
 @pytest.mark.parametrize("modulus", [2, 11, 17, 23])
 def test_a_tightness_makes_multiples_a_straight_line(modulus):
-    spiral = multiples(5000, (modulus,), tightness=straightening(modulus))
+    spiral = multiples(5000, (modulus,), tightness=2 * math.pi / modulus)
     np.testing.assert_allclose(np.exp(1j * spiral.angle), 1, atol=1e-8)
     # every other remainder has a line of its own
-    others = multiples(5000, (2, 3), tightness=straightening(modulus))
+    others = multiples(5000, (2, 3), tightness=2 * math.pi / modulus)
     line = np.rint(others.angle / (2 * math.pi) * modulus) % modulus
     assert line.tolist() == (others.numbers % modulus).tolist()
 
@@ -90,7 +90,6 @@ def test_spaces_take_other_moduli():
         (lambda: multiples(9, (3, 1)), "modulus is 1: expected at least 2"),
         (lambda: primes(2), "limit is 2: expected at least 3"),
         (lambda: primes(9, tightness=math.inf), "tightness is inf: expected a finite number"),
-        (lambda: straightening(0), "modulus is 0: expected at least 1"),
         (lambda: number_spaces(1), "base is 1: expected at least 2"),
         (lambda: number_spaces(2), "base is 2: expected a prime below it, or moduli"),
         (lambda: number_spaces(7, (0,)), "modulus is 0: expected at least 2"),

@@ -1,6 +1,7 @@
 """Figures 1 to 3 read back: every dot at its place, every cell its number."""
 
 import io
+import math
 
 import matplotlib
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import PathPatch
 
 from figures.drawn import panels, words
-from miiii.analysis.number_patterns import multiples, number_spaces, primes, straightening
+from miiii.analysis.number_patterns import multiples, number_spaces, primes
 from miiii.esch.style import DARK, LIGHT, matplotlib_style
 from miiii.figures.numbers import input_space, number_spirals, output_space
 
@@ -75,7 +76,7 @@ def test_every_number_is_a_dot_at_its_radius_and_angle(style):
 
 
 def test_a_tighter_spiral_is_drawn_tighter():
-    turn = straightening(11)
+    turn = 2 * math.pi / 11
     (axes,) = number_spirals([multiples(LIMIT, (11,), tightness=turn)]).axes
     placed = dots(axes)[LIGHT.foreground]
     np.testing.assert_allclose(placed.imag, 0, atol=1e-8)

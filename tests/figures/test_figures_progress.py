@@ -5,7 +5,6 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from esch.svg_reading import texts
 from figures.artists import assert_readable, boxes, lines
 from figures.drawn import panels
 from miiii.analysis.dynamics.addition import AdditionThroughTraining
@@ -18,7 +17,6 @@ from miiii.figures.progress import (
     FLOOR,
     addition_lines,
     progress_lines,
-    progress_strip,
     structure_lines,
 )
 from miiii.tasks.numbers import primes_below
@@ -121,18 +119,6 @@ def test_one_task_and_twenty_nine_are_readable(base):
     found = power_appearance(powers, dict.fromkeys(powers.moduli, 400))
     assert_readable(power_panels(powers, measured, found, title="a run"))
     assert ("median" in lines(progress_lines(measured).axes[0])) == (base > 3)
-
-
-def test_squares_are_losses_cut_at_twice_guessing():
-    measured = progress()
-    measured.excluded_loss[0, 0] = 7
-    drawing = progress_strip(measured, title="a run")
-    shape = (len(measured.moduli), len(EPOCHS))
-    restricted, carried, excluded = panels(drawing, [shape, shape, shape])
-    np.testing.assert_allclose(carried, measured.carried_loss.T / 2, atol=0.02)
-    np.testing.assert_allclose(restricted, measured.restricted_loss.T / 2, atol=0.02)
-    np.testing.assert_allclose(excluded, np.minimum(measured.excluded_loss.T / 2, 1), atol=0.02)
-    assert {"a run", "modulus", "epoch", "29"} <= set(texts(drawing.svg))
 
 
 def test_structure_shows_gini_norms_and_ranks():

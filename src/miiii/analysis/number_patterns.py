@@ -87,18 +87,6 @@ def primes(limit: int, *, tightness: float = 1.0) -> Spiral:
     return _spiral(numbers, np.zeros((len(numbers), 0), bool), (), limit, tightness)
 
 
-def straightening(modulus: int) -> float:
-    """The tightness at which the multiples of a modulus lie on one straight line: 2π/q.
-
-    Every remainder of it is then a straight line of its own, the one of 0 at angle 0: what the
-    paper invites the reader to imagine (§1).
-
-    Args:
-        modulus: q, at least 1.
-    """
-    return 2 * math.pi / at_least("modulus", modulus, 1)
-
-
 def number_spaces(base: int, moduli: Sequence[int] = ()) -> NumberSpaces:
     """The input space and the output space of the tasks (Figures 2 and 3).
 

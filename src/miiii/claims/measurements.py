@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from miiii.claims.plain import from_plain, to_plain
 
-VERSION = 4
+VERSION = 5
 """Of the record below; another version is not read but measured again."""
 
 

@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii import esch
 from miiii.esch.style import LIGHT, Style, matplotlib_style
-from miiii.figures.frequencies import snapshot_ticks
 from miiii.figures.gradients import weight_labels
 from miiii.figures.lines.end_names import Line
 from miiii.figures.lines.lines import draw_lines, panels, run_colours, task_colours
-from miiii.figures.training import LOSS_CUT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,8 +32,6 @@ PARTS = {
     "excluded_loss": "excluded loss: without them, numbers trained on",
 }
 """Fields of the record and what stands above them."""
-
-_ROOM, _LARGEST = 360.0, 8.0  # points that a row of cells may take, and a cell at most
 
 
 def progress_lines(
@@ -75,40 +70,6 @@ def progress_lines(
             panel.tick_params(labelbottom=panel is axes[-1][0])
         axes[-1][0].set_xlabel("epoch")
     return figure
-
-
-def progress_strip(
-    progress: "ProgressThroughTraining", *, title: str = "", style: Style = LIGHT
-) -> esch.Drawing:
-    """Restricted, carried and excluded loss as heat strips: a row per task, a column per snapshot.
-
-    Area ∝ loss / what guessing costs, cut at 2: guessing is half a square, a solved task fades out.
-
-    Args:
-        progress: through training.
-        title: stands above the picture.
-        style: colours and fonts.
-    """
-    ticks = snapshot_ticks(progress.epochs)
-    parts = [
-        esch.draw(
-            "h w",
-            getattr(progress, name).T,
-            panel_labels=[heading],
-            x_label="epoch" if last else None,
-            y_label="modulus",
-            x_ticks=ticks if last else dict.fromkeys(ticks, ""),
-            y_ticks=[str(modulus) for modulus in progress.moduli],
-            value_label="loss, guessing = 1" if last else "",
-            vmax=LOSS_CUT,
-            show_key=last,
-            style=style,
-            cell=min(_ROOM / len(progress.epochs), _LARGEST),
-        )
-        for name, heading in PARTS.items()
-        for last in (name == list(PARTS)[-1],)
-    ]
-    return esch.stack(*parts, title=title, style=style)
 
 
 def structure_lines(

@@ -1,6 +1,5 @@
 """The weights of the transformer, by name."""
 
-import math
 from dataclasses import dataclass, field
 
 import jax
@@ -110,12 +109,6 @@ def parameter_shapes(config: ModelConfig, base: int, outputs: int) -> Parameters
 def is_shape(node: object) -> bool:
     """Whether a node of `parameter_shapes` is a leaf: a tuple of sizes."""
     return isinstance(node, tuple) and all(isinstance(size, int) for size in node)
-
-
-def count_parameters(config: ModelConfig, base: int, outputs: int) -> int:
-    """How many numbers the model learns."""
-    shapes = jax.tree.leaves(parameter_shapes(config, base, outputs), is_leaf=is_shape)
-    return sum(math.prod(shape) for shape in shapes)
 
 
 def weight_names(parameters: Parameters) -> list[str]:

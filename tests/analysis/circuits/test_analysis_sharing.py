@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from miiii.analysis.circuits.causal import CausalMatrix
-from miiii.analysis.circuits.sharing import damage, excess_damage, sharing_index
+from miiii.analysis.circuits.sharing import damage, sharing_index
 from miiii.analysis.dynamics.sharing import stack_sharing
 from miiii.analysis.scoring import TaskScores
 
@@ -62,13 +62,6 @@ def test_the_index_is_damage_beyond_control_written_out():
     assert result.others.value == pytest.approx(np.mean(others_raw))
     for interval in (result.index, result.ratio, result.own, result.others, result.control):
         assert interval.low < interval.value < interval.high
-    excess = excess_damage(given)
-    assert excess.excess[2, 4] == pytest.approx(
-        np.mean(given.control.accuracy[:, 2, 4]) - without[2, 4]
-    )
-    below = without[2, 4] < given.control.accuracy[:, 2, 4].min()
-    assert excess.beyond[2, 4] == below
-    assert excess.beyond.diagonal().all()
 
 
 def test_the_interval_covers_what_other_tasks_would_give():

@@ -89,17 +89,15 @@ def test_grid_spectrum_agrees_with_numpy_fft(size):
 
 
 @given(size=st.integers(1, 24), seed=st.integers(0, 2**32 - 1), axis=st.integers(0, 1))
-def test_parseval_and_inverse_on_an_axis(size, seed, axis):
+def test_parseval_on_an_axis(size, seed, axis):
     signal = noise((size, size + 3) if axis == 0 else (4, size), seed)
     power = fourier.spectrum(signal, axis)
     assert power.shape[axis] == size // 2 + 1
     np.testing.assert_allclose(power.sum(axis), (signal**2).sum(axis))
-    back = fourier.from_coefficients(fourier.coefficients(signal, axis), axis)
-    np.testing.assert_allclose(back, signal, atol=1e-12)
 
 
 @given(size=st.integers(1, 16), seed=st.integers(0, 2**32 - 1))
-def test_parseval_and_inverse_on_the_grid(size, seed):
+def test_parseval_on_the_grid(size, seed):
     grids = 3 + noise((2, size, size), seed)
     np.testing.assert_allclose(
         fourier.spectrum_2d(grids).sum((1, 2)), (grids**2).sum((1, 2)), rtol=1e-10
@@ -110,31 +108,6 @@ def test_parseval_and_inverse_on_the_grid(size, seed):
     np.testing.assert_allclose(
         fourier.power_by_frequency(centred).sum(-1), centred.sum((1, 2)), atol=1e-9
     )
-    back = fourier.from_coefficients_2d(fourier.coefficients_2d(grids))
-    np.testing.assert_allclose(back, grids, atol=1e-12)
-
-
-@given(
-    size=st.integers(3, 40),
-    data=st.data(),
-    amplitude=st.floats(0.1, 10),
-    phase=st.floats(-3.1, 3.1),
-)
-def test_planted_wave_is_found_with_amplitude_and_phase(size, data, amplitude, phase):
-    k = data.draw(st.integers(1, (size - 1) // 2))
-    signal = amplitude * wave(size, k, phase) - 2
-    found, angle = fourier.amplitude_and_phase(signal)
-    expected = np.zeros(size // 2 + 1)
-    expected[0], expected[k] = 2, amplitude
-    np.testing.assert_allclose(found, expected, atol=1e-9)
-    assert angle[k] == pytest.approx(phase, abs=1e-8)
-    assert abs(angle[0]) == pytest.approx(math.pi)
-
-
-def test_alternating_signal_of_an_even_size():
-    amplitude, phase = fourier.amplitude_and_phase([3.0, -3.0] * 4)
-    np.testing.assert_allclose(amplitude, [0, 0, 0, 0, 3], atol=1e-12)
-    assert phase[4] == 0
 
 
 @pytest.mark.parametrize(("size", "k1", "k0"), [(11, 2, 5), (12, 0, 3), (13, 4, 0), (12, 6, 1)])

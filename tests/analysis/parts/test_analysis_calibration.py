@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.parts.plain_significance import significance
 from analysis.planted import additive_model, noise, product, wave
 from miiii.analysis.dynamics.snapshots import measure_each, stack_spectra
 from miiii.analysis.parts.calibration import (
@@ -13,7 +14,7 @@ from miiii.analysis.parts.calibration import (
     model_calibrated_spectrum,
 )
 from miiii.analysis.parts.neurons import model_spectrum
-from miiii.analysis.parts.significance import significance, significant_frequencies
+from miiii.analysis.parts.significance import significant_frequencies
 
 
 @settings(deadline=None, max_examples=25)

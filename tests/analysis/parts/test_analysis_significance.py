@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.parts.plain_significance import significance
 from analysis.planted import noise, product, wave
 from miiii.analysis.parts.neurons import MeanSpectrum, mean_spectrum
 from miiii.analysis.parts.significance import (
     above_threshold,
     frequency_density,
     pair_density,
-    significance,
     significant_frequencies,
     significant_pairs,
     threshold,

@@ -65,18 +65,6 @@ class SharingIndex:
     """Mean damage to a task without as much at random, over all pairs."""
 
 
-@dataclass(frozen=True)
-class ExcessDamage:
-    """The causal matrix beyond its control; the row is the task whose circuit is removed."""
-
-    measure: Measure
-    excess: FloatArray
-    """[N, N]: E = D − C, damage minus its mean over the control draws."""
-    beyond: NDArray[np.bool_]
-    """[N, N]: damage above that of every control draw. Were the circuit no more to the task than
-    any as large, this would be so with probability 1 / (R + 1)."""
-
-
 def damage(base: TaskScores, scores: TaskScores, measure: Measure = "accuracy") -> FloatArray:
     """What every task lost, […, N]; negative where it gained.
 
@@ -93,22 +81,6 @@ def damage(base: TaskScores, scores: TaskScores, measure: Measure = "accuracy") 
     if measure == "accuracy":
         return base.accuracy - scores.accuracy
     return np.minimum(scores.loss, 1) - np.minimum(base.loss, 1)
-
-
-def excess_damage(matrix: CausalMatrix, measure: Measure = "accuracy") -> ExcessDamage:
-    """Which pairs of tasks share: damage beyond the control, pair by pair.
-
-    Args:
-        matrix: scores without each circuit, and controls.
-        measure: what damage is counted in.
-
-    Raises:
-        ValueError: the measure is neither accuracy nor loss.
-    """
-    lost = damage(matrix.base, matrix.without, measure)
-    controls = damage(matrix.base, matrix.control, measure)
-    beyond = lost > controls.max(axis=0)
-    return ExcessDamage(measure, lost - controls.mean(axis=0), beyond)
 
 
 def sharing_index(

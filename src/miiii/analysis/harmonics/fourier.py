@@ -69,12 +69,6 @@ def coefficients(signal: ArrayLike, axis: int = -1) -> FloatArray:
     return np.moveaxis(moved @ fourier_basis(moved.shape[-1]).T, -1, axis)
 
 
-def from_coefficients(values: ArrayLike, axis: int = -1) -> FloatArray:
-    """The inverse of `coefficients`."""
-    moved = np.moveaxis(finite("coefficients", values), axis, -1)
-    return np.moveaxis(moved @ fourier_basis(moved.shape[-1]), -1, axis)
-
-
 def spectrum(signal: ArrayLike, axis: int = -1) -> FloatArray:
     """Power per frequency along one axis.
 
@@ -89,23 +83,6 @@ def spectrum(signal: ArrayLike, axis: int = -1) -> FloatArray:
     return _per_frequency(coefficients(signal, axis) ** 2, axis)
 
 
-def amplitude_and_phase(signal: ArrayLike, axis: int = -1) -> tuple[FloatArray, FloatArray]:
-    """The signal as Σ_k A_k cos(2πkx/p − φ_k).
-
-    Returns:
-        A ≥ 0 in the signal's unit and φ in radians, −π to π, both with K entries on the axis. The
-        constant and an even p's last frequency have φ = 0 or π.
-    """
-    moved = np.moveaxis(coefficients(signal, axis), axis, -1)
-    size = moved.shape[-1]
-    cosine = np.concatenate([moved[..., :1], moved[..., 1::2]], axis=-1)
-    sine = np.zeros_like(cosine)
-    sines = moved[..., 2::2]
-    sine[..., 1 : 1 + sines.shape[-1]] = sines
-    amplitude = np.hypot(cosine, sine) * np.sqrt(dimensions(size) / size)
-    return np.moveaxis(amplitude, -1, axis), np.moveaxis(np.arctan2(sine, cosine), -1, axis)
-
-
 def coefficients_2d(grid: ArrayLike) -> FloatArray:
     """Functions on the whole grid, in products of basis functions.
 
@@ -118,13 +95,6 @@ def coefficients_2d(grid: ArrayLike) -> FloatArray:
     array = _square("grid", grid)
     basis = fourier_basis(array.shape[-1])
     return _both_axes(array, basis.T)
-
-
-def from_coefficients_2d(values: ArrayLike) -> FloatArray:
-    """The inverse of `coefficients_2d`."""
-    array = _square("coefficients", values)
-    basis = fourier_basis(array.shape[-1])
-    return _both_axes(array, basis)
 
 
 def spectrum_2d(grid: ArrayLike, *, centred: bool = False) -> FloatArray:
