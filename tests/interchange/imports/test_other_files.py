@@ -1,16 +1,22 @@
 """Files that hold no model, and files that are damaged or hostile: one line, exit code 2."""
 
+import gzip
+import io
 import json
+import os
 import pickle
 import zipfile
 from collections import OrderedDict
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from interchange.imports.published_models import Kind, drawn
 from interchange.imports.torch_writing import Called, Global, Tensor, as_tensors, write_torch
 from interchange.planted_models import refusals
+from miiii.interchange.imports.checkpoint_file import read_checkpoint
+from miiii.interchange.imports.descriptions import describe
 from miiii.interchange.imports.inert_pickle import load_inert
 
 
@@ -139,6 +145,8 @@ def hostile(folder):
     methods = Called(Global("collections", "OrderedDict"), (), {"get": 1, "items": 2, "keys": 3})
     write_torch(folder / "methods.pth", {"model": methods, "config": methods})
     (folder / "text.pth").write_text("not a model\n")
+    (folder / "good.pth.gz").write_bytes(gzip.compress(whole))
+    os.mkfifo(folder / "pipe.pth")
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
     (folder / "pointer.pth").write_text(pointer)
     (folder / "pickle.pth").write_bytes(pickle.dumps({"w": 1}))
@@ -165,21 +173,23 @@ def test_damaged_and_hostile_files_are_refused_on_one_line(tmp_path):
     assert "is a NumPy array" in found["array.pth"][1]
     assert "TorchScript" in found["script.pth"][1]
     assert "compressed" in found["packed.pth"][1]
+    assert "is compressed: unpack it first" in found["good.pth.gz"][1]
+    assert "no ordinary file" in found["pipe.pth"][1]
     assert "extension 1" in found["extension.pth"][1]
 
 
 def test_an_object_that_holds_itself_is_read():
-    found = load_inert(pickle.dumps({"a": [1.0, "x"]}), lambda *_: np.zeros(0))
+    found = load_inert(io.BytesIO(pickle.dumps({"a": [1.0, "x"]})), lambda *_: np.zeros(0))
     assert found == {"a": [1.0, "x"]}
     loop = []
     loop.append({"again": loop})
-    read = load_inert(pickle.dumps(loop), lambda *_: np.zeros(0))
+    read = load_inert(io.BytesIO(pickle.dumps(loop)), lambda *_: np.zeros(0))
     assert read[0]["again"] is read
     # Ten lists of two references to the next: a thousand paths, eleven objects.
     shared = [1]
     for _ in range(60):
         shared = [shared, shared]
-    read = load_inert(pickle.dumps(shared), lambda *_: np.zeros(0))
+    read = load_inert(io.BytesIO(pickle.dumps(shared)), lambda *_: np.zeros(0))
     assert read[0] is read[1]
 
 
@@ -192,3 +202,17 @@ def test_numpy_arrays_come_back(tmp_path, kind):
     found = read_torch_file(tmp_path / "array.pth")["x"]
     assert found.dtype == array.dtype
     assert np.array_equal(found, array)
+
+
+def test_a_file_is_known_by_its_first_bytes_whatever_its_name(tmp_path):
+    state, tensors = as_tensors(drawn(Kind()))
+    write_torch(tmp_path / "zip.safetensors", state, tensors)
+    safetensors.numpy.save_file(drawn(Kind()), tmp_path / "named.pth")
+    for name in ("zip.safetensors", "named.pth"):
+        (found,) = read_checkpoint(tmp_path / name).states.values()
+        assert np.array_equal(found["embed.W_E"], drawn(Kind())["embed.W_E"])
+
+
+def test_tensors_of_one_number_are_losses():
+    losses = [np.array(0.5, np.float32), np.array([0.25])]
+    assert describe(losses) == "a list of 2 losses, no weights"

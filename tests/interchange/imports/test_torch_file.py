@@ -6,7 +6,14 @@ import zipfile
 import numpy as np
 import pytest
 
-from interchange.imports.torch_writing import Called, Global, Tensor, as_tensors, write_torch
+from interchange.imports.torch_writing import (
+    Called,
+    Global,
+    Tensor,
+    as_tensors,
+    write_legacy,
+    write_torch,
+)
 from miiii.interchange.imports.torch_file import Foreign, read_torch_file
 from miiii.runs.errors import DamagedFileError
 
@@ -28,6 +35,26 @@ def test_tensors_of_every_kind_and_layout_come_back(tmp_path):
     for name, array in state.items():
         assert np.array_equal(found[name], array)
         assert found[name].shape == np.shape(array)
+
+
+def test_files_of_pytorch_before_1_6_are_read(tmp_path):
+    state = {"single": np.arange(6, dtype="<f4").reshape(2, 3), "half": np.arange(3, dtype="<f2")}
+    content, tensors = as_tensors(state)
+    turned = Tensor(state["single"], "0", shape=(3, 2), strides=(1, 3))
+    write_legacy(tmp_path / "old.pth", {"model": content, "turned": turned, "epoch": 3}, tensors)
+    found = read_torch_file(tmp_path / "old.pth")
+    assert found["epoch"] == 3
+    assert np.array_equal(found["turned"], state["single"].T)
+    for name, array in state.items():
+        assert np.array_equal(found["model"][name], array)
+    data = (tmp_path / "old.pth").read_bytes()
+    for cut in range(0, len(data), 7):
+        (tmp_path / "old.pth").write_bytes(data[:cut])
+        with pytest.raises(DamagedFileError):
+            read_torch_file(tmp_path / "old.pth")
+    write_legacy(tmp_path / "big.pth", content, tensors, little=False)
+    with pytest.raises(DamagedFileError, match="not little-endian"):
+        read_torch_file(tmp_path / "big.pth")
 
 
 def test_views_share_a_storage(tmp_path):
@@ -75,6 +102,8 @@ def test_nothing_in_a_file_is_run(tmp_path):
         except DamagedFileError:
             continue
         assert isinstance(found, Foreign | dict)
+        write_legacy(tmp_path / f"{index}.pth", {"x": call})
+        assert isinstance(read_torch_file(tmp_path / f"{index}.pth")["x"], Foreign | dict)
     assert not ran.exists()
 
 

@@ -45,6 +45,9 @@ class Called:
 class Pickler(pickle._Pickler):
     """Python's own pickler, taught the three."""
 
+    view = ()
+    """What follows a storage's count."""
+
     def persistent_id(self, obj):
         if isinstance(obj, tuple) and len(obj) == 5 and obj[0] == "storage":
             return obj
@@ -63,7 +66,9 @@ class Pickler(pickle._Pickler):
             return None
         if isinstance(obj, Tensor):
             kind = STORAGES.get(obj.array.dtype.str[1:], "FloatStorage")
-            storage = Persistent(("storage", Global("torch", kind), obj.key, "cpu", obj.numbers))
+            storage = Persistent(
+                ("storage", Global("torch", kind), obj.key, "cpu", obj.numbers, *self.view)
+            )
             arguments = (storage, obj.offset, obj.shape, obj.strides, False, OrderedDict())
             return self.save(Called(Global("torch._utils", "_rebuild_tensor_v2"), arguments))
         if isinstance(obj, Persistent):
@@ -88,6 +93,22 @@ def write_torch(path, content, tensors=(), byteorder=b"little"):
         archive.writestr("model/byteorder", byteorder)
         for tensor in tensors:
             archive.writestr(f"model/data/{tensor.key}", tensor.array.tobytes())
+
+
+class LegacyPickler(Pickler):
+    """Before PyTorch 1.6."""
+
+    view = (None,)
+
+
+def write_legacy(path, content, tensors=(), little=True):
+    """Write a file as PyTorch before 1.6 did, and later versions still can."""
+    sizes = {"protocol_version": 1001, "little_endian": little, "type_sizes": {"int": 4}}
+    with open(path, "wb") as file:
+        for part in (0x1950A86A20F9469CFC6C, 1001, sizes, content, [one.key for one in tensors]):
+            LegacyPickler(file, 2).dump(part)
+        for tensor in tensors:
+            file.write(tensor.array.size.to_bytes(8, "little") + tensor.array.tobytes())
 
 
 def as_tensors(state):

@@ -18,7 +18,7 @@ from miiii.interchange.imports.descriptions import describe
 from miiii.interchange.imports.file_states import States, find_states, is_state
 from miiii.interchange.imports.inert_pickle import Foreign
 from miiii.interchange.imports.losses import Losses, read_losses
-from miiii.interchange.imports.safetensors_file import read_safetensors
+from miiii.interchange.imports.safetensors_file import is_safetensors, read_safetensors
 from miiii.interchange.imports.state_names import looks_like_a_model
 from miiii.interchange.imports.torch_file import read_torch_file
 from miiii.interchange.imports.training_pairs import TrainingPairs, read_training_pairs
@@ -72,14 +72,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if path.is_dir():
         raise ValueError(f"{path} is a folder: name the file in it")
     if not path.is_file():
-        raise ValueError(f"{path} is not there")
-    if path.suffix == ".safetensors":
+        what = "no ordinary file" if path.exists() else "not there"
+        raise ValueError(f"{path} is {what}")
+    if is_safetensors(path):
         content: Any = read_safetensors(path)
     else:
         content = read_torch_file(path)
     beside, notes = _settings_beside(path)
     found = _unwrap(path, content, beside, notes)
-    return _with_tasks(path, found) if path.suffix == ".safetensors" else found
+    return _with_tasks(path, found) if is_safetensors(path) else found
 
 
 def _unwrap(path: Path, content: Any, beside: dict[str, Any], notes: tuple[str, ...]) -> Checkpoint:

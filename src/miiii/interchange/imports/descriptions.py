@@ -43,6 +43,10 @@ def describe(content: Any) -> str:
 
 def _of_list(content: Sequence[Any]) -> str:
     kind = "list" if isinstance(content, list) else "tuple"
+    # Tensors of one number are as good as numbers.
+    content = [
+        one.item() if isinstance(one, np.ndarray) and one.size == 1 else one for one in content
+    ]
     numbers = _count(content, int | float)
     if content and numbers == len(content):
         losses = all(isinstance(one, float) and one >= 0 for one in content)

@@ -28,8 +28,14 @@ _EXPECTED: dict[str, tuple[Any, ...]] = {
     "output_logits_soft_cap": (-1, 0),
 }
 """Settings of TransformerLens that have one value in this project's transformer."""
-_FUNCTION = re.compile(r"lambda x: *\(x\[0\] *([-+*]) *x\[1\]\) *% *(\d+)")
-_SIGNS: dict[str, Operation] = {"+": "add", "-": "subtract", "*": "multiply"}
+_FUNCTION = re.compile(r"lambda x: *\((.+)\) *% *(\d+)")
+_BODIES = {
+    "x[0]+x[1]": "add",
+    "x[0]-x[1]": "subtract",
+    "x[0]*x[1]": "multiply",
+    "x[0]**2+x[0]*x[1]+x[1]**2": "x2xyy2",
+}
+"""Operations by what stands between the parentheses, without spaces."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +95,12 @@ def _zhong(config: Mapping[str, Any]) -> ForeignSettings:
     operation = other = None
     if isinstance(funcs := config.get("funcs"), str):
         match = _FUNCTION.fullmatch(funcs.strip())
-        if match is None or (base is not None and int(match[2]) != base):
+        name = _BODIES.get(match[1].replace(" ", "")) if match is not None else None
+        known = next((one for one in get_args(Operation) if one == name), None)
+        if match is None or known is None or (base is not None and int(match[2]) != base):
             other = f"funcs is {funcs!r}"
         else:
-            operation, base = _SIGNS[match[1]], int(match[2])
+            operation, base = known, int(match[2])
     coefficient = config.get("attn_coeff", 1)
     if not isinstance(coefficient, int | float) or not 0 <= coefficient <= 1:
         raise ValueError(f"attn_coeff is {coefficient!r}: expected a number from 0 to 1")

@@ -6,12 +6,11 @@ The reader is Python's own in Python, whose memo is a dictionary: the one in C a
 length a pickle asks for.
 """
 
-import io
 import math
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,11 +118,11 @@ class _Array:
         self.array = numbers.reshape(tuple(map(int, shape)), order=order)
 
 
-def load_inert(data: bytes, storage: Callable[[str, str, int], NDArray[Any]]) -> Any:
-    """Read a pickle.
+def load_inert(data: BinaryIO, storage: Callable[[str, str, int], NDArray[Any]]) -> Any:
+    """Read the next pickle of a stream, which is then at its end.
 
     Args:
-        data: the pickle.
+        data: the stream.
         storage: gives the numbers of a tensor, flat, by their kind, key and least count.
 
     Returns:
@@ -134,6 +133,18 @@ def load_inert(data: bytes, storage: Callable[[str, str, int], NDArray[Any]]) ->
         Exception: whatever else arbitrary bytes lead to.
     """
     return _filled(_Unpickler(data, storage).load(), {})
+
+
+def no_storage(kind: str, key: str, _: int) -> NDArray[Any]:
+    """The `storage` of a pickle that has no tensors."""
+    raise ValueError(f"it refers to a storage {key} of {kind}, where none is expected")
+
+
+def storage_kinds(data: BinaryIO) -> dict[str, str]:
+    """PyTorch's names of the storages that the next pickle of a stream refers to, by their keys."""
+    reader = _StorageReader(data, no_storage)
+    reader.load()
+    return reader.kinds
 
 
 def as_numbers(data: bytes, kind: str, count: int, key: str) -> NDArray[Any]:
@@ -149,9 +160,7 @@ def as_numbers(data: bytes, kind: str, count: int, key: str) -> NDArray[Any]:
         UnreadableNumbersError: the kind is not read.
         ValueError: there are fewer.
     """
-    dtype = _STORAGES.get(kind, _TYPES.get(kind))
-    if dtype is None:
-        raise UnreadableNumbersError(kind.removesuffix("Storage") or "without a name")
+    dtype = _number_type(kind)
     if dtype == "bfloat16":
         # A bfloat16 is the upper half of a float32.
         numbers = (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
@@ -160,6 +169,24 @@ def as_numbers(data: bytes, kind: str, count: int, key: str) -> NDArray[Any]:
     if len(numbers) < count:
         raise ValueError(f"storage {key} has {len(numbers)} numbers, expected {count}")
     return numbers
+
+
+def number_bytes(kind: str) -> int:
+    """How many bytes one number of a storage has.
+
+    Raises:
+        UnreadableNumbersError: the kind is not read.
+    """
+    dtype = _number_type(kind)
+    return 2 if dtype == "bfloat16" else np.dtype(dtype).itemsize
+
+
+def _number_type(kind: str) -> str:
+    """NumPy's name of a kind of numbers, or "bfloat16"."""
+    dtype = _STORAGES.get(kind, _TYPES.get(kind))
+    if dtype is None:
+        raise UnreadableNumbersError(kind.removesuffix("Storage") or "without a name")
+    return dtype
 
 
 class _Storage:
@@ -178,8 +205,8 @@ class _Storage:
 class _Unpickler(pickle._Unpickler):  # pyright: ignore[reportAttributeAccessIssue]
     """Builds tensors and plain data; imports nothing, calls nothing else."""
 
-    def __init__(self, data: bytes, storage: Callable[[str, str, int], NDArray[Any]]) -> None:
-        super().__init__(io.BytesIO(data))
+    def __init__(self, data: BinaryIO, storage: Callable[[str, str, int], NDArray[Any]]) -> None:
+        super().__init__(data)
         self._storage = storage
         self._storages: dict[str, _Storage] = {}
 
@@ -194,14 +221,45 @@ class _Unpickler(pickle._Unpickler):  # pyright: ignore[reportAttributeAccessIss
     def get_extension(self, code: int) -> Any:
         raise ValueError(f"it refers to extension {code} of Python")
 
-    def persistent_load(self, pid: Any) -> _Storage:
-        kind, storage, key, _, count = pid
-        if kind != "storage" or not isinstance(key, str):
-            raise ValueError(f"it refers to {kind!r}, expected a storage")
+    def persistent_load(self, pid: Any) -> Any:
+        if _is_class(pid):
+            return pid[1]
+        name, key, count = _storage_name(pid)
         if key not in self._storages:
-            name = getattr(storage, "__name__", "")
             self._storages[key] = _Storage(self._storage(name, key, int(count)), key)
         return self._storages[key]
+
+
+class _StorageReader(_Unpickler):
+    """Builds nothing, and keeps which storages are referred to."""
+
+    kinds: dict[str, str]
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.kinds = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        return type(name, (Foreign,), {"__module__": module})
+
+    def persistent_load(self, pid: Any) -> Any:
+        if _is_class(pid):
+            return pid[1]
+        name, key, _ = _storage_name(pid)
+        return self.kinds.setdefault(key, name)
+
+
+def _is_class(pid: Any) -> bool:
+    """Whether it is a module's class with its source, as in whole modules before PyTorch 1.6."""
+    return isinstance(pid, tuple) and len(pid) > 1 and pid[0] == "module"
+
+
+def _storage_name(pid: Any) -> tuple[str, str, int]:
+    """The kind of a storage, its key, and its count; the oldest files have a view beside them."""
+    kind, storage, key, _, count, *view = pid
+    if kind != "storage" or not isinstance(key, str) or any(one is not None for one in view):
+        raise ValueError(f"it refers to {kind!r}, expected a storage")
+    return getattr(storage, "__name__", ""), key, int(count)
 
 
 def _tensor(storage: Any, offset: int, shape: Any, strides: Any, *_: Any) -> NDArray[Any]:

@@ -27,6 +27,23 @@ _TYPES = {
 }
 
 
+def is_safetensors(path: Path) -> bool:
+    """Whether a file begins as such files do; one that begins as no known file, by its name.
+
+    Raises:
+        DamagedFileError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(9)
+    except OSError as error:
+        raise DamagedFileError(path, f"cannot be read: {error.strerror or error}") from error
+    # Eight bytes of length, and a JSON object; PyTorch's files begin as archives or pickles.
+    if start[8:] == b"{" and start[5:8] == bytes(3):
+        return True
+    return path.suffix == ".safetensors" and not start.startswith((b"PK", b"\x80"))
+
+
 def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
     """Every tensor by name; bfloat16 as float32.
 

@@ -1,8 +1,10 @@
 """PyTorch's .pth and .pt files, read without PyTorch and without running what is in them.
 
 Such a file is a zip archive: one pickle that describes the object, and the bytes of every tensor
-beside it. The pickle is read by `inert_pickle`, which builds tensors and plain data and keeps every
-other name as a `Foreign`, an inert record of what the file said.
+beside it. Before PyTorch 1.6, and where it is asked for, it is four pickles one after the other (a
+number that says so, a version, the machine's sizes, the object) and a fifth with the keys of the
+storages, whose sizes and bytes follow. Pickles are read by `inert_pickle`, which builds tensors and
+plain data and keeps every other name as a `Foreign`, an inert record of what the file said.
 """
 
 import io
@@ -15,24 +17,28 @@ from miiii.interchange.imports.inert_pickle import (
     UnreadableNumbersError,
     as_numbers,
     load_inert,
+    no_storage,
+    number_bytes,
+    storage_kinds,
 )
 from miiii.runs.errors import DamagedFileError
 
 __all__ = ["Foreign", "read_torch_file"]
 
 _PICKLE = "data.pkl"
-_LEGACY_NUMBER = (0x1950A86A20F9469CFC6C).to_bytes(10, "little")
+_LEGACY_NUMBER = 0x1950A86A20F9469CFC6C
 """The first object in a file of PyTorch before 1.6."""
+_LEGACY_VERSION = 1001
 
 
 def read_torch_file(path: Path) -> Any:
-    """Read what `torch.save` wrote (PyTorch 1.6 or later).
+    """Read what `torch.save` wrote.
 
     Returns:
         The object, its tensors and NumPy arrays as NumPy arrays (bfloat16 as float32).
 
     Raises:
-        DamagedFileError: it cannot be read, is of an older format, or is damaged.
+        DamagedFileError: it cannot be read, is of another format, or is damaged.
         ValueError: it has tensors of a type that is not read.
     """
     try:
@@ -40,12 +46,16 @@ def read_torch_file(path: Path) -> Any:
     except OSError as error:
         raise DamagedFileError(path, f"cannot be read: {error.strerror or error}") from error
     try:
+        if _LEGACY_NUMBER.to_bytes(10, "little") in data[:64]:
+            return _read_legacy(data)
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _read(archive)
     except zipfile.BadZipFile as error:
         raise DamagedFileError(path, _other_format(data)) from error
     except UnreadableNumbersError as error:
         raise ValueError(f"{path} has tensors of type {error}: save them as float32") from error
+    except EOFError as error:
+        raise DamagedFileError(path, "is damaged: it is cut short") from error
     except Exception as error:  # whatever a reader makes of arbitrary bytes
         raise DamagedFileError(path, f"is damaged or foreign: {error}") from error
 
@@ -60,14 +70,11 @@ def _other_format(data: bytes) -> str:
         return "is a pointer of Git LFS, not the file: fetch it with `git lfs pull`"
     if data.startswith(b"\x93NUMPY"):
         return "is a NumPy array: expected weights by name, saved with torch.save or as safetensors"
-    if _LEGACY_NUMBER in data[:64]:
-        return "is a file of PyTorch before 1.6: load it and save it again with torch.save"
+    if data.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
+        return "is compressed: unpack it first"
     if data.startswith(b"\x80"):
         return "is a pickle, which is not read: save it again with torch.save, or as safetensors"
-    return (
-        "is damaged, or no file of PyTorch 1.6 or later: save it again with torch.save, or as "
-        "safetensors"
-    )
+    return "is damaged, or no file of PyTorch: save it again with torch.save, or as safetensors"
 
 
 def _read(archive: zipfile.ZipFile) -> Any:
@@ -90,4 +97,32 @@ def _read(archive: zipfile.ZipFile) -> Any:
     def storage(kind: str, key: str, count: int) -> Any:
         return as_numbers(archive.read(f"{folder}data/{key}"), kind, count, key)
 
-    return load_inert(archive.read(folder + _PICKLE), storage)
+    return load_inert(io.BytesIO(archive.read(folder + _PICKLE)), storage)
+
+
+def _read_legacy(data: bytes) -> Any:
+    stream = io.BytesIO(data)
+    number, version, sizes = (load_inert(stream, no_storage) for _ in range(3))
+    if number != _LEGACY_NUMBER or version != _LEGACY_VERSION:
+        raise ValueError(f"it begins with {number!r} and {version!r}")
+    if not isinstance(sizes, dict) or sizes.get("little_endian") is not True:
+        raise ValueError("its numbers are not little-endian")
+    start = stream.tell()
+    kinds = storage_kinds(stream)
+    keys = load_inert(stream, no_storage)
+    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(kinds):
+        raise ValueError("its list of storages is not that of its tensors")
+    parts = {}
+    for key in keys:
+        count = int.from_bytes(stream.read(8), "little", signed=True)
+        size = count * number_bytes(kinds[key])
+        left = len(data) - stream.tell()
+        if not 0 <= size <= left:
+            raise ValueError(f"storage {key} has {count} numbers, and {left} bytes are left")
+        parts[key] = stream.read(size)
+
+    def storage(kind: str, key: str, count: int) -> Any:
+        return as_numbers(parts[key], kind, count, key)
+
+    stream.seek(start)
+    return load_inert(stream, storage)
