@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from miiii.runs.thresholds import HELD, SOLVED, answers_needed, reached, right_answers
+from miiii.runs.thresholds import HELD, SOLVED, answers_needed, dated, reached, right_answers
 
 EXACT = {0.9: Fraction(9, 10), 0.99: Fraction(99, 100)}
 SIZES = (1, 41, 47, 61, 97, 100, 200, 348, 1000, 3830, 3831, 12769)
@@ -68,3 +68,11 @@ def test_what_is_not_finite_has_reached_nothing():
 def test_no_examples_are_refused():
     with pytest.raises(ValueError, match="examples is 0: it must be at least 1"):
         reached([1.0], SOLVED, 0)
+
+
+def test_an_epoch_before_which_nothing_was_measured_is_an_upper_bound():
+    epochs, unknown = np.array([1, 10, 20]), np.nan
+    assert dated(20, epochs, [0.5, unknown, 1]) == "20"
+    assert dated(20, epochs, [unknown, unknown, 1]) == "≤ 20"
+    assert dated(1, epochs, [1, 1, 1]) == "1"
+    assert dated(20_000, np.array([20_000]), [1]) == "≤ 20,000"

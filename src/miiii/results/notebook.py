@@ -10,7 +10,7 @@ from miiii.analysis.parts.curves import curve_strips, curves
 from miiii.experiment.run import History, Run
 from miiii.figures.training import accuracy_strip
 from miiii.runs.listing import ending_text
-from miiii.runs.thresholds import SOLVED
+from miiii.runs.thresholds import SOLVED, dated
 
 
 def accuracy_drawing(history: History) -> esch.Drawing | None:
@@ -79,11 +79,15 @@ def _tasks(history: History) -> str:
                 _share(history.train_accuracy, column) if classes else "–",
                 _share(history.validation_accuracy, column) if classes else "–",
                 _number(history.validation_loss, column),
-                f"{first:,}" if classes and first is not None else "–",
+                _dated(history, column, first) if classes and first is not None else "–",
             )
         )
     head = ("task", "training", "validation", "validation loss", f"first ≥ {SOLVED}")
     return markup.table(head, rows)
+
+
+def _dated(history: History, column: int, epoch: int) -> str:
+    return dated(epoch, history.validation_epoch, history.validation_accuracy[:, column])
 
 
 def _share(values: np.ndarray, column: int) -> str:

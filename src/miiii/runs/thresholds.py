@@ -59,3 +59,17 @@ def reached(accuracy: ArrayLike, threshold: float, examples: ArrayLike) -> NDArr
     counts = right_answers(accuracy, numbers)
     needed = np.array([answers_needed(threshold, each) for each in numbers.ravel().tolist()])
     return (counts >= 0) & (counts >= needed.reshape(numbers.shape))
+
+
+def dated(epoch: int, epochs: NDArray[np.integer], accuracy: ArrayLike) -> str:
+    """An epoch at which a threshold was reached, as text; "≤ " where it may have been before.
+
+    An imported run has accuracies only of the epochs that it has weights of.
+
+    Args:
+        epoch: the first at which it is seen.
+        epochs: [M], of the validations, rising.
+        accuracy: [M], NaN where it was not measured.
+    """
+    measured = np.isfinite(np.asarray(accuracy, np.float64)) & (epochs < epoch)
+    return f"{epoch:,}" if epoch == 1 or measured.any() else f"≤ {epoch:,}"

@@ -16,7 +16,7 @@ from miiii.runs.counts import examples_of
 from miiii.runs.directory import RunDirectory, RunSummary, list_runs
 from miiii.runs.errors import RunError
 from miiii.runs.listing import STATUS_NAME, ending_text, live_state, summarize
-from miiii.runs.thresholds import HELD, SOLVED, reached
+from miiii.runs.thresholds import HELD, SOLVED, dated, reached
 from miiii.studies.study import RUNS_NAME, study_names
 from miiii.viewing.places import DRAWN, Place, Roots, is_shown, lies_inside
 from miiii.viewing.reports import Reports, fingerprint
@@ -236,10 +236,10 @@ def _tasks(curves: Any, asked: int) -> list[TaskLine]:
         loss = curves.validation_loss
         solved = held = ""
         if values is not None:
-            first = reached(values, SOLVED, asked)
-            solved = f"{curves.validation_epoch[first.argmax()]:,}" if first.any() else ""
+            epochs, first = curves.validation_epoch, reached(values, SOLVED, asked)
+            solved = dated(int(epochs[first.argmax()]), epochs, values) if first.any() else ""
             kept = reached(values, HELD, asked)[::-1].cumprod()[::-1].astype(bool)
-            held = f"{curves.validation_epoch[kept.argmax()]:,}" if kept.any() else ""
+            held = dated(int(epochs[kept.argmax()]), epochs, values) if kept.any() else ""
         train = curves.train_accuracy
         lines.append(
             TaskLine(

@@ -18,7 +18,7 @@ from miiii.runs.directory import RunDirectory, RunSummary, list_runs
 from miiii.runs.listing import UNSURE, ending_text, live_state
 from miiii.runs.locking import LOCK_NAME, read_marker
 from miiii.runs.provenance import branch_text
-from miiii.runs.thresholds import HELD, SOLVED
+from miiii.runs.thresholds import HELD, SOLVED, dated
 
 
 @dataclass(frozen=True)
@@ -155,14 +155,14 @@ def show_command(words: list[str]) -> int:
     names = ["modulus", "train", "validation", "loss", "first ≥ 0.99", "holds 0.9 from"]
     for name in [*names, *(["raw weights"] if averaged else [])]:
         table.add_column(name, justify="right")
-    for task in tasks:
+    for column, task in enumerate(tasks):
         loss = task["validation_loss"]
         table.add_row(
             str(task["modulus"]),
             percent(task["train_accuracy"]),
             percent(task["validation_accuracy"]),
             "-" if loss is None else f"{loss:.3g}",
-            *(_epoch(task[key]) for key in ("first_0.99", "holds_0.9_from")),
+            *(_epoch(task[key], history, column) for key in ("first_0.99", "holds_0.9_from")),
             *([percent(task["raw_validation_accuracy"])] if averaged else []),
         )
     Console().print(table)
@@ -218,17 +218,23 @@ def _solved_line(history: Any) -> str:
     latest = history.validation_accuracy[-1]
     reached = history.reached(SOLVED)
     together = reached.all(axis=1)
-    first = int(history.validation_epoch[together.argmax()]) if together.any() else None
+    first = "never all at once"
+    if together.any():
+        epochs, accuracy = history.validation_epoch, history.validation_accuracy.min(axis=1)
+        first = (
+            f"all of them first at epoch {dated(int(epochs[together.argmax()]), epochs, accuracy)}"
+        )
     worst = int(latest.argmin())
     return (
         f"validation ≥ {SOLVED} now: {reached[-1].sum()} of {len(latest)} tasks "
-        f"(smallest {percent(latest[worst])}, modulus {history.moduli[worst]}); "
-        + ("never all at once" if first is None else f"all of them first at epoch {first:,}")
+        f"(smallest {percent(latest[worst])}, modulus {history.moduli[worst]}); " + first
     )
 
 
-def _epoch(value: int | None) -> str:
-    return "-" if value is None else f"{value:,}"
+def _epoch(value: int | None, history: Any, column: int) -> str:
+    if value is None:
+        return "-"
+    return dated(value, history.validation_epoch, history.validation_accuracy[:, column])
 
 
 def _last(values: Any, column: int) -> float | None:
