@@ -57,11 +57,13 @@ def attention_weights(sources: Sources, look: Look) -> Iterator[Picture]:
 def mlp_weights(sources: Sources, look: Look) -> Iterator[Picture]:
     """Figure 22."""
     waves = sources.need("waves")
+    biased = any(name.endswith("mlp_in_bias") for name in waves.weights)
     yield Picture(
         "22",
         "figure-22-mlp-weights",
         "W_in and W_out (transposed) of the cosine model",
         "A column per neuron, in the order of |w_in| · |w_out|, the same in both. "
+        + ("The MLP's biases, b_in and b_out, are not drawn. " if biased else "")
         + _WEIGHTS
         + origin(waves, weights=True),
         wave_figures.mlp_weights(waves.weights, style=look.style),
