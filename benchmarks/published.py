@@ -158,7 +158,7 @@ def proofs(found: list[Measured]) -> str:
         rows.append(
             (
                 one.name,
-                f"{task.smallest_margin:.4g}",
+                f"{task.smallest_margin:.4g}".replace("-", "−"),
                 f"{task.largest_bound():.2g}",
                 f"{task.largest_bound(1):.2g}",
                 verdict,
