@@ -3,7 +3,7 @@
 import argparse
 from functools import partial
 
-from benchmarks import batches, circuits, epoch, seeds, shared_mask, sweep
+from benchmarks import batches, circuits, epoch, peers, seeds, shared_mask, sweep
 from miiii.cli.machine import prepare_jax
 
 PARTS = {
@@ -11,6 +11,7 @@ PARTS = {
     "seeds": seeds.report,
     "circuits": circuits.report,
     "batches": batches.report,
+    "peers": peers.report,
     "shared-mask": shared_mask.report,
     "sweep": sweep.report,
 }

@@ -74,12 +74,14 @@ def plain_epochs(config, count):
     labels = jnp.asarray(dataset.targets[chosen])
     from miiii.training.step import initial_state
 
-    state = initial_state(batch.setting, 0)
+    with numerics(batch.setting):
+        state = initial_state(batch.setting, 0)
     held = [(state.parameters, state.optimiser)]
 
     def call():
-        for epoch in range(count):
-            held[0], losses = step(held[0], epoch, jax.random.key(0), tokens, labels)
+        with numerics(batch.setting):
+            for epoch in range(count):
+                held[0], losses = step(held[0], epoch, jax.random.key(0), tokens, labels)
         return losses
 
     return call

@@ -39,7 +39,8 @@ def make_plain_step(setting, config):
     rate = config.training.dropout
 
     def loss(parameters, key, tokens, labels):
-        shape = (*tokens.shape, setting.model.width)
+        shared = config.training.dropout_mask == "per_step"
+        shape = (1 if shared else len(tokens), tokens.shape[1], setting.model.width)
         masks = [
             [jax.random.bernoulli(k, 1 - rate, shape) / (1 - rate) for k in jax.random.split(each)]
             for each in jax.random.split(key, setting.model.depth)
@@ -48,7 +49,8 @@ def make_plain_step(setting, config):
         padded = jnp.where(inside, logits[:, column], -jnp.inf)
         chosen = jnp.take_along_axis(jax.nn.log_softmax(padded), labels[..., None], axis=-1)
         losses = -chosen[..., 0].mean(axis=0) / jnp.log(sizes)
-        return losses.sum(), losses
+        total = losses.sum() if config.training.task_reduction == "sum" else losses.mean()
+        return total, losses
 
     def step(state, epoch, key, tokens, labels):
         parameters, optimiser_state = state
