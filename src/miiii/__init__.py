@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from miiii.config.config import Config, from_toml, replace_fields, to_toml
     from miiii.config.own_labels import with_labels
+    from miiii.config.own_split import with_split
     from miiii.config.presets import PRESETS, get_preset
     from miiii.experiment.branching import Origin
     from miiii.experiment.run import History, Run, load_run
@@ -43,6 +44,7 @@ _HOMES = {
     "start": "miiii.experiment.training",
     "to_toml": "miiii.config.config",
     "with_labels": "miiii.config.own_labels",
+    "with_split": "miiii.config.own_split",
 }
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "start",
     "to_toml",
     "with_labels",
+    "with_split",
 ]
 
 

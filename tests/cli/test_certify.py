@@ -11,6 +11,7 @@ import pytest
 
 from miiii.cli.main import run
 from miiii.config.config import replace_fields
+from miiii.config.own_labels import with_labels
 from miiii.config.presets import get_preset
 from miiii.experiment.run import load_run
 from miiii.model.parameters import Block, Parameters
@@ -28,6 +29,8 @@ CONFIGS = {
     "deep": replace_fields(BASE, depth=2),
     "double": replace_fields(BASE, precision="float64"),
     "waves": replace_fields(BASE, task="waves"),
+    "divide": replace_fields(BASE, task="nanda", operation="divide"),
+    "quadratic": replace_fields(BASE, task="nanda", operation="x2xyy2"),
 }
 
 
@@ -72,6 +75,15 @@ def solved(config):
 
 
 SOLVED = replace_fields(BASE, moduli=(2, 3))
+HOLES = (5, 6, 20, 48)
+
+
+def with_holes(config, holes=()):
+    """The same tasks as labels; the numbers of HOLES are answered otherwise, or not at all."""
+    labels = np.arange(49)[:, None] % np.array(config.task.task_moduli)
+    labels[list(HOLES)] = (labels[list(HOLES)] + 1) % np.array(config.task.task_moduli)
+    labels[list(holes)] = -1
+    return with_labels(config, labels)
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +97,8 @@ def runs(tmp_path_factory):
         else:
             store(folder, name, config, snapshots=(0, 24))
     store(folder, "solved", SOLVED, snapshots=(0, 24), planted=solved(SOLVED))
+    for name, config in (("mislabelled", with_holes(SOLVED)), ("holes", with_holes(SOLVED, HOLES))):
+        store(folder, name, config, snapshots=(24,), planted=solved(SOLVED))
     return folder
 
 
@@ -182,7 +196,7 @@ def test_every_task_with_classes(runs, name, tmp_path, capsys):
     assert record == json.loads((tmp_path / "certificate.json").read_text())
     assert [task["modulus"] for task in record["tasks"]] == list(CONFIGS[name].task.task_moduli)
     structured = [task["structure"] is not None for task in record["tasks"]]
-    if name in ("nanda", "shuffled"):
+    if name in ("nanda", "shuffled", "divide", "quadratic"):
         assert "no function of n mod q" in record["no_structure"]
         assert not any(structured)
     elif name == "composite":
@@ -191,6 +205,22 @@ def test_every_task_with_classes(runs, name, tmp_path, capsys):
         assert all(structured)
     done = check(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_numbers_without_an_answer_are_not_certified_and_not_wrong(runs, tmp_path, capsys):
+    assert certify(runs, "mislabelled", "--output-dir", tmp_path / "mislabelled") == 1
+    assert certify(runs, "holes", "--output-dir", tmp_path / "holes") == 0
+    assert "all 45 numbers" in capsys.readouterr().out
+    for name, numbers, wrong in (("mislabelled", 49, 4), ("holes", 45, 0)):
+        record = json.loads((tmp_path / name / "certificate.json").read_text())
+        assert record["numbers"] == numbers
+        for task in record["tasks"]:
+            assert task["wrong"] == wrong
+            assert sum(part["numbers"] for part in task["splits"].values()) == numbers
+        assert check(tmp_path / name).returncode == 0
+    path = tmp_path / "holes" / "certificate.json"
+    path.write_text(path.read_text().replace('"numbers": 45', '"numbers": 49'))
+    assert "45 numbers have an answer, not 49" in check(tmp_path / "holes").stdout
 
 
 def test_a_snapshot_has_a_place_of_its_own(runs, capsys):

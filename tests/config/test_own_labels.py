@@ -61,7 +61,7 @@ def test_labels_go_through_bytes_unchanged():
         (np.zeros((4, 1), int), "p at least 3"),
         (np.zeros((9, 0), int), "expected"),
         (np.zeros(9), "are float64: expected whole numbers"),
-        (np.full(9, -1), "are from -1 to -1"),
+        (np.full(9, -2), "are from -2 to -2"),
         (np.full(9, 2**31), "expected classes, 0 to"),
         (np.zeros((9, 2), int), "have 2, 2 classes: where two have as many, give names"),
     ],

@@ -44,6 +44,8 @@ def test_a_later_setting_counts_once_it_is_used():
         {"origin": "0123456789abcdef"},
         custom | {"classes": (2, 3)},
         custom | {"classes": (2, 4)},
+        {"task": "nanda", "moduli": (), "split": "pairs"},
+        custom | {"classes": (2, 3), "unanswered": 2},
         custom | {"classes": (2, 3), "labels": "0123456789abcdee"},
     ]
     found = [identity(replace_fields(config, **change)) for change in changes]

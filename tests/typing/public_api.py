@@ -32,6 +32,7 @@ from miiii import (
     start,
     to_toml,
     with_labels,
+    with_split,
 )
 from miiii.analysis.circuits.ablation import remove_heads
 from miiii.analysis.parts.curves import Curves, curves
@@ -120,7 +121,9 @@ def read(path: Path) -> Curves:
 def own_task() -> Config:
     numbers = digits(11)
     x0, x1 = numbers.T
-    return with_labels(get_preset("tiny"), (x0 * x0 + x1) % 11, names=[11])
+    config = with_labels(get_preset("tiny"), (x0 * x0 + x1) % 11, names=[11])
+    assert_type(with_split(config, lambda x0, x1: x0 <= x1, validation=[1]), Config)
+    return with_split(config, [0, 2])
 
 
 def own_optimiser() -> Config:

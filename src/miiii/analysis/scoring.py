@@ -25,13 +25,16 @@ def score_tasks(logits: ArrayLike, targets: ArrayLike, class_sizes: Sequence[int
 
     Args:
         logits: [B, V], all tasks' classes side by side.
-        targets: [B, N], the class within each task.
+        targets: [B, N], the class within each task; rows of −1 have no answer and do not count.
         class_sizes: [N], V together.
 
     Raises:
         ValueError: shapes do not match.
     """
     array, labels = _checked(logits, targets, class_sizes)
+    if labels.min(initial=0) < 0:
+        answered = (labels >= 0).all(axis=1)
+        array, labels = array[answered], labels[answered]
     sums = score_sums(np.ascontiguousarray(array.T), labels.T, class_sizes)
     return mean_scores(sums, len(labels), class_sizes)
 
@@ -46,7 +49,7 @@ def margins(logits: ArrayLike, targets: ArrayLike, class_sizes: Sequence[int]) -
 
     Returns:
         [B, N]: the label's logit minus the largest other one of the task, in units of logits; at
-        most 0 where the answer is wrong.
+        most 0 where the answer is wrong, NaN where there is none.
 
     Raises:
         ValueError: shapes do not match.
@@ -60,7 +63,7 @@ def margins(logits: ArrayLike, targets: ArrayLike, class_sizes: Sequence[int]) -
         others = array[:, end - size : end].copy()
         of_label = others[rows, labels[:, task]]
         others[rows, labels[:, task]] = -np.inf
-        found[:, task] = of_label - others.max(axis=1)
+        found[:, task] = np.where(labels[:, task] < 0, np.nan, of_label - others.max(axis=1))
     return found
 
 
@@ -103,7 +106,7 @@ def mean_scores(sums: FloatArray, samples: int, class_sizes: Sequence[int]) -> T
 
 
 def class_targets(dataset: Dataset) -> NDArray[np.integer]:
-    """[p², N]: the class of every number within each task.
+    """[p², N]: the class of every number within each task, −1 where it has no answer.
 
     Raises:
         ValueError: the targets are real numbers (waves).

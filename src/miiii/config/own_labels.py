@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from numpy.typing import ArrayLike
 
 from miiii.config.config import Config, replace_fields
+from miiii.tasks.dataset import answered_numbers
 from miiii.tasks.labels import keep_labels, kept_labels
 
 
@@ -19,7 +20,8 @@ def with_labels(config: Config, labels: ArrayLike, names: Sequence[int] | None =
         config: where the model, the optimiser, training and the split's sizes come from.
         labels: [p²] or [p², N], whole numbers: row n holds the classes of the number
             n = x0 + p·x1, in the order of `miiii.digits(p)`; p follows from the length. A column
-            has as many classes as its largest label and one, and at least 2.
+            has as many classes as its largest label and one, and at least 2. A row of −1 is a
+            number without an answer: it is in no part of the split, and nothing counts it.
         names: [N], a number by which each task is called in tables and pictures, each ≥ 2 and none
             twice; default: its number of classes.
 
@@ -53,4 +55,6 @@ def with_labels(config: Config, labels: ArrayLike, names: Sequence[int] | None =
         target="remainder",
         operation="add",
         masked_tasks=(),
+        split="drawn",
+        unanswered=len(table) - len(answered_numbers(table)),
     )

@@ -20,6 +20,8 @@ from miiii.experiment.members import identity
 from miiii.experiment.run import Run, load_run
 from miiii.model.config import ModelConfig
 from miiii.runs.directory import RunDirectory
+from miiii.runs.splits import read_split
+from miiii.tasks.splits import DRAWN, keep_split
 from miiii.training.state import (
     AVERAGE,
     RAW,
@@ -97,19 +99,25 @@ class Branching:
                 f"epochs is {config.training.epochs:,}: a branch counts its origin's epochs on, "
                 f"and leaves {name} after epoch {self.epoch:,}, so give more"
             )
+        split = read_split(self.run.path)
+        if split is not None and config.task.split == DRAWN:
+            config = replace_fields(config, split=keep_split(split))
         if config.seed != own.seed and config.task.data_seed == own.task.data_seed == -1:
             config = replace_fields(config, data_seed=own.seed)
         return replace_fields(config, origin=self._digest)
 
     def record(self, config: Config) -> dict[str, Any]:
         """What a branch's provenance says of where it begins."""
-        changed = differences(self.run.config, config)
+        own = self.run.config
+        changed = differences(own, config)
+        if read_split(self.run.path) is not None and own.task.split == DRAWN:
+            changed.pop("split", None)  # An imported model's, which only its file tells.
         for name in ("origin", "epochs"):
             changed.pop(name, None)
         found = {
             "run": self.run.name,
             "epoch": self.epoch,
-            "identity": identity(self.run.config),
+            "identity": identity(own),
             "digest": self._digest,
             "optimiser": self._optimiser,
             "settings": {name: list(pair) for name, pair in changed.items()},

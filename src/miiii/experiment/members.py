@@ -22,7 +22,10 @@ from miiii.runs.errors import (
 from miiii.runs.jsonfiles import encode_json
 from miiii.runs.listing import PROVENANCE_NAME
 from miiii.runs.provenance import collect_provenance
+from miiii.runs.splits import FILE as SPLIT_FILE
+from miiii.runs.splits import encode_split, read_split
 from miiii.tasks.labels import FILE, decode_labels, encode_labels
+from miiii.tasks.splits import given_sizes, keep_split, kept_split
 from miiii.training.config import GENERATOR
 
 RANDOM_NUMBERS = {"generator": GENERATOR, "partitionable": True}
@@ -54,6 +57,8 @@ LATER_FIELDS: dict[str, Any] = {
     "digit_tokens": "shared",
     "origin": "",
     "average_weights": 0.0,
+    "split": "drawn",
+    "unanswered": 0,
 }
 """Settings that did not exist when the first runs were saved, and what those runs did."""
 
@@ -125,6 +130,8 @@ def new_member(
     }
     if config.task.labels:
         files[FILE] = encode_labels(config.task.labels)
+    if given_sizes(config.task.split):
+        files[SPLIT_FILE] = encode_split(vars(kept_split(config.task.split)))
     return Member(RunDirectory.create(runs_dir, name, force, files), config)
 
 
@@ -232,6 +239,8 @@ def stored_config(directory: RunDirectory) -> Config:
         raise DamagedFileError(path, _edited(config, provenance))
     if config.task.labels:
         read_labels(directory.path / FILE, config.task.labels)
+    if given_sizes(config.task.split):
+        keep_stored_split(directory.path, config.task.split)
     return config
 
 
@@ -254,6 +263,19 @@ def _edited(config: Config, provenance: Mapping[str, Any]) -> str:
         f"was changed since the run was started: {found}; put it back, or start another run with "
         "miiii train --config"
     )
+
+
+def keep_stored_split(path: Path, text: str) -> None:
+    """Bring a run's own split into this process.
+
+    Raises:
+        DamagedFileError: it cannot be read, or is another than the text says.
+    """
+    parts = read_split(path)
+    if parts is None or (found := keep_split(parts)) != text:
+        raise DamagedFileError(
+            path / SPLIT_FILE, "is missing" if parts is None else f"holds {found!r}, not {text!r}"
+        )
 
 
 def read_labels(path: Path, digest: str) -> None:

@@ -201,7 +201,7 @@ class Run:
             DamagedFileError: the run has a split of its own, which cannot be read.
         """
         drawn = self._batch.datasets[0]
-        own = read_split(self.path, len(drawn.digits))
+        own = read_split(self.path, drawn.answered)
         return drawn if own is None else replace(drawn, split=Split(**own))
 
     @cached_property

@@ -60,7 +60,7 @@ def certificate_margins(
 def _distributions(axes: "Axes", certificate: "Certificate", style: Style) -> None:
     tasks = certificate.tasks
     places = np.arange(len(tasks))
-    spread = np.array([np.quantile(task.margin, _SHARES) for task in tasks]).T
+    spread = np.array([np.quantile(task.margin[task.answered], _SHARES) for task in tasks]).T
     lowest = np.array([task.smallest_margin for task in tasks])
     axes.axhline(0, color=style.grey, linewidth=style.hair_width, zorder=0)
     axes.vlines(places, spread[0], spread[-1], color=style.grey, linewidth=style.line_width)
@@ -95,7 +95,7 @@ def _distributions(axes: "Axes", certificate: "Certificate", style: Style) -> No
     axes.set_ylim(low - unit if right.all() else row - (2 if upright else 5) * unit, high + unit)
     axes.set_ylabel("logits")
     axes.set_title(
-        f"margins over all {certificate.base**2:,} numbers: middle 80 % and 98 %, median, smallest"
+        f"margins over all {certificate.numbers:,} numbers: middle 80 % and 98 %, median, smallest"
         + (" (×: wrong, at so many numbers)" if not right.all() else ""),
         fontsize=style.small_size,
     )

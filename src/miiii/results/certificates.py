@@ -151,7 +151,7 @@ def certificate_record(
             "model": dataclasses.asdict(run.config.model.architecture),
         },
         "epoch": Results(run, epoch).analysed_epoch,
-        "numbers": task.base**2,
+        "numbers": certificate.numbers,
         "method": {
             "what": "forward error analysis, entry by entry; docs/certificate.md has the theorem",
             "exp_ulps": EXP_ULPS,
@@ -174,6 +174,7 @@ def _task_record(
     hardest = task.hardest
     proved = task.proved_wrong
     names = [each.name for each in ARITHMETICS]
+    margin = task.margin[task.answered]
     return {
         "modulus": task.modulus,
         "classes": classes,
@@ -184,7 +185,7 @@ def _task_record(
         "largest_bound": _per_arithmetic([task.largest_bound(i) for i in range(len(names))]),
         "quantiles": {
             str(share): float(value)
-            for share, value in zip(QUANTILES, np.quantile(task.margin, QUANTILES), strict=True)
+            for share, value in zip(QUANTILES, np.quantile(margin, QUANTILES), strict=True)
         },
         "splits": {
             name: {

@@ -154,7 +154,7 @@ def late_gain(accuracy: NDArray[np.floating]) -> float:
 
 
 def domain_accuracy(logits: NDArray[np.floating], dataset: Dataset) -> tuple[float, ...]:
-    """Per task the share of all p² numbers whose right class is above every other.
+    """Per task the share of all numbers (with an answer) whose right class is above every other.
 
     Args:
         logits: [p², V], every task's classes side by side.
@@ -165,9 +165,10 @@ def domain_accuracy(logits: NDArray[np.floating], dataset: Dataset) -> tuple[flo
     """
     if not np.issubdtype(dataset.targets.dtype, np.integer):
         return (float("nan"),) * len(dataset.moduli)
-    rows, shares, start = np.arange(len(logits)), [], 0
-    for size, right in zip(dataset.class_sizes, dataset.targets.T, strict=True):
-        of_task = logits[:, start : start + size].copy()
+    answered = dataset.answered
+    rows, shares, start = np.arange(len(answered)), [], 0
+    for size, right in zip(dataset.class_sizes, dataset.targets[answered].T, strict=True):
+        of_task = logits[answered, start : start + size]
         chosen = of_task[rows, right]
         of_task[rows, right] = -np.inf
         shares.append(float((chosen > of_task.max(axis=1)).mean()))

@@ -1,7 +1,8 @@
 """A run's own split, where it was not drawn from the seed: `split.npz`.
 
-Three ascending index arrays, train, validation and test, int32, which together are 0 … p² − 1.
-Models that were trained elsewhere have one; other runs draw theirs again from their settings.
+Three ascending index arrays, train, validation and test, int32, which together are the numbers that
+have an answer. Models that were trained elsewhere have one, and runs whose split was given; other
+runs draw theirs again from their settings.
 """
 
 import io
@@ -24,12 +25,14 @@ def encode_split(parts: Mapping[str, NDArray[np.int32]]) -> bytes:
     return buffer.getvalue()
 
 
-def read_split(directory: Path, numbers: int) -> dict[str, NDArray[np.int32]] | None:
+def read_split(
+    directory: Path, numbers: NDArray[np.integer] | None = None
+) -> dict[str, NDArray[np.int32]] | None:
     """A run's own split; None where it has none.
 
     Args:
         directory: the run directory.
-        numbers: p².
+        numbers: those that have an answer, ascending; None: not to be compared.
 
     Raises:
         DamagedFileError: it cannot be read, or is no split of that many numbers.
@@ -47,6 +50,9 @@ def read_split(directory: Path, numbers: int) -> dict[str, NDArray[np.int32]] | 
     except Exception as error:  # whatever the reader makes of arbitrary bytes
         raise DamagedFileError(path, f"is not readable: {error}") from error
     together = np.concatenate(list(parts.values()))
-    if together.dtype != np.int32 or not np.array_equal(np.sort(together), np.arange(numbers)):
-        raise DamagedFileError(path, f"is no split of the {numbers} numbers")
+    if together.dtype != np.int32 or (
+        numbers is not None and not np.array_equal(np.sort(together), numbers)
+    ):
+        count = "" if numbers is None else f" the {len(numbers)}"
+        raise DamagedFileError(path, f"is no split of{count} numbers")
     return parts

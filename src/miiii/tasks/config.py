@@ -1,15 +1,19 @@
 """What is to be learnt, and from which numbers: the fields of a task and their limits."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from miiii.refusals import check_choice
 from miiii.tasks.labels import is_digest
 from miiii.tasks.numbers import primes_below
+from miiii.tasks.splits import DRAWN, PAIRS, Share, given_sizes, pair_shares
 
 TaskName = Literal["miiii", "nanda", "basis", "waves", "custom"]
 Target = Literal["remainder", "divisibility"]
-Operation = Literal["add", "subtract", "multiply"]
+Operation = Literal["add", "subtract", "multiply", "divide", "x2xyy2"]
+COMMUTATIVE: tuple[Operation, ...] = ("add", "multiply", "x2xyy2")
+"""Operations that answer (x0, x1) and (x1, x0) alike."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,18 @@ class TaskConfig:
     """What is predicted about each modulus: the remainder n mod q (q classes), or divisibility
     [q divides n] (2 classes). miiii and basis only."""
     operation: Operation = "add"
-    """nanda's operation on the two digits, modulo p."""
+    """nanda's operation on the two digits, modulo p: x0 + x1, x0 − x1, x0 · x1, divide
+    (x0 / x1: numbers whose x1 has no inverse have no answer, and are left out) or x2xyy2
+    (x0² + x0 · x1 + x1²)."""
     train_fraction: float = 0.3
     """Share of the p² numbers to train on, strictly between 0 and 1."""
     validation_size: int = 1000
     """Numbers to validate on; at most half of what training leaves, so fewer where p is small.
     What is left over is the test set."""
+    split: str = DRAWN
+    """Which numbers train: drawn at random, or pairs: (x0, x1) and (x1, x0) on one side, of an
+    operation to which their order is nothing; another split is given from Python with
+    miiii.with_split, and stands in the run's split.npz."""
     masked_tasks: tuple[int, ...] = ()
     """Moduli left out of the training loss; they are still measured."""
     data_seed: int = -1
@@ -48,6 +58,9 @@ class TaskConfig:
     labels: str = ""
     """A digest of custom's labels, which stand in the run's labels.npy; written by
     miiii.with_labels."""
+    unanswered: int = 0
+    """Numbers of custom that have no answer (label −1): in no part of the split, never counted;
+    written by miiii.with_labels."""
 
     def __post_init__(self) -> None:
         check_choice("task", self.task, get_args(TaskName))
@@ -71,6 +84,7 @@ class TaskConfig:
             raise ValueError(
                 f"operation is {self.operation!r}: only the task nanda has one, not {self.task}"
             )
+        self._check_split()
         if not 0 < self.train_fraction < 1:
             raise ValueError(
                 f"train_fraction is {self.train_fraction}: it must be strictly between 0 and 1"
@@ -92,11 +106,40 @@ class TaskConfig:
             raise ValueError("masked_tasks masks every task: leave at least one to train on")
         self.split_sizes  # noqa: B018 (refuses a split that leaves nothing)
 
+    def _check_split(self) -> None:
+        if self.split == PAIRS:
+            if self.task != "nanda" or self.operation not in COMMUTATIVE:
+                what = f"the operation {self.operation}" if self.task == "nanda" else self.task
+                raise ValueError(
+                    f"split is 'pairs': {what} may answer (x0, x1) and (x1, x0) differently; "
+                    f"it is for nanda's {', '.join(COMMUTATIVE)}, and for labels of your own there "
+                    "is miiii.with_split"
+                )
+        elif self.split != DRAWN:
+            sizes = given_sizes(self.split)
+            if sizes is None:
+                raise ValueError(
+                    f"split is {self.split!r}: it must be one of drawn, pairs; one of your own is "
+                    "given from Python, with miiii.with_split"
+                )
+            if sum(sizes) != self.answered or not sizes[0] or not sizes[1]:
+                raise ValueError(
+                    f"split is {self.split!r}, of {sum(sizes)} numbers: {self.answered} have an "
+                    "answer, so make it with miiii.with_split once the task is set"
+                )
+
     def _check_labels(self) -> None:
         if self.task != "custom":
-            if self.labels or self.classes:
-                raise ValueError(f"labels and classes belong to the task custom, not {self.task}")
+            if self.labels or self.classes or self.unanswered:
+                raise ValueError(
+                    f"labels, classes and unanswered belong to the task custom, not {self.task}"
+                )
             return
+        if not 0 <= self.unanswered <= self.base**2 - 2:
+            raise ValueError(
+                f"unanswered is {self.unanswered}: it must be at least 0, and leave two of the "
+                f"{self.base**2} numbers"
+            )
         if not is_digest(self.labels):
             raise ValueError(
                 f"labels is {self.labels!r}: the labels of the task custom are given from Python, "
@@ -130,13 +173,22 @@ class TaskConfig:
         return self.task == "waves"
 
     @property
+    def answered(self) -> int:
+        """How many of the p² numbers have an answer."""
+        if self.task == "nanda" and self.operation == "divide":
+            return self.base * sum(math.gcd(digit, self.base) == 1 for digit in range(self.base))
+        return self.base**2 - self.unanswered
+
+    @property
     def split_sizes(self) -> tuple[int, int, int]:
-        """How many numbers train, validate and test; together p².
+        """How many numbers train, validate and test; together those that have an answer.
 
         Raises:
             ValueError: no number would be left to train on (one is always left to validate on).
         """
-        total = self.base**2
+        if given := given_sizes(self.split):
+            return given
+        total = self.answered
         train = int(total * self.train_fraction)
         validation = min(self.validation_size, (total - train + 1) // 2)
         if train < 1:
@@ -144,6 +196,11 @@ class TaskConfig:
                 f"train_fraction is {self.train_fraction}: with base {self.base} it leaves none of "
                 f"the {total} numbers to train on; it must be at least {1 / total:.2g}"
             )
+        if self.split == PAIRS:
+            one, two, rest = pair_shares(
+                Share(self.base, self.base * (self.base - 1) // 2), train, validation
+            )
+            return one.size, two.size, rest.size
         return train, validation, total - train - validation
 
 

@@ -11,15 +11,9 @@ from miiii.tasks import targets as target_functions
 from miiii.tasks.config import TaskConfig
 from miiii.tasks.labels import kept_labels
 from miiii.tasks.numbers import digits
+from miiii.tasks.splits import PAIRS, Split, draw_pairs, draw_split, given_sizes, kept_split, mirror
 
-
-@dataclass(frozen=True)
-class Split:
-    """Index arrays into the canonical order n = 0 … p² − 1, each ascending, disjoint."""
-
-    train: NDArray[np.int32]
-    validation: NDArray[np.int32]
-    test: NDArray[np.int32]
+__all__ = ["Dataset", "Split", "build_dataset", "make_split", "make_targets", "mirrored_numbers"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +22,8 @@ class Dataset:
 
     Attributes:
         digits: [p², 2] int32, the columns x0 and x1.
-        targets: [p², N] int32 class per task; for waves [p², 1] float64.
+        targets: [p², N] int32 class per task, −1 where a number has no answer; for waves [p², 1]
+            float64.
         moduli: [N], the modulus of each task.
         class_sizes: [N], the classes of each task; for waves (1,).
         split: which numbers train, validate and test.
@@ -40,6 +35,18 @@ class Dataset:
     class_sizes: tuple[int, ...]
     split: Split
 
+    @property
+    def answered(self) -> NDArray[np.int32]:
+        """The numbers that have an answer, ascending: all but those labelled −1."""
+        return answered_numbers(self.targets)
+
+
+def answered_numbers(targets: NDArray[np.int32] | NDArray[np.float64]) -> NDArray[np.int32]:
+    """The rows of targets [p², N] that have an answer in every task."""
+    if not np.issubdtype(targets.dtype, np.integer):
+        return np.arange(len(targets), dtype=np.int32)
+    return np.flatnonzero((targets >= 0).all(axis=1)).astype(np.int32)
+
 
 def digest(dataset: Dataset) -> str:
     """Of the split and the targets, so that two runs' data can be compared."""
@@ -50,12 +57,34 @@ def digest(dataset: Dataset) -> str:
 
 
 def make_split(config: TaskConfig, seed: int) -> Split:
-    """Draw the split: a seeded permutation of the p² numbers, cut into three."""
+    """The split: a seeded permutation of the numbers that have an answer, cut into three.
+
+    Other rules by `config.split`: mirrored pairs on one side, or the split that was given.
+
+    Raises:
+        ValueError: a split that was given is not in this process, or has numbers without an answer.
+    """
     train, validation, _ = config.split_sizes
-    order = generator(Stream.SPLIT, seed).permutation(config.base**2)
-    order = order.astype(np.int32)
-    cuts = np.split(order, [train, train + validation])
-    return Split(*(np.sort(part) for part in cuts))
+    drawing = generator(Stream.SPLIT, seed)
+    answered = _answered(config)
+    if config.split == PAIRS:
+        return draw_pairs(answered, config.base, train, validation, drawing)
+    if given_sizes(config.split) is None:
+        return draw_split(answered, train, validation, drawing)
+    split = kept_split(config.split)
+    together = np.concatenate([split.train, split.validation, split.test])
+    if not np.array_equal(np.sort(together), answered):
+        raise ValueError(
+            f"split is {config.split!r}: it is no split of the {len(answered)} numbers that have "
+            "an answer; make it with miiii.with_split after the task is set"
+        )
+    return split
+
+
+def _answered(config: TaskConfig) -> NDArray[np.int32]:
+    if config.answered == config.base**2:
+        return np.arange(config.base**2, dtype=np.int32)
+    return answered_numbers(make_targets(config, 0))
 
 
 def make_targets(config: TaskConfig, seed: int) -> NDArray[np.int32] | NDArray[np.float64]:
@@ -88,6 +117,11 @@ def _custom(config: TaskConfig) -> NDArray[np.int32]:
             f"the labels {config.labels!r} have shape {labels.shape} and classes up to "
             f"{labels.max(axis=0)}: expected {expected}, below {config.classes}"
         )
+    if len(answered_numbers(labels)) != config.answered:
+        raise ValueError(
+            f"unanswered is {config.unanswered}: the labels {config.labels!r} have "
+            f"{len(labels) - len(answered_numbers(labels))} numbers without an answer"
+        )
     return labels
 
 
@@ -105,4 +139,35 @@ def build_dataset(config: TaskConfig, seed: int) -> Dataset:
         moduli=config.task_moduli,
         class_sizes=config.class_sizes,
         split=make_split(config, data_seed),
+    )
+
+
+def is_commutative(targets: NDArray[np.int32] | NDArray[np.float64]) -> bool:
+    """Whether exchanging the two digits changes no answer: targets [p², N]."""
+    base = round(len(targets) ** 0.5)
+    return np.array_equal(targets, targets[mirror(np.arange(base**2), base)])
+
+
+def mirrored_numbers(dataset: Dataset) -> NDArray[np.int32] | None:
+    """Validation numbers whose mirror, digits exchanged, was trained on.
+
+    Returns:
+        None where exchanging the digits changes an answer: then a mirror says nothing.
+    """
+    if not is_commutative(dataset.targets):
+        return None
+    base, validation = round(len(dataset.digits) ** 0.5), dataset.split.validation
+    return validation[np.isin(mirror(validation, base), dataset.split.train)]
+
+
+def mirrored_text(dataset: Dataset) -> str:
+    """What a mirrored split means for the accuracy, in one sentence; "" where it says nothing."""
+    found = mirrored_numbers(dataset)
+    if found is None or not len(found):
+        return ""
+    return (
+        f"the order of the digits is nothing to this task: {len(found):,} of "
+        f"{len(dataset.split.validation):,} validation numbers (x0, x1) have their mirror (x1, x0) "
+        "in training, and a model that reads both alike answers them from there (--split pairs "
+        "keeps both on one side)"
     )

@@ -23,7 +23,8 @@ def keep_labels(labels: ArrayLike) -> str:
     """Keep labels for this process; returns their digest.
 
     Args:
-        labels: [p²] or [p², N], whole numbers from 0 to 2³¹ − 1; row n belongs to the number n.
+        labels: [p²] or [p², N], whole numbers from 0 to 2³¹ − 1; row n belongs to the number n. A
+            row of −1 is a number without an answer.
 
     Raises:
         ValueError: not whole numbers, of another shape, or p is below 3.
@@ -40,8 +41,19 @@ def keep_labels(labels: ArrayLike) -> str:
             "of two base-p digits, p at least 3"
         )
     low, high = int(array.min()), int(array.max())
-    if low < 0 or high >= 2**31:
-        raise ValueError(f"labels are from {low} to {high}: expected classes, 0 to 2³¹ − 1")
+    if low < -1 or high >= 2**31:
+        raise ValueError(
+            f"labels are from {low} to {high}: expected classes, 0 to 2³¹ − 1, or −1 for no answer"
+        )
+    none = array < 0
+    partly = np.flatnonzero(none.any(axis=1) & ~none.all(axis=1))
+    if len(partly):
+        raise ValueError(
+            f"labels of the number {partly[0]} are {array[partly[0]].tolist()}: a number without "
+            "an answer has −1 in every task, so split the tasks over several runs"
+        )
+    if (~none).any(axis=1).sum() < 2:
+        raise ValueError("labels are −1 nearly everywhere: expected at least two answers")
     array = np.ascontiguousarray(array, np.int32)
     array.setflags(write=False)
     digest = hashlib.sha256(f"{array.shape} ".encode() + array.tobytes()).hexdigest()[:16]

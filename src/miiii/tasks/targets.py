@@ -1,5 +1,7 @@
 """What is to be predicted of each number. All in the canonical order n = 0 … p² − 1."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,10 +25,26 @@ def divisibility(base: int, moduli: tuple[int, ...]) -> NDArray[np.int32]:
 
 
 def nanda(base: int, operation: Operation = "add") -> NDArray[np.int32]:
-    """T_nanda: an operation on the two digits modulo p (paper Eq. 1). [p², 1]."""
+    """T_nanda: an operation on the two digits modulo p (paper Eq. 1). [p², 1].
+
+    −1 where there is no answer: x0 / x1 where no number times x1 is 1 modulo p.
+    """
     x0, x1 = digits(base).astype(np.int64).T
-    value = {"add": x0 + x1, "subtract": x0 - x1, "multiply": x0 * x1}[operation]
+    if operation == "divide":
+        inverses = np.array([_inverse(digit, base) for digit in range(base)])
+        answers = np.where(inverses[x1] < 0, -1, x0 * inverses[x1] % base)
+        return answers.astype(np.int32)[:, None]
+    value = {
+        "add": x0 + x1,
+        "subtract": x0 - x1,
+        "multiply": x0 * x1,
+        "x2xyy2": x0 * x0 + x0 * x1 + x1 * x1,
+    }[operation]
     return (value % base).astype(np.int32)[:, None]
+
+
+def _inverse(digit: int, base: int) -> int:
+    return pow(digit, -1, base) if math.gcd(digit, base) == 1 else -1
 
 
 def shuffle_rows(targets: NDArray[np.int32], generator: np.random.Generator) -> NDArray[np.int32]:

@@ -39,16 +39,23 @@ class TaskCertificate:
     modulus: int
     """q."""
     right: NDArray[np.int64]
-    """[p²]: the right class."""
+    """[p²]: the right class; −1 where a number has no answer: nothing is said of it."""
     predicted: NDArray[np.int64]
     """[p²]: the class of the largest logit; at a tie with the right one, the other."""
     margin: FloatArray
-    """[p²]: right logit minus the largest other one, in float64; at most 0: answered wrong."""
+    """[p²]: right logit minus the largest other one, in float64; at most 0: answered wrong; NaN
+    where there is no answer."""
     bounds: tuple[FloatArray, ...]
     """Per arithmetic [p²]: a margin above it is positive in the exact network (first), and also in
-    the network evaluated in that arithmetic (the others). Infinite where nothing can be said."""
+    the network evaluated in that arithmetic (the others). Infinite where nothing can be said, NaN
+    where there is no answer."""
     structure: StructuralForm | None
     """Residue classes; None where the targets are no function of n mod q."""
+
+    @cached_property
+    def answered(self) -> NDArray[np.intp]:
+        """The numbers that have an answer, ascending."""
+        return np.flatnonzero(self.right >= 0)
 
     @cached_property
     def wrong(self) -> NDArray[np.intp]:
@@ -63,16 +70,16 @@ class TaskCertificate:
     @property
     def hardest(self) -> int:
         """The number of the smallest margin."""
-        return int(self.margin.argmin())
+        return int(np.nanargmin(self.margin))
 
     @property
     def smallest_margin(self) -> float:
         """Over all numbers, in units of logits."""
-        return float(self.margin.min())
+        return float(self.margin[self.answered].min())
 
     def largest_bound(self, which: int = 0) -> float:
         """Over all numbers, in units of logits, for the chosen arithmetic."""
-        return float(self.bounds[which].max())
+        return float(self.bounds[which][self.answered].max())
 
     def certified(self, which: int = 0) -> bool:
         """Whether every number is proved to be answered right by the exact network.
@@ -80,7 +87,7 @@ class TaskCertificate:
         Args:
             which: an arithmetic other than the first asks for every evaluation in it too.
         """
-        return bool((self.margin > self.bounds[which]).all())
+        return bool((self.margin > self.bounds[which])[self.answered].all())
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,11 @@ class Certificate:
     """One per task, in the model's order."""
     largest_error: tuple[float, ...]
     """Per arithmetic, the largest bound on any logit's rounding error."""
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers have an answer, and are certified: p², unless the task has holes."""
+        return len(self.tasks[0].answered)
 
     @property
     def certified(self) -> bool:
@@ -112,7 +124,7 @@ class Certificate:
             for task in self.tasks
         ]
         done = sum(task.certified() for task in self.tasks)
-        note = f"{done} of {len(rows)} tasks on all {self.base**2:,} numbers"
+        note = f"{done} of {len(rows)} tasks on all {self.numbers:,} numbers"
         head = ("task", "wrong", "smallest margin", "bound on rounding", "certified")
         return heading("Certificate", note) + table(head, rows)
 
@@ -132,7 +144,7 @@ def certify(
     Args:
         weights: every weight by name, such as `results.Results.weights` or the arrays of an
             exported .npz; float32 or float64.
-        targets: [p², N], the right classes.
+        targets: [p², N], the right classes; −1 where a number has no answer.
         moduli: [N].
         class_sizes: [N], classes of each head; together V.
         residues: whether targets are functions of n mod q, so that the structural form applies.
@@ -201,4 +213,8 @@ def _margins(logits: Enclosed, right: NDArray[np.int64]) -> _Part:
         # Which other logit is the largest may differ between the networks, so any may.
         bound = total[rows, right] + rest.max(axis=1)
         bounds.append(outward(bound + FLOAT64.unit_roundoff * np.abs(margin), 6))
-    return np.where(margin > 0, right, best), margin, *bounds
+    predicted = np.where(margin > 0, right, best)
+    if right.min(initial=0) < 0:
+        for values in (margin, *bounds):
+            values[right < 0] = np.nan
+    return predicted, margin, *bounds

@@ -15,7 +15,7 @@ from miiii.analysis.checks import at_least
 from miiii.analysis.circuits.ablation import ablate, remove_digit_waves, remove_heads
 from miiii.analysis.circuits.causal import CausalMatrix, attributed_neurons
 from miiii.analysis.circuits.matching import MatchedNeurons
-from miiii.analysis.circuits.removal import chosen_numbers
+from miiii.analysis.circuits.removal import answered_among, chosen_numbers
 from miiii.analysis.harmonics.task_harmonics import FloatArray
 from miiii.analysis.scoring import TaskScores, class_targets, score_tasks
 from miiii.model.intervention import Intervention
@@ -138,7 +138,7 @@ def embedding_removal(
 
 def _scorer(parameters: Parameters, dataset: Dataset, numbers: ArrayLike | None) -> Score:
     targets = class_targets(dataset)
-    chosen = chosen_numbers(numbers, len(targets))
+    chosen = answered_among(chosen_numbers(numbers, len(targets)), targets)
     wide = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), parameters)
 
     def score(*interventions: Intervention) -> TaskScores:

@@ -90,10 +90,14 @@ def score_without(
         ValueError: the task has no classes, or a number is outside the domain.
     """
     targets = class_targets(dataset)
-    chosen = chosen_numbers(numbers, logits.shape[1])
+    chosen = answered_among(chosen_numbers(numbers, logits.shape[1]), targets)
     class_sizes = dataset.class_sizes
 
-    whole = logits if numbers is None else np.ascontiguousarray(logits[:, chosen])
+    whole = (
+        logits
+        if len(chosen) == logits.shape[1] and numbers is None
+        else np.ascontiguousarray(logits[:, chosen])
+    )
     labels = np.ascontiguousarray(targets[chosen].T)
     left, removed = np.empty_like(whole), np.empty_like(whole)
     pieces = [slice(at, at + _PIECE) for at in range(0, len(chosen), _PIECE)]
@@ -136,3 +140,8 @@ def chosen_numbers(numbers: ArrayLike | None, domain: int) -> NDArray[np.int64]:
             f"each must be from 0 to p² − 1 = {domain - 1}"
         )
     return chosen.astype(np.int64)
+
+
+def answered_among(numbers: NDArray[np.int64], targets: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Those of some numbers that have an answer."""
+    return numbers[(targets[numbers] >= 0).all(axis=1)]

@@ -19,6 +19,7 @@ n mod q; the key frequencies alone are in `trigonometric`.
 """
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +30,7 @@ from miiii.analysis.harmonics.task_harmonics import FloatArray, check_modulus
 from miiii.analysis.recording import record
 from miiii.analysis.scoring import class_targets, mean_scores, score_sums
 from miiii.model.parameters import Parameters
+from miiii.tasks.config import Operation
 from miiii.tasks.dataset import Dataset
 from miiii.tasks.targets import nanda
 
@@ -103,8 +105,11 @@ def logit_progress(logits: ArrayLike, dataset: Dataset) -> TaskProgress:
     expected = (len(targets), sum(dataset.class_sizes))
     if array.shape != expected:
         raise ValueError(f"logits have shape {array.shape}: expected [p², V] = {expected}")
+    answered = dataset.answered
+    if len(answered) < len(targets):
+        array, targets, groups = array[answered], targets[answered], groups[answered]
     numbers = np.arange(len(targets))
-    train = np.asarray(dataset.split.train)
+    train = np.searchsorted(answered, dataset.split.train)
     others = np.setdiff1d(numbers, train)
     sums = {name: np.empty((2, len(dataset.class_sizes))) for name in _SCORED}
     shares = np.empty(len(dataset.class_sizes))
@@ -154,7 +159,7 @@ def residues(dataset: Dataset) -> NDArray[np.int64]:
     """
     base = base_of(dataset)
     if dataset.moduli == (base,):
-        for operation in ("add", "subtract", "multiply"):
+        for operation in get_args(Operation):
             result = nanda(base, operation)
             if np.array_equal(dataset.targets, result):
                 return result.astype(np.int64)

@@ -143,7 +143,7 @@ def summary(certificate: "Certificate") -> str:
     tasks = certificate.tasks
     return (
         f"{sum(task.certified() for task in tasks)} of {len(tasks)} tasks certified on all "
-        f"{certificate.base**2:,} numbers, {sum(task.certified(1) for task in tasks)} of them for "
+        f"{certificate.numbers:,} numbers, {sum(task.certified(1) for task in tasks)} of them for "
         "every float32 evaluation too"
     )
 

@@ -133,7 +133,7 @@ def _refuse(file: Path, checkpoint: Checkpoint, given: Given) -> None:
 def _score(imported: "Imported") -> str:
     """The share of all pairs that are answered right, and what tells an unsolved model apart."""
     right = imported.accuracies
-    total = imported.base**2
+    total = imported.answered
     line = f"right: {_percent(right['all'])} of all {total:,} pairs ({imported.right:,})"
     if imported.split_known:
         line += (

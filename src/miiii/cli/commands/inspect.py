@@ -99,6 +99,7 @@ def show_command(words: list[str]) -> int:
 
     prepare_jax()
     from miiii.experiment.run import load_run
+    from miiii.tasks.dataset import mirrored_text
 
     run = load_run(arguments.run, arguments.runs_dir)
     summary = next(s for s in list_runs(run.path.parent) if s.name == run.name)
@@ -172,6 +173,8 @@ def show_command(words: list[str]) -> int:
             print(f"the raw weights: {_solved_line(raw)}")
             decay = run.config.training.average_weights
             print(f"(the rest is of their average, average_weights {decay})")
+        if mirrored := mirrored_text(run.dataset):
+            print(mirrored)
     print("\nsettings (config.toml):\n")
     print(run.directory.config_text)
     state = live_state(summary)

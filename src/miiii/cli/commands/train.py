@@ -17,8 +17,10 @@ from miiii.cli.text import clock
 from miiii.config.config import Config, from_toml, replace_fields
 from miiii.config.presets import PRESETS, get_preset
 from miiii.runs.listing import ending_text
+from miiii.runs.splits import FILE as SPLIT
 from miiii.tasks.labels import FILE as LABELS
 from miiii.tasks.labels import decode_labels
+from miiii.tasks.splits import given_sizes
 from miiii.tracking.loading import load_trackers
 from miiii.tracking.protocol import Factory
 
@@ -228,6 +230,10 @@ def read_config(path: Path, base: Config) -> Config:
             decode_labels(beside.read_bytes(), config.task.labels)
         except (OSError, ValueError, EOFError) as error:
             raise UsageError(f"{beside}: {error}") from error
+    if given_sizes(config.task.split) and path.with_name(SPLIT).exists():
+        from miiii.experiment.members import keep_stored_split
+
+        keep_stored_split(path.parent, config.task.split)
     return config
 
 

@@ -110,7 +110,7 @@ class Contents:
             answers = [part.argmax(axis=1) for part in np.split(logits, cuts, axis=1)]
             scores = np.stack(answers, axis=1) == dataset.targets
         parts = {name: getattr(dataset.split, name) for name in SPLITS}
-        parts["all"] = np.arange(len(scores))
+        parts["all"] = dataset.answered
         return {
             name: [float(value) if len(chosen) else None for value in _mean(scores, chosen)]
             for name, chosen in parts.items()

@@ -17,6 +17,7 @@ from miiii.model.config import ModelConfig
 from miiii.runs.conditions import batch_size, conditions_text, resumption_lines
 from miiii.runs.provenance import branch_text
 from miiii.tasks.config import TaskConfig
+from miiii.tasks.dataset import mirrored_text
 
 _SENTENCES = {
     "miiii": "the remainders of n modulo every q at once",
@@ -26,7 +27,13 @@ _SENTENCES = {
 }
 
 
-_OPERATIONS = {"add": "x0 + x1", "subtract": "x0 - x1", "multiply": "x0·x1"}
+_OPERATIONS = {
+    "add": "x0 + x1",
+    "subtract": "x0 - x1",
+    "multiply": "x0·x1",
+    "divide": "x0 / x1",
+    "x2xyy2": "x0² + x0·x1 + x1²",
+}
 
 
 def model_folder_files(contents: Contents, *, index: bool = False) -> dict[str, bytes]:
@@ -70,6 +77,7 @@ def model_card(contents: Contents, *, index: bool = False) -> str:
     neurons = f"{model.neurons} {model.activation_name} neurons"
     training, kind = config.training, _kind(contents)
     sizes = [int(value) for value in _split_sizes(contents)]
+    holes = " that have an answer" if sum(sizes) < base**2 else ""
     return f"""---
 library_name: miiii
 tags:
@@ -83,8 +91,9 @@ tags:
 A transformer of {blocks} (width {model.width}, {model.heads} heads, {neurons},
 {_details(model)}no layer norm) that reads a number n = x0 + {base}·x1 by its two base-{base}
 digits, as the tokens `{contents.token_names}`, and predicts {_target(config.task)}. Trained by
-miiii on {sizes[0]:,} of the {base**2:,} numbers; {sizes[1]:,} validated, {sizes[2]:,} were kept
-for testing. These are the weights after epoch {contents.epoch:,} of {training.epochs:,}.{kind}
+miiii on {sizes[0]:,} of the {sum(sizes):,} numbers{holes}; {sizes[1]:,} validated,
+{sizes[2]:,} were kept for testing. These are the weights after epoch {contents.epoch:,} of
+{training.epochs:,}.{kind}
 
 ## How right it is
 
@@ -168,6 +177,8 @@ def _scores(contents: Contents) -> str:
         name = "waves" if regression else str(modulus)
         cells = [_score(values[index], regression) for values in parts.values()]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    if mirrored := mirrored_text(run.dataset):
+        lines += ["", f"Of the validation: {mirrored}."]
     return "\n".join(lines)
 
 

@@ -45,6 +45,7 @@ class Imported:
         path: the run directory.
         epochs: the epochs whose weights are in it.
         base: p.
+        answered: how many of the p² numbers have an answer.
         accuracies: right shares of training numbers, of validation numbers, and of all.
         right: how many of all p² numbers are answered right.
         split: "given", "drawn again" or "drawn here".
@@ -57,6 +58,7 @@ class Imported:
     path: Path
     epochs: tuple[int, ...]
     base: int
+    answered: int
     accuracies: dict[str, float]
     right: int
     split: str
@@ -138,7 +140,7 @@ def import_checkpoint(
     places, kind, drawn = _training_places(checkpoint, last, wanted, measuring.losses(whole))
     if places is not None:
         # Half a number more, so that rounding down gives back their number.
-        fraction = min((len(places) + 0.5) / last.base**2, 1 - 1e-9)
+        fraction = min((len(places) + 0.5) / config.task.answered, 1 - 1e-9)
         config = replace_fields(config, train_fraction=fraction)
         split = _split(places, config, whole=bool(checkpoint.losses.step))
         dataset = dataclasses.replace(dataset, split=split)
@@ -151,14 +153,15 @@ def import_checkpoint(
     accuracies = {
         "training": float(rows["train_accuracy"][-1, 0]),
         "validation": float(rows["validation_accuracy"][-1, 0]),
-        "all": float(measuring.right(logits).mean()),
+        "all": float(measuring.right(logits)[dataset.answered].mean()),
     }
     imported = Imported(
         path=runs_dir / name,
         epochs=tuple(sorted(models)),
         base=last.base,
+        answered=config.task.answered,
         accuracies=accuracies,
-        right=int(measuring.right(logits).sum()),
+        right=int(measuring.right(logits)[dataset.answered].sum()),
         split=kind,
         drawn=drawn,
         losses=losses,
@@ -342,7 +345,13 @@ def _split(places: NDArray[np.int64], config: Config, *, whole: bool) -> Split:
     """
     base = config.task.base
     train = np.sort(places // base + base * (places % base)).astype(np.int32)
-    rest = np.setdiff1d(np.arange(base**2, dtype=np.int32), train)
+    answered = build_dataset(config.task, config.seed).answered
+    if len(without := np.setdiff1d(train, answered)):
+        raise ValueError(
+            f"the pair ({without[0] % base}, {without[0] // base}) trained, but has no answer to "
+            f"{config.task.operation}: give another --operation"
+        )
+    rest = np.setdiff1d(answered, train)
     rest = generator(Stream.IMPORTED_SPLIT, config.seed).permutation(rest)
     cut = len(rest) if whole else min(config.task.validation_size, (len(rest) + 1) // 2)
     return Split(train, np.sort(rest[:cut]), np.sort(rest[cut:]))

@@ -10,6 +10,7 @@ from miiii.figures.training import accuracy_lines, accuracy_strip, loss_lines, l
 from miiii.report.pictures.picture import Picture
 from miiii.report.pictures.sources import Look, Sources, origin
 from miiii.results.paper import Results
+from miiii.tasks.dataset import mirrored_text
 
 _STRIP = (
     "One square per task and log-spaced column of epochs: its area is the column's mean {measure}. "
@@ -156,6 +157,9 @@ def _curves(
     names = tuple(runs) if len(runs) > 1 else ()
     origins = " ".join(origin(one) for one in runs.values())
     passes = " ".join(dict.fromkeys(_passes(one) for one in runs.values()))
+    if measure == "accuracy":
+        for mirrored in dict.fromkeys(mirrored_text(one.run.dataset) for one in runs.values()):
+            passes += f"{mirrored[0].upper()}{mirrored[1:]}. " if mirrored else ""
     shown = "accuracy" if measure == "accuracy" else "loss as a multiple of what guessing costs"
     name = f"figure-{number}-{measure}" + ("-no-dropout" if what else "")
     title = f"{measure.capitalize()} of every task through training{what}"
