@@ -3,7 +3,7 @@
 import argparse
 from functools import partial
 
-from benchmarks import batches, circuits, epoch, peers, seeds, shared_mask, sweep
+from benchmarks import batches, circuits, epoch, peers, seeds, shared_mask, starting, sweep
 from miiii.cli.machine import prepare_jax
 
 PARTS = {
@@ -14,6 +14,7 @@ PARTS = {
     "peers": peers.report,
     "shared-mask": shared_mask.report,
     "sweep": sweep.report,
+    "starting": starting.report,
 }
 
 

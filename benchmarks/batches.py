@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.timing import ratio, take_turns
 from miiii.config.presets import get_preset
-from miiii.experiment.training import Silent
+from miiii.experiment.progress import Silent
 from miiii.sweeps.queue.sweep import make_sweep
 from miiii.sweeps.queue.worker import Worker
 from miiii.sweeps.search.definition import Definition

@@ -22,8 +22,9 @@ from miiii.claims.judge import judge
 from miiii.cli.machine import prepare_jax
 from miiii.config.config import Config, replace_fields
 from miiii.config.presets import get_preset
+from miiii.experiment.estimating import estimate
 from miiii.experiment.run import Run
-from miiii.experiment.training import estimate, start
+from miiii.experiment.training import start
 from miiii.report.kept import histories_npz
 from miiii.results.store import measure
 from miiii.studies.plan import plan

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from miiii.config.own_split import with_split
     from miiii.config.presets import PRESETS, get_preset
     from miiii.experiment.branching import Origin
+    from miiii.experiment.estimating import estimate
     from miiii.experiment.run import History, Run, load_run
-    from miiii.experiment.training import Outcome, estimate, resume, start
+    from miiii.experiment.training import Outcome, resume, start
     from miiii.optim.own import register_optimiser
     from miiii.results.from_activations import from_activations
     from miiii.results.recorded_model import RecordedModel
@@ -33,7 +34,7 @@ _HOMES = {
     "RecordedModel": "miiii.results.recorded_model",
     "RunError": "miiii.runs.errors",
     "digits": "miiii.tasks.numbers",
-    "estimate": "miiii.experiment.training",
+    "estimate": "miiii.experiment.estimating",
     "from_activations": "miiii.results.from_activations",
     "from_toml": "miiii.config.config",
     "get_preset": "miiii.config.presets",

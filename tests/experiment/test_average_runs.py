@@ -13,8 +13,9 @@ from miiii.cli.main import run as miiii
 from miiii.config.config import replace_fields
 from miiii.config.presets import get_preset
 from miiii.experiment.members import identity
+from miiii.experiment.progress import Silent
 from miiii.experiment.run import load_run
-from miiii.experiment.training import Silent, resume, start
+from miiii.experiment.training import resume, start
 from miiii.runs.directory import RunDirectory
 from miiii.training.state import model_arrays
 from model.textbook import textbook_forward

@@ -9,8 +9,9 @@ from command import assert_equal_runs, contents
 from miiii.config.config import replace_fields
 from miiii.experiment.branching import Origin
 from miiii.experiment.members import identity
+from miiii.experiment.progress import Silent
 from miiii.experiment.run import load_run
-from miiii.experiment.training import Silent, resume, start
+from miiii.experiment.training import resume, start
 from miiii.runs.errors import RunError
 from training.tiny import TINY
 

@@ -10,7 +10,7 @@ import pytest
 
 import miiii
 from miiii.cli.main import run as command
-from miiii.experiment.training import Silent
+from miiii.experiment.progress import Silent
 from miiii.runs.conditions import batch_size, has_changed, resumption_lines
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import DamagedFileError

@@ -9,6 +9,7 @@ import pytest
 import miiii
 from miiii.cli.main import run as command
 from miiii.experiment import training
+from miiii.experiment.progress import Silent
 from miiii.refusals import is_refusal
 from miiii.runs.errors import StorageError
 
@@ -50,7 +51,7 @@ def test_what_was_saved_before_a_failure_stays(tmp_path, monkeypatch):
     config = miiii.replace_fields(CONFIG, checkpoint_seconds=1e-6)
     calls = []
 
-    class Failing(training.Silent):
+    class Failing(Silent):
         def advanced(self, report):
             calls.append(report.done)
             if report.done >= 2:

@@ -22,7 +22,9 @@ def whole(tmp_path_factory, cache) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGHUP, 75)]
+)
 def test_a_signal_saves_and_the_resumed_run_equals_a_whole_one(
     tmp_path, cache, whole, number, code
 ):

@@ -9,8 +9,9 @@ import pytest
 from miiii.cli.main import run as command
 from miiii.config.config import replace_fields
 from miiii.config.presets import get_preset
+from miiii.experiment.progress import Silent
 from miiii.experiment.run import load_run
-from miiii.experiment.training import Silent, resume, start
+from miiii.experiment.training import resume, start
 from miiii.runs.directory import RunDirectory
 from miiii.studies.plan import plan
 from miiii.studies.study import Study

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from miiii.config.config import Config, replace_fields
 from miiii.config.presets import get_preset
-from miiii.experiment.training import Silent
+from miiii.experiment.progress import Silent
 from miiii.sweeps.queue.sweep import Sweep, make_sweep
 from miiii.sweeps.queue.worker import Worker
 from miiii.sweeps.search.definition import Definition

@@ -1,6 +1,9 @@
 """A worker's trials are ordinary runs, and what it reports of them is true."""
 
 import math
+import os
+import signal
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -8,13 +11,15 @@ from optuna.trial import TrialState
 from small_sweeps import CONTINUOUS, RATES, SMALLEST, make, worker
 
 from miiii.config.config import replace_fields
+from miiii.experiment.progress import Silent
 from miiii.experiment.run import load_run
 from miiii.experiment.training import resume, start
 from miiii.runs.errors import RunError
 from miiii.studies.plan import plan
 from miiii.studies.study import join_study
-from miiii.sweeps.queue.queue import OUTCOME, WHY, run_of
+from miiii.sweeps.queue.queue import OUTCOME, RELEASED, WHY, run_of
 from miiii.sweeps.queue.sweep import SweepDiffersError, make_sweep, open_sweep
+from miiii.sweeps.queue.worker import Worker
 from miiii.sweeps.search.definition import Definition, definition_from_text, list_differences
 from miiii.sweeps.search.sampling import planned_points
 from miiii.sweeps.search.spacefile import read_space
@@ -45,6 +50,26 @@ def test_every_point_of_a_grid_is_trained_as_a_run_of_its_settings(tmp_path):
         assert 0 <= area <= 1
         assert trial.user_attrs[OUTCOME]["epochs"] == 6
     assert worker(sweep).work().ended == 0
+
+
+def test_ctrl_c_from_python_saves_and_gives_the_trials_back(tmp_path):
+    class Interrupting(Silent):
+        def advanced(self, report):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    sweep, said = make(tmp_path), []
+    one = Worker(
+        sweep, progress=lambda: nullcontext(Interrupting()), tell=said.append, stop=lambda: False
+    )
+    with pytest.raises(KeyboardInterrupt):
+        one.work()
+    assert one.tally.released == 1
+    trials = sweep.storage.get_all_trials(sweep.study_id)
+    assert not any(trial.state == TrialState.RUNNING for trial in trials)
+    (released,) = [trial for trial in trials if trial.user_attrs.get(WHY) == RELEASED]
+    status = load_run(sweep.runs_dir / run_of(released)).status
+    assert status["state"] == "interrupted"
+    assert status["epoch"] >= 1
 
 
 def test_a_batch_trains_the_same_runs_as_one_after_the_other(tmp_path):

@@ -3,6 +3,7 @@
 from command import assert_equal_runs
 from miiii.config.config import differences, from_toml, replace_fields
 from miiii.experiment import training as experiment
+from miiii.experiment.progress import Silent
 from miiii.runs.directory import RunDirectory
 from training.tiny import TINY
 
@@ -35,7 +36,7 @@ def test_an_interrupted_run_equals_a_whole_one(tmp_path):
     assert names["optimiser.0.average"].any()
 
 
-class Seen(experiment.Silent):
+class Seen(Silent):
     """Counts chunks."""
 
     chunks = 0

@@ -37,7 +37,7 @@ from miiii import (
 from miiii.analysis.circuits.ablation import remove_heads
 from miiii.analysis.parts.curves import Curves, curves
 from miiii.experiment.members import Member
-from miiii.experiment.training import Progress, Report
+from miiii.experiment.progress import Progress, Report
 from miiii.runs.directory import RunDirectory
 from miiii.tracking.protocol import TrackedRun, Tracker
 

@@ -1,18 +1,9 @@
 """JAX as the command line wants it: quiet, and with compiled programs kept between runs."""
 
 import os
-import warnings
-from pathlib import Path
 
 from miiii.cli.arguments import UsageError
-
-
-def cache_directory() -> Path:
-    """Where compiled programs are kept: $MIIII_CACHE, else the user's cache directory."""
-    if "MIIII_CACHE" in os.environ:
-        return Path(os.environ["MIIII_CACHE"])
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "miiii"
+from miiii.experiment.compiled_programs import keep_programs
 
 
 def prepare_jax() -> None:
@@ -32,11 +23,4 @@ def prepare_jax() -> None:
         ) from error
     # A traceback without JAX's frames would pass its errors off as ours (`refusals.is_refusal`).
     jax.config.update("jax_traceback_filtering", "off")
-    directory = cache_directory()
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return  # A cache is a convenience: without one everything compiles anew.
-    jax.config.update("jax_compilation_cache_dir", str(directory))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
-    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation")
+    keep_programs()

@@ -1,7 +1,7 @@
 """`miiii`: which command was meant, and what an error looks like from outside.
 
 Exit codes: 0 done; 1 failed; 2 the command was not understood or its settings are refused;
-75 saved after SIGTERM, run me again; 130 interrupted from the keyboard, saved.
+75 saved after SIGTERM, SIGHUP or SIGUSR1, run me again; 130 interrupted from the keyboard, saved.
 """
 
 import os

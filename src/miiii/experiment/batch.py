@@ -103,7 +103,7 @@ def _shape_of(config: Config, section: str) -> dict[str, Any]:
 
 
 def _settled(config: Config) -> Config:
-    """The configuration without what is given as an input, so equal programs compare equal."""
+    """The configuration without what no program depends on, so that equal programs are equal."""
     return replace_fields(
         config,
         learning_rate=1.0,
@@ -113,6 +113,9 @@ def _settled(config: Config) -> Config:
         stop_when=0.0,
         stop_after=0,
         origin="",
+        epochs=2**31 - 1,
+        snapshots=0,
+        checkpoint_seconds=1.0,
     )
 
 
@@ -193,7 +196,8 @@ def parameters_template(batch: Batch) -> Parameters:
 def compile_program(batch: Batch, stop: Waiting) -> Program | None:
     """Compile a batch's chunk of epochs.
 
-    Compilation cannot be interrupted, so it happens in a thread of its own.
+    Compilation cannot be interrupted, so it happens in a thread of its own; a process that ends
+    meanwhile waits for it, or leaves by `os._exit`.
 
     Returns:
         The program, or None when `stop` became true while it was compiling.
@@ -207,7 +211,7 @@ def compile_program(batch: Batch, stop: Waiting) -> Program | None:
         except BaseException as error:
             result.append(error)
 
-    thread = threading.Thread(target=work, daemon=True, name="compilation")
+    thread = threading.Thread(target=work, name="compilation")
     thread.start()
     while thread.is_alive():
         thread.join(0.05)
@@ -222,7 +226,8 @@ def _compile(batch: Batch) -> Program:
     sharding = _runs_sharding(len(batch.configs))
     inputs = jax.device_put(_stack([*map(_inputs, *_per_run(batch))]), sharding)
     template = state_template(batch)
-    capacity = min(CAPACITY, batch.setting.training.epochs)
+    # Whatever the number of epochs, so that runs of every length share one program.
+    capacity = CAPACITY
     leaves, structure = jax.tree.flatten(inputs)
     shapes = tuple(
         jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding) for leaf in leaves

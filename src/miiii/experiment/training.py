@@ -11,16 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import jax
-import numpy as np
 
 from miiii.config.config import Config, differences
-from miiii.experiment.batch import Batch, Program, Waiting, compile_program, make_batch, numerics
+from miiii.experiment.batch import Batch, Waiting, compile_program, make_batch, numerics
 from miiii.experiment.branching import Branching, Origin
+from miiii.experiment.compiled_programs import keep_programs
 from miiii.experiment.conditions import changed_since, record_resumption
 from miiii.experiment.ending import Endings, settle_batch
+from miiii.experiment.interrupts import saving_first
 from miiii.experiment.members import (
     NO_STOPPING,
     Member,
@@ -29,7 +30,10 @@ from miiii.experiment.members import (
     refuse_other_generator,
     set_apart,
 )
+from miiii.experiment.pace import CheckpointClock, Pace
+from miiii.experiment.progress import Progress, Report, default_progress
 from miiii.experiment.recorder import Recorder
+from miiii.experiment.schedules import longer_notes
 from miiii.markup import heading, table
 from miiii.runs.conditions import last_conditions
 from miiii.runs.directory import RunDirectory
@@ -38,49 +42,6 @@ from miiii.runs.listing import ending_text
 from miiii.runs.locking import marker_note
 from miiii.runs.provenance import package_versions
 from miiii.training.chunk import snapshot_epochs
-
-CHUNK_SECONDS = 0.5
-"""How long compiled code may run before Python has its turn (signals, progress, checkpoints)."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """Where a batch stands after a chunk."""
-
-    done: int
-    """Epochs made."""
-    epochs: int
-    """Epochs to make."""
-    epochs_per_second: float
-    """Over the last chunks; of each run, not their sum."""
-    rows: tuple[dict[str, np.ndarray], ...]
-    """Per run the chunk's history, as in `training.chunk.history_rows`."""
-
-
-class Progress(Protocol):
-    """How a run reaches the screen."""
-
-    def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
-        """Training is about to begin after `done` epochs (compilation comes first)."""
-
-    def advanced(self, report: Report) -> None:
-        """A chunk is done."""
-
-    def warned(self, message: str) -> None:
-        """Something that the user should know and that stops nothing."""
-
-
-class Silent:
-    """Progress that shows nothing."""
-
-    def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
-        """Nothing."""
-
-    def advanced(self, report: Report) -> None:
-        """Nothing."""
-
-    def warned(self, message: str) -> None:
-        """Nothing."""
 
 
 @dataclass(frozen=True)
@@ -130,15 +91,17 @@ def start(
             from their seeds. Epochs are counted on from the origin's; the split stays the
             origin's where only the seed differs.
         command: recorded as the origin of the numbers.
-        progress: shows what happens; default: nothing.
-        stop: asked between chunks; once true, the batch is saved and left.
+        progress: shows what happens; default: a line in a notebook, nothing elsewhere.
+        stop: asked between chunks; once true, the batch is saved and left. Ctrl-C (a notebook's
+            stop button), SIGTERM, SIGHUP and SIGUSR1 do the same where nobody handles them yet,
+            and then take effect: a KeyboardInterrupt, or the end of the process.
 
     Raises:
         ValueError: configurations that cannot share a batch or do not fit the origin, or a name
             that cannot be one.
         RunError: a run exists, the origin has no such weights, or the disk refuses.
     """
-    progress = progress or Silent()
+    progress = progress or default_progress()
     branching = None if origin is None else Branching(origin, configs, runs_dir)
     if branching is not None:
         configs = branching.configs
@@ -148,7 +111,11 @@ def start(
         _refuse_branches(configs)
     batch = make_batch(configs)
     members: list[Member] = []
-    with ExitStack() as stack, _kept_only_if_trained(members, branching):
+    with (
+        saving_first(stop) as stop,
+        ExitStack() as stack,
+        _kept_only_if_trained(members, branching),
+    ):
         for index, (config, name) in enumerate(zip(configs, names, strict=True)):
             place = (list(names), index)
             more = {"branch": branching.record(config)} if branching else {}
@@ -229,7 +196,7 @@ def resume(
         ValueError: the configuration differs; the message lists the fields.
         RunError: there is no such run, it is in use, or no checkpoint can be read.
     """
-    progress = progress or Silent()
+    progress = progress or default_progress()
     directory = RunDirectory.open(runs_dir, run)
     if directory.provenance.get("imported"):
         raise RunError(
@@ -256,7 +223,7 @@ def resume(
     if ending and target > own.training.epochs and not rule:
         rule = {"stop_when": 0.0}
     members = settle_batch(members, rule)
-    with ExitStack() as stack:
+    with saving_first(stop) as stop, ExitStack() as stack:
         for member in members:
             if member.recorded or member.chosen:
                 stack.enter_context(member.directory.lock())
@@ -283,6 +250,9 @@ def resume(
             return _finished(recorder, done)
         members = recorder.grow(target)
         batch = make_batch([member.config for member in members])
+        if target > own.training.epochs:
+            for note in longer_notes(own, done, target):
+                progress.warned(f"{directory.name} {note}")
         if changed := changed_since(directory, done, len(members)):
             progress.warned(
                 f"{directory.name} trained up to epoch {done:,} under other conditions "
@@ -330,8 +300,9 @@ def _train(
     resumed_by: Sequence[str] | None = None,
 ) -> Outcome:
     """Train from `done` epochs to the end, or until stopped; `resumed_by`: who goes on."""
-    training = batch.setting.training
+    training = batch.configs[0].training
     epochs = training.epochs
+    keep_programs()
     recorder = Recorder(members, progress.warned)
     progress.started(members, done, epochs)
     with numerics(batch.setting):
@@ -350,7 +321,7 @@ def _train(
             recorder.snapshot(states, 0)
         endings = Endings(recorder.members, done)
         recorder.end(states, done, endings.met(recorder.members, done))
-        pace, saved_at = _Pace(), time.monotonic()
+        pace, clock = Pace(), CheckpointClock(time.monotonic(), training.checkpoint_seconds)
         while done < epochs and not stop() and recorder.alive:
             ends = [epochs, *endings.possible(recorder.members, done)]
             upcoming = min(epoch for epoch in (*stops, *ends) if epoch > done)
@@ -366,99 +337,17 @@ def _train(
             if done in stops:
                 recorder.snapshot(states, done)
             recorder.end(states, done, endings.met(recorder.members, done))
-            progress.advanced(Report(done, epochs, pace.epochs_per_second, rows))
-            if time.monotonic() - saved_at >= training.checkpoint_seconds and done < epochs:
+            try:
+                progress.advanced(Report(done, epochs, pace.epochs_per_second, rows))
+            except BaseException:
+                recorder.save(states, done, "interrupted")
+                raise
+            if clock.is_due(time.monotonic()) and done < epochs:
                 recorder.save(states, done, "running")
-                saved_at = time.monotonic()
+                clock.saved(time.monotonic())
         # What its rule has ended is saved, and left out here.
         state = "finished" if done >= epochs or not recorder.alive else "interrupted"
         recorder.save(states, done, state)
     if recorder.problems:
         return Outcome("failed", recorder.paths, done, tuple(recorder.problems), recorder.ends)
     return Outcome(state, recorder.paths, done, stopped=recorder.ends)
-
-
-class _Pace:
-    """How many epochs fit into one dispatch, learnt from the last one."""
-
-    def __init__(self) -> None:
-        self.epochs_per_second = 0.0
-        self._next = 1
-
-    def epochs(self, capacity: int) -> int:
-        return max(1, min(self._next, capacity))
-
-    def took(self, count: int, seconds: float) -> None:
-        speed = count / max(seconds, 1e-9)
-        # The first dispatches are short and warm up caches; a moving mean forgets them.
-        old = self.epochs_per_second or speed
-        self.epochs_per_second = 0.7 * old + 0.3 * speed
-        # At most doubled, so that one lucky timing cannot keep Python waiting.
-        self._next = int(min(2 * count, max(1, speed * CHUNK_SECONDS)))
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a batch would need; measured, not guessed, with nothing written."""
-
-    parameters: int
-    """Numbers that each run learns."""
-    train: int
-    """Training numbers."""
-    validation: int
-    """Validation numbers."""
-    test: int
-    """Test numbers."""
-    memory_bytes: int
-    """Of the compiled program: states, inputs, outputs and temporaries of all runs."""
-    disk_bytes: int
-    """Checkpoints, snapshots and history of all runs."""
-    seconds_per_epoch: float
-    """Of the whole batch."""
-    seconds: float
-    """For all epochs, without compilation."""
-
-
-def estimate(
-    configs: Sequence[Config], stop: Waiting = lambda: False, *, seconds: float = 3.0
-) -> Estimate | None:
-    """Compile, time epochs for some seconds, and say what the whole would need. None if stopped."""
-    batch = make_batch(configs)
-    with numerics(batch.setting):
-        program = compile_program(batch, stop)
-        if program is None:
-            return None
-        states = program.place(program.initial_states())
-        # The first dispatch pays for what the others find done.
-        states, _ = jax.block_until_ready(program.chunk(states, 0, 1, program.inputs))
-        pace, done, began = _Pace(), 0, time.monotonic()
-        while done == 0 or (time.monotonic() < began + seconds and not stop()):
-            count, before = pace.epochs(program.capacity), time.monotonic()
-            states, _ = jax.block_until_ready(
-                program.chunk(states, done + 1, count, program.inputs)
-            )
-            pace.took(count, time.monotonic() - before)
-            done += count
-        return _estimate(configs, batch, program, (time.monotonic() - began) / done)
-
-
-def _estimate(
-    configs: Sequence[Config], batch: Batch, program: Program, seconds_per_epoch: float
-) -> Estimate:
-    config = configs[0]
-    train, validation, test = config.task.split_sizes
-    snapshots = len(snapshot_epochs(config.training.epochs, config.training.snapshots))
-    tasks, weights = len(batch.setting.class_sizes), len(program.weight_names)
-    row = (4 * tasks + weights) * batch.setting.dtype.itemsize
-    per_run = 2 * program.state_bytes + snapshots * program.parameter_bytes
-    per_run += config.training.epochs * row
-    return Estimate(
-        parameters=program.parameter_bytes // batch.setting.dtype.itemsize,
-        train=train,
-        validation=validation,
-        test=test,
-        memory_bytes=program.memory_bytes,
-        disk_bytes=per_run * len(configs),
-        seconds_per_epoch=seconds_per_epoch,
-        seconds=seconds_per_epoch * config.training.epochs,
-    )

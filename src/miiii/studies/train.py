@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from miiii.config.config import Config, replace_fields, to_toml
+from miiii.experiment.interrupts import saving_first
 from miiii.runs.conditions import has_changed
 from miiii.runs.directory import RunDirectory
 from miiii.runs.listing import summarize
@@ -200,7 +201,8 @@ def train_study(
         }
         for job in agenda.jobs
     ]
-    crew.work(orders, heard, stop, agenda.workers)
+    with saving_first(stop) as stop:
+        crew.work(orders, heard, stop, agenda.workers)
     left = survey(study, {run.experiment for run, _ in agenda.survey.states})
     state = "interrupted" if left.runs("missing", "unfinished") else "finished"
     problems = [

@@ -7,7 +7,6 @@ whatever reason, it saves and leaves: nobody is left training when the one who a
 import json
 import os
 import queue
-import signal
 import sys
 import threading
 import time
@@ -21,8 +20,10 @@ from typing import Any, TextIO
 from miiii.config.config import from_toml
 from miiii.experiment import training as experiment
 from miiii.experiment.batch import Waiting
+from miiii.experiment.estimating import estimate
+from miiii.experiment.interrupts import ignore_stop_signals
 from miiii.experiment.members import Member
-from miiii.experiment.training import Report
+from miiii.experiment.progress import Report
 from miiii.runs.errors import RunError, RunLockedError
 from miiii.runs.thresholds import SOLVED, reached
 from miiii.studies.study import open_study
@@ -51,7 +52,7 @@ def do_job(job: Message, tell: Tell, stop: Waiting) -> None:
     """
     if job["kind"] == "estimate":
         configs = [from_toml(text) for text in job["configs"]]
-        found = experiment.estimate(configs, stop, seconds=job["seconds"])
+        found = estimate(configs, stop, seconds=job["seconds"])
         if found is not None:
             tell({"event": "estimated", **asdict(found)})
         return
@@ -122,8 +123,7 @@ class _Teller:
 def main() -> None:
     """Do the jobs that standard input brings, one after the other."""
     # Whoever started this process hears the signals and says what follows from them.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    ignore_stop_signals()
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation")
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     # A library that prints must not come between the lines.

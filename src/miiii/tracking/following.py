@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from miiii.config.config import Config
 from miiii.experiment.batch import make_batch, numerics, parameters_template
 from miiii.experiment.members import Member
+from miiii.experiment.progress import Progress, Report
 from miiii.experiment.run import Run
-from miiii.experiment.training import Progress, Report
 from miiii.model.parameters import weight_names
 from miiii.tracking.protocol import Factory, TrackedRun, Tracker
 from miiii.tracking.scalars import epoch_scalars

@@ -1,6 +1,7 @@
 """`miiii clean`."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from miiii.cleaning.finding import Candidate, Found, find
 from miiii.cleaning.kinds import KINDS, Kind, chosen_kinds
 from miiii.cleaning.removal import remove
 from miiii.cli.arguments import UsageError, parse
-from miiii.cli.machine import cache_directory
+from miiii.experiment.compiled_programs import cache_directory
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def clean_command(words: list[str]) -> int:
     found = find(
         arguments.runs_dir,
         arguments.studies_dir,
-        cache_directory(),
+        # Without a home nothing is kept, and nothing found in a directory that is not there.
+        cache_directory() or Path(os.devnull) / "none",
         [kind.name for kind in kinds],
     )
     doomed = [one for one in found.candidates if one.kind in going]

@@ -25,7 +25,8 @@ class DoctorArguments:
 def doctor_command(words: list[str]) -> int:
     """`miiii doctor`: exit 0 where everything that a run needs is there, else 1."""
     arguments = parse(DoctorArguments, words, "miiii doctor")
-    from miiii.cli.machine import cache_directory, prepare_jax
+    from miiii.cli.machine import prepare_jax
+    from miiii.experiment.compiled_programs import cache_directory
 
     checks: list[dict[str, Any]] = []
 
@@ -58,7 +59,13 @@ def doctor_command(words: list[str]) -> int:
     check("speed", True, f"{speed:,.0f} GFLOP/s in float32 matrix products of the paper's shapes")
     check("memory", True, _memory())
     check(*_write_access("runs directory", arguments.runs_dir))
-    check(*_write_access("compiled cache", cache_directory()))
+    kept = cache_directory()
+    if kept is None:
+        check("compiled cache", True, "none: no home directory (set MIIII_CACHE to have one)")
+    else:
+        # Nothing that a run needs: without it every program is compiled anew.
+        name, writable, text = _write_access("compiled cache", kept)
+        check(name, True, text if writable else f"none, compiles anew each time: {text}")
     if arguments.json:
         print(json.dumps(checks, indent=2))
     return 0 if all(item["ok"] for item in checks) else 1

@@ -99,6 +99,7 @@ def show_command(words: list[str]) -> int:
 
     prepare_jax()
     from miiii.experiment.run import load_run
+    from miiii.experiment.schedules import rate_text
     from miiii.tasks.dataset import mirrored_text
 
     run = load_run(arguments.run, arguments.runs_dir)
@@ -134,6 +135,8 @@ def show_command(words: list[str]) -> int:
     )
     if ending := ending_text(summary.status):
         print(ending)
+    if epoch:
+        print(f"learning rate at epoch {epoch:,}: {rate_text(run.config, epoch)}")
     versions = origin.get("versions", {})
     kept = ("miiii", "jax", "jaxlib", "optax", "numpy", "python")
     print(f"origin: {' '.join(origin.get('command', [])) or 'started from Python'}")
@@ -175,6 +178,8 @@ def show_command(words: list[str]) -> int:
             print(f"(the rest is of their average, average_weights {decay})")
         if mirrored := mirrored_text(run.dataset):
             print(mirrored)
+    if zero := _zero_loss_line(history):
+        print(zero)
     print("\nsettings (config.toml):\n")
     print(run.directory.config_text)
     state = live_state(summary)
@@ -183,6 +188,18 @@ def show_command(words: list[str]) -> int:
     if state in UNSURE:
         print(_unknown_line(summary))
     return 0
+
+
+def _zero_loss_line(history: Any) -> str:
+    """Since when the training loss of all tasks has been exactly 0; empty where it is not."""
+    zero = (history.train_loss == 0).all(axis=1)
+    if not len(zero) or not zero[-1]:
+        return ""
+    since = len(zero) - int(zero[::-1].argmin()) if not zero.all() else 0
+    return (
+        f"training loss is exactly 0 from epoch {int(history.epoch[since]):,} on: it is below what "
+        "the precision can tell from 0"
+    )
 
 
 def _unknown_line(summary: RunSummary) -> str:

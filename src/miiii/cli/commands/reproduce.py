@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from miiii.cli.arguments import UsageError, parse
-from miiii.cli.interrupts import StopRequest
 from miiii.cli.text import clock
+from miiii.experiment.interrupts import StopRequest
 from miiii.studies.plan import EXPERIMENTS, LEAST_SEEDS, plan
 from miiii.studies.study import Study, join_study
 

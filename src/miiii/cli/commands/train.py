@@ -24,6 +24,9 @@ from miiii.tasks.splits import given_sizes
 from miiii.tracking.loading import load_trackers
 from miiii.tracking.protocol import Factory
 
+MOST_NOTES = 5
+"""About tasks, before training."""
+
 
 @dataclass(frozen=True)
 class TrainArguments:
@@ -107,6 +110,7 @@ def train(words: list[str]) -> int:
         return _dry_run(configs, arguments)
     names = _names(arguments, list(seeds))
     _check_place(arguments.runs_dir, names, arguments.force)
+    _note_tasks(configs[0])
     command = ["miiii", "train", *words]
 
     def begin(progress, stop):
@@ -256,6 +260,18 @@ def _free_name(arguments: TrainArguments) -> str:
         number += 1
 
 
+def _note_tasks(config: Config) -> None:
+    """Say what makes the tasks easier, harder or emptier than they look."""
+    from miiii.tasks.dataset import build_dataset
+    from miiii.tasks.notes import task_notes
+
+    notes = task_notes(config.task, build_dataset(config.task, config.seed))
+    for note in notes[:MOST_NOTES]:
+        print(f"note: {note}", file=sys.stderr)
+    if len(notes) > MOST_NOTES:
+        print(f"note: and {len(notes) - MOST_NOTES} more like these", file=sys.stderr)
+
+
 def _check_place(runs_dir: Path, names: list[str], force: bool) -> None:
     """A directory that cannot be written is the user's to choose again, before any compute."""
     from miiii.runs.creation import check_new_runs
@@ -271,8 +287,8 @@ def _supervise(
     run, name: str, runs_dir: Path, as_json: bool, trackers: Sequence[Factory] = ()
 ) -> int:
     """Train with progress on the screen and signals heard; say how it ended."""
-    from miiii.cli.interrupts import StopRequest
     from miiii.cli.machine import prepare_jax
+    from miiii.experiment.interrupts import StopRequest
     from miiii.runs.directory import RunDirectory
 
     stop, began = StopRequest(), time.monotonic()
@@ -328,11 +344,11 @@ def _tracked(run, progress, stop, trackers: Sequence[Factory]) -> Any:
 
 
 def _dry_run(configs: list[Config], arguments: TrainArguments) -> int:
-    from miiii.cli.interrupts import StopRequest
     from miiii.cli.machine import prepare_jax
+    from miiii.experiment.interrupts import StopRequest
 
     prepare_jax()
-    from miiii.experiment.training import estimate
+    from miiii.experiment.estimating import estimate
 
     stop = StopRequest()
     with stop.listening():

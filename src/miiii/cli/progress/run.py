@@ -16,7 +16,7 @@ from rich.text import Text
 from miiii.cli.progress.standing import Standing
 from miiii.cli.text import clock, percent
 from miiii.experiment.members import Member
-from miiii.experiment.training import Report
+from miiii.experiment.progress import Report
 
 PLAIN_SECONDS = 10.0
 STOPPING = "stopping: saving first (once more: quit at once)"
@@ -128,13 +128,15 @@ class PanelProgress:
 
     def _draw(self) -> None:
         assert self.standing is not None
-        panel = render_panel(self.standing, self._console.width)
-        shown = Group(panel, Text(STOPPING, style="yellow")) if self._stopping else panel
-        self._live.update(shown, refresh=True)
+        panel = render_panel(self.standing, self._console.width, stopping=self._stopping)
+        self._live.update(panel, refresh=True)
 
 
-def render_panel(standing: Standing, width: int) -> Panel:
-    """The panel as it stands."""
+def render_panel(standing: Standing, width: int, *, stopping: bool = False) -> Panel:
+    """The panel as it stands.
+
+    That it stops comes first: a terminal shows the head of what is too long for it.
+    """
     head = Table.grid(padding=(0, 2))
     running = standing.epochs_per_second > 0
     elapsed = clock(time.monotonic() - standing.began)
@@ -154,6 +156,8 @@ def render_panel(standing: Standing, width: int) -> Panel:
     bar = Table.grid()  # a bar of its own ends without a line break
     bar.add_row(ProgressBar(standing.epochs, standing.done, width=max(20, width - 4)))
     parts: list[RenderableType] = [head, bar, means, _tasks(standing, width)]
+    if stopping:
+        parts.insert(0, Text(STOPPING, style="yellow"))
     if len(standing.names) > 1:
         parts.append(_runs(standing, width))
     return Panel(Group(*parts), title=_title(standing), title_align="left", padding=(0, 1))

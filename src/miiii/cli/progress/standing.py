@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from miiii.experiment.members import Member
-from miiii.experiment.training import Report
+from miiii.experiment.progress import Report
 from miiii.runs.counts import examples_of
 from miiii.runs.thresholds import SOLVED, reached
 

@@ -106,9 +106,10 @@ class PanelStudyProgress:
         bar = Table.grid()  # a bar of its own ends without a line break
         width = max(20, self._console.width - 4)
         bar.add_row(ProgressBar(total=1.0, completed=tally.share, width=width))
-        footer = Text(STOPPING, style="yellow") if self._stopping else Text()
         title = f"run {min(tally.ended + 1, tally.runs)} of {tally.runs}"
-        parts = [Text(_whole(tally)), bar, runs, *([footer] if self._stopping else [])]
+        # At the head, which a terminal shows of what is too long for it.
+        head = [Text(STOPPING, style="yellow")] if self._stopping else []
+        parts = [*head, Text(_whole(tally)), bar, runs]
         self._live.update(Panel(Group(*parts), title=title), refresh=True)
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
-from miiii.cli.interrupts import StopRequest
+from miiii.experiment.interrupts import StopRequest
 from miiii.sweeps.jobs.launch import Resources, divide_cores, divide_gpus, visible_gpus
 from miiii.sweeps.jobs.worker_job import WorkerJob
 

@@ -22,7 +22,7 @@ from miiii.sweeps.search.pruning import Prune
 from miiii.sweeps.search.spacefile import read_space
 
 if TYPE_CHECKING:
-    from miiii.cli.interrupts import StopRequest
+    from miiii.experiment.interrupts import StopRequest
     from miiii.sweeps.queue.sweep import Sweep
 
 ACTIONS = {
@@ -233,7 +233,7 @@ def worker(words: list[str]) -> int:
         raise UsageError(f"--batch is {arguments.batch}: it must be at least 1")
     if not 1 <= arguments.patience <= 86400:
         raise UsageError(f"--patience is {arguments.patience:g}: it must be from 1 to 86,400 s")
-    from miiii.cli.interrupts import StopRequest
+    from miiii.experiment.interrupts import StopRequest
 
     stop = StopRequest()
     with stop.listening():

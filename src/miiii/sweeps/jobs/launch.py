@@ -4,7 +4,8 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
 
 MOST_TIMEOUTS = 1_000_000
 """How often a job may reach its time limit and go on: a sweep may take many times that limit."""
+
+
+ALWAYS_NAMED = (
+    *("JOB_NAME", "TIMELIMIT", "ARRAY_INX", "REQUEUE", "NO_REQUEUE", "SIGNAL", "OUTPUT", "ERROR"),
+    *("OPEN_MODE", "CPUS_PER_TASK", "NTASKS_PER_NODE", "NODES"),
+)
+"""Variables of sbatch, without SBATCH_, whose options stand in every script."""
+OTHER_NAMES = {"TIME": "TIMELIMIT", "MEM": "MEM_PER_NODE", "ARRAY": "ARRAY_INX"}
+"""Options of sbatch whose variable has another name."""
 
 
 class LaunchError(RunError):
@@ -85,10 +95,50 @@ def submit_to_slurm(
     from submitit.core.utils import FailedJobError
 
     try:
-        submitted = executor.submit_array(list(jobs))
+        with outside_a_job(resources):
+            submitted = executor.submit_array(list(jobs))
     except (FailedJobError, subprocess.SubprocessError, OSError) as error:
         raise LaunchError(f"SLURM refused the jobs: {_last_line(error)}") from error
     return str(submitted[0].job_id).split("_")[0]
+
+
+@contextmanager
+def outside_a_job(resources: Resources) -> Iterator[None]:
+    """The environment that a login node has, for submitting from within a job of SLURM's.
+
+    The surrounding job's own variables would say how much the new one gets, and SBATCH_… goes
+    before the options in a script. Those of SBATCH_… that no option here names are the user's own
+    (an account, a reservation) and stay.
+    """
+    from submitit.helpers import clean_env
+
+    named = _named_variables(resources)
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("SBATCH_") and name.removeprefix("SBATCH_") not in named
+    }
+    with clean_env():
+        os.environ.update(kept)
+        yield
+
+
+def _named_variables(resources: Resources) -> set[str]:
+    """Variables of sbatch, without SBATCH_, for what a script here says itself."""
+    named = set(ALWAYS_NAMED)
+    given = {
+        ("MEM_PER_NODE", "MEM_PER_CPU", "MEM_PER_GPU"): resources.memory,
+        ("GPUS", "GPUS_PER_NODE", "GPUS_PER_TASK", "GRES"): resources.gpus or None,
+        ("PARTITION",): resources.partition,
+        ("ACCOUNT",): resources.account,
+        ("QOS",): resources.qos,
+        ("CONSTRAINT",): resources.constraint,
+    }
+    for names, value in given.items():
+        if value is not None:
+            named |= set(names)
+    options = {name.replace("-", "_").upper() for name in resources.more}
+    return named | options | {OTHER_NAMES[name] for name in options if name in OTHER_NAMES}
 
 
 def _slurm_executor(folder: Path, name: str, resources: Resources, count: int) -> "SlurmExecutor":

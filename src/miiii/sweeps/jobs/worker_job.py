@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
 
 SAVED = 75
-"""A worker's exit code after SIGTERM."""
+"""A worker's exit code after SIGTERM, as in `experiment.interrupts`."""
 SIGNAL_SECONDS = 120
 """How long before the time limit a job is told to end."""
 SAVING_SECONDS = 100.0

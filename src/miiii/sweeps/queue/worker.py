@@ -13,9 +13,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from miiii.config.config import Config
 from miiii.experiment import training as experiment
+from miiii.experiment.interrupts import saving_first
 from miiii.experiment.members import Member
+from miiii.experiment.progress import Progress, Report
 from miiii.experiment.run import load_run
-from miiii.experiment.training import Outcome, Progress, Report
+from miiii.experiment.training import Outcome
 from miiii.runs.errors import RunError, RunLockedError, StorageError
 from miiii.runs.listing import is_run
 from miiii.runs.thresholds import SOLVED
@@ -101,6 +103,11 @@ class Worker:
             StorageAwayError: the storage stayed away; what was trained is saved.
             StorageError: the disk refuses; what was saved before is intact.
         """
+        with saving_first(self._stop) as self._stop:
+            self._sweep.storage.stop = self._stop
+            return self._work()
+
+    def _work(self) -> Tally:
         ended = threading.Event()
         pulse = threading.Thread(target=self._beat, args=(ended,), daemon=True)
         pulse.start()

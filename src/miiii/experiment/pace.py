@@ -1,0 +1,49 @@
+"""How many epochs are made between two turns of Python."""
+
+CHUNK_SECONDS = 0.5
+"""How long compiled code may run before Python has its turn (signals, progress, checkpoints)."""
+FIRST_CHECKPOINT_SECONDS = 1.0
+"""The first checkpoint comes soon; each further one after twice as long, up to the setting."""
+
+
+class Pace:
+    """How many epochs fit into one dispatch, learnt from the last one."""
+
+    def __init__(self) -> None:
+        self.epochs_per_second = 0.0
+        self._next = 1
+
+    def epochs(self, capacity: int) -> int:
+        """Epochs of the next dispatch, at most `capacity`."""
+        return max(1, min(self._next, capacity))
+
+    def took(self, count: int, seconds: float) -> None:
+        """Take in how long a dispatch took."""
+        speed = count / max(seconds, 1e-9)
+        # The first dispatches are short and warm up caches; a moving mean forgets them.
+        old = self.epochs_per_second or speed
+        self.epochs_per_second = 0.7 * old + 0.3 * speed
+        # At most doubled, so that one lucky timing cannot keep Python waiting.
+        self._next = int(min(2 * count, max(1, speed * CHUNK_SECONDS)))
+
+
+class CheckpointClock:
+    """When to save: soon after training has begun, then less and less often.
+
+    Args:
+        now: seconds, of a clock that only rises.
+        longest: seconds between checkpoints once training has gone on for a while.
+    """
+
+    def __init__(self, now: float, longest: float) -> None:
+        self._saved_at, self._longest = now, longest
+        self._interval = min(FIRST_CHECKPOINT_SECONDS, longest)
+
+    def is_due(self, now: float) -> bool:
+        """Whether to save now."""
+        return now - self._saved_at >= self._interval
+
+    def saved(self, now: float) -> None:
+        """Take in that everything is saved."""
+        self._saved_at = now
+        self._interval = min(2 * self._interval, self._longest)

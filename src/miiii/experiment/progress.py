@@ -1,0 +1,115 @@
+"""How a run reaches the screen: what a batch tells, and the line that a notebook shows of it."""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from miiii.experiment.members import Member
+
+DRAW_SECONDS = 0.5
+"""Between two states of a notebook's line."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where a batch stands after a chunk."""
+
+    done: int
+    """Epochs made."""
+    epochs: int
+    """Epochs to make."""
+    epochs_per_second: float
+    """Over the last chunks; of each run, not their sum."""
+    rows: tuple[dict[str, np.ndarray], ...]
+    """Per run the chunk's history, as in `training.chunk.history_rows`."""
+
+
+class Progress(Protocol):
+    """How a run reaches the screen."""
+
+    def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
+        """Training is about to begin after `done` epochs (compilation comes first)."""
+
+    def advanced(self, report: Report) -> None:
+        """A chunk is done."""
+
+    def warned(self, message: str) -> None:
+        """Something that the user should know and that stops nothing."""
+
+
+class Silent:
+    """Progress that shows nothing."""
+
+    def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
+        """Nothing."""
+
+    def advanced(self, report: Report) -> None:
+        """Nothing."""
+
+    def warned(self, message: str) -> None:
+        """Nothing."""
+
+
+class NotebookLine:
+    """One line below the cell that changes while it trains.
+
+    Args:
+        display: IPython's, which returns a handle where it is given an id.
+    """
+
+    def __init__(self, display: Any) -> None:
+        self._display, self._handle = display, None
+        self._title, self._drawn = "", 0.0
+
+    def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
+        """Show the line."""
+        names = [member.directory.name for member in members]
+        self._title = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
+        where = f"from epoch {done:,} " if done else ""
+        self._show(f"{self._title}: {where}to {epochs:,}; compiling …")
+
+    def advanced(self, report: Report) -> None:
+        """Change the line, at most twice a second."""
+        now = time.monotonic()
+        if now - self._drawn < DRAW_SECONDS and report.done < report.epochs:
+            return
+        self._drawn = now
+        left = (report.epochs - report.done) / max(report.epochs_per_second, 1e-9)
+        latest = [rows["validation_accuracy"][-1].mean() for rows in report.rows
+                  if len(rows["validation_accuracy"])]  # fmt: skip
+        validation = f", validation {100 * np.mean(latest):.1f} %" if latest else ""
+        self._show(
+            f"{self._title}: epoch {report.done:,} of {report.epochs:,}, "
+            f"{report.epochs_per_second:,.0f} epochs/s, {_clock(left)} left{validation}"
+        )
+
+    def warned(self, message: str) -> None:
+        """Show a warning, in a line of its own."""
+        self._display({"text/plain": f"warning: {message}"}, raw=True)
+
+    def _show(self, text: str) -> None:
+        bundle = {"text/plain": text}
+        if self._handle is None:
+            self._handle = self._display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def default_progress() -> Progress:
+    """A changing line in a notebook, nothing elsewhere."""
+    shell = sys.modules.get("IPython")
+    if shell is None or getattr(shell.get_ipython(), "kernel", None) is None:
+        return Silent()
+    from IPython.display import display
+
+    return NotebookLine(display)
