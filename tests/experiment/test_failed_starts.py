@@ -59,7 +59,7 @@ def test_what_was_saved_before_a_failure_stays(tmp_path, monkeypatch):
 
     with pytest.raises(BreakdownError):
         miiii.start([config], ["a"], tmp_path, progress=Failing())
-    assert miiii.load_run(tmp_path / "a").status["state"] == "killed"
+    assert miiii.load_run(tmp_path / "a").status["state"] == "interrupted"
     assert miiii.resume(tmp_path / "a").state == "finished"
 
 
