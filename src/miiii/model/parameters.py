@@ -1,9 +1,12 @@
 """The weights of the transformer, by name."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax
+import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import NDArray
 
 from miiii.model.config import PAPER, Architecture, ModelConfig
 
@@ -115,3 +118,14 @@ def weight_names(parameters: Parameters) -> list[str]:
     """A name per weight, in pytree order: token_embedding, …, blocks.0.query, …, unembedding."""
     paths = jax.tree_util.tree_flatten_with_path(parameters)[0]
     return [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in paths]
+
+
+def weights_by_name(parameters: Parameters) -> dict[str, NDArray[Any]]:
+    """Every weight as a NumPy array, by the names of `weight_names`."""
+    leaves = jax.tree.leaves(parameters)
+    return dict(zip(weight_names(parameters), map(np.asarray, leaves), strict=True))
+
+
+def in_float64(parameters: Parameters) -> Parameters:
+    """The same weights as NumPy arrays in float64, whatever they were trained in."""
+    return jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), parameters)

@@ -47,7 +47,7 @@ def circuit_record(circuits: Circuits, parts: frozenset[str]) -> dict[str, Any]:
     record: dict[str, Any] = {
         "format": FORMAT,
         "run": run.name,
-        "epoch": circuits.results.analysed_epoch,
+        "epoch": circuits.results.model.epoch,
         "seed": run.config.seed,
         "precision": run.config.training.precision,
         "versions": run.provenance.get("versions"),

@@ -21,8 +21,8 @@ from miiii.analysis.certificate.arithmetic import ARITHMETICS, EXP_ULPS
 from miiii.analysis.certificate.certify import Certificate, Progress, TaskCertificate, certify
 from miiii.analysis.certificate.structure import StructuralForm
 from miiii.experiment.members import identity
+from miiii.experiment.model_at import SPLITS, ModelAt
 from miiii.experiment.run import Run
-from miiii.results.paper import Results
 from miiii.runs.atomic import make_directory, write_atomically
 from miiii.runs.jsonfiles import encode_json
 from miiii.runs.provenance import package_versions
@@ -33,7 +33,6 @@ LISTED = 100
 """Wrong numbers listed per task at most; all are counted."""
 QUANTILES = (0.01, 0.1, 0.5, 0.9)
 """Of the margins over all numbers, besides the smallest."""
-SPLITS = ("train", "validation", "test")
 
 CERTIFICATE, WEIGHTS, CHECKER = "certificate.json", "certificate.npz", "check_certificate.py"
 
@@ -90,7 +89,7 @@ def certify_run(
     refuse_regression(run)
     dataset = run.dataset
     return certify(
-        Results(run, epoch).weights,
+        ModelAt(run, epoch).weights,
         dataset.targets,
         dataset.moduli,
         dataset.class_sizes,
@@ -135,7 +134,7 @@ def certificate_record(
 ) -> dict[str, Any]:
     """Everything that the JSON holds, but for the weights' file."""
     task = run.config.task
-    labels = _split_labels(run)
+    labels = ModelAt(run).split
     reason = no_structure(run)
     return {
         "format": FORMAT,
@@ -150,7 +149,7 @@ def certificate_record(
             "seed": run.config.seed,
             "model": dataclasses.asdict(run.config.model.architecture),
         },
-        "epoch": Results(run, epoch).analysed_epoch,
+        "epoch": ModelAt(run, epoch).epoch,
         "numbers": certificate.numbers,
         "method": {
             "what": "forward error analysis, entry by entry; docs/certificate.md has the theorem",
@@ -228,24 +227,17 @@ def _structure_record(form: StructuralForm) -> dict[str, Any]:
 
 def _exported(run: Run, epoch: int | None) -> bytes:
     """Weights, moduli, classes, split and, where no rule gives them, targets, as .npz."""
-    arrays: dict[str, NDArray[Any]] = dict(Results(run, epoch).weights)
+    model = ModelAt(run, epoch)
+    arrays: dict[str, NDArray[Any]] = model.weights
     dataset = run.dataset
     arrays["moduli"] = np.array(dataset.moduli, np.int64)
     arrays["class_sizes"] = np.array(dataset.class_sizes, np.int64)
-    arrays["split"] = _split_labels(run)
+    arrays["split"] = model.split
     if run.config.task.task in ("basis", "custom"):
         arrays["targets"] = dataset.targets
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # pyright: ignore[reportArgumentType]
     return buffer.getvalue()
-
-
-def _split_labels(run: Run) -> NDArray[np.int8]:
-    """[p²]: the index in `SPLITS` of each number's part."""
-    labels = np.full(len(run.dataset.digits), -1, np.int8)
-    for index, name in enumerate(SPLITS):
-        labels[getattr(run.dataset.split, name)] = index
-    return labels
 
 
 def _per_arithmetic(values: Any) -> dict[str, float | None]:

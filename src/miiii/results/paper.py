@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
-import jax
 import numpy as np
-from numpy.typing import NDArray
 
 from miiii.analysis.dynamics.snapshots import (
     SpectraThroughTraining,
@@ -35,9 +33,10 @@ from miiii.analysis.parts.neurons import NeuronGrids, neuron_grids, neuron_spect
 from miiii.analysis.parts.singular import SingularSpectrum, singular_spectrum
 from miiii.analysis.parts.waves_fit import WavesFit, waves_fit
 from miiii.analysis.permuting import permutations
+from miiii.experiment.model_at import ModelAt
 from miiii.experiment.run import Run
 from miiii.model.initialise import standard_deviations
-from miiii.model.parameters import Parameters, weight_names
+from miiii.model.parameters import Parameters
 from miiii.results.curves import history_curves
 from miiii.results.spectra import snapshot_spectra
 
@@ -77,19 +76,19 @@ class Results:
     epoch: int | None = None
     track: Track[Any] = field(default=untracked, compare=False)
 
-    @property
-    def analysed_epoch(self) -> int:
-        """The epoch of the weights that are analysed."""
-        return int(self.run.status["epoch"]) if self.epoch is None else self.epoch
-
     @cached_property
+    def model(self) -> ModelAt:
+        """The model that is analysed."""
+        return ModelAt(self.run, self.epoch)
+
+    @property
     def parameters(self) -> Parameters:
-        """The weights that are analysed.
+        """Its weights.
 
         Raises:
             KeyError: no snapshot of that epoch.
         """
-        return self.run.parameters if self.epoch is None else self.run.snapshots[self.epoch]
+        return self.model.parameters
 
     def need_snapshots(self) -> None:
         """Refuse a run without snapshots.
@@ -182,13 +181,3 @@ class Results:
     def waves_fit(self) -> WavesFit:
         """What a cosine model computes, beside the function."""
         return waves_fit(self.parameters)
-
-    @cached_property
-    def weights(self) -> dict[str, NDArray[Any]]:
-        """Every weight matrix by name."""
-        return {
-            name: np.asarray(leaf)
-            for name, leaf in zip(
-                weight_names(self.parameters), jax.tree.leaves(self.parameters), strict=True
-            )
-        }

@@ -10,8 +10,8 @@ from analysis.planted_addition import clock_model
 from interchange.imports.torch_writing import Called, Global, Tensor, as_tensors, write_torch
 from interchange.planted_models import hooked_forward, refusals
 from miiii.cli.main import run as miiii
+from miiii.experiment.model_at import ModelAt
 from miiii.experiment.run import load_run
-from miiii.interchange.exports.contents import Contents
 from miiii.interchange.imports.conversion import convert
 from miiii.interchange.names import hooked_to_bridge, to_hooked
 
@@ -237,7 +237,7 @@ def runs(tmp_path_factory, clock):
 
 def test_an_imported_run_is_the_model_on_its_own_split(runs, clock):
     run = load_run("clock", runs)
-    np.testing.assert_allclose(Contents(run).logits(), theirs(clock), atol=1e-9)
+    np.testing.assert_allclose(ModelAt(run).logits(), theirs(clock), atol=1e-9)
     assert list(run.snapshots) == [9, 99]
     train = {(int(a), int(b)) for a, b in run.dataset.digits[run.dataset.split.train]}
     assert train == {(a, b) for a in range(BASE) for b in range(BASE) if (3 * a + b) % 4 == 0}

@@ -16,8 +16,8 @@ from interchange.imports.published_models import (
 )
 from interchange.imports.torch_writing import as_tensors, write_torch
 from miiii.cli.main import run as miiii
+from miiii.experiment.model_at import ModelAt
 from miiii.experiment.run import load_run
-from miiii.interchange.exports.contents import Contents
 from miiii.interchange.imports.conversion import Given, convert
 from miiii.model.config import Architecture
 from miiii.model.parameters import Block, Parameters
@@ -230,7 +230,7 @@ def test_a_training_file_gives_losses_and_its_split(training_file, capsys):
     # Gradients were measured at the last weights only, and pictures of them show that.
     assert list(Results(run).gradient_norms.epoch) == [40]
     assert run.provenance["imported"]["optimiser"]["weight_decay"] == 0.1
-    error = abs(Contents(run).logits() - logits).max()
+    error = abs(ModelAt(run).logits() - logits).max()
     assert error < 1e-12 * abs(logits).max()
 
 
@@ -270,7 +270,7 @@ def test_settings_beside_a_model_are_read(tmp_path, capsys):
     expected = in_order_of_n(kind.base, textbook(state, kind))
     share = np.mean([logits.argmax() == (n % 7 + n // 7) % 7 for n, logits in enumerate(expected)])
     assert json.loads(said.out)["accuracies"]["all"] == share
-    np.testing.assert_allclose(Contents(run).logits(), expected, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(ModelAt(run).logits(), expected, rtol=0, atol=1e-10)
 
 
 def test_logits_beside_a_model_are_compared(tmp_path, capsys):

@@ -9,8 +9,8 @@ import pytest
 
 from interchange.imports.published_models import Kind, in_order_of_n, textbook
 from miiii.cli.main import run as miiii
+from miiii.experiment.model_at import ModelAt
 from miiii.experiment.run import load_run
-from miiii.interchange.exports.contents import Contents
 from miiii.interchange.imports.torch_file import read_torch_file
 from miiii.model.transformer import forward
 
@@ -84,7 +84,7 @@ def test_published_models_import_and_compute_as_the_textbook_says(file, tmp_path
     expected = textbook(content.get("model", content), kind)
     expected = in_order_of_n(kind.base, expected)[:, : kind.base]
     largest = abs(expected).max()
-    assert abs(Contents(run).logits() - expected).max() < 1e-12 * largest
+    assert abs(ModelAt(run).logits() - expected).max() < 1e-12 * largest
     with jax.default_matmul_precision("highest"):
         single = np.asarray(jax.jit(forward)(run.parameters, run.dataset.digits)[0])
     assert single.dtype == np.float32

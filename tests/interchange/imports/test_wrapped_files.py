@@ -18,8 +18,8 @@ from interchange.imports.torch_writing import (
     write_torch,
 )
 from miiii.cli.main import run as miiii
+from miiii.experiment.model_at import ModelAt
 from miiii.experiment.run import load_run
-from miiii.interchange.exports.contents import Contents
 from miiii.interchange.imports.checkpoint_file import read_checkpoint
 from miiii.interchange.imports.conversion import convert
 from miiii.interchange.imports.losses import read_losses
@@ -365,4 +365,4 @@ def test_two_positions_of_transformer_lens_have_no_answer_token(tmp_path):
     old |= {f"blocks.0.mlp.b_{one}": state[f"blocks.0.mlp.b_{one}"] for one in ("in", "out")}
     kind = Kind(base=BASE, answer=False, masked=False, activation="gelu")
     expected = in_order_of_n(BASE, textbook(old, kind))
-    np.testing.assert_allclose(Contents(run).logits(), expected, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(ModelAt(run).logits(), expected, rtol=0, atol=1e-10)

@@ -6,7 +6,6 @@ Before the MLP nothing is linear, so every removal runs the model again.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 from jaxtyping import Array
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +18,7 @@ from miiii.analysis.circuits.removal import answered_among, chosen_numbers
 from miiii.analysis.harmonics.task_harmonics import FloatArray
 from miiii.analysis.scoring import TaskScores, class_targets, score_tasks
 from miiii.model.intervention import Intervention
-from miiii.model.parameters import Parameters
+from miiii.model.parameters import Parameters, in_float64
 from miiii.streams import Stream, generator
 from miiii.tasks.dataset import Dataset
 
@@ -139,7 +138,7 @@ def embedding_removal(
 def _scorer(parameters: Parameters, dataset: Dataset, numbers: ArrayLike | None) -> Score:
     targets = class_targets(dataset)
     chosen = answered_among(chosen_numbers(numbers, len(targets)), targets)
-    wide = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), parameters)
+    wide = in_float64(parameters)
 
     def score(*interventions: Intervention) -> TaskScores:
         logits = ablate(wide, *interventions)[chosen]

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from miiii.analysis.harmonics.task_harmonics import FloatArray
 from miiii.analysis.recording import record
 from miiii.analysis.scoring import TaskScores, class_targets, mean_scores, score_sums
-from miiii.model.parameters import Parameters
+from miiii.model.parameters import Parameters, in_float64
 from miiii.tasks.dataset import Dataset
 
 _PIECE = 1024
@@ -61,7 +60,7 @@ def readout(parameters: Parameters) -> Readout:
     Raises:
         ValueError: an activation is not finite.
     """
-    wide = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), parameters)
+    wide = in_float64(parameters)
     recorded = record(wide, "mlp_hidden", "logits")
     hidden = np.asarray(recorded["mlp_hidden"], np.float64)
     weights = np.asarray(wide.blocks[-1].mlp_out, np.float64) @ np.asarray(wide.unembedding)

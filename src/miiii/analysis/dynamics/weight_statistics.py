@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
 from miiii.analysis.checks import finite
 from miiii.analysis.harmonics.task_harmonics import FloatArray
-from miiii.model.parameters import Parameters, weight_names
+from miiii.model.parameters import Parameters, in_float64, weights_by_name
 
 
 @dataclass(frozen=True)
@@ -39,10 +38,9 @@ def weight_statistics(parameters: Parameters) -> WeightStatistics:
     Raises:
         ValueError: a weight is not finite.
     """
-    leaves = zip(weight_names(parameters), jax.tree.leaves(parameters), strict=True)
-    named = {name: np.asarray(leaf, np.float64) for name, leaf in leaves if np.ndim(leaf) > 1}
-    names = list(named)
-    matrices = [as_matrix(name, leaf) for name, leaf in named.items()]
+    wide = weights_by_name(in_float64(parameters))
+    names = [name for name, leaf in wide.items() if leaf.ndim > 1]
+    matrices = [as_matrix(name, wide[name]) for name in names]
     return WeightStatistics(
         names=tuple(names),
         norm=np.array([float(np.linalg.norm(matrix)) for matrix in matrices]),

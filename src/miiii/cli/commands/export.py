@@ -135,26 +135,26 @@ def _write_weights(arguments: ExportArguments, output: Path) -> list[Path]:
     from miiii.cli.machine import prepare_jax
 
     prepare_jax()
+    from miiii.experiment.model_at import ModelAt
     from miiii.experiment.run import load_run
-    from miiii.interchange.exports.contents import Contents
 
     run = load_run(arguments.run, arguments.runs_dir)
-    contents = Contents(
+    exported = ModelAt(
         run.with_raw_weights() if arguments.weights == "raw" else run, arguments.epoch
     )
     if arguments.to == "numpy":
         from miiii.interchange.exports.numpy_file import to_npz
 
-        write_file(output, to_npz(contents))
+        write_file(output, to_npz(exported))
         return [output]
     if arguments.to == "transformer-lens":
         from miiii.interchange.exports.transformer_lens import transformer_lens_files
 
-        files = transformer_lens_files(contents)
+        files = transformer_lens_files(exported)
     else:
         from miiii.interchange.exports.model_folder import model_folder_files
 
-        files = model_folder_files(contents, index=arguments.model_index)
+        files = model_folder_files(exported, index=arguments.model_index)
     write_folder(output, files)
     return [output / name for name in files]
 

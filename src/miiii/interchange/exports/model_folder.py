@@ -10,7 +10,7 @@ from typing import Any
 import safetensors.numpy
 
 from miiii.config.config import SECTIONS, to_toml
-from miiii.interchange.exports.contents import SPLITS, Contents
+from miiii.experiment.model_at import SPLITS, ModelAt
 from miiii.interchange.exports.layout import CONFIG, README, WEIGHTS
 from miiii.interchange.exports.model_index import model_index
 from miiii.model.config import ModelConfig
@@ -36,25 +36,25 @@ _OPERATIONS = {
 }
 
 
-def model_folder_files(contents: Contents, *, index: bool = False) -> dict[str, bytes]:
+def model_folder_files(exported: ModelAt, *, index: bool = False) -> dict[str, bytes]:
     """The folder's files by name."""
-    weights = {name: weight.copy(order="C") for name, weight in contents.weights.items()}
+    weights = {name: weight.copy(order="C") for name, weight in exported.weights.items()}
     return {
         # Loaders of the Hub look for the framework there; NumPy arrays load in all of them.
         WEIGHTS: safetensors.numpy.save(weights, metadata={"format": "pt"}),
-        CONFIG: (json.dumps(folder_config(contents), indent=2) + "\n").encode(),
-        README: model_card(contents, index=index).encode(),
+        CONFIG: (json.dumps(folder_config(exported), indent=2) + "\n").encode(),
+        README: model_card(exported, index=index).encode(),
     }
 
 
-def folder_config(contents: Contents) -> dict[str, Any]:
+def folder_config(exported: ModelAt) -> dict[str, Any]:
     """The model's size and the whole configuration of the run."""
-    run = contents.run
+    run = exported.run
     config = run.config
     return {
         "model_type": "miiii",
         "run": run.name,
-        "epoch": contents.epoch,
+        "epoch": exported.epoch,
         "base": config.task.base,
         "moduli": list(run.dataset.moduli),
         "class_sizes": list(run.dataset.class_sizes),
@@ -63,20 +63,20 @@ def folder_config(contents: Contents) -> dict[str, Any]:
     }
 
 
-def model_card(contents: Contents, *, index: bool = False) -> str:
+def model_card(exported: ModelAt, *, index: bool = False) -> str:
     """The card: what it is, how right it is, where it comes from, how to load it.
 
     Args:
-        contents: of the run.
+        exported: of the run.
         index: whether its accuracies stand in the front matter too, as the hub's `model-index`.
     """
-    run = contents.run
+    run = exported.run
     config = run.config
     base, model = config.task.base, config.model
     blocks = "one block" if model.depth == 1 else f"{model.depth} blocks"
     neurons = f"{model.neurons} {model.activation_name} neurons"
-    training, kind = config.training, _kind(contents)
-    sizes = [int(value) for value in _split_sizes(contents)]
+    training, kind = config.training, _kind(exported)
+    sizes = [int(value) for value in _split_sizes(exported)]
     holes = " that have an answer" if sum(sizes) < base**2 else ""
     return f"""---
 library_name: miiii
@@ -84,20 +84,20 @@ tags:
 - grokking
 - mechanistic-interpretability
 - modular-arithmetic
-{_index(contents) if index else ""}---
+{_index(exported) if index else ""}---
 
 # {run.name}
 
 A transformer of {blocks} (width {model.width}, {model.heads} heads, {neurons},
 {_details(model)}no layer norm) that reads a number n = x0 + {base}·x1 by its two base-{base}
-digits, as the tokens `{contents.token_names}`, and predicts {_target(config.task)}. Trained by
+digits, as the tokens `{exported.token_names}`, and predicts {_target(config.task)}. Trained by
 miiii on {sizes[0]:,} of the {sum(sizes):,} numbers{holes}; {sizes[1]:,} validated,
-{sizes[2]:,} were kept for testing. These are the weights after epoch {contents.epoch:,} of
+{sizes[2]:,} were kept for testing. These are the weights after epoch {exported.epoch:,} of
 {training.epochs:,}.{kind}
 
 ## How right it is
 
-{_scores(contents)}
+{_scores(exported)}
 
 ## Settings
 
@@ -123,8 +123,8 @@ miiii itself works on the run directory that this folder was made from.
 """
 
 
-def _kind(contents: Contents) -> str:
-    return f"\n{contents.which_weights}" if contents.which_weights else ""
+def _kind(exported: ModelAt) -> str:
+    return f"\n{exported.which_weights}" if exported.which_weights else ""
 
 
 def _details(model: ModelConfig) -> str:
@@ -139,13 +139,13 @@ def _details(model: ModelConfig) -> str:
     return "".join(f"{part}, " for part in parts)
 
 
-def _index(contents: Contents) -> str:
-    run = contents.run
+def _index(exported: ModelAt) -> str:
+    run = exported.run
     return model_index(
         run.name,
         run.config.task.base,
         run.dataset.moduli,
-        contents.accuracies(),
+        exported.accuracies(),
         regression=run.config.task.is_regression,
     )
 
@@ -158,13 +158,13 @@ def _target(task: TaskConfig) -> str:
     return _SENTENCES[task.task]
 
 
-def _split_sizes(contents: Contents) -> list[int]:
-    return [len(getattr(contents.run.dataset.split, name)) for name in SPLITS]
+def _split_sizes(exported: ModelAt) -> list[int]:
+    return [len(getattr(exported.run.dataset.split, name)) for name in SPLITS]
 
 
-def _scores(contents: Contents) -> str:
-    run = contents.run
-    parts = contents.accuracies()
+def _scores(exported: ModelAt) -> str:
+    run = exported.run
+    parts = exported.accuracies()
     regression = run.config.task.is_regression
     what = "Mean squared error" if regression else "Share of numbers answered right"
     lines = [

@@ -20,31 +20,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miiii.config.config import to_toml
-from miiii.interchange.exports.contents import Contents
+from miiii.experiment.model_at import ModelAt
 
 
-def numpy_arrays(contents: Contents) -> dict[str, NDArray[Any]]:
+def numpy_arrays(exported: ModelAt) -> dict[str, NDArray[Any]]:
     """What the file holds, by key."""
-    run = contents.run
+    run = exported.run
     dataset = run.dataset
     kind = {"weights_kind": np.array("raw" if run.raw else "average")}
     return {
-        **{f"weights.{name}": weight for name, weight in contents.weights.items()},
+        **{f"weights.{name}": weight for name, weight in exported.weights.items()},
         "digits": dataset.digits,
         "targets": dataset.targets,
         "moduli": np.array(dataset.moduli, np.int64),
         "class_sizes": np.array(dataset.class_sizes, np.int64),
-        "split": contents.split,
+        "split": exported.split,
         **{f"history.{key}": rows for key, rows in run.directory.history().items()},
-        "epoch": np.array(contents.epoch, np.int64),
+        "epoch": np.array(exported.epoch, np.int64),
         **(kind if run.config.training.average_weights else {}),
         "name": np.array(run.name),
         "config": np.array(to_toml(run.config)),
     }
 
 
-def to_npz(contents: Contents) -> bytes:
+def to_npz(exported: ModelAt) -> bytes:
     """The file."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **numpy_arrays(contents))  # pyright: ignore[reportArgumentType]
+    np.savez_compressed(buffer, **numpy_arrays(exported))  # pyright: ignore[reportArgumentType]
     return buffer.getvalue()

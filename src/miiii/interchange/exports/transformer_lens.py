@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from miiii.interchange.exports.contents import Contents
+from miiii.experiment.model_at import ModelAt
 from miiii.interchange.exports.layout import BRIDGE, CONFIG, EXPECTED, HOOKED, README, TASKS
 from miiii.interchange.names import hooked_to_bridge, to_hooked
 from miiii.model.config import ModelConfig
@@ -22,20 +22,20 @@ CHECKED = 16
 """Numbers whose logits go with the weights, for the reader to compare."""
 
 
-def transformer_lens_files(contents: Contents) -> dict[str, bytes]:
+def transformer_lens_files(exported: ModelAt) -> dict[str, bytes]:
     """The folder's files by name.
 
     Raises:
         ValueError: the model computes something that TransformerLens has no setting for.
     """
-    refuse_unknown(contents.run.config.model)
-    hooked = to_hooked(contents.weights)
-    numbers = np.unique(np.linspace(0, len(contents.run.dataset.digits) - 1, CHECKED, dtype=int))
-    expected = {"tokens": contents.tokens(numbers), "logits": contents.logits(numbers)}
+    refuse_unknown(exported.run.config.model)
+    hooked = to_hooked(exported.weights)
+    numbers = np.unique(np.linspace(0, len(exported.run.dataset.digits) - 1, CHECKED, dtype=int))
+    expected = {"tokens": exported.tokens(numbers), "logits": exported.logits(numbers)}
     return {
-        CONFIG: _json(lens_config(contents)),
-        TASKS: encode_json(tasks_record(contents)),
-        README: readme(contents).encode(),
+        CONFIG: _json(lens_config(exported)),
+        TASKS: encode_json(tasks_record(exported)),
+        README: readme(exported).encode(),
         BRIDGE: _tensors(hooked_to_bridge(hooked)),
         HOOKED: _tensors(hooked),
         EXPECTED: _tensors(expected),
@@ -67,12 +67,12 @@ def refuse_unknown(model: ModelConfig) -> None:
         raise ValueError(f"{reason} (--to hf-folder and --to numpy write such a run)")
 
 
-def lens_config(contents: Contents) -> dict[str, Any]:
+def lens_config(exported: ModelAt) -> dict[str, Any]:
     """The fields that `TransformerBridgeConfig` and `HookedTransformerConfig` both take."""
-    config = contents.run.config
+    config = exported.run.config
     model, base = config.model, config.task.base
     return {
-        "model_name": contents.run.name,
+        "model_name": exported.run.name,
         "n_layers": model.depth,
         "d_model": model.width,
         "n_heads": model.heads,
@@ -91,14 +91,14 @@ def lens_config(contents: Contents) -> dict[str, Any]:
     }
 
 
-def tasks_record(contents: Contents) -> dict[str, Any]:
+def tasks_record(exported: ModelAt) -> dict[str, Any]:
     """Which logits are which task's, and which numbers trained."""
-    run = contents.run
+    run = exported.run
     task, sizes = run.config.task, run.dataset.class_sizes
     ends = np.cumsum(sizes)
     return {
         "run": run.name,
-        "epoch": contents.epoch,
+        "epoch": exported.epoch,
         "task": task.task,
         "target": task.target,
         "operation": task.operation,
@@ -112,19 +112,19 @@ def tasks_record(contents: Contents) -> dict[str, Any]:
     }
 
 
-def readme(contents: Contents) -> str:
+def readme(exported: ModelAt) -> str:
     """How to load the folder, in both versions; every code block runs as it stands."""
-    run, base = contents.run, contents.run.config.task.base
+    run, base = exported.run, exported.run.config.task.base
     biases = (
         "of attention and unembedding in these files are zero; the MLPs' are trained"
         if run.config.model.mlp_bias
         else "in these files are zero"
     )
-    kind = f"\n{contents.which_weights}" if contents.which_weights else ""
+    kind = f"\n{exported.which_weights}" if exported.which_weights else ""
     without = "layer norm" if run.config.model.mlp_bias else "biases and without layer norm"
     return f"""# {run.name} for TransformerLens
 
-The weights of the miiii run {run.name} after epoch {contents.epoch:,}. They were trained without
+The weights of the miiii run {run.name} after epoch {exported.epoch:,}. They were trained without
 {without}; the biases {biases}.{kind}
 
 | file | what it is |
@@ -135,7 +135,7 @@ The weights of the miiii run {run.name} after epoch {contents.epoch:,}. They wer
 | `{TASKS}` | which logits belong to which task (`slices`), and the split |
 | `{EXPECTED}` | tokens and logits (float64) of {CHECKED} numbers or fewer, to compare with |
 
-The number n = x0 + {base}·x1 is read as the tokens `{contents.token_names}`. The answer stands at
+The number n = x0 + {base}·x1 is read as the tokens `{exported.token_names}`. The answer stands at
 the last position, every task's classes side by side.
 
 The weights are {run.config.training.precision}. The code below computes in float64, where logits
@@ -145,7 +145,7 @@ millionth of the largest logit.
 ## TransformerLens 4
 
 ```python
-{_recipe(_BRIDGE_PART, contents)}
+{_recipe(_BRIDGE_PART, exported)}
 ```
 
 What a hook returns at `blocks.i.hook_resid_mid` reaches the MLP there, and not the skip connection
@@ -155,7 +155,7 @@ what both are made of, at `blocks.i.hook_attn_out`.
 ## TransformerLens 2
 
 ```python
-{_recipe(_HOOKED_PART, contents)}
+{_recipe(_HOOKED_PART, exported)}
 ```
 """
 
@@ -184,7 +184,7 @@ for modulus, (start, stop) in zip(tasks["moduli"], tasks["slices"]):
 _VALUES = "print(logits[:, 0].tolist())"
 
 
-def _recipe(part: str, contents: Contents) -> str:
+def _recipe(part: str, exported: ModelAt) -> str:
     return f"""import json
 from pathlib import Path
 
@@ -197,7 +197,7 @@ with torch.inference_mode():
     logits = model(expected["tokens"].to(config.device))[:, -1].cpu()
 assert (logits - expected["logits"]).abs().max() < 1e-5
 
-{_VALUES if contents.run.config.task.is_regression else _ANSWERS}"""
+{_VALUES if exported.run.config.task.is_regression else _ANSWERS}"""
 
 
 def _json(record: dict[str, Any]) -> bytes:

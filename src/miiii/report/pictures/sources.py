@@ -157,7 +157,7 @@ def origin(results: Results, *, weights: bool = False) -> str:
         f"seed {config.seed}",
         training.precision,
     ]
-    end = f"weights of epoch {results.analysed_epoch:,}, dropout off" if weights else ""
+    end = f"weights of epoch {results.model.epoch:,}, dropout off" if weights else ""
     last = results.run.status["epoch"]
     return ", ".join(parts) + (f"; {end}." if weights else f"; {last:,} epochs.")
 

@@ -27,7 +27,7 @@ def embedding_weights(sources: Sources, look: Look) -> Iterator[Picture]:
         "W_E,tok and W_E,pos of the cosine model",
         "Transposed: a row per dimension of the residual stream, a column per token. "
         f"{_SIGNS}; both matrices are on one scale. " + origin(waves, weights=True),
-        wave_figures.embedding_weights(waves.weights, style=look.style),
+        wave_figures.embedding_weights(waves.model.weights, style=look.style),
     )
     fit = waves.waves_fit
     yield Picture(
@@ -50,7 +50,7 @@ def attention_weights(sources: Sources, look: Look) -> Iterator[Picture]:
         "W_k, W_q, W_v and W_o of the cosine model, per head",
         "Columns are the residual stream's dimensions, rows each head's own. The paper leaves W_o "
         "out; nothing is computed without it. " + _WEIGHTS + origin(waves, weights=True),
-        wave_figures.attention_weights(waves.weights, style=look.style),
+        wave_figures.attention_weights(waves.model.weights, style=look.style),
     )
 
 
@@ -66,7 +66,7 @@ def mlp_weights(sources: Sources, look: Look) -> Iterator[Picture]:
         + ("The MLP's biases, b_in and b_out, are not drawn. " if biased else "")
         + _WEIGHTS
         + origin(waves, weights=True),
-        wave_figures.mlp_weights(waves.weights, style=look.style),
+        wave_figures.mlp_weights(waves.model.weights, style=look.style),
     )
 
 
@@ -78,5 +78,5 @@ def unembedding_weights(sources: Sources, look: Look) -> Iterator[Picture]:
         "figure-23-unembedding",
         "W_U of the cosine model",
         "Transposed: its one row is the one real output. " + _WEIGHTS + origin(waves, weights=True),
-        wave_figures.unembedding_weights(waves.weights, style=look.style),
+        wave_figures.unembedding_weights(waves.model.weights, style=look.style),
     )

@@ -1,4 +1,4 @@
-"""What of a run is exported: its weights and what they were trained for, as plain arrays."""
+"""A run's model at one epoch: its weights, what it computes on all numbers, how much is right."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miiii.experiment.run import Run
-from miiii.model.parameters import Parameters, weight_names
+from miiii.model.parameters import Parameters, in_float64, weights_by_name
 from miiii.model.transformer import forward
 
 SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Contents:
-    """A run at one epoch.
+class ModelAt:
+    """The model of a run at one epoch, read from its files when asked for; dropout off.
 
     Attributes:
-        run: the run.
+        run: the run; its raw weights where it was opened `with_raw_weights`.
         snapshot: the epoch of the snapshot whose weights are taken; None: the latest weights.
     """
 
@@ -45,11 +45,7 @@ class Contents:
     @property
     def weights(self) -> dict[str, NDArray[Any]]:
         """Every weight by name: token_embedding, …, blocks.0.query, …, unembedding."""
-        leaves = jax.tree.leaves(self.parameters)
-        return {
-            name: np.asarray(leaf)
-            for name, leaf in zip(weight_names(self.parameters), leaves, strict=True)
-        }
+        return weights_by_name(self.parameters)
 
     @property
     def which_weights(self) -> str:
@@ -64,8 +60,8 @@ class Contents:
 
     @property
     def split(self) -> NDArray[np.int8]:
-        """[p²]: for every number the index of its part in `SPLITS`."""
-        labels = np.zeros(len(self.run.dataset.digits), np.int8)
+        """[p²]: for every number the index of its part in `SPLITS`; −1 where it is in none."""
+        labels = np.full(len(self.run.dataset.digits), -1, np.int8)
         for index, name in enumerate(SPLITS):
             labels[getattr(self.run.dataset.split, name)] = index
         return labels
@@ -91,7 +87,7 @@ class Contents:
         """[B, V]: the logits of numbers (all p² by default) computed in float64, dropout off."""
         digits = self.run.dataset.digits
         with jax.enable_x64(True), jax.default_matmul_precision("highest"):
-            weights = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), self.parameters)
+            weights = in_float64(self.parameters)
             chosen: Any = digits if numbers is None else digits[numbers]
             return np.asarray(forward(weights, chosen)[0])
 
