@@ -10,6 +10,7 @@ INSTALLED := $(VENV)/installed
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 INTEROP := .venv-interop
+LOWEST := .venv-lowest
 INTEROP_PIP := $(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check \
 	--no-compile --no-deps $(INTEROP_INDEX)
 
@@ -17,7 +18,7 @@ INTEROP_PIP := $(INTEROP)/bin/python -m pip install --quiet --disable-pip-versio
 # containers, every process would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: reproduce test check bench docs interop clean
+.PHONY: reproduce test check bench docs interop lowest clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -52,6 +53,18 @@ $(INTEROP)/installed: tests/interchange/requirements.txt tests/interchange/requi
 		--requirement tests/interchange/requirements-version-2.txt
 	touch $@
 
+# The lowest versions that pyproject.toml declares, in an environment of their own: every command once.
+lowest: $(LOWEST)/installed
+	rm -rf $(LOWEST)/runs && mkdir $(LOWEST)/runs
+	XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false" JAX_PLATFORMS=cpu \
+		MIIII_CACHE=$(LOWEST)/cache $(LOWEST)/bin/python tests/packaging/lowest_versions.py $(LOWEST)/runs
+
+$(LOWEST)/installed: pyproject.toml
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable ".[sweep]"
+	touch $@
+
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks
 
@@ -61,4 +74,4 @@ docs: $(INSTALLED)
 	@echo docs/build/index.html
 
 clean:
-	rm -rf docs/build $(VENV) $(INTEROP) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf docs/build $(VENV) $(INTEROP) $(LOWEST) .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -140,8 +140,9 @@ def _kept_only_if_trained(members: Sequence[Member], branching: Branching | None
     try:
         yield
     except BaseException:
-        saved = [epoch for member in members for epoch in member.directory.checkpoint_epochs()]
-        if max(saved, default=0) <= begun:
+        places = [member.directory for member in members]
+        saved = [each.checkpoint_epochs() + each.snapshot_epochs() for each in places]
+        if max((epoch for epochs in saved for epoch in epochs), default=0) <= begun:
             for member in members:
                 shutil.rmtree(member.directory.path, ignore_errors=True)
         raise

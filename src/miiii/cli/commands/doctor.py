@@ -37,11 +37,13 @@ def doctor_command(words: list[str]) -> int:
 
     python = ".".join(map(str, sys.version_info[:3]))
     check("python", sys.version_info >= (3, 11), f"{python} (3.11 or later is needed)")
+    from miiii.cli.requirements import unmet_requirements
     from miiii.runs.provenance import package_versions
 
     versions = package_versions()
     listed = ", ".join(f"{name} {version or 'missing'}" for name, version in versions.items())
-    check("packages", None not in versions.values(), listed)
+    unmet = unmet_requirements()
+    check("packages", None not in versions.values() and not unmet, "; ".join([*unmet, listed]))
     try:
         prepare_jax()
     except UsageError as error:
