@@ -87,6 +87,28 @@ def test_runs_say_how_far_and_where_they_were_trained():
     assert found.recorded == (("miiii reproduce --only 'a b'", 1), ("miiii resume", 1))
 
 
+def test_runs_that_went_on_under_other_conditions_are_counted_and_listed():
+    resumed = {"epoch": 40, "time": "later", "versions": {"jax": "0.11.0"}, "threads": 1}
+    went_on = record(threads=2, device={"platform": "cpu", "kind": "cpu"})
+    runs = {
+        "miiii": [
+            run("changed", 100, {**went_on, "resumed": [{**went_on, **resumed}]}),
+            run("same", 100, {**went_on, "resumed": [{**went_on, "epoch": 7, "time": "then"}]}),
+            run("older", 100, record()),
+        ]
+    }
+    found = study_settings(SimpleNamespace(name="study", plan=plan("small")), runs)
+    assert found.changed == 1
+    assert found.conditions == ("2 threads",)
+    assert found.resumed == (
+        (
+            "changed",
+            "resumed after epoch 40 (later): jax was 0.10.2, is 0.11.0, threads was 2, is 1",
+        ),
+        ("same", "resumed after epoch 7 (then): under the same conditions"),
+    )
+
+
 def test_experiments_say_what_they_change():
     found = study_settings(SimpleNamespace(name="study", plan=plan("small")), {})
     changes = {row.key: row.changes for row in found.experiments}
