@@ -14,19 +14,20 @@ if TYPE_CHECKING:
     from miiii.config.presets import PRESETS, get_preset
     from miiii.experiment.branching import Origin
     from miiii.experiment.estimating import estimate
-    from miiii.experiment.run import History, Run, load_run
+    from miiii.experiment.run import Run, load_run
     from miiii.experiment.training import Outcome, resume, start
     from miiii.optim.own import register_optimiser
     from miiii.results.from_activations import from_activations
     from miiii.results.recorded_model import RecordedModel
     from miiii.runs.errors import RunError
+    from miiii.runs.measured import History
     from miiii.tasks.numbers import digits
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Config": "miiii.config.config",
-    "History": "miiii.experiment.run",
+    "History": "miiii.runs.measured",
     "Origin": "miiii.experiment.branching",
     "Outcome": "miiii.experiment.training",
     "PRESETS": "miiii.config.presets",

@@ -110,6 +110,10 @@ def test_counts_and_names(depth):
     assert sum(leaf.size for leaf in leaves) == by_hand
     names = weight_names(parameters)
     assert len(names) == len(leaves)
+    assert tuple(names) == config.weight_names
+    biased = dataclasses.replace(config, mlp_bias=True)
+    with_biases = jax.eval_shape(lambda: initialise(jax.random.key(0), biased, 5, 10, 3))
+    assert tuple(weight_names(with_biases)) == biased.weight_names
     assert names == [
         "token_embedding",
         "position_embedding",

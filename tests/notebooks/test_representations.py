@@ -14,7 +14,7 @@ import miiii
 from miiii import markup
 from miiii.analysis.certificate.certify import Certificate, TaskCertificate
 from miiii.claims.ledger import Ledger
-from miiii.experiment.run import History
+from miiii.runs.measured import History
 
 HOSTILE = '<script>alert("x")</script>&\'</td>'
 VOID = {"rect", "path", "image", "br", "img"}

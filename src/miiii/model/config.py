@@ -113,6 +113,15 @@ class ModelConfig:
         return digits + self.answer_token
 
     @property
+    def weight_names(self) -> tuple[str, ...]:
+        """Every weight's name, in the order of `parameters.weight_names`, which needs JAX."""
+        block = ["query", "key", "value", "output", "mlp_in", "mlp_out"]
+        if self.mlp_bias:
+            block += ["mlp_in_bias", "mlp_out_bias"]
+        blocks = [f"blocks.{index}.{name}" for index in range(self.depth) for name in block]
+        return ("token_embedding", "position_embedding", *blocks, "unembedding")
+
+    @property
     def architecture(self) -> Architecture:
         """What travels with the weights, so that a forward pass needs nothing else."""
         return Architecture(

@@ -36,11 +36,12 @@ from miiii.claims.measurements import (
     Sharing,
 )
 from miiii.claims.rules import paper as rules
-from miiii.experiment.run import History, Run
+from miiii.experiment.run import Run
 from miiii.model.initialise import standard_deviations
 from miiii.model.parameters import Parameters
 from miiii.results.spectra import snapshot_spectra
 from miiii.runs.listing import ending_text
+from miiii.runs.measured import History
 from miiii.streams import Stream, generator
 from miiii.tasks.dataset import Dataset
 from miiii.tasks.numbers import primes_below

@@ -7,9 +7,10 @@ import numpy as np
 
 from miiii import esch, markup
 from miiii.analysis.parts.curves import curve_strips, curves
-from miiii.experiment.run import History, Run
+from miiii.experiment.run import Run
 from miiii.figures.training import accuracy_strip
 from miiii.runs.listing import ending_text
+from miiii.runs.measured import History
 from miiii.runs.thresholds import SOLVED, dated
 
 

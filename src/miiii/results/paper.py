@@ -104,7 +104,7 @@ class Results:
     @cached_property
     def curves(self) -> Curves:
         """Loss and accuracy of every task through training."""
-        return history_curves(self.run.config, vars(self.run.history))
+        return history_curves(self.run.config, self.run.history)
 
     @cached_property
     def gradient_norms(self) -> GradientNorms:

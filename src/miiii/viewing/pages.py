@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
+from numpy.typing import NDArray
 
 from miiii.analysis.parts.curves import Curves
 from miiii.config.config import from_toml
+from miiii.experiment.history import stored_history
 from miiii.report.page.charts import charts
-from miiii.results.curves import history_curves, sizes_of
-from miiii.runs.counts import examples_of
+from miiii.results.curves import history_curves
 from miiii.runs.directory import RunDirectory, RunSummary, list_runs
 from miiii.runs.errors import RunError
 from miiii.runs.listing import STATUS_NAME, ending_text, live_state, summarize
-from miiii.runs.thresholds import HELD, SOLVED, dated, reached
+from miiii.runs.measured import History
+from miiii.runs.thresholds import HELD, SOLVED, dated
 from miiii.studies.study import RUNS_NAME, study_names
 from miiii.viewing.places import DRAWN, Place, Roots, is_shown, lies_inside
 from miiii.viewing.reports import Reports, fingerprint
@@ -138,13 +140,11 @@ class Pages:
 
     def _run(self, path: Path, version: str) -> str:
         directory, summary = RunDirectory(path), summarize(path)
-        problem, found, asked = summary.problem or "", None, 1
+        problem, history, found = summary.problem or "", None, None
         try:
             config = from_toml(directory.config_text)
-            rows = directory.history()
-            size = sizes_of(config)["validation"]
-            asked = int(examples_of(rows, "validation", size)[-1:].max(initial=1))
-            found = history_curves(config, rows) if len(rows.get("epoch", ())) else None
+            history = stored_history(directory, config)
+            found = history_curves(config, history) if len(history.epoch) else None
         except (RunError, ValueError) as error:
             problem, config = str(error), None
         axis, drawn = charts(found) if found else (None, ())
@@ -157,12 +157,12 @@ class Pages:
             title=f"Run {path.name}",
             version=version,
             up=tuple(up),
-            line=_of_history(_line(summary), found, asked),
+            line=_of_history(_line(summary), history),
             problem=problem,
             axis=axis,
             charts=drawn,
             labels=found.labels if found else (),
-            tasks=_tasks(found, asked) if found else (),
+            tasks=_tasks(found, history) if found and history else (),
             levels=(SOLVED, HELD),
             galleries=[name for name in DRAWN if (path / name / "index.html").is_file()],
             settings=directory.config_text if config else "",
@@ -191,21 +191,17 @@ def _lines(runs: Path) -> list[RunLine]:
     return [_line(summary) for summary in list_runs(runs) if is_shown(summary.path)]
 
 
-def _of_history(line: RunLine, found: Curves | None, asked: int) -> RunLine:
-    """The same with what its history says: a killed run's status may be older.
-
-    Validations asked `asked` numbers.
-    """
-    if found is None:
+def _of_history(line: RunLine, history: History | None) -> RunLine:
+    """The same with what its history says: a killed run's status may be older."""
+    if history is None or not len(history.epoch):
         return line
     _, of, budget = line.epochs.partition(" of ")
-    line = replace(line, epochs=f"{found.epoch[-1]:,}{of}{budget}")
-    accuracy = found.validation_accuracy
-    if accuracy is None or not len(accuracy):
+    line = replace(line, epochs=f"{history.epoch[-1]:,}{of}{budget}")
+    if not len(history.validation_epoch):
         return line
-    latest = accuracy[-1]
-    solved = reached(latest, SOLVED, asked).sum()
-    return replace(line, validation=_percent(float(latest.mean())), solved=str(solved))
+    mean = float(history.validation_accuracy[-1].mean())
+    solved = history.reached(SOLVED)[-1].sum()
+    return replace(line, validation=_percent(mean), solved=str(solved))
 
 
 def _line(summary: RunSummary) -> RunLine:
@@ -228,27 +224,23 @@ def _line(summary: RunSummary) -> RunLine:
     )
 
 
-def _tasks(curves: Any, asked: int) -> list[TaskLine]:
+def _tasks(found: Curves, history: History) -> list[TaskLine]:
+    solved, held = history.first_reached(SOLVED), history.first_reached(HELD, held=True)
     lines = []
-    for column, label in enumerate(curves.labels):
-        accuracy = curves.validation_accuracy
-        values = None if accuracy is None or not len(accuracy) else accuracy[:, column]
-        loss = curves.validation_loss
-        solved = held = ""
-        if values is not None:
-            epochs, first = curves.validation_epoch, reached(values, SOLVED, asked)
-            solved = dated(int(epochs[first.argmax()]), epochs, values) if first.any() else ""
-            kept = reached(values, HELD, asked)[::-1].cumprod()[::-1].astype(bool)
-            held = dated(int(epochs[kept.argmax()]), epochs, values) if kept.any() else ""
-        train = curves.train_accuracy
+    for column, (label, modulus) in enumerate(zip(found.labels, history.moduli, strict=True)):
+        values, loss = history.validation_accuracy[:, column], history.validation_loss[:, column]
+
+        def said(epoch: int | None, values: NDArray[Any] = values) -> str:
+            return "" if epoch is None else dated(epoch, history.validation_epoch, values)
+
         lines.append(
             TaskLine(
                 label=label,
-                train=_percent(None if train is None else float(train[-1, column])),
-                validation=_percent(None if values is None else float(values[-1])),
-                loss=f"{loss[-1, column]:.3g}" if len(loss) else "",
-                solved=solved,
-                held=held,
+                train=_percent(float(history.train_accuracy[-1, column])),
+                validation=_percent(float(values[-1]) if len(values) else None),
+                loss=f"{loss[-1]:.3g}" if len(loss) else "",
+                solved=said(solved[modulus]),
+                held=said(held[modulus]),
             )
         )
     return lines

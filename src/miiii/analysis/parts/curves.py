@@ -89,7 +89,7 @@ def curves(
     guessing: ArrayLike | None = None,
     dropout: bool = False,
 ) -> Curves:
-    """Put a run's history (`miiii.experiment.run.History`) into a record.
+    """Put a run's history (`miiii.runs.measured.History`) into a record.
 
     Args:
         labels: [N], the moduli as text.

@@ -9,7 +9,7 @@ import numpy as np
 from miiii.runs.thresholds import HELD
 
 if TYPE_CHECKING:
-    from miiii.experiment.run import History
+    from miiii.runs.measured import History
 
 
 @dataclass(frozen=True)
