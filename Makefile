@@ -46,11 +46,14 @@ check: $(INSTALLED)
 #   make interop INTEROP_INDEX="--extra-index-url https://download.pytorch.org/whl/cpu"
 interop: $(INTEROP)/installed
 
-$(INTEROP)/installed: tests/interchange/requirements.txt tests/interchange/requirements-version-2.txt
+$(INTEROP)/installed: tests/interchange/requirements.txt \
+		tests/interchange/requirements-version-2.txt tests/tracking/requirements.txt
 	$(PYTHON) -m venv --clear $(INTEROP)
 	$(INTEROP_PIP) --requirement tests/interchange/requirements.txt
 	$(INTEROP_PIP) --target $(INTEROP)/version-2 \
 		--requirement tests/interchange/requirements-version-2.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile \
+		--target $(INTEROP)/trackers --requirement tests/tracking/requirements.txt
 	touch $@
 
 # The lowest versions that pyproject.toml declares, in an environment of their own: every command once.

@@ -19,7 +19,7 @@ from miiii.config.presets import get_preset
 from miiii.runs.directory import RunDirectory
 from miiii.viewing import reports
 from miiii.viewing.pages import POLICY, Pages
-from miiii.viewing.places import LONGEST_PATH, Roots
+from miiii.viewing.places import LONGEST_PATH, Roots, find_place
 from miiii.viewing.server import PortTakenError, ViewServer
 from report.devtools import BROWSER, Browser
 from results.stored_runs import history, store
@@ -87,8 +87,8 @@ def test_the_index_names_runs_and_studies(server):
     status, _, body = ask(server, "/")
     assert status == 200
     for name in ("plain", "other", "waves"):
-        assert f'href="/runs/{name}/"' in body
-    assert 'href="/studies/mine/"' in body
+        assert f'href="runs/{name}/"' in body
+    assert 'href="studies/mine/"' in body
     assert "linked" not in body
     assert "poisoned" not in body
     assert "far" not in body
@@ -185,16 +185,51 @@ def test_overlong_paths_are_refused(server, length):
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "127.0.0.1.evil.example", "localhost.evil", "10.0.0.1", "localhost:1", "@"],
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost.evil",
+        "10.0.0.1",
+        "evil.example:8059",
+        "@",
+    ],
 )
 def test_other_host_names_are_refused(server, host):
     status, _, body = ask(server, "/", host=host)
-    assert (status, body) == (403, "this server answers to localhost alone\n")
+    assert status == 403
+    heard = host.partition(":")[0].strip("@") or "no name"
+    assert body == f"this server answers to localhost, not to {heard!r} (--host NAME)\n"
 
 
 def test_own_host_names_are_served(server):
-    for host in ("localhost", "LOCALHOST", f"localhost:{server.port}", "127.0.0.1"):
+    for host in ("localhost", "LOCALHOST:9000", f"localhost:{server.port}", "127.0.0.1:9000"):
         assert ask(server, "/", host=host)[0] == 200
+
+
+def test_a_proxy_keeps_its_host_and_its_path(folder, tmp_path):
+    pages = Pages(Roots(folder / "runs", folder / "studies"), tmp_path)
+    with ViewServer(pages, 0, ("hub.example",), "/user/x/proxy/8059/") as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        for path in ("/user/x/proxy/8059/runs/plain/", "/runs/plain/", "/user/x/proxy/8059/"):
+            status, _, body = ask(server, path, host="hub.example")
+            assert status == 200
+            assert 'href="/' not in body
+        assert ask(server, "/user/x/proxy/80591/", host="hub.example")[0] == 404
+        assert ask(server, "/", host="other.example")[0] == 403
+        server.shutdown()
+        thread.join()
+        pages.reports.close()
+
+
+def test_runs_that_are_links_are_counted(folder, tmp_path):
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    (runs / "linked").symlink_to(folder / "runs" / "plain")
+    pages = Pages(Roots(runs, folder / "studies"), tmp_path)
+    body = pages.page(find_place("/", pages.roots))
+    assert "1 run is a link to another place and is not shown" in body
+    pages.reports.close()
 
 
 def test_a_request_without_a_host_is_refused(server):
@@ -242,7 +277,7 @@ def test_a_study_shows_its_report_once_it_is_made(server, monkeypatch):
     monkeypatch.setattr(reports, "_begin", begin)
     first = ask(server, "/studies/mine/")[2]
     assert "The report is being made" in first
-    assert 'href="/studies/mine/runs/miiii-seed0/"' in first
+    assert 'href="runs/miiii-seed0/"' in first
     while "The report is being made" in (body := ask(server, "/studies/mine/")[2]):
         time.sleep(0.02)
     assert '<details id="one">' in body
@@ -340,7 +375,7 @@ def test_the_page_follows_a_run_and_keeps_its_place(server, folder, tmp_path):
 @pytest.mark.parametrize("path", ["/runs/plain", "/studies/mine", "/studies/mine/runs/miiii-seed0"])
 def test_a_page_without_its_last_slash_leads_to_it(server, path):
     status, headers, body = ask(server, path)
-    assert (status, headers["Location"], body) == (301, f"{path}/", "")
+    assert (status, headers["Location"], body) == (301, f"{path.rpartition('/')[2]}/", "")
     assert ask(server, f"{path}/")[0] == 200
 
 

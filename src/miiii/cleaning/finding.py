@@ -61,7 +61,7 @@ class Found:
     """Runs and studies that a live process holds."""
 
 
-def find(runs_dir: Path, studies_dir: Path, compiled: Path, kinds: Iterable[str]) -> Found:
+def find(runs_dir: Path, studies_dir: Path, compiled: Path | None, kinds: Iterable[str]) -> Found:
     """Look through runs, studies and the directory of compiled programs.
 
     Args:
@@ -97,7 +97,8 @@ def find(runs_dir: Path, studies_dir: Path, compiled: Path, kinds: Iterable[str]
                 in_use.append(summary.path)
                 continue
             candidates += _of_run(summary, wanted)
-    candidates.append(_files("compiled", compiled, _named(compiled, COMPILED)))
+    if compiled is not None:
+        candidates.append(_files("compiled", compiled, _named(compiled, COMPILED)))
     kept = [one for one in candidates if one.kind in wanted and one.paths]
     return Found(tuple(kept), tuple(in_use))
 

@@ -95,6 +95,7 @@ class Pages:
                 version=version,
                 up=(),
                 runs=_lines(self.roots.runs),
+                hidden=self._hidden(),
                 runs_dir=str(self.roots.runs),
                 studies=[
                     (name, len(list_runs(self.roots.studies / name / RUNS_NAME)))
@@ -105,8 +106,12 @@ class Pages:
         if place.kind == "run":
             return self._run(place.path, version)
         if place.kind == "study-runs":
-            return self._study(place.path, version, "")
+            return self._study(place.path, version, "", listed=True)
         return self._report(place.path, version)
+
+    def _hidden(self) -> int:
+        """Runs that are links to another place, which are not shown."""
+        return len(list_runs(self.roots.runs)) - len(_lines(self.roots.runs))
 
     def _studies(self) -> list[str]:
         root = self.roots.studies
@@ -127,14 +132,14 @@ class Pages:
         head, end, rest = text.rpartition("</body>")
         return head + live + end + rest
 
-    def _study(self, study: Path, version: str, report: str) -> str:
+    def _study(self, study: Path, version: str, report: str, *, listed: bool = False) -> str:
         return self._render(
             "study.html.jinja",
             title=f"Study {study.name}",
             version=version,
-            up=(("/", "all runs and studies"),),
+            up=(("../../../" if listed else "../../", "all runs and studies"),),
             runs=_lines(study / RUNS_NAME),
-            at=f"/studies/{study.name}/",
+            at="../" if listed else "",
             report=report,
         )
 
@@ -149,9 +154,10 @@ class Pages:
             problem, config = str(error), None
         axis, drawn = charts(found) if found else (None, ())
         study = path.parent.parent.name if path.parent.name == RUNS_NAME else ""
-        up = [("/", "all runs and studies")]
+        # Relative, so that the pages work behind a proxy that puts something before their paths.
+        up = [("../../", "all runs and studies")]
         if study and path.parent.resolve() != self.roots.runs.resolve():
-            up.append((f"/studies/{study}/", f"study {study}"))
+            up = [("../../../../", "all runs and studies"), ("../../", f"study {study}")]
         return self._render(
             "run.html.jinja",
             title=f"Run {path.name}",

@@ -7,7 +7,7 @@ renaming itself (DNS rebinding). Files are handed out by `places`, never by the 
 """
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -40,6 +40,8 @@ class ViewServer(ThreadingHTTPServer):
     Args:
         pages: what is shown.
         port: to listen on; 0 for any that is free.
+        hosts: names by which a proxy asks for the pages, beside those of this machine.
+        prefix: what stands before every path that a proxy passes on, such as /proxy/8059.
 
     Raises:
         PortTakenError: another program listens there, or it may not be had.
@@ -47,8 +49,12 @@ class ViewServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, pages: Pages, port: int) -> None:
+    def __init__(
+        self, pages: Pages, port: int, hosts: Sequence[str] = (), prefix: str = ""
+    ) -> None:
         self.pages = pages
+        self.hosts = (*HOSTS, *(host.lower() for host in hosts))
+        self.prefix = prefix.rstrip("/")
         try:
             super().__init__((ADDRESS, port), _Handler)
         except OSError as error:
@@ -85,11 +91,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, write: Callable[[bytes], Any]) -> None:
         host = (self.headers.get("Host") or "").lower()
-        name, _, port = host.partition(":")
-        if name not in HOSTS or (port and port != str(self.server.port)):
-            self._refuse(HTTPStatus.FORBIDDEN, "this server answers to localhost alone", write)
+        # The name alone: a forwarded port (ssh -L) is another one at the browser's end.
+        name, colon, port = host.rpartition(":")
+        name = name if colon and port.isdigit() else host
+        if name not in self.server.hosts:
+            heard = "".join(letter for letter in name[:80] if letter.isalnum() or letter in ".-_")
+            why = f"this server answers to localhost, not to {heard or 'no name'!r} (--host NAME)"
+            self._refuse(HTTPStatus.FORBIDDEN, why, write)
             return
         target = self.path.partition("?")[0]
+        if self.server.prefix and (target + "/").startswith(self.server.prefix + "/"):
+            target = target.removeprefix(self.server.prefix) or "/"
         if len(target) > LONGEST_PATH:
             self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "the path is too long", write)
             return
@@ -104,7 +116,12 @@ class _Handler(BaseHTTPRequestHandler):
         except (NotShownError, OSError, ValueError):
             if self._is_shown(f"{target}/"):
                 self._send(
-                    HTTPStatus.MOVED_PERMANENTLY, b"", TYPES[".md"], OWN, write, f"{target}/"
+                    HTTPStatus.MOVED_PERMANENTLY,
+                    b"",
+                    TYPES[".md"],
+                    OWN,
+                    write,
+                    f"{target.rpartition('/')[2]}/",
                 )
                 return
             self._refuse(HTTPStatus.NOT_FOUND, "there is nothing to show here", write)

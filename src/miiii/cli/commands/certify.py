@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
 from miiii.cli.arguments import UsageError, parse
+from miiii.cli.console import print_out
 from miiii.config.config import from_toml
 from miiii.runs.directory import RunDirectory
 
@@ -77,10 +77,7 @@ def certify_command(words: list[str]) -> int:
     if arguments.json:
         print(written.certificate.read_text(encoding="utf-8"), end="")
     else:
-        console = Console()
-        # In a pipe there is no width to fit into.
-        console = console if console.is_terminal else Console(width=160)
-        console.print(certificate_table(certificate))
+        print_out(certificate_table(certificate), pipe_width=160)
         print(f"\n{summary(certificate)}")
         if reason := no_structure(run):
             print(f"no structural form: {reason}")

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from miiii.cleaning.finding import Candidate, Found, find
 from miiii.cleaning.kinds import KINDS, Kind, chosen_kinds
 from miiii.cleaning.removal import remove
 from miiii.cli.arguments import UsageError, parse
+from miiii.cli.console import print_out
 from miiii.experiment.compiled_programs import cache_directory
 
 
@@ -110,12 +110,9 @@ def _list(found: Found, kinds: Iterable[Kind], going: set[str], every: bool) -> 
     if not found.candidates:
         print("there is nothing to clean")
     else:
-        console = Console()
-        # In a pipe there is no width to fit into.
-        console = console if console.is_terminal else Console(width=200)
-        console.print(table)
+        print_out(table)
         print()
-        console.print(totals)
+        print_out(totals)
     for path in found.in_use:
         print(f"in use by a process, left alone: {path}")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
 from miiii.cli.arguments import UsageError, parse
+from miiii.cli.console import print_out
 from miiii.cli.text import percent
 from miiii.config.config import Config, from_toml
 from miiii.results.comparison import Comparison, check_comparable, compare
@@ -191,9 +191,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(name, justify="right", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console = Console()
-    # In a pipe there is no width to fit into.
-    console.print(table) if console.is_terminal else Console(width=200).print(table)
+    print_out(table)
 
 
 def _epoch(value: int | None) -> str:

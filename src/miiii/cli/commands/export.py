@@ -1,19 +1,23 @@
 """`miiii export`."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
 from miiii.config.config import Config, from_toml
-from miiii.interchange.exports.layout import MODEL_FOLDER_FILES, TRANSFORMER_LENS_FILES
+from miiii.interchange.exports.layout import MODEL_FOLDER_FILES, TRANSFORMER_LENS_FILES, epoch_name
 from miiii.interchange.exports.placing import check_place, write_file, write_folder
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import DamagedFileError
+
+if TYPE_CHECKING:
+    from miiii.experiment.model_at import ModelAt
 
 Format = Literal["transformer-lens", "numpy", "hf-folder", "csv", "parquet"]
 
@@ -45,6 +49,9 @@ class ExportArguments:
     weights: Literal["average", "raw"] | None = None
     """Of a run that keeps an average of its weights (average_weights): the average, or the raw
     weights of its newest checkpoint; default: the average where there is one."""
+    all_snapshots: bool = False
+    """Write the weights of every snapshot: a folder (numpy: a file) per epoch, epoch-000000040 and
+    so on, which miiii import reads back as one run."""
     output: Path | None = None
     """The file or folder to write; default: in the run's own exports directory."""
     model_index: bool = False
@@ -70,7 +77,12 @@ def export_command(words: list[str]) -> int:
         raise UsageError(f"--model-index belongs to --to hf-folder, not to --to {arguments.to}")
     if is_history and arguments.epoch is not None:
         raise UsageError(f"--epoch is {arguments.epoch}: {arguments.to} has the whole history")
+    if arguments.all_snapshots and (is_history or arguments.epoch is not None):
+        what = f"--to {arguments.to}, the whole history" if is_history else "--epoch, a single one"
+        raise UsageError(f"--all-snapshots does not go with {what}: leave one out")
     epochs = directory.snapshot_epochs()
+    if arguments.all_snapshots and not epochs:
+        raise UsageError(f"run {directory.name} has no snapshots: nothing to write")
     if arguments.epoch is not None and arguments.epoch not in epochs:
         raise UsageError(
             f"--epoch is {arguments.epoch}: run {directory.name} has snapshots of epochs "
@@ -86,12 +98,20 @@ def export_command(words: list[str]) -> int:
         raise UsageError(f"run {directory.name} holds no weights yet: nothing was trained or saved")
     if arguments.to == "parquet" and find_spec("pyarrow") is None:
         raise UsageError("--to parquet needs pyarrow: pip install 'miiii[interop]'")
-    output = arguments.output or directory.path / "exports" / DEFAULT_NAMES[arguments.to]
-    check_place(output, arguments.force, _folder_names(arguments.to))
-    if is_history:
+    name = DEFAULT_NAMES[arguments.to]
+    if arguments.all_snapshots:
+        name = f"{arguments.to}-snapshots"
+    output = arguments.output or directory.path / "exports" / name
+    suffix = ".npz" if arguments.to == "numpy" else ""
+    places = {epoch: output / f"{epoch_name(epoch)}{suffix}" for epoch in epochs}
+    for place in places.values() if arguments.all_snapshots else [output]:
+        check_place(place, arguments.force, _folder_names(arguments.to))
+    if arguments.all_snapshots:
+        written = _write_weights(arguments, places.items())
+    elif is_history:
         written = _write_history(directory, config, arguments.to, output)
     else:
-        written = _write_weights(arguments, output)
+        written = _write_weights(arguments, [(arguments.epoch, output)])
     if arguments.json:
         record = {"run": directory.name, "to": arguments.to, "files": [str(p) for p in written]}
         print(json.dumps(record, indent=2))
@@ -131,7 +151,10 @@ def _write_history(directory: RunDirectory, config: Config, to: str, output: Pat
     return [output]
 
 
-def _write_weights(arguments: ExportArguments, output: Path) -> list[Path]:
+def _write_weights(
+    arguments: ExportArguments, outputs: Iterable[tuple[int | None, Path]]
+) -> list[Path]:
+    """Write one export per epoch (None: the latest weights)."""
     from miiii.cli.machine import prepare_jax
 
     prepare_jax()
@@ -139,9 +162,15 @@ def _write_weights(arguments: ExportArguments, output: Path) -> list[Path]:
     from miiii.experiment.run import load_run
 
     run = load_run(arguments.run, arguments.runs_dir)
-    exported = ModelAt(
-        run.with_raw_weights() if arguments.weights == "raw" else run, arguments.epoch
-    )
+    chosen = run.with_raw_weights() if arguments.weights == "raw" else run
+    return [
+        path
+        for epoch, output in outputs
+        for path in _write_epoch(arguments, ModelAt(chosen, epoch), output)
+    ]
+
+
+def _write_epoch(arguments: ExportArguments, exported: "ModelAt", output: Path) -> list[Path]:
     if arguments.to == "numpy":
         from miiii.interchange.exports.numpy_file import to_npz
 

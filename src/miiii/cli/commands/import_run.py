@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
-from miiii.interchange.imports.checkpoint_file import Checkpoint, read_checkpoint
+from miiii.interchange.imports.checkpoint_file import (
+    Checkpoint,
+    read_checkpoint,
+    snapshot_files,
+)
 from miiii.interchange.imports.conversion import Given, convert
 from miiii.interchange.imports.expected_logits import read_expected
 from miiii.interchange.imports.layouts import Layout
@@ -36,7 +40,7 @@ class ImportArguments:
     """
 
     file: tyro.conf.Positional[Path] = field(metadata={"option": None})
-    """The checkpoint."""
+    """The checkpoint, or the folder that miiii export --all-snapshots wrote."""
     name: str
     """The run's name."""
     layout: Layout | None = None
@@ -78,7 +82,8 @@ def import_command(words: list[str]) -> int:
     given = Given(arguments.layout, arguments.base)
     try:
         checkpoint = read_checkpoint(arguments.file)
-        expected = read_expected(arguments.file)
+        files = snapshot_files(arguments.file)
+        expected = read_expected(files[max(files)] if files else arguments.file)
         _refuse(arguments.file, checkpoint, given)
     except (ValueError, DamagedFileError) as error:
         raise UsageError(_printable(str(error))) from error

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
 from miiii.cli.arguments import parse
+from miiii.cli.console import print_out
 from miiii.cli.text import percent
 from miiii.runs.conditions import batch_size, conditions_text, has_changed, resumption_lines
 from miiii.runs.directory import RunDirectory, RunSummary, list_runs
@@ -72,9 +72,7 @@ def list_command(words: list[str]) -> int:
             str(len(status["solved"])) if "solved" in status else "",
             str(summary.heartbeat or "")[:16].replace("T", " "),
         )
-    console = Console()
-    # In a pipe there is no width to fit into.
-    console.print(table) if console.is_terminal else Console(width=200).print(table)
+    print_out(table)
     for summary in summaries:
         if summary.problem:
             print(f"{summary.name}: {summary.problem}", file=sys.stderr)
@@ -169,7 +167,7 @@ def show_command(words: list[str]) -> int:
             *(_epoch(task[key], history, column) for key in ("first_0.99", "holds_0.9_from")),
             *([percent(task["raw_validation_accuracy"])] if averaged else []),
         )
-    Console().print(table)
+    print_out(table)
     if len(history.validation_epoch):
         print(f"\n{_solved_line(history)}")
         if averaged:

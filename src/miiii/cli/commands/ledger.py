@@ -7,12 +7,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 import tyro
-from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
 from miiii.cli.arguments import UsageError, parse
+from miiii.cli.console import live_console, print_out
 from miiii.studies.study import open_study
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ def ledger_command(words: list[str]) -> int:
     elif forms == ["markdown"]:
         print(ledger.to_markdown(), end="")
     else:
-        console = Console()
-        # In a pipe there is no width to fit into.
-        (console if console.is_terminal else Console(width=200)).print(ledger_table(ledger))
+        print_out(ledger_table(ledger))
         print(f"\n{ledger.summary}")
         if ledger.standing:
             print(ledger.standing)
@@ -79,8 +77,8 @@ class MeasuringProgress:
     """Which run is being measured: a line on a terminal's stderr, one line per run elsewhere."""
 
     def __init__(self) -> None:
-        console = Console(stderr=True)
-        self._status = Status("", console=console) if console.is_terminal else None
+        console = live_console()
+        self._status = None if console is None else Status("", console=console)
         self._run = ""
 
     def __enter__(self) -> "MeasuringProgress":

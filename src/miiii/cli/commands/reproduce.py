@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from rich.console import Console
 from rich.table import Table
 
 from miiii.cli.arguments import UsageError, parse
+from miiii.cli.console import print_out
 from miiii.cli.text import clock
 from miiii.experiment.interrupts import StopRequest
 from miiii.studies.plan import EXPERIMENTS, LEAST_SEEDS, plan
@@ -189,9 +189,7 @@ def _show(study: Study, agenda: "Agenda") -> None:
             ", ".join(f"{count} {words.get(state, state)}" for state, count in counts.items()),
             clock(seconds[key]) if seconds[key] else "",
         )
-    console = Console()
-    # In a pipe there is no width to fit into.
-    console.print(table) if console.is_terminal else Console(width=200).print(table)
+    print_out(table)
     if others:
         print(f"not among --only, left as they are: {others} runs of the study")
     if agenda.jobs:

@@ -30,6 +30,11 @@ class ViewArguments:
     """Name of a run or a study, or its path; default: an index of all."""
     port: int = PORT
     """Where to listen on 127.0.0.1; 0: any port that is free."""
+    host: str = ""
+    """Names, separated by commas, by which a proxy asks for the pages; without it only localhost
+    is answered, whatever the port: ssh -L 9000:localhost:8059 needs none."""
+    prefix: str = ""
+    """What a proxy leaves before every path, such as /user/me/proxy/8059."""
     runs_dir: Path = Path("runs")
     """The directory that holds the runs."""
     studies_dir: Path = Path("studies")
@@ -41,13 +46,16 @@ def view_command(words: list[str]) -> int:
     arguments = parse(ViewArguments, words, "miiii view")
     if not 0 <= arguments.port <= 65535:
         raise UsageError(f"--port is {arguments.port}: it must be from 0 to 65535")
+    if arguments.prefix and not arguments.prefix.startswith("/"):
+        raise UsageError(f"--prefix is {arguments.prefix!r}: it must begin with a slash")
+    hosts = [name.strip() for name in arguments.host.split(",") if name.strip()]
     roots, first, other = _places(arguments)
     from miiii.viewing.pages import Pages
     from miiii.viewing.server import ViewServer
 
     with tempfile.TemporaryDirectory(prefix="miiii-view-") as folder:
         pages = Pages(roots, Path(folder))
-        with ViewServer(pages, arguments.port) as server:
+        with ViewServer(pages, arguments.port, hosts, arguments.prefix) as server:
             try:
                 # SIGINT, too: a shell starts what runs in the background with it ignored.
                 for number in (signal.SIGINT, signal.SIGTERM):

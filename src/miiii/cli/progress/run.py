@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from miiii.cli.console import live_console
 from miiii.cli.progress.standing import Standing
 from miiii.cli.text import clock, percent
 from miiii.experiment.members import Member
@@ -214,7 +215,5 @@ def _title(standing: Standing) -> str:
 
 def make_progress() -> PlainProgress | PanelProgress:
     """The panel where stderr is a terminal, plain lines elsewhere."""
-    console = Console(stderr=True)
-    if console.is_terminal and not console.is_dumb_terminal:
-        return PanelProgress(console)
-    return PlainProgress()
+    console = live_console()
+    return PlainProgress() if console is None else PanelProgress(console)

@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from miiii.cli.console import live_console
 from miiii.cli.progress.run import PLAIN_SECONDS, STOPPING
 from miiii.cli.text import clock, percent
 from miiii.studies.tally import JobState, Tally
@@ -149,7 +150,5 @@ def _print(line: str) -> None:
 
 def make_study_progress() -> PlainStudyProgress | PanelStudyProgress:
     """The panel where stderr is a terminal, plain lines elsewhere."""
-    console = Console(stderr=True)
-    if console.is_terminal and not console.is_dumb_terminal:
-        return PanelStudyProgress(console)
-    return PlainStudyProgress()
+    console = live_console()
+    return PlainStudyProgress() if console is None else PanelStudyProgress(console)

@@ -11,10 +11,13 @@ from miiii.cli.arguments import parse
 from miiii.cli.command_line import train_words
 from miiii.cli.sweep.text import (
     SweepArguments,
+    absent_runs,
     direction_text,
+    missing_line,
     open_results,
     print_table,
     setting_text,
+    where_option,
 )
 from miiii.cli.text import percent
 from miiii.runs.conditions import batch_size
@@ -72,6 +75,8 @@ def best(words: list[str]) -> int:
             "sweep": results.name,
             "objectives": [objectives[each] for each in places],
             "done": len(results.done),
+            "missing": missing_line(results, where_option(arguments)) or None,
+            "absent": absent_runs(sweep, results),
             "best": [_run_record(sweep, results, run) for run in chosen],
             "neighbours": [_neighbour_record(results, one) for one in near],
             "importance": [_importance_record(one) for one in found],
@@ -83,6 +88,8 @@ def best(words: list[str]) -> int:
         _print_front(sweep, results, chosen)
     else:
         _print_best(sweep, results, chosen[0], place, near)
+    if missing := missing_line(results, where_option(arguments)):
+        print(f"\n{missing}")
     for one in found:
         _print_importance(one)
     if found:
@@ -130,7 +137,7 @@ def _print_best(
         f"of {len(results.done):,} done\n"
     )
     print_table(["", ""], _about(results, run))
-    _print_command(sweep, run)
+    _print_command(sweep, results, run)
     if not near:
         print("\nno neighbours: no other run is done that differs in a setting")
         return
@@ -183,8 +190,10 @@ def _about(results: "SweepResults", run: "RunRecord") -> list[list[str]]:
     return rows
 
 
-def _print_command(sweep: "Sweep", run: "RunRecord") -> None:
-    print(f"\nthe run: {sweep.runs_dir / run.run}")
+def _print_command(sweep: "Sweep", results: "SweepResults", run: "RunRecord") -> None:
+    absent = run.run in absent_runs(sweep, results)
+    note = " (its weights are not here: it was trained elsewhere)" if absent else ""
+    print(f"\nthe run: {sweep.runs_dir / run.run}{note}")
     words = _train_words(sweep, run)
     if words is not None:
         print(f"train it again: {shlex.join(words)}")

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import socket
+import sys
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from miiii.cli.arguments import UsageError, parse
+from miiii.cli.console import is_live
 from miiii.cli.sweep.text import SweepArguments, open_results, values_text, where_option
 from miiii.cli.text import clock, percent
 
@@ -56,14 +58,14 @@ def status(words: list[str]) -> int:
 
     from miiii.sweeps.outcome.results import read_results
 
-    console = Console(highlight=False, markup=False)
-    if arguments.json or not console.is_terminal:
+    if arguments.json or not is_live(sys.stdout):
         while True:
             print(json.dumps(_record(results)) if arguments.json else _line(results), flush=True)
             if not results.unfinished:
                 return 0
             time.sleep(arguments.interval)
             results = read_results(sweep)
+    console = Console(highlight=False, markup=False, force_terminal=True)
     with Live(console=console, auto_refresh=False) as live:
         while True:
             live.update(Text("\n".join(_lines(results, where))), refresh=True)

@@ -13,6 +13,7 @@ import tyro
 
 from miiii.cli.arguments import UsageError, option_names, parse
 from miiii.cli.commands.train import peek, read_config
+from miiii.cli.sweep.text import shared_line
 from miiii.cli.text import clock
 from miiii.config.config import Config
 from miiii.config.presets import get_preset
@@ -24,6 +25,7 @@ from miiii.sweeps.search.spacefile import read_space
 if TYPE_CHECKING:
     from miiii.experiment.interrupts import StopRequest
     from miiii.sweeps.queue.sweep import Sweep
+    from miiii.sweeps.queue.taking_over import Earlier
 
 ACTIONS = {
     "new": "make a sweep: what is searched, how, for what, with how many trials",
@@ -32,6 +34,7 @@ ACTIONS = {
     "status": "how many trials wait, run and are done, and the best so far",
     "best": "the best trial, its neighbours, and which settings matter",
     "table": "every trial, or the paper's Tables 1 and 2 filled in",
+    "retry": "let failed runs be tried again",
     "plot": "parallel coordinates, importances and progress as pictures",
 }
 PROGRESS_SECONDS = 5.0
@@ -48,6 +51,12 @@ class NewArguments:
     space: str = ""
     """What is searched: table1 (the paper's, 384 points), or a TOML file with lines such as
     width = [128, 256] and learning_rate = { low = 1e-4, high = 1e-2, log = true }."""
+    from_sweep: str = ""
+    """An earlier sweep (of --sweeps-dir) to widen: its finished runs whose settings all stand in
+    this one come first, and are taken over with their results instead of being trained."""
+    enqueue: Path | None = None
+    """A TOML file of points that come first, a table [[points]] with every searched setting for
+    each."""
     study: str = ""
     """Instead of a space: a study of `miiii reproduce` (its name in studies/, or its path), whose
     runs are the trials."""
@@ -129,7 +138,8 @@ def _actions() -> dict[str, Callable[[list[str]], int]]:
         for name in ("status", "best", "table", "plot")
     }
     launch = imported("miiii.cli.sweep.launch", "launch")
-    return {"new": new, "worker": worker, "launch": launch, **looking}
+    retry = imported("miiii.cli.sweep.retry", "retry")
+    return {"new": new, "worker": worker, "launch": launch, "retry": retry, **looking}
 
 
 commands = {"sweep": sweep}
@@ -154,7 +164,17 @@ def new(words: list[str]) -> int:
     from miiii.sweeps.queue.sweep import make_sweep
 
     told = _Told()
-    made = make_sweep(definition, arguments.sweeps_dir, arguments.storage, told)
+    definition, earlier = _first_points(definition, arguments)
+    runs = () if earlier is None else earlier.runs
+
+    def take(made: "Sweep") -> None:
+        from miiii.sweeps.queue.queue import run_name
+        from miiii.sweeps.queue.taking_over import take_run
+
+        for number, source in enumerate(runs):
+            take_run(source, made.runs_dir / run_name(number))
+
+    made = make_sweep(definition, arguments.sweeps_dir, arguments.storage, told, take)
     definition = made.definition
     where = "" if arguments.sweeps_dir == Path("sweeps") else f" --sweeps-dir {made.path.parent}"
     searched = f"space {arguments.space}" if definition.space else f"study {definition.study}"
@@ -162,6 +182,15 @@ def new(words: list[str]) -> int:
         f"sweep {made.name} in {made.path}: {made.made:,} trials ({searched}, "
         f"{definition.sampler}), for {', '.join(definition.objectives)}"
     )
+    if earlier is not None:
+        print(
+            f"{len(runs):,} of the {earlier.done:,} done runs of {arguments.from_sweep} are points "
+            "here too: they come first, and are not trained again"
+        )
+        if earlier.absent:
+            print(
+                f"{earlier.absent:,} more are, but their runs are not here: they are trained again"
+            )
     if definition.space is not None:
         epochs = definition.base.training.epochs
         print(f"each trial trains {epochs:,} epochs at p = {definition.base.task.base}")
@@ -214,6 +243,28 @@ def _definition(arguments: NewArguments, given: Set[str]) -> Definition:
     )
 
 
+def _first_points(
+    definition: Definition, arguments: NewArguments
+) -> "tuple[Definition, Earlier | None]":
+    """The definition with the points that come first, and what an earlier sweep has of them."""
+    if not arguments.from_sweep and arguments.enqueue is None:
+        return definition, None
+    if definition.space is None:
+        raise UsageError("--from-sweep and --enqueue go with --space: a study has its own runs")
+    from miiii.sweeps.queue.sweep import open_sweep
+    from miiii.sweeps.queue.taking_over import equal_points, with_first
+    from miiii.sweeps.search.points import read_points
+
+    earlier, points = None, ()
+    if arguments.from_sweep:
+        found = open_sweep(arguments.from_sweep, arguments.sweeps_dir)
+        earlier = equal_points(found, definition)
+        points = earlier.points
+    if arguments.enqueue is not None:
+        points += read_points(arguments.enqueue, definition.space)
+    return with_first(definition, points), earlier
+
+
 class _Told:
     """Lines while many trials are made."""
 
@@ -261,6 +312,8 @@ def _work(
     from miiii.sweeps.queue.worker import Worker
 
     began = time.monotonic()
+    if shared := shared_line(opened):
+        _say(shared)
     if opened.made < opened.definition.trials:
         _say(
             f"warning: only {opened.made:,} of {opened.definition.trials:,} trials were made: "
@@ -284,7 +337,7 @@ def _work(
     done = ", ".join(
         f"{count:,} {what}"
         for what, count in dataclasses.asdict(tally).items()
-        if isinstance(count, int) and count
+        if type(count) is int and count
     )
     print(
         f"worker of {opened.name}: {done or 'nothing was left'} in "
@@ -299,7 +352,17 @@ def _work(
         )
         _say(f"go on with: miiii sweep worker {opened.name}{where}")
         _leave(stop.exit_code)
-    return 0
+    if tally.gave_up:
+        _say(
+            f"error: {len(tally.accidents)} runs failed and none was completed: this worker leaves "
+            "the others alone; see why above"
+        )
+    if tally.accidents:
+        _say(
+            f"failed: {', '.join(tally.accidents)}; once the reason is gone: "
+            f"miiii sweep retry {opened.name}"
+        )
+    return int(bool(tally.accidents or (tally.failed and not tally.complete)))
 
 
 def _leave(code: int) -> None:

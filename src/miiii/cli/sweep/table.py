@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.sweep.text import (
     SweepArguments,
+    absent_runs,
     csv_text,
     direction_text,
     markdown_text,
+    missing_line,
     open_results,
     print_table,
     setting_text,
+    where_option,
 )
 from miiii.cli.text import percent
 from miiii.refusals import unknown_name
@@ -53,12 +56,21 @@ def table(words: list[str]) -> int:
         raise UsageError(f"--{forms[0]} and --{forms[1]} exclude each other: choose one")
     if arguments.paper and (arguments.sort or arguments.descending):
         raise UsageError("--sort and --descending go with the table of runs, not with --paper")
-    _, results = open_results(arguments)
+    sweep, results = open_results(arguments)
     form = forms[0] if forms else "text"
     if arguments.paper:
         _print_paper(results, form)
     else:
         _print_runs(results, form, arguments.sort, arguments.descending)
+    if form == "text":
+        absent = absent_runs(sweep, results)
+        if missing := missing_line(results, where_option(arguments)):
+            print(f"\n{missing}")
+        if absent:
+            print(
+                f"{len(absent):,} of {len(results.done):,} done runs have no weights in "
+                f"{sweep.runs_dir}: they were trained elsewhere"
+            )
     return 0
 
 

@@ -3,15 +3,16 @@
 import csv
 import io
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
+from miiii.cli.console import print_out
 from miiii.figures.numerals import numeral
 from miiii.sweeps.search.objectives import OBJECTIVES
 
@@ -41,7 +42,48 @@ def open_results(arguments: SweepArguments) -> "tuple[Sweep, SweepResults]":
     from miiii.sweeps.queue.sweep import open_sweep
 
     sweep = open_sweep(arguments.name, arguments.sweeps_dir, arguments.storage)
+    if shared := shared_line(sweep):
+        print(shared, file=sys.stderr)
     return sweep, read_results(sweep)
+
+
+def shared_line(sweep: "Sweep") -> str:
+    """Of a copied sweep, that it shares its trials with the original; else nothing."""
+    original = sweep.shared_with
+    if original is None:
+        return ""
+    return (
+        f"warning: {sweep.path} is a copy of {original} and has the same storage: both share their "
+        "trials, and each holds only the runs that were trained in it"
+    )
+
+
+def missing_line(results: "SweepResults", where: str = "") -> str:
+    """How many points have no result, where some will have none unless something is done."""
+    counts, total = results.counts, max(results.definition.trials, len(results.runs))
+    unmade = total - len(results.runs)
+    parts = [f"{counts['failed']:,} failed"] if counts["failed"] else []
+    parts += [f"{counts['given up']:,} were given up"] if counts["given up"] else []
+    open_ones = counts["waiting"] + counts["running"]
+    parts += [f"{open_ones:,} wait or run"] if open_ones else []
+    parts += [f"{unmade:,} were never made"] if unmade else []
+    if not (counts["failed"] or counts["given up"] or unmade):
+        return ""
+    again = f" (miiii sweep retry {results.name}{where} tries again)" if counts["failed"] else ""
+    missing = total - len(results.done)
+    return f"{missing:,} of {total:,} points have no result: {', '.join(parts)}{again}"
+
+
+def absent_runs(sweep: "Sweep", results: "SweepResults") -> list[str]:
+    """Done runs that are not in the sweep's directory, or did not end there."""
+    from miiii.runs.listing import summarize
+
+    absent = []
+    for run in results.done:
+        summary = summarize(sweep.runs_dir / run.run)
+        if summary.state != "finished" or (summary.epoch or 0) < run.epochs:
+            absent.append(run.run)
+    return absent
 
 
 def where_option(arguments: SweepArguments) -> str:
@@ -87,15 +129,7 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(name, justify="left" if name in WORDS else "right", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console = Console(markup=False, highlight=False, emoji=False)
-    if not console.is_terminal:
-        console = Console(markup=False, highlight=False, emoji=False, width=PIPE_WIDTH)
-        with console.capture() as captured:
-            console.print(table)
-        # In a pipe there is no width to fill up to.
-        print("\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n")))
-        return
-    console.print(table)
+    print_out(table, pipe_width=PIPE_WIDTH)
 
 
 def csv_text(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -8,7 +8,15 @@ TASKS, EXPECTED = "tasks.json", "expected_logits.safetensors"
 TRANSFORMER_LENS_FILES = (CONFIG, README, BRIDGE, HOOKED, TASKS, EXPECTED)
 """What `--to transformer-lens` writes."""
 
+SNAPSHOT = "epoch-{:09d}"
+"""The folder of an epoch, where all snapshots are written."""
+
 WEIGHTS = "model.safetensors"
 
 MODEL_FOLDER_FILES = (CONFIG, README, WEIGHTS)
 """What `--to hf-folder` writes."""
+
+
+def epoch_name(epoch: int) -> str:
+    """What the folder of an epoch is called."""
+    return SNAPSHOT.format(epoch)

@@ -7,13 +7,14 @@ or another key), a whole module, or several of them by epoch. Beside the weights
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from miiii.interchange.exports.layout import HOOKED
 from miiii.interchange.imports.descriptions import describe
 from miiii.interchange.imports.file_states import States, find_states, is_state
 from miiii.interchange.imports.inert_pickle import Foreign
@@ -62,7 +63,8 @@ class Checkpoint:
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read a .pth, .pt or .safetensors file. Nothing in it is run.
 
-    Beside it the model's settings are read where there are any (`config_ID.json` beside
+    Of a folder of snapshots that miiii exported, all are read. Beside the file the model's settings
+    are read where there are any (`config_ID.json` beside
     `model_ID.pt`, else `config.json`), and the `tasks.json` of a run exported by miiii.
 
     Raises:
@@ -70,7 +72,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         ValueError: it is missing, or holds no weights; the message says what it holds.
     """
     if path.is_dir():
-        raise ValueError(f"{path} is a folder: name the file in it")
+        return _read_snapshots(path)
     if not path.is_file():
         what = "no ordinary file" if path.exists() else "not there"
         raise ValueError(f"{path} is {what}")
@@ -81,6 +83,25 @@ def read_checkpoint(path: Path) -> Checkpoint:
     beside, notes = _settings_beside(path)
     found = _unwrap(path, content, beside, notes)
     return _with_tasks(path, found) if is_safetensors(path) else found
+
+
+def snapshot_files(folder: Path) -> dict[int, Path]:
+    """The weights of every epoch, in a folder that `miiii export --all-snapshots` wrote."""
+    found = {}
+    for path in sorted(folder.glob(f"epoch-*/{HOOKED}")):
+        number = path.parent.name.removeprefix("epoch-")
+        if number.isdigit():
+            found[int(number)] = path
+    return found
+
+
+def _read_snapshots(folder: Path) -> Checkpoint:
+    files = snapshot_files(folder)
+    if not files:
+        raise ValueError(f"{folder} is a folder: name the file in it")
+    read = {epoch: read_checkpoint(path) for epoch, path in files.items()}
+    states = {epoch: next(iter(one.states.values())) for epoch, one in read.items()}
+    return replace(read[max(read)], states=states)
 
 
 def _unwrap(path: Path, content: Any, beside: dict[str, Any], notes: tuple[str, ...]) -> Checkpoint:

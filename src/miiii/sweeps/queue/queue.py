@@ -314,6 +314,20 @@ class Queue:
                 released = trial.user_attrs.get(WHY) == RELEASED
                 self._continue(trial, trial.user_attrs.get(LOST, 0) + (not released))
 
+    def retry(self, runs: Sequence[str]) -> list[str]:
+        """Let failed runs be tried again, as if they had never been lost; returns their names."""
+        everything = self._trials()
+        continued = {trial.user_attrs.get(CONTINUES) for trial in everything}
+        again = []
+        for trial in everything:
+            over = trial.state == TrialState.FAIL and trial.number not in continued
+            if over and trial.user_attrs.get(WHY) not in (DUPLICATE, VANISHED, RELEASED):
+                run = run_of(trial)
+                if run in runs and run not in again:
+                    self._continue(trial, 0)
+                    again.append(run)
+        return again
+
     def _is_silent(self, trial: FrozenTrial, sign: Any) -> bool:
         """Whether a trial's sign of life has been the same for longer than patience allows."""
         seen = self._signs.get(trial.number)

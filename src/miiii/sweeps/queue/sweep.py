@@ -43,6 +43,8 @@ from miiii.sweeps.search.sampling import EXPERIMENT, SEED, distributions, planne
 
 FILE_NAME = "sweep.toml"
 RUNS_NAME = "runs"
+DIRECTORY = "miiii directory"
+"""User attribute of the study: where the sweep was made, so that a copy is told from it."""
 DEFINITION = "miiii"
 """The user attribute of Optuna's study that holds the definition."""
 _HEADING = "# A sweep of miiii. Written by `miiii sweep new`.\n\n"
@@ -86,6 +88,19 @@ class Sweep:
         return self.path / RUNS_NAME
 
     @property
+    def shared_with(self) -> Path | None:
+        """The directory that the sweep was made in, where this is a copy that shares its trials.
+
+        None for the original, for a sweep that was moved, and for a copy with a journal of its own.
+        """
+        made_in = self.storage.get_study_user_attrs(self.study_id).get(DIRECTORY)
+        if made_in is None or not _stored_place(self.path):
+            return None
+        original = Path(made_in)
+        same = original == self.path.resolve()
+        return None if same or not (original / FILE_NAME).is_file() else original
+
+    @property
     def optuna_study(self) -> optuna.Study:
         """As Optuna has it."""
         return optuna.load_study(study_name=self.name, storage=self.storage)
@@ -127,6 +142,7 @@ def make_sweep(
     sweeps_dir: Path,
     storage: str = "",
     progress: Callable[[int, int], None] = lambda made, all_: None,
+    before: Callable[[Sweep], None] = lambda made: None,
 ) -> Sweep:
     """Make a sweep with its trials, or finish making one, or give it more trials.
 
@@ -135,6 +151,7 @@ def make_sweep(
         sweeps_dir: where its directory is made.
         storage: where the trials are kept; empty: a journal file in that directory.
         progress: told how many trials are made, of how many.
+        before: called once the sweep is there, before any of its trials is.
 
     Raises:
         SweepDiffersError: there is one of that name that differs in more than having fewer trials.
@@ -158,6 +175,7 @@ def make_sweep(
     try:
         study_id = opened.create_new_study(directions, definition.name)
         opened.set_study_user_attr(study_id, DEFINITION, definition.to_text())
+        opened.set_study_user_attr(study_id, DIRECTORY, str(path.resolve()))
         _name_objectives(opened, definition)
     except DuplicatedStudyError:
         study_id = opened.get_study_id_from_name(definition.name)
@@ -167,6 +185,8 @@ def make_sweep(
     record = {"storage": place, **tomllib.loads(definition.to_text())}
     make_directory(sweep.runs_dir)
     write_atomically(path / FILE_NAME, (_HEADING + tomli_w.dumps(record)).encode())
+    if not sweep.made:
+        before(sweep)
     missing = list(_templates(sweep))[sweep.made :]
     for index, template in enumerate(missing):
         opened.create_new_trial(study_id, template)
@@ -264,12 +284,13 @@ def _templates(sweep: Sweep) -> Iterator[optuna.trial.FrozenTrial]:
     if definition.space is None:
         yield from _study_templates(open_study(definition.study, Path()))
         return
-    points = planned_points(definition)
+    points, space = planned_points(definition), distributions(definition.space)
     if points is None:
-        for _ in range(definition.trials):
+        for point in definition.first:
+            yield create_trial(state=TrialState.WAITING, params=dict(point), distributions=space)
+        for _ in range(definition.trials - len(definition.first)):
             yield create_trial(state=TrialState.WAITING)
         return
-    space = distributions(definition.space)
     for point in points:
         yield create_trial(state=TrialState.WAITING, params=point, distributions=space)
 

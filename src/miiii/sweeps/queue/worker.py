@@ -40,6 +40,9 @@ LOCKED_SECONDS = 30.0
 
 Waiting = Callable[[], bool]
 
+MOST_ACCIDENTS = 3
+"""Runs that may fail by accident before a worker that completed none leaves the rest to others."""
+
 
 @dataclass
 class Tally:
@@ -49,6 +52,10 @@ class Tally:
     pruned: int = 0
     failed: int = 0
     released: int = 0
+    accidents: list[str] = field(default_factory=list)
+    """Runs that failed for another reason than a number that is not finite: the machine's."""
+    gave_up: bool = False
+    """Whether it left because every run failed by an accident."""
     taken_over: list[str] = field(default_factory=list)
     """Runs whose worker had vanished."""
 
@@ -113,6 +120,9 @@ class Worker:
         pulse.start()
         try:
             while not self._stop():
+                if not self.tally.complete and len(self.tally.accidents) >= MOST_ACCIDENTS:
+                    self.tally.gave_up = True
+                    break
                 held = self._queue.claim(self._batch, self._fits)
                 if held:
                     self._do_or_abandon(held)
@@ -227,6 +237,7 @@ class Worker:
         except (RunError, ValueError) as error:
             for held in group:
                 self._fail(held, str(error))
+                self.tally.accidents.append(held.run)
             return
         seconds = (time.monotonic() - began) / len(group)
         if outcome.state == "interrupted" and not watching.stuck:

@@ -13,6 +13,7 @@ from miiii.config.config import Config, differences, from_toml, to_toml
 from miiii.refusals import unknown_name
 from miiii.runs.creation import validate_name
 from miiii.sweeps.search.objectives import OBJECTIVES
+from miiii.sweeps.search.points import point_of
 from miiii.sweeps.search.pruning import PRUNERS
 from miiii.sweeps.search.spacefile import setting, space_from_toml, space_to_toml
 from miiii.sweeps.search.spaces import SearchSpace
@@ -53,6 +54,8 @@ class Definition:
     own_stream: bool = True
     """Whether the points come from a stream of their own. Sweeps that were stored without this
     entry keep theirs, drawn from the bare seed."""
+    first: tuple[Mapping[str, Any], ...] = ()
+    """Points that come before all others: given ones, or those with results already."""
 
     def __post_init__(self) -> None:
         validate_name(self.name)
@@ -76,6 +79,19 @@ class Definition:
             raise ValueError(f"sampler seed is {self.seed}: it must be from 0 to 2³¹ − 1")
         if self.space is not None and self.sampler == "grid":
             self._check_grid(self.space)
+        if self.first:
+            if self.space is None:
+                raise ValueError("points come first in a space only: a study has its runs")
+            self._check_first(self.space)
+
+    def _check_first(self, space: SearchSpace) -> None:
+        if len(self.first) > self.trials:
+            raise ValueError(
+                f"trials is {self.trials}: {len(self.first)} points come first, so give as many"
+            )
+        for point in self.first:
+            if point_of(space, point) != dict(point):
+                raise ValueError(f"the point {dict(point)} is none of the space's")
 
     def _check_grid(self, space: SearchSpace) -> None:
         if self.trials > space.size:
@@ -111,6 +127,9 @@ class Definition:
             if item.name not in ("base", "space"):
                 value = getattr(self, item.name)
                 record[item.name] = list(value) if isinstance(value, tuple) else value
+        record["first"] = [dict(point) for point in self.first]
+        if not self.first:
+            del record["first"]
         if self.space is not None:
             # In TOML tables come after values, whatever their order was.
             record["order"] = list(self.space.fields)
@@ -134,6 +153,7 @@ def definition_from_text(text: str) -> Definition:
         raise ValueError(f"its format is not {FORMAT}, which this version reads")
     order = record.pop("order", [])
     record.setdefault("own_stream", False)
+    record.setdefault("first", [])
     known = [item.name for item in dataclasses.fields(Definition)]
     for key in record:
         if key not in known:
@@ -148,6 +168,7 @@ def definition_from_text(text: str) -> Definition:
         ordered = sorted(space.dimensions, key=lambda each: places.get(each.field, len(places)))
         record["space"] = SearchSpace(tuple(ordered))
     record["objectives"] = tuple(record["objectives"])
+    record["first"] = tuple(record["first"])
     return Definition(**{"space": None, **record})
 
 

@@ -13,6 +13,7 @@ from optuna.distributions import (
 
 from miiii.streams import Stream, generator, sequence
 from miiii.sweeps.search.definition import Definition
+from miiii.sweeps.search.points import first_ones
 from miiii.sweeps.search.spaces import Dimension, Interval, SearchSpace, Value
 
 EXPERIMENT, SEED = "experiment", "seed"
@@ -46,11 +47,13 @@ def planned_points(definition: Definition) -> list[dict[str, Value]] | None:
     if definition.sampler == "grid":
         points = list(space.points())
         order = drawn.permutation(len(points))
-        return [points[index] for index in order[: definition.trials]]
-    return [
-        {each.field: _draw(each, drawn) for each in space.dimensions}
-        for _ in range(definition.trials)
-    ]
+        points = [points[index] for index in order]
+    else:
+        points = [
+            {each.field: _draw(each, drawn) for each in space.dimensions}
+            for _ in range(definition.trials)
+        ]
+    return first_ones(points, [dict(point) for point in definition.first])[: definition.trials]
 
 
 def _draw(each: Dimension | Interval, drawn: np.random.Generator) -> Value:

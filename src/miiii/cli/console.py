@@ -1,0 +1,60 @@
+"""What goes to the terminal, and what to a file or a pipe: the stream decides, not the colours.
+
+FORCE_COLOR, TTY_COMPATIBLE and NO_COLOR say what may be coloured. Whether a panel may move, and how
+wide a table is, is asked of the stream itself.
+"""
+
+import os
+import sys
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
+
+PIPE_WIDTH = 200
+"""Columns of a table that nobody's terminal limits, unless its names need more."""
+_ENDLESS = 10_000
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether a stream is a terminal."""
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):
+        return False
+
+
+def is_live(stream: Any) -> bool:
+    """Whether lines of a stream can be written over: a terminal that can move its cursor."""
+    return is_terminal(stream) and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
+
+
+def live_console() -> Console | None:
+    """A console on stderr for what moves; None where it would end in a file."""
+    if not is_live(sys.stderr):
+        return None
+    return Console(stderr=True, force_terminal=True)
+
+
+def print_out(*shown: RenderableType, pipe_width: int = PIPE_WIDTH) -> None:
+    """Print tables on stdout, with every column whole.
+
+    A terminal that is narrower than a table's names and numbers wraps its lines; nothing of them is
+    left out. In a pipe there is no width to fit into, and nothing but text.
+    """
+    terminal = is_terminal(sys.stdout)
+    plain: Any = {"markup": False, "highlight": False, "emoji": False}
+    for each in shown:
+        ruler = Console(width=_ENDLESS, force_terminal=False, **plain)
+        least = Measurement.get(ruler, ruler.options, each).minimum
+        if terminal:
+            console = Console(force_terminal=True, **plain)
+            console.width = max(console.width, least)
+            console.print(each)
+            continue
+        console = Console(
+            width=max(pipe_width, least), force_terminal=False, color_system=None, **plain
+        )
+        with console.capture() as captured:
+            console.print(each)
+        print("\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n")))

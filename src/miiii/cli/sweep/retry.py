@@ -1,0 +1,52 @@
+"""`miiii sweep retry`."""
+
+from dataclasses import dataclass, field
+
+import tyro
+
+from miiii.cli.arguments import parse
+from miiii.cli.sweep.text import SweepArguments, where_option
+from miiii.refusals import unknown_name
+
+
+@dataclass(frozen=True)
+class RetryArguments(SweepArguments):
+    """Let failed runs be tried again, each from its checkpoint where it has one.
+
+    Without names all that failed, but for those whose loss was not finite: settings decide that,
+    and a name tries them, too.
+    """
+
+    runs: tyro.conf.Positional[tuple[str, ...]] = field(default=(), metadata={"option": None})
+    """Names of failed runs (miiii sweep table lists them)."""
+
+
+def retry(words: list[str]) -> int:
+    """`miiii sweep retry`: returns the exit code."""
+    arguments = parse(RetryArguments, words, "miiii sweep retry")
+    from miiii.sweeps.outcome.results import read_results
+    from miiii.sweeps.queue.sweep import open_sweep
+
+    sweep = open_sweep(arguments.name, arguments.sweeps_dir, arguments.storage)
+    results = read_results(sweep)
+    failed = {run.run: run for run in results.runs if run.state == "failed"}
+    every = {run.run: run for run in results.runs}
+    for name in arguments.runs:
+        if name not in every:
+            raise ValueError(unknown_name("run", name, list(every)))
+        if name not in failed:
+            raise ValueError(f"run {name} is {every[name].state}: only failed runs are tried again")
+    chosen = arguments.runs or tuple(
+        name for name, run in failed.items() if "is not finite" not in run.problem
+    )
+    again = sweep.queue(120.0).retry(chosen)
+    left = len(failed) - len(again)
+    print(f"{len(again):,} of {len(failed):,} failed runs wait to be tried again")
+    if left and not arguments.runs:
+        print(f"{left:,} met a number that is not finite; to try one all the same, name it")
+    missing = sweep.definition.trials - sweep.made
+    if missing > 0:
+        print(f"{missing:,} trials were never made: call `miiii sweep new` with the same words")
+    if again:
+        print(f"next: miiii sweep worker {sweep.name}{where_option(arguments)}")
+    return 0

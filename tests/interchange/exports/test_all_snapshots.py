@@ -1,0 +1,54 @@
+"""Every snapshot of a run, out and in again."""
+
+import numpy as np
+
+from miiii.cli.main import run
+from miiii.config.config import replace_fields
+from miiii.config.presets import get_preset
+from miiii.experiment.run import load_run
+from results.stored_runs import store
+
+CONFIG = replace_fields(
+    get_preset("nanda"), base=7, width=8, heads=2, epochs=24, validation_size=8, operation="divide"
+)
+
+
+def test_they_come_back_as_one_run(tmp_path, capsys):
+    runs = tmp_path / "runs"
+    store(runs, "there", CONFIG, snapshots=(0, 4, 24))
+    words = ["--runs-dir", str(runs)]
+    lens = ["export", "there", "--to", "transformer-lens", "--all-snapshots", *words]
+    assert run(lens) == 0
+    folder = runs / "there" / "exports" / "transformer-lens-snapshots"
+    names = [f"epoch-{epoch:09d}" for epoch in (0, 4, 24)]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert run(["import", str(folder), "--name", "back", *words]) == 0
+    assert "agree with those computed here" in capsys.readouterr().err
+    there, back = load_run("there", runs), load_run("back", runs)
+    assert sorted(back.snapshots) == [0, 4, 24]
+    assert back.config.task.operation == "divide"
+    np.testing.assert_array_equal(back.dataset.split.train, there.dataset.split.train)
+    for epoch in (0, 4, 24):
+        for name in ("token_embedding", "position_embedding", "unembedding"):
+            one, other = (getattr(each.snapshots[epoch], name) for each in (there, back))
+            np.testing.assert_array_equal(one, other)
+    assert run(lens) == 2
+    assert run([*lens, "--force"]) == 0
+    assert run(["export", "there", "--to", "numpy", "--all-snapshots", *words]) == 0
+    file = runs / "there" / "exports" / "numpy-snapshots" / "epoch-000000004.npz"
+    assert np.load(file)["epoch"] == 4
+
+
+def test_what_does_not_go_together_is_refused(tmp_path, capsys):
+    store(tmp_path, "bare", CONFIG, snapshots=())
+    for words, message in (
+        (["--to", "csv"], "does not go with --to csv"),
+        (["--to", "numpy", "--epoch", "4"], "does not go with --epoch"),
+        (["--to", "numpy"], "has no snapshots"),
+    ):
+        assert run(["export", "bare", *words, "--all-snapshots", "--runs-dir", str(tmp_path)]) == 2
+        assert message in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    empty = ["import", str(tmp_path / "empty"), "--name", "x", "--runs-dir", str(tmp_path)]
+    assert run(empty) == 2
+    assert "is a folder: name the file in it" in capsys.readouterr().err
