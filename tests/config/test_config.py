@@ -53,6 +53,8 @@ OTHER_VALUES = {
     "masked_tasks": (2, 3),
     "data_seed": 12,
     "classes": (4, 9),
+    "unanswered": 3,
+    "split": "pairs",
     "labels": "00000000000000aa",
     "width": 24,
     "heads": 8,
@@ -108,10 +110,10 @@ def base_for(name):
         return replace_fields(Config(), decay_epochs=3)
     if name == "filter_tasks":
         return replace_fields(Config(), filter="ema_on_tasks", filter_tasks=(2,))
-    if name in ("classes", "labels"):
+    if name in ("classes", "labels", "unanswered"):
         custom = {"moduli": (2, 3), "classes": (2, 3), "labels": "0123456789abcdef"}
         return Config(TaskConfig(task="custom", **custom))
-    return Config(TaskConfig(task="nanda")) if name == "operation" else Config()
+    return Config(TaskConfig(task="nanda")) if name in ("operation", "split") else Config()
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -118,7 +118,7 @@ def test_show_prints_both(runs, capsys):
         assert task["validation_loss"] == history.validation_loss[-1, column]
         assert task["raw_validation_loss"] == history.validation_raw_loss[-1, column]
     assert miiii(["show", "plain", "--runs-dir", str(runs)]) == 0
-    assert "raw" not in capsys.readouterr().out
+    assert "raw weights" not in capsys.readouterr().out
 
 
 def export(runs, name, output, *words):
