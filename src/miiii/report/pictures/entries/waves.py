@@ -57,7 +57,7 @@ def attention_weights(sources: Sources, look: Look) -> Iterator[Picture]:
 def mlp_weights(sources: Sources, look: Look) -> Iterator[Picture]:
     """Figure 22."""
     waves = sources.need("waves")
-    biased = any(name.endswith("mlp_in_bias") for name in waves.weights)
+    biased = any(name.endswith("mlp_in_bias") for name in waves.model.weights)
     yield Picture(
         "22",
         "figure-22-mlp-weights",
