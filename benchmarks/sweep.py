@@ -9,7 +9,9 @@ import os
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from miiii.config.config import replace_fields
 from miiii.config.presets import get_preset
@@ -19,7 +21,7 @@ from miiii.sweeps.search.spaces import TABLE_1
 WORKERS, TRIALS = 16, 1000
 
 
-def toy(params: dict) -> float:
+def toy(params: Mapping[str, Any]) -> float:
     return sum(float(value) for value in params.values())
 
 

@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from miiii.runs.measured import History
 from miiii.runs.thresholds import HELD, SOLVED, answers_needed, dated, reached, right_answers
 
 EXACT = {0.9: Fraction(9, 10), 0.99: Fraction(99, 100)}
@@ -76,3 +77,16 @@ def test_an_epoch_before_which_nothing_was_measured_is_an_upper_bound():
     assert dated(20, epochs, [unknown, unknown, 1]) == "≤ 20"
     assert dated(1, epochs, [1, 1, 1]) == "1"
     assert dated(20_000, np.array([20_000]), [1]) == "≤ 20,000"
+
+
+def test_a_history_says_from_when_a_task_was_measured():
+    """Three validations of four tasks: known throughout, from the second, at the last, never."""
+    unknown = np.nan
+    accuracy = np.array(
+        [[0.1, unknown, unknown, unknown], [0.2, 1.0, unknown, unknown], [1.0, 1.0, 1.0, unknown]]
+    )
+    epochs, asked, weights = np.array([1, 10, 20]), np.full(3, 100), np.zeros((3, 1))
+    measured = (epochs, accuracy, accuracy, weights, epochs, accuracy, accuracy, asked, asked)
+    history = History((2, 3, 5, 7), ("w",), *measured)
+    assert history.first_measured == {2: 1, 3: 10, 5: 20, 7: None}
+    assert history.first_reached(SOLVED) == {2: 20, 3: 10, 5: 20, 7: None}

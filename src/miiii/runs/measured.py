@@ -92,6 +92,19 @@ class History:
             for modulus, column in zip(self.moduli, table.T, strict=True)
         }
 
+    @property
+    def first_measured(self) -> dict[int, int | None]:
+        """Per modulus the first epoch with a validation accuracy; None for a task that has none.
+
+        An imported run may have losses of epochs whose accuracies nobody kept: what was reached at
+        this epoch may have been reached before.
+        """
+        known = np.isfinite(np.asarray(self.validation_accuracy, np.float64))
+        return {
+            modulus: int(self.validation_epoch[column.argmax()]) if column.any() else None
+            for modulus, column in zip(self.moduli, known.T, strict=True)
+        }
+
     def _repr_html_(self) -> str:
         return import_module(_SHOWING).history_html(self)
 

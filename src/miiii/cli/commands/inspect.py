@@ -114,6 +114,7 @@ def show_command(words: list[str]) -> int:
             "validation_loss": _last(history.validation_loss, column),
             "first_0.99": solved[modulus],
             "holds_0.9_from": nine[modulus],
+            "first_measured": history.first_measured[modulus],
             **(_raw_validation(raw, column) if averaged else {}),
         }
         for column, modulus in enumerate(history.moduli)
