@@ -6,8 +6,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-# Processes that run tests: one more than there are cores, since some tests wait for a signal's effect.
-WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Processes that run tests: more than there are cores, since many tests wait for another process.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 
 INTEROP := .venv-interop
 LOWEST := .venv-lowest

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -20,8 +21,18 @@ os.environ.setdefault(
 )
 
 
+def _hear_signals():
+    """A shell's background job ignores Ctrl-C and nohup ignores HUP, and so would all processes
+    that are started here: a signal that is ignored at the start stays ignored."""
+    for each in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1):
+        if signal.getsignal(each) is signal.SIG_IGN:
+            default = signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL
+            signal.signal(each, default)
+
+
 def pytest_configure(config):
     """Before workers start: a cache of compiled programs for them and for all that they start."""
+    _hear_signals()
     if hasattr(config, "workerinput"):
         return
     path = tempfile.mkdtemp(prefix="miiii-tests-cache-")

@@ -53,12 +53,13 @@ def relative_error(found, expected):
     return float(jnp.abs(found - expected).max()) / scale if scale else float(jnp.abs(found).max())
 
 
-@pytest.mark.parametrize(("depth", "step"), [(1, 1), (2, 1), (4, 5)])
-def test_every_setting_equals_the_textbook_in_float64(x64, depth, step):
+# Every setting with one block or with two; a few with four, which take longest.
+@pytest.mark.parametrize(("depth", "first", "step"), [(1, 0, 2), (2, 1, 2), (4, 2, 9)])
+def test_every_setting_equals_the_textbook_in_float64(x64, depth, first, step):
     numbers = jnp.asarray(digits(BASE))
     weights = jax.random.normal(jax.random.key(5), (len(numbers), OUTPUTS), jnp.float64)
     seen = set()
-    tried = SETTINGS[::step]
+    tried = SETTINGS[first::step]
     for settings in tried:
         config, parameters = small(depth, **settings)
 

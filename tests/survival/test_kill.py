@@ -11,7 +11,7 @@ import pytest
 from command import SMALLEST, assert_equal_runs, call, start, wait_for_training
 from miiii.experiment.run import load_run
 
-KILLS = int(os.environ.get("MIIII_KILLS", "10"))
+KILLS = int(os.environ.get("MIIII_KILLS", "6"))
 EPOCHS = 20_000
 
 

@@ -47,6 +47,7 @@ def test_nothing_of_the_surrounding_job_is_handed_on(received, monkeypatch):
     monkeypatch.setenv("SBATCH_PARTITION", "debug")
     monkeypatch.setenv("SBATCH_ACCOUNT", "physics")
     monkeypatch.setenv("SBATCH_RESERVATION", "course")
+    monkeypatch.setenv("SLURM_CONF", "/etc/cluster/slurm.conf")
     monkeypatch.setenv("SBATCH_TIMELIMIT", "5")
     monkeypatch.setenv("SBATCH_MEM_PER_CPU", "1")
     found = received(Resources(cpus=2, memory=1, minutes=10, partition="gpu"))
@@ -57,6 +58,8 @@ def test_nothing_of_the_surrounding_job_is_handed_on(received, monkeypatch):
     # Said by nobody else.
     assert found["SBATCH_ACCOUNT"] == "physics"
     assert found["SBATCH_RESERVATION"] == "course"
+    # Without it sbatch does not find its cluster.
+    assert found["SLURM_CONF"] == "/etc/cluster/slurm.conf"
     assert os.environ["SLURM_JOB_ID"] == "7"
     assert os.environ["SBATCH_PARTITION"] == "debug"
 

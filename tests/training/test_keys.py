@@ -17,7 +17,7 @@ from miiii.training.state import Hyperparameters, RunInputs, Samples
 from miiii.training.step import initial_state, run_key, train_epoch
 
 TINY = replace_fields(get_preset("tiny"), base=5, width=4, heads=2, depth=2, dropout=0.5)
-SEEDS, EPOCHS = (0, 1, 2), (1, 2, 3, 4)
+SEEDS, EPOCHS = (0, 1), (1, 2)
 DRAWS = ("bits", "normal", "truncated_normal", "uniform", "permutation")
 
 
@@ -82,8 +82,7 @@ def walk(monkeypatch, config, seeds=SEEDS):
     return found
 
 
-@pytest.mark.parametrize("minibatches", [1, 3])
-@pytest.mark.parametrize("initialisation", ["he", "reference"])
+@pytest.mark.parametrize(("minibatches", "initialisation"), [(1, "he"), (3, "reference")])
 def test_no_key_of_a_run_is_used_twice(monkeypatch, minibatches, initialisation):
     config = replace_fields(TINY, minibatches=minibatches, initialisation=initialisation)
     found = walk(monkeypatch, config)

@@ -25,6 +25,10 @@ ALWAYS_NAMED = (
     *("OPEN_MODE", "CPUS_PER_TASK", "NTASKS_PER_NODE", "NODES"),
 )
 """Variables of sbatch, without SBATCH_, whose options stand in every script."""
+
+_CLUSTER = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_CLUSTERS", "SLURM_JWT")
+"""Variables of SLURM's that say which cluster is asked, and by what right: the user's own."""
+
 OTHER_NAMES = {"TIME": "TIMELIMIT", "MEM": "MEM_PER_NODE", "ARRAY": "ARRAY_INX"}
 """Options of sbatch whose variable has another name."""
 
@@ -108,7 +112,7 @@ def outside_a_job(resources: Resources) -> Iterator[None]:
 
     The surrounding job's own variables would say how much the new one gets, and SBATCH_… goes
     before the options in a script. Those of SBATCH_… that no option here names are the user's own
-    (an account, a reservation) and stay.
+    (an account, a reservation) and stay, and so do those that tell sbatch where its cluster is.
     """
     from submitit.helpers import clean_env
 
@@ -116,7 +120,8 @@ def outside_a_job(resources: Resources) -> Iterator[None]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name.startswith("SBATCH_") and name.removeprefix("SBATCH_") not in named
+        if name in _CLUSTER
+        or (name.startswith("SBATCH_") and name.removeprefix("SBATCH_") not in named)
     }
     with clean_env():
         os.environ.update(kept)
