@@ -82,7 +82,7 @@ def walk(monkeypatch, config, seeds=SEEDS):
     return found
 
 
-@pytest.mark.parametrize(("minibatches", "initialisation"), [(1, "he"), (3, "reference")])
+@pytest.mark.parametrize(("minibatches", "initialisation"), [(1, "he"), (2, "reference")])
 def test_no_key_of_a_run_is_used_twice(monkeypatch, minibatches, initialisation):
     config = replace_fields(TINY, minibatches=minibatches, initialisation=initialisation)
     found = walk(monkeypatch, config)
