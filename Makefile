@@ -18,7 +18,7 @@ INTEROP_PIP := $(INTEROP)/bin/python -m pip install --quiet --disable-pip-versio
 # containers, every process would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: reproduce test check bench docs interop lowest clean
+.PHONY: reproduce test thorough check bench docs interop lowest clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -34,6 +34,10 @@ reproduce: $(INSTALLED)
 
 test: check
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# The same with the tests that take longest.
+thorough: export MIIII_THOROUGH = 1
+thorough: test
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -46,8 +46,15 @@ def pytest_configure(config):
     }
 
 
-def pytest_collection_modifyitems(items):
-    """Files with slow tests first, so that no worker is left alone with one at the end."""
+def pytest_collection_modifyitems(config, items):
+    """Files with slow tests first, so that no worker is left alone with one at the end.
+
+    What takes longest beside a test of the same kind runs with MIIII_THOROUGH=1 (`make thorough`).
+    """
+    if not os.environ.get("MIIII_THOROUGH"):
+        left = [item for item in items if item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
 

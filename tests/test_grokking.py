@@ -38,6 +38,7 @@ def test_three_remainders_are_understood_on_numbers_never_seen(tmp_path):
     assert all(epoch is not None and epoch > 10 for epoch in solved.values())
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_shuffled_labels_are_memorised_and_never_understood(tmp_path):
     run = train(
@@ -53,6 +54,7 @@ def test_shuffled_labels_are_memorised_and_never_understood(tmp_path):
         assert abs(share - 1 / modulus) < noise + 0.03
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_addition_is_memorised_long_before_it_is_understood(tmp_path):
     config = miiii.replace_fields(

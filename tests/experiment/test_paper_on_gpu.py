@@ -9,6 +9,7 @@ from benchmarks import paper_on_gpu
 from miiii.studies.study import open_study
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_it_trains_measures_and_leaves_what_can_be_taken_home(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(paper_on_gpu, "SPEED_SECONDS", 0.1)

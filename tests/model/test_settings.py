@@ -54,7 +54,10 @@ def relative_error(found, expected):
 
 
 # Of the settings a third with one block, another third with two, and a few with four.
-@pytest.mark.parametrize(("depth", "first", "step"), [(1, 0, 3), (2, 1, 3), (4, 2, 18)])
+@pytest.mark.parametrize(
+    ("depth", "first", "step"),
+    [(1, 0, 3), (2, 1, 3), pytest.param(4, 2, 18, marks=pytest.mark.thorough)],
+)
 def test_every_setting_equals_the_textbook_in_float64(x64, depth, first, step):
     numbers = jnp.asarray(digits(BASE))
     weights = jax.random.normal(jax.random.key(5), (len(numbers), OUTPUTS), jnp.float64)

@@ -97,6 +97,7 @@ def test_every_figure_and_table_is_drawn(drawn, folder):
             assert len(data) < 6_000_000
 
 
+@pytest.mark.thorough
 def test_every_format_is_written(folder, cache):
     words = ["main", "--only", "4,9,16", "--output-dir", "formats"]  # esch's and Matplotlib's
     done = figures(folder, cache, *words, "--format", "svg,pdf,png")

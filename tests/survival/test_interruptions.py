@@ -137,6 +137,7 @@ def test_a_number_that_is_not_finite_stops_the_run(tmp_path, cache):
     assert status["state"] == "failed"
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_runs_trained_together_resume_together(tmp_path, cache):
     words = ["train", *SMALLEST, *EPOCHS, "--seeds", "3"]

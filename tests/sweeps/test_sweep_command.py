@@ -131,6 +131,7 @@ def test_help_and_refusals_come_before_jax_and_optuna():
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_the_search_of_table_1_runs_to_its_end_and_its_best_is_among_its_neighbours(capsys):
     """With a reduced budget: a few epochs at p = 7, and a part of the grid."""

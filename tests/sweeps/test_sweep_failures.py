@@ -46,7 +46,9 @@ def undisturbed(tmp_path_factory, cache):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["journal", "postgresql"])
+@pytest.mark.parametrize(
+    "kind", ["journal", pytest.param("postgresql", marks=pytest.mark.thorough)]
+)
 def test_a_worker_that_is_killed_is_taken_over_from(tmp_path, cache, undisturbed, kind, request):
     storage = "" if kind == "journal" else request.getfixturevalue("postgres_url")
     make(tmp_path, cache, "rough", storage)
