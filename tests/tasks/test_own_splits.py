@@ -1,4 +1,4 @@
-"""Splits of one's own, and mirrored pairs that stay together."""
+"""Splits that a user gives, and mirrored pairs that stay together."""
 
 import numpy as np
 import pytest

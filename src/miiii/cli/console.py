@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.measure import Measurement
 
-PIPE_WIDTH = 200
-"""Columns of a table that nobody's terminal limits, unless its names need more."""
+PIPE_WIDTH = 240
+"""Columns of a table in a file or a pipe; more where its names need more."""
 _ENDLESS = 10_000
 
 
@@ -36,7 +36,7 @@ def live_console() -> Console | None:
     return Console(stderr=True, force_terminal=True)
 
 
-def print_out(*shown: RenderableType, pipe_width: int = PIPE_WIDTH) -> None:
+def print_out(*shown: RenderableType) -> None:
     """Print tables on stdout, with every column whole.
 
     A terminal that is narrower than a table's names and numbers wraps its lines; nothing of them is
@@ -53,7 +53,7 @@ def print_out(*shown: RenderableType, pipe_width: int = PIPE_WIDTH) -> None:
             console.print(each)
             continue
         console = Console(
-            width=max(pipe_width, least), force_terminal=False, color_system=None, **plain
+            width=max(PIPE_WIDTH, least), force_terminal=False, color_system=None, **plain
         )
         with console.capture() as captured:
             console.print(each)

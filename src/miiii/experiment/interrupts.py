@@ -112,7 +112,7 @@ def saving_first(stop: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
 
 
 def ignore_stop_signals() -> None:
-    """Leave the signals to whoever started this process, and hears them and says what follows."""
+    """Ignore the signals that stop a run: the process that started this one handles them."""
     for number in EXIT_CODES:
         signal.signal(number, signal.SIG_IGN)
 

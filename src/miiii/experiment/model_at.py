@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from miiii.experiment.run import Run
 from miiii.model.parameters import Parameters, in_float64, weights_by_name
 from miiii.model.transformer import forward
-
-SPLITS = ("train", "validation", "test")
+from miiii.tasks.splits import PARTS
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,9 @@ class ModelAt:
 
     @property
     def split(self) -> NDArray[np.int8]:
-        """[p²]: for every number the index of its part in `SPLITS`; −1 where it is in none."""
+        """[p²]: for every number the index of its part in `PARTS`; −1 where it is in none."""
         labels = np.full(len(self.run.dataset.digits), -1, np.int8)
-        for index, name in enumerate(SPLITS):
+        for index, name in enumerate(PARTS):
             labels[getattr(self.run.dataset.split, name)] = index
         return labels
 
@@ -105,7 +104,7 @@ class ModelAt:
             cuts = np.cumsum(dataset.class_sizes)[:-1]
             answers = [part.argmax(axis=1) for part in np.split(logits, cuts, axis=1)]
             scores = np.stack(answers, axis=1) == dataset.targets
-        parts = {name: getattr(dataset.split, name) for name in SPLITS}
+        parts = {name: getattr(dataset.split, name) for name in PARTS}
         parts["all"] = dataset.answered
         return {
             name: [float(value) if len(chosen) else None for value in _mean(scores, chosen)]

@@ -21,11 +21,12 @@ from miiii.analysis.certificate.arithmetic import ARITHMETICS, EXP_ULPS
 from miiii.analysis.certificate.certify import Certificate, Progress, TaskCertificate, certify
 from miiii.analysis.certificate.structure import StructuralForm
 from miiii.experiment.members import identity
-from miiii.experiment.model_at import SPLITS, ModelAt
+from miiii.experiment.model_at import ModelAt
 from miiii.experiment.run import Run
 from miiii.runs.atomic import make_directory, write_atomically
 from miiii.runs.jsonfiles import encode_json
 from miiii.runs.provenance import package_versions
+from miiii.tasks.splits import PARTS
 
 FORMAT = 1
 """Of the JSON; another number means that fields have another meaning."""
@@ -194,7 +195,7 @@ def _task_record(
                     float(task.margin[labels == index].min()) if (labels == index).any() else None
                 ),
             }
-            for index, name in enumerate(SPLITS)
+            for index, name in enumerate(PARTS)
         },
         "wrong": len(task.wrong),
         "proved_wrong": int(proved.sum()),
@@ -205,7 +206,7 @@ def _task_record(
                 "predicted": int(task.predicted[n]),
                 "right": int(task.right[n]),
                 "margin": float(task.margin[n]),
-                "split": SPLITS[labels[n]],
+                "split": PARTS[labels[n]],
                 "proved": bool(is_proved),
             }
             for n, is_proved in zip(task.wrong[:LISTED], proved[:LISTED], strict=True)

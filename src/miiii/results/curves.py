@@ -1,5 +1,8 @@
 """A run's history as curves, without JAX: a page that shows them must not wait for it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from miiii.analysis.parts.curves import Curves, LossUnit, curves
@@ -25,6 +28,16 @@ def history_curves(config: Config, history: History) -> Curves:
     if task.is_regression:
         targets = build_dataset(task, config.seed).targets
         unit, guessing, labels = "squared error", np.array([np.var(targets)]), [task.task]
+    dropout = config.training.dropout > 0
+    return curves_of(history, labels, unit=unit, guessing=guessing, dropout=dropout)
+
+
+def curves_of(history: History, labels: Sequence[str], **options: Any) -> Curves:
+    """A history as curves, a label per task; options as in `analysis.parts.curves.curves`.
+
+    Raises:
+        ValueError: there is no epoch.
+    """
     return curves(
         labels,
         history.epoch,
@@ -33,7 +46,5 @@ def history_curves(config: Config, history: History) -> Curves:
         history.validation_epoch,
         history.validation_loss,
         history.validation_accuracy,
-        unit=unit,
-        guessing=guessing,
-        dropout=config.training.dropout > 0,
+        **options,
     )

@@ -6,9 +6,10 @@ Found by name when a notebook asks (`Run._repr_html_`), so that opening a run ne
 import numpy as np
 
 from miiii import esch, markup
-from miiii.analysis.parts.curves import curve_strips, curves
+from miiii.analysis.parts.curves import curve_strips
 from miiii.experiment.run import Run
 from miiii.figures.training import accuracy_strip
+from miiii.results.curves import curves_of
 from miiii.runs.listing import ending_text
 from miiii.runs.measured import History
 from miiii.runs.thresholds import SOLVED, dated
@@ -18,16 +19,7 @@ def accuracy_drawing(history: History) -> esch.Drawing | None:
     """A row per task, its accuracy through training; None where there is none to draw."""
     if not len(history.epoch) or not _classifies(history):
         return None
-    made = curves(
-        [str(modulus) for modulus in history.moduli],
-        history.epoch,
-        history.train_loss,
-        history.train_accuracy,
-        history.validation_epoch,
-        history.validation_loss,
-        history.validation_accuracy,
-        dropout=True,
-    )
+    made = curves_of(history, [str(modulus) for modulus in history.moduli], dropout=True)
     return accuracy_strip(*curve_strips(made))
 
 

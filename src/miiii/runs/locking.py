@@ -32,7 +32,7 @@ except ImportError:  # Windows
 LOCK_NAME = "lock"
 HOLDER_NAME = "lock.pid"
 ASKED_SECONDS = 0.1
-"""A lock is tried for so long: whoever asks about it (`lock_state`) has it for a moment, too."""
+"""How long a lock is tried. `lock_state` holds it for a moment, so one failure says nothing."""
 
 LockState = Literal["held", "free", "unknown"]
 

@@ -77,7 +77,7 @@ def certify_command(words: list[str]) -> int:
     if arguments.json:
         print(written.certificate.read_text(encoding="utf-8"), end="")
     else:
-        print_out(certificate_table(certificate), pipe_width=160)
+        print_out(certificate_table(certificate))
         print(f"\n{summary(certificate)}")
         if reason := no_structure(run):
             print(f"no structural form: {reason}")

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from miiii.sweeps.outcome.results import SweepResults
     from miiii.sweeps.queue.sweep import Sweep
 
-PIPE_WIDTH = 240
-"""Columns of a table that nobody's terminal limits."""
-
 
 @dataclass(frozen=True)
 class SweepArguments:
@@ -129,7 +126,7 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(name, justify="left" if name in WORDS else "right", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    print_out(table, pipe_width=PIPE_WIDTH)
+    print_out(table)
 
 
 def csv_text(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

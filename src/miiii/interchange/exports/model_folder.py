@@ -10,7 +10,7 @@ from typing import Any
 import safetensors.numpy
 
 from miiii.config.config import SECTIONS, to_toml
-from miiii.experiment.model_at import SPLITS, ModelAt
+from miiii.experiment.model_at import ModelAt
 from miiii.interchange.exports.layout import CONFIG, README, WEIGHTS
 from miiii.interchange.exports.model_index import model_index
 from miiii.model.config import ModelConfig
@@ -18,6 +18,7 @@ from miiii.runs.conditions import batch_size, conditions_text, resumption_lines
 from miiii.runs.provenance import branch_text
 from miiii.tasks.config import TaskConfig
 from miiii.tasks.dataset import mirrored_text
+from miiii.tasks.splits import PARTS
 
 _SENTENCES = {
     "miiii": "the remainders of n modulo every q at once",
@@ -159,7 +160,7 @@ def _target(task: TaskConfig) -> str:
 
 
 def _split_sizes(exported: ModelAt) -> list[int]:
-    return [len(getattr(exported.run.dataset.split, name)) for name in SPLITS]
+    return [len(getattr(exported.run.dataset.split, name)) for name in PARTS]
 
 
 def _scores(exported: ModelAt) -> str:
