@@ -13,6 +13,7 @@ from miiii.claims.rules import paper as rules
 from miiii.config.config import replace_fields
 from miiii.config.presets import get_preset
 from miiii.results import measurements as measuring
+from miiii.results.multiples import passing
 from miiii.results.store import NAME, dependencies, depth_for, measure, measure_runs
 from miiii.runs.errors import RunError
 from results.stored_runs import SNAPSHOTS, forward, store
@@ -160,7 +161,7 @@ def test_multiples_are_told_apart_one_by_one(runs, name):
 def test_right_remainders_pass_exactly_the_primes_from_p_up():
     numbers = np.arange(13**2)
     passes = np.all([numbers % q for q in (2, 3, 5, 7, 11)], axis=0)
-    found = measuring.passing(passes, np.ones(13**2, bool), 13)
+    found = passing(passes, np.ones(13**2, bool), 13)
     assert (found.small_primes, found.small_primes_passing) == (5, 0)
     assert (found.composites_passing, found.precision, found.recall_from_base) == (0, 1.0, 1.0)
     assert found.primes == sum(is_prime(n) for n in range(13, 169))

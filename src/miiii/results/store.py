@@ -15,6 +15,7 @@ from miiii.claims.rules import paper as rules
 from miiii.experiment.run import Run
 from miiii.results import measurements as measuring
 from miiii.results.measurements import Progress
+from miiii.results.multiples import multiples, primality
 from miiii.runs.atomic import make_directory, write_atomically
 from miiii.runs.checkpoints import epoch_path
 from miiii.runs.errors import StorageError
@@ -156,8 +157,8 @@ def _measure(run: Run, progress: Progress | None, depth: Depth) -> Measurements:
         origin=measuring.origin(run),
         performance=measuring.performance(run, logits),
         gradients=measuring.gradients(run),
-        primality=measuring.primality(run, logits),
-        multiples=measuring.multiples(run, logits),
+        primality=primality(run, logits),
+        multiples=multiples(run, logits),
     )
     if depth == "outside":
         return measured
