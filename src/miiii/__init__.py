@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from miiii.results.recorded_model import RecordedModel
     from miiii.runs.errors import RunError
     from miiii.runs.measured import History
+    from miiii.tasks.notes import TaskWarning
     from miiii.tasks.numbers import digits
 
 __version__ = "0.1.0"
@@ -34,6 +35,7 @@ _HOMES = {
     "Run": "miiii.experiment.run",
     "RecordedModel": "miiii.results.recorded_model",
     "RunError": "miiii.runs.errors",
+    "TaskWarning": "miiii.tasks.notes",
     "digits": "miiii.tasks.numbers",
     "estimate": "miiii.experiment.estimating",
     "from_activations": "miiii.results.from_activations",
@@ -58,6 +60,7 @@ __all__ = [
     "RecordedModel",
     "Run",
     "RunError",
+    "TaskWarning",
     "__version__",
     "digits",
     "estimate",

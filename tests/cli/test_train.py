@@ -9,6 +9,7 @@ import pytest
 
 from command import SMALLEST, call
 from miiii.experiment.run import load_run
+from miiii.model.activations import NAMES
 
 pytestmark = pytest.mark.slow
 
@@ -65,6 +66,15 @@ def test_a_loaded_run_gives_history_weights_and_activations(folder):
         assert accuracy == pytest.approx(history.validation_accuracy[-1, task], abs=1e-6)
     with pytest.raises(ValueError, match="numbers has 49"):
         run.activations(np.array([49]))
+    everything, named = run.activations(epoch=60), run.activations(epoch=60, names=NAMES)
+    assert tuple(named) == NAMES
+    for name, values in named.items():
+        # Compiled as one program instead of step by step, so the last bits may differ.
+        np.testing.assert_allclose(values, getattr(everything, name), rtol=1e-5, atol=1e-6)
+    (one,) = run.activations(numbers, names="logits").values()
+    np.testing.assert_allclose(one, logits, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="unknown activation 'mlp_hiden': did you mean 'mlp_hid"):
+        run.activations(names=("mlp_hiden",))
     with pytest.raises(KeyError, match="no snapshot of epoch 7"):
         run.activations(epoch=7)
 

@@ -61,6 +61,7 @@ OTHER_VALUES = {
     "depth": 2,
     "mlp_ratio": 3,
     "initialisation": "reference",
+    "init_scale": 0.5,
     "learning_rate": 1e-5,
     "weight_decay": 1.0,
     "beta1": 0.0,

@@ -16,6 +16,8 @@ from miiii.experiment.members import identity
 from miiii.experiment.progress import Silent
 from miiii.experiment.run import load_run
 from miiii.experiment.training import resume, start
+from miiii.report.pictures.sources import origin
+from miiii.results.paper import Results
 from miiii.runs.directory import RunDirectory
 from miiii.training.state import model_arrays
 from model.textbook import textbook_forward
@@ -111,6 +113,10 @@ def test_show_prints_both(runs, capsys):
     shown = capsys.readouterr().out
     assert "raw weights" in shown
     assert "the raw weights: validation ≥ 0.99 now: " in shown
+    said = "the model is the exponential average of the weights, decay 0.9 per update (training"
+    assert said in shown
+    assert said in origin(Results(load_run("whole", runs)))
+    assert "average" not in origin(Results(load_run("plain", runs)))
     assert miiii(["show", "whole", "--runs-dir", str(runs), "--json"]) == 0
     tasks = json.loads(capsys.readouterr().out)["tasks"]
     history = load_run("whole", runs).history

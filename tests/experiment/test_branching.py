@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from command import assert_equal_runs, contents
+from miiii.cli.main import run as miiii
 from miiii.config.config import replace_fields
+from miiii.experiment import estimating
 from miiii.experiment.branching import Origin
 from miiii.experiment.members import identity
 from miiii.experiment.progress import Silent
@@ -109,6 +111,33 @@ def test_what_does_not_fit_is_named_before_a_directory_is_made(runs, changes, or
     with pytest.raises(ValueError, match=message):
         start([replace_fields(LONGER, **changes)], ["no"], runs, origin=origin)
     assert not (runs / "no").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--epochs", "20", "--from-epoch", "11"], 2, "epoch is 11"),
+        (["--epochs", "20", "--width", "16"], 2, "width is 16, but run first has 8"),
+        ([], 2, "epochs is 12: a branch counts its origin's epochs on"),
+        (["--epochs", "20", "--from-epoch", "1", "--from-optimiser"], 2, "give one of 12"),
+        (["--epochs", "20", "--data-seed", "5"], 0, "validation numbers were trained on by first"),
+        (["--epochs", "20"], 0, "first after epoch 12"),
+        (["--epochs", "20"], 0, "0:16 for 8 epochs"),
+    ],
+)
+def test_a_rehearsal_of_a_branch_reads_its_origin(runs, monkeypatch, capsys, words, code, said):
+    def measured(configs, stop, *, done):
+        left = configs[0].training.epochs - done
+        return estimating.Estimate(1, 1, 1, 1, 1, 1, 2.0, 2.0 * left)
+
+    monkeypatch.setattr(estimating, "estimate", measured)
+    before = sorted(path.name for path in runs.iterdir())
+    words = ["train", "--from", "first", "--runs-dir", str(runs), "--dry-run", *words]
+    assert miiii(words) == code
+    captured = capsys.readouterr()
+    assert said in captured.out + captured.err
+    assert ("nothing was written" in captured.err) == (code == 0)
+    assert sorted(path.name for path in runs.iterdir()) == before
 
 
 def test_a_branch_whose_first_weights_are_gone_does_not_begin_with_others(runs, decayed):

@@ -34,6 +34,8 @@ def test_a_later_setting_counts_once_it_is_used():
         {"restarts": 2, "restart_epochs": 900},
         {"restarts": 2, "restart_height": 0.7},
         {"mlp_bias": True},
+        {"init_scale": 2.0},
+        {"init_scale": 0.5},
         {"activation": "gelu"},
         {"activation": "tanh"},
         {"answer_token": False},

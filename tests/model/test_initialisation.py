@@ -99,6 +99,30 @@ def test_every_weight_has_a_stream_of_its_own():
             assert abs(np.corrcoef(one[:shared], two[:shared])[0, 1]) < 0.99
 
 
+@pytest.mark.parametrize("initialisation", STATED)
+def test_a_factor_scales_every_weight(initialisation):
+    plain = ModelConfig(width=8, heads=2, depth=2, mlp_bias=True, initialisation=initialisation)
+
+    def drawn(scale):
+        config = dataclasses.replace(plain, init_scale=scale)
+        return jax.tree.leaves(initialise(jax.random.key(0), config, 5, 7, 2))
+
+    once = drawn(1.0)
+    for one, four, odd in zip(once, drawn(4.0), drawn(0.3), strict=True):
+        assert one.dtype == four.dtype == odd.dtype
+        np.testing.assert_array_equal(4 * np.asarray(one), four)
+        np.testing.assert_array_equal(np.asarray(one) * np.float32(0.3), odd)
+    unset = initialise(jax.random.key(0), plain, 5, 7, 2)
+    for one, other in zip(once, jax.tree.leaves(unset), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, math.inf, math.nan])
+def test_a_factor_that_is_none_is_refused(scale):
+    with pytest.raises(ValueError, match=r"init_scale is .*: it must be above 0 and finite"):
+        ModelConfig(init_scale=scale)
+
+
 @pytest.mark.parametrize("depth", [1, 3])
 def test_counts_and_names(depth):
     config = ModelConfig(width=8, heads=2, depth=depth, mlp_ratio=3)

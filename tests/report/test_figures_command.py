@@ -136,6 +136,9 @@ def test_captions_state_run_epoch_and_seed(drawn, folder):
         assert "Run main: T_miiii, p = 7" in text
         assert "seed 0" in text
         assert "40 epochs" in text or "weights of epoch 40" in text
+    (made,) = [text for text in paragraphs if text.startswith("Drawn by")]
+    assert "`miiii figures main" in made
+    assert f"Run main: `miiii train {' '.join(SMALLEST)} --epochs 40 --name main`" in made
 
 
 def test_tables_read_back(drawn, folder):

@@ -1,12 +1,17 @@
 """Taking, giving back and taking over trials: each is had by one worker, none is lost."""
 
+import errno
+import fcntl
 import multiprocessing
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 from optuna.trial import TrialState
 from small_sweeps import make
 
+from miiii.runs import locking
+from miiii.runs.directory import RunDirectory
 from miiii.runs.locking import lock_directory
 from miiii.sweeps.queue import queue as queue_module
 from miiii.sweeps.queue.queue import BATCH, CONTINUES, DUPLICATE, LOST, RELEASED, RUN, VANISHED, WHY
@@ -45,6 +50,34 @@ def test_a_trial_is_had_by_one_worker(tmp_path):
     assert sorted(held.number for held in taken) == list(range(6))
     assert one.claim() == other.claim() == []
     assert {held.run for held in taken} == {f"trial-{number:06d}" for number in range(6)}
+
+
+def test_a_silent_trial_whose_lock_cannot_be_asked_waits_for_its_user(tmp_path, clock, monkeypatch):
+    sweep = make(tmp_path)
+    dead, watcher = sweep.queue(10), sweep.queue(10)
+    (held,) = dead.claim()
+    dead.beat()
+    run = RunDirectory.create(sweep.runs_dir, held.run, files={"status.json": b"{}"})
+    (run.path / "lock").write_text("4242\nnode17\n1\n")
+
+    def refuse(descriptor, how):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    # Of the runs' disk only: the journal's locks work.
+    no_flock = SimpleNamespace(flock=refuse, LOCK_SH=fcntl.LOCK_SH, LOCK_NB=fcntl.LOCK_NB)
+    monkeypatch.setattr(locking, "fcntl", no_flock)
+    assert watcher.watch() == watcher.unsure() == []
+    clock.now = 1000.0
+    assert watcher.watch() == []
+    (line,) = watcher.unsure()
+    assert line.startswith(f"{held.run}: no sign of life of {dead.worker} for 10 s, but it is not")
+    assert "a marker of process 4242 on node17" in line
+    assert f"remove {run.path / 'lock'}" in line
+    assert watcher.watch() == watcher.unsure() == []  # told once
+    # As the line says.
+    (run.path / "lock").unlink()
+    assert watcher.watch() == [held.run]
+    assert watcher.unsure() == []
 
 
 def test_a_batch_takes_what_fits_the_first(tmp_path):

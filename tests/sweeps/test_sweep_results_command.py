@@ -10,6 +10,7 @@ import sys
 from xml.etree import ElementTree
 
 import pytest
+import small_sweeps
 from optuna.trial import TrialState
 from small_sweeps import CONTINUOUS, RATES, SMALLEST, make
 
@@ -19,7 +20,6 @@ from miiii.cli.main import run
 from miiii.config.config import replace_fields
 from miiii.config.presets import PRESETS
 from miiii.sweeps.queue.sweep import Sweep
-from miiii.sweeps.search.sampling import choose
 from miiii.sweeps.search.spaces import TABLE_1
 
 
@@ -29,17 +29,7 @@ def value(params) -> float:
 
 
 def fill(sweep: Sweep, values=lambda params: [value(params)], most: int = 1000) -> Sweep:
-    """End trials with planted values."""
-    queue = sweep.queue(60)
-    for _ in range(most):
-        taken = queue.claim(1)
-        if not taken:
-            break
-        known = {"epochs": 6, "seconds": 1.0, "accuracy": 0.5, "solved": 1}
-        (held,) = taken
-        params = held.params or choose(sweep.definition, sweep.optuna_study, held.id, held.number)
-        queue.end(held.id, TrialState.COMPLETE, values(params), outcome=known)
-    return sweep
+    return small_sweeps.fill(sweep, values, most)
 
 
 @pytest.fixture
@@ -236,7 +226,7 @@ def test_plots_are_written_with_captions(tmp_path, said):
         f"{name}.svg" for name in names
     )
     for path in figures.glob("*.svg"):
-        ElementTree.fromstring(path.read_text())
+        assert "miiii sweep plot" in "".join(ElementTree.fromstring(path.read_text()).itertext())
     captions = (figures / "captions.md").read_text()
     assert all(f"(`{name}`)" in captions for name in names)
     assert "24 of 24 runs, 6 epochs each" in captions

@@ -1,14 +1,15 @@
 """Failed runs that are tried again, searches that are widened, and copies of a sweep."""
 
 import shutil
+import tomllib
 from dataclasses import replace
 
 import pytest
 from optuna.trial import TrialState
-from small_sweeps import CONTINUOUS, RATES, SMALLEST, define, make, worker
+from small_sweeps import CONTINUOUS, RATES, SMALLEST, define, fill, make, worker
 
 from miiii.cli.main import run
-from miiii.config.config import replace_fields
+from miiii.config.config import replace_fields, to_toml
 from miiii.experiment import training
 from miiii.runs.directory import RunDirectory
 from miiii.sweeps.outcome.results import read_results
@@ -107,6 +108,44 @@ def test_a_wider_search_takes_over_what_the_earlier_one_has(tmp_path):
     assert [point["width"] for point in inside.points] == [8, 8]
     other = define(2, FOUR, base=replace_fields(SMALLEST, seed=1))
     assert equal_points(first, other).points == ()
+
+
+def test_what_was_taken_over_stays_though_the_earlier_sweep_grows(tmp_path, capsys):
+    first = fill(make(tmp_path, trials=3, space=THREE), lambda p: [p["learning_rate"]], most=2)
+    for each in read_results(first).done:
+        RunDirectory.create(first.runs_dir, each.run, False, {"status.json": b"{}"})
+    space = tmp_path / "space.toml"
+    space.write_text("learning_rate = [1e-3, 2e-3, 3e-3, 4e-3]\n")
+    settings = tmp_path / "settings.toml"
+    settings.write_text(to_toml(SMALLEST))
+
+    def widen(name="wider", source="probe"):
+        words = [name, "--from-sweep", source, "--space", str(space), "--sampler", "grid"]
+        options = ["--config", str(settings), "--sweeps-dir", str(tmp_path)]
+        return run(["sweep", "new", *words, *options])
+
+    assert widen() == 0
+    assert "2 of the 2 done runs of probe are points here too" in capsys.readouterr().out
+    made = open_sweep("wider", tmp_path)
+    before = [trial.params for trial in made.storage.get_all_trials(made.study_id)]
+    taken = tomllib.loads((made.path / "sweep.toml").read_text())["taken"]
+    assert taken["sweep"] == "probe"
+    known = {(one.number, one.run, one.values) for one in read_results(first).done}
+    assert {(one["number"], one["run"], tuple(one["values"])) for one in taken["trials"]} == known
+    assert [one["point"] for one in taken["trials"]] == before[:2]
+
+    fill(first, lambda p: [p["learning_rate"]])
+    (last,) = {one.run for one in read_results(first).done} - {one[1] for one in known}
+    RunDirectory.create(first.runs_dir, last, False, {"status.json": b"{}"})
+    assert widen() == 0
+    assert "2 runs of probe were taken over when this sweep was made" in capsys.readouterr().out
+    made = open_sweep("wider", tmp_path)
+    assert [trial.params for trial in made.storage.get_all_trials(made.study_id)] == before
+    assert len(list(made.runs_dir.iterdir())) == 2
+    assert widen("widest") == 0
+    assert "3 of the 3 done runs" in capsys.readouterr().out
+    assert widen("wider", "widest") == 2
+    assert "began with runs of 'probe'" in capsys.readouterr().err
 
 
 def test_points_that_come_first(tmp_path):

@@ -1,11 +1,13 @@
 """What is said of tasks before training, against counts by hand."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 import miiii
 from miiii.tasks.dataset import Dataset, Split, build_dataset
-from miiii.tasks.notes import task_notes
+from miiii.tasks.notes import first_notes, task_notes
 
 
 def notes(changes, seed=0):
@@ -41,6 +43,26 @@ def test_classes_without_a_training_number_are_counted():
     expected = f"task 127: {untrained} of 127 classes have no training number (6 no number at all)"
     assert classes == expected
     assert "task 127: validation accuracy is 0 by construction" in validation
+
+
+def test_python_is_warned_and_a_command_line_is_not():
+    config = miiii.replace_fields(miiii.get_preset("tiny"), moduli=(2, 127))
+    for command in ((), ("miiii", "train")):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with pytest.raises(ValueError, match="name"):  # refused, so that nothing is trained
+                miiii.start([config], ["no/name"], command=command)
+        found = [each for each in caught if each.category is miiii.TaskWarning]
+        said = [] if command else notes({"moduli": (2, 127)})
+        assert [str(each.message) for each in found] == said
+        assert all(each.filename == __file__ for each in found)
+
+
+def test_many_notes_are_cut_short():
+    config = miiii.replace_fields(miiii.get_preset("tiny"), moduli=tuple(range(122, 130)))
+    dataset = build_dataset(config.task, 0)
+    every, first = task_notes(config.task, dataset), first_notes(config.task, dataset)
+    assert first == [*every[:5], f"and {len(every) - 5} more like these"]
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,25 @@ def test_numbers_have_names_and_those_that_are_not_finite_are_left_out():
     assert "train_loss/3" in found[2]
 
 
+def test_raw_weights_beside_an_average_have_names_of_their_own():
+    rows = rows_of(3)
+    tasks, weights = ["2", "3", "5"], [str(i) for i in range(rows["gradient_norm"].shape[1])]
+    without = dict(epoch_scalars(rows, tasks, weights, 1))
+    shape = rows["validation_loss"].shape
+    planted = {
+        "validation_raw_loss": np.arange(9.0).reshape(shape),
+        "validation_raw_accuracy": np.arange(9.0).reshape(shape) / 9,
+    }
+    found = dict(epoch_scalars(rows | planted, tasks, weights, 1))
+    assert found[2]["validation_raw_loss/3"] == 4
+    assert found[3]["validation_raw_accuracy/5"] == 8 / 9
+    assert found[1]["mean/validation_raw_loss"] == 1
+    for epoch, scalars in found.items():
+        others = {name: value for name, value in scalars.items() if "raw" not in name}
+        assert others == without[epoch]
+        assert len(scalars) - len(others) == 8
+
+
 class Keeps:
     """A tracker that remembers; the class keeps what all of them were told."""
 

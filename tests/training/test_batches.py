@@ -15,6 +15,7 @@ OTHERS = {
     "heads": 4,
     "depth": 2,
     "initialisation": "reference",
+    "init_scale": 2.0,
     "beta2": 0.9,
     "filter": "none",
     "filter_decay": 0.9,

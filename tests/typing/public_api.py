@@ -106,6 +106,8 @@ def read(path: Path) -> Curves:
     print(np.asarray(run.parameters.unembedding).mean())
     inside = run.activations(np.arange(4), epoch=0)
     print(np.asarray(inside.attention_weights).shape, np.asarray(inside.blocks[0].mlp_hidden).max())
+    (hidden,) = run.activations(names=("mlp_hidden",)).values()
+    print(np.asarray(hidden).mean())
     print(np.asarray(run.ablate(remove_heads([0]))).shape)
     return curves(
         [str(modulus) for modulus in history.moduli],

@@ -1,30 +1,16 @@
 """Activations on all p² numbers, by name, and seen on the grid of the two digits."""
 
-from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int
 from numpy.typing import ArrayLike, NDArray
 
 from miiii.analysis.checks import finite
-from miiii.model.activations import Activations
+from miiii.model.activations import check_names
 from miiii.model.parameters import Parameters
-from miiii.model.transformer import forward
+from miiii.model.transformer import named_activations
 from miiii.tasks.numbers import digits
-
-NAMES = (
-    "attention_weights",
-    "attention_output",
-    "residual_mid",
-    "mlp_pre",
-    "mlp_hidden",
-    "mlp_output",
-    "residual_out",
-    "logits",
-)
-"""What can be recorded: `Activations` of the last block at the answer position, and the logits."""
 
 
 def record(parameters: Parameters, *names: str) -> dict[str, NDArray[np.floating]]:
@@ -34,33 +20,23 @@ def record(parameters: Parameters, *names: str) -> dict[str, NDArray[np.floating
 
     Args:
         parameters: the weights, float32 or float64.
-        names: among `NAMES`.
+        names: among `model.activations.NAMES`.
 
     Returns:
         Name to array [p², …], in the canonical order and the weights' precision.
 
     Raises:
-        ValueError: a name is unknown, or an activation is not finite.
+        ValueError: a name is unknown (the nearest is given), or an activation is not finite.
     """
-    for name in names:
-        if name not in NAMES:
-            raise ValueError(f"activation {name!r} is unknown: expected one of {', '.join(NAMES)}")
+    check_names(names)
     weights = jax.tree.map(np.asarray, parameters)
     wide = any(leaf.dtype == np.float64 for leaf in jax.tree.leaves(weights))
     with jax.enable_x64(wide), jax.default_matmul_precision("highest"):
-        values = _named(weights, digits(weights.base), names)
+        values = named_activations(weights, digits(weights.base), names)
     return {
         name: finite(f"activation {name}", np.asarray(value), None)
         for name, value in zip(names, values, strict=True)
     }
-
-
-@partial(jax.jit, static_argnames="names")
-def _named(
-    parameters: Parameters, numbers: Int[Array, "B 2"], names: tuple[str, ...]
-) -> tuple[Float[Array, "B ..."], ...]:
-    activations: Activations = forward(parameters, numbers)[1]
-    return tuple(getattr(activations, name) for name in names)
 
 
 def to_grid(values: ArrayLike, base: int) -> NDArray[Any]:

@@ -4,13 +4,13 @@ Exit codes: 0 done; 1 failed; 2 the command was not understood or its settings a
 75 saved after SIGTERM, SIGHUP or SIGUSR1, run me again; 130 interrupted from the keyboard, saved.
 """
 
-import io
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from miiii import __version__
+from miiii.cli.plain_letters import write_plainly
 from miiii.refusals import is_refusal, unknown_name
 
 COMMANDS = {
@@ -93,10 +93,7 @@ def overview() -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with its code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    for stream in (sys.stdout, sys.stderr):
-        # A locale without UTF-8 lacks some characters: it gets "?" for them, not a traceback.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    write_plainly(sys.stdout, sys.stderr)
     sys.exit(run(words))
 
 

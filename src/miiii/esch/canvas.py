@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from miiii.esch.about import About, matplotlib_metadata
 from miiii.esch.marks import vertices
 from miiii.esch.scene import Item, Lines, MarkPath, Picture, Scene, Text
 
@@ -21,14 +22,14 @@ DECIMALS = 2  # of a point: finer than any printer, and short in the file
 GENERIC = ("serif", "sans-serif", "monospace", "cursive", "fantasy")
 
 
-def pdf(scene: Scene) -> bytes:
+def pdf(scene: Scene, about: About | None = None) -> bytes:
     """The scene's still frame as PDF, with its fonts inside."""
-    return _print(scene, "pdf", POINTS_PER_INCH, {"CreationDate": None})
+    return _print(scene, "pdf", POINTS_PER_INCH, about)
 
 
-def png(scene: Scene, dpi: float) -> bytes:
+def png(scene: Scene, dpi: float, about: About | None = None) -> bytes:
     """The scene's still frame as PNG at `dpi` dots per inch."""
-    return _print(scene, "png", dpi, {"Software": None})
+    return _print(scene, "png", dpi, about)
 
 
 def pictures(scene: Scene, dpi: float) -> list[NDArray[np.uint8]]:
@@ -45,10 +46,10 @@ def pictures(scene: Scene, dpi: float) -> list[NDArray[np.uint8]]:
     return found
 
 
-def _print(scene: Scene, kind: str, dpi: float, metadata: dict[str, Any]) -> bytes:
+def _print(scene: Scene, kind: str, dpi: float, about: About | None) -> bytes:
     import matplotlib
 
-    stream = io.BytesIO()
+    stream, metadata = io.BytesIO(), matplotlib_metadata(kind, about)
     with matplotlib.rc_context(_settings(scene)):
         # Any other word, "nearest" too, puts a resampled image of `dpi` dots per inch into a PDF
         # (matplotlib 3.11): other colours, or cells left out.

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from miiii.esch import canvas, checks, files, motion, svg
+from miiii.esch.about import About
 from miiii.esch.scene import Scene
 
 FORMATS = (".svg", ".pdf", ".png", ".gif", ".mp4")
@@ -57,7 +58,9 @@ class Drawing:
             )
         return Drawing(self.scene.at(index))
 
-    def save(self, path: str | os.PathLike[str], *, dpi: float = DPI) -> Path:
+    def save(
+        self, path: str | os.PathLike[str], *, dpi: float = DPI, about: About | None = None
+    ) -> Path:
         """Writes the drawing; the path's ending says how. The file appears whole or not at all.
 
         SVG moves if the drawing does; PDF and PNG show its still frame; GIF and MP4 need a
@@ -66,6 +69,7 @@ class Drawing:
         Args:
             path: Ends in .svg, .pdf, .png, .gif or .mp4.
             dpi: Dots per inch of PNG, GIF and MP4.
+            about: What SVG, PDF and PNG say of their making in their metadata.
 
         Returns:
             The path written.
@@ -81,11 +85,11 @@ class Drawing:
         checks.one_of("path", kind, FORMATS)
         checks.positive("dpi", dpi, "dots per inch")
         if kind == ".svg":
-            files.write(target, self.svg.encode())
+            files.write(target, svg.write(self.scene, about).encode())
         elif kind == ".pdf":
-            files.write(target, canvas.pdf(self.scene))
+            files.write(target, canvas.pdf(self.scene, about))
         elif kind == ".png":
-            files.write(target, canvas.png(self.scene, dpi))
+            files.write(target, canvas.png(self.scene, dpi, about))
         else:
             self._save_motion(target, kind, dpi)
         return target

@@ -6,6 +6,7 @@ import hashlib
 import re
 from html import escape
 
+from miiii.esch.about import About, svg_metadata
 from miiii.esch.image import data_uri
 from miiii.esch.marks import UNITS, path_data
 from miiii.esch.motion import frame_rules
@@ -15,7 +16,7 @@ from miiii.esch.scene import Item, Lines, MarkPath, Picture, Scene, Text
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def write(scene: Scene) -> str:
+def write(scene: Scene, about: About | None = None) -> str:
     """The scene as an SVG document; it moves by CSS alone where the scene has frames."""
     fixed = "".join(_item(item) for item in scene.items)
     frames = ["".join(_item(item) for item in frame) for frame in scene.frames]
@@ -35,7 +36,7 @@ def write(scene: Scene) -> str:
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'width="{width}pt" height="{height}pt" viewBox="0 0 {width} {height}" role="img" '
-        f'font-family="{_text(scene.font_family)}">{title}{rules}'
+        f'font-family="{_text(scene.font_family)}">{title}{svg_metadata(about)}{rules}'
         f'<rect width="{width}" height="{height}" fill="{_text(scene.background)}"/>'
         f"{fixed}{moving}</svg>\n"
     )

@@ -32,13 +32,24 @@ class Estimate:
     seconds_per_epoch: float
     """Of the whole batch."""
     seconds: float
-    """For all epochs, without compilation."""
+    """For all epochs that are left, without compilation."""
 
 
 def estimate(
-    configs: Sequence[Config], stop: Waiting = lambda: False, *, seconds: float = 3.0
+    configs: Sequence[Config],
+    stop: Waiting = lambda: False,
+    *,
+    seconds: float = 3.0,
+    done: int = 0,
 ) -> Estimate | None:
-    """Compile, time epochs for some seconds, and say what the whole would need. None if stopped."""
+    """Compile, time epochs for some seconds, and say what the whole would need. None if stopped.
+
+    Args:
+        configs: as for `start`.
+        stop: asked now and then.
+        seconds: for which epochs are timed.
+        done: epochs that a branch has from its origin, which are not trained again.
+    """
     keep_programs()
     batch = make_batch(configs)
     with numerics(batch.setting):
@@ -48,19 +59,19 @@ def estimate(
         states = program.place(program.initial_states())
         # The first dispatch pays for what the others find done.
         states, _ = jax.block_until_ready(program.chunk(states, 0, 1, program.inputs))
-        pace, done, began = Pace(), 0, time.monotonic()
-        while done == 0 or (time.monotonic() < began + seconds and not stop()):
+        pace, timed, began = Pace(), 0, time.monotonic()
+        while timed == 0 or (time.monotonic() < began + seconds and not stop()):
             count, before = pace.epochs(program.capacity), time.monotonic()
             states, _ = jax.block_until_ready(
-                program.chunk(states, done + 1, count, program.inputs)
+                program.chunk(states, timed + 1, count, program.inputs)
             )
             pace.took(count, time.monotonic() - before)
-            done += count
-        return _estimate(configs, batch, program, (time.monotonic() - began) / done)
+            timed += count
+        return _estimate(configs, batch, program, (time.monotonic() - began) / timed, done)
 
 
 def _estimate(
-    configs: Sequence[Config], batch: Batch, program: Program, seconds_per_epoch: float
+    configs: Sequence[Config], batch: Batch, program: Program, seconds_per_epoch: float, done: int
 ) -> Estimate:
     config = configs[0]
     train, validation, test = config.task.split_sizes
@@ -77,5 +88,5 @@ def _estimate(
         memory_bytes=program.memory_bytes,
         disk_bytes=per_run * len(configs),
         seconds_per_epoch=seconds_per_epoch,
-        seconds=seconds_per_epoch * config.training.epochs,
+        seconds=seconds_per_epoch * (config.training.epochs - done),
     )

@@ -59,6 +59,7 @@ LATER_FIELDS: dict[str, Any] = {
     "average_weights": 0.0,
     "split": "drawn",
     "unanswered": 0,
+    "init_scale": 1.0,
 }
 """Settings that did not exist when the first runs were saved, and what those runs did."""
 

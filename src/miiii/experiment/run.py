@@ -1,11 +1,11 @@
 """A stored run, opened for reading: what analysis, figures and people work with."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from jaxtyping import Array
@@ -20,10 +20,10 @@ from miiii.experiment.batch import (
 )
 from miiii.experiment.history import stored_history
 from miiii.experiment.members import identity, stored_config
-from miiii.model.activations import Activations
+from miiii.model.activations import Activations, check_names
 from miiii.model.intervention import Intervention, intervene
 from miiii.model.parameters import Parameters
-from miiii.model.transformer import forward
+from miiii.model.transformer import forward, named_activations
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import DamagedFileError, RunError
 from miiii.runs.listing import live_state, summarize
@@ -151,19 +151,44 @@ class Run:
             self.path, "holds no weights yet: neither a checkpoint nor a snapshot was written"
         )
 
+    @overload
     def activations(
         self, numbers: NDArray[Any] | None = None, *, epoch: int | None = None
-    ) -> Activations:
+    ) -> Activations: ...
+
+    @overload
+    def activations(
+        self,
+        numbers: NDArray[Any] | None = None,
+        *,
+        epoch: int | None = None,
+        names: Sequence[str],
+    ) -> dict[str, Array]: ...
+
+    def activations(
+        self,
+        numbers: NDArray[Any] | None = None,
+        *,
+        epoch: int | None = None,
+        names: Sequence[str] | None = None,
+    ) -> Activations | dict[str, Array]:
         """What happens inside the model, dropout off.
 
         Args:
             numbers: [B] in 0 … p² − 1; default: all of them, in order.
             epoch: of a snapshot; default: the latest weights.
+            names: among `model.activations.NAMES`, such as ("mlp_hidden", "logits"): only these
+                are kept, which at a large base is a fraction of the memory.
+
+        Returns:
+            All activations, or by name those of `names`, each [B, …].
 
         Raises:
-            ValueError: a number outside the domain.
+            ValueError: a number outside the domain, or an unknown name (the nearest is given).
             KeyError: no snapshot of that epoch.
         """
+        wanted = (names,) if isinstance(names, str) else names
+        check_names(wanted or ())
         domain = len(self.dataset.digits)
         chosen = np.arange(domain) if numbers is None else np.asarray(numbers)
         if chosen.ndim != 1 or chosen.size == 0 or not np.issubdtype(chosen.dtype, np.integer):
@@ -174,8 +199,12 @@ class Run:
                 f"each must be from 0 to p² − 1 = {domain - 1}"
             )
         weights = self.parameters if epoch is None else self.snapshots[epoch]
+        digits: Any = self.dataset.digits[chosen]
         with numerics(self._batch.setting):
-            return forward(weights, self.dataset.digits[chosen])[1]  # pyright: ignore[reportArgumentType]
+            if wanted is None:
+                return forward(weights, digits)[1]
+            kept = named_activations(weights, digits, tuple(wanted))
+        return dict(zip(wanted, kept, strict=True))
 
     def ablate(self, *interventions: Intervention, epoch: int | None = None) -> Array:
         """The logits on all numbers with some activations changed, dropout off.

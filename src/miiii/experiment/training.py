@@ -7,6 +7,7 @@ does in between: history, snapshots, checkpoints, progress, and the question whe
 
 import shutil
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ from miiii.runs.errors import DamagedFileError, RunError
 from miiii.runs.listing import ending_text
 from miiii.runs.locking import marker_note
 from miiii.runs.provenance import package_versions
+from miiii.tasks.notes import TaskWarning, first_notes
 from miiii.training.chunk import snapshot_epochs
 
 
@@ -90,11 +92,15 @@ def start(
         origin: a stored run whose weights they begin with; default: they begin with weights drawn
             from their seeds. Epochs are counted on from the origin's; the split stays the
             origin's where only the seed differs.
-        command: recorded as the origin of the numbers.
+        command: recorded as the origin of the numbers, where a command line starts the runs.
         progress: shows what happens; default: a line in a notebook, nothing elsewhere.
         stop: asked between chunks; once true, the batch is saved and left. Ctrl-C (a notebook's
             stop button), SIGTERM, SIGHUP and SIGUSR1 do the same where nobody handles them yet,
             and then take effect: a KeyboardInterrupt, or the end of the process.
+
+    Warns:
+        TaskWarning: what makes the tasks easier, harder or emptier than they look, such as classes
+            without a training number; not where a `command` is given, which says so itself.
 
     Raises:
         ValueError: configurations that cannot share a batch or do not fit the origin, or a name
@@ -110,6 +116,10 @@ def start(
     else:
         _refuse_branches(configs)
     batch = make_batch(configs)
+    if not command:
+        # A command line says them itself, before it starts anything.
+        for note in first_notes(configs[0].task, batch.datasets[0]):
+            warnings.warn(note, TaskWarning, stacklevel=2)
     members: list[Member] = []
     with (
         saving_first(stop) as stop,

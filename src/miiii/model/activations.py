@@ -1,9 +1,12 @@
 """What happens inside the transformer, by name."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import jax
 from jaxtyping import Array, Float
+
+from miiii.refusals import unknown_name
 
 
 @jax.tree_util.register_dataclass
@@ -36,6 +39,30 @@ class BlockActivations:
     """What the MLP adds ("activations after W_out", paper §4.3), bias included."""
     residual_out: Float[Array, "B Q D"]
     """After the MLP and its dropout."""
+
+
+NAMES = (
+    "attention_weights",
+    "attention_output",
+    "residual_mid",
+    "mlp_pre",
+    "mlp_hidden",
+    "mlp_output",
+    "residual_out",
+    "logits",
+)
+"""What `Activations` has of the last block at the last position, and the logits."""
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Refuse a name that is none of `NAMES`.
+
+    Raises:
+        ValueError: it is none; the nearest is given.
+    """
+    for name in names:
+        if name not in NAMES:
+            raise ValueError(unknown_name("activation", name, NAMES))
 
 
 @jax.tree_util.register_dataclass

@@ -1,5 +1,6 @@
 """The transformer's size and initialisation."""
 
+import math
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
@@ -54,6 +55,9 @@ class ModelConfig:
     initialisation: Initialisation = "he"
     """Initial weights: he (He-normal, fan-in the width that the matrix is summed over) or
     reference (truncated He-normal, fan-in the second-last axis times all leading axes)."""
+    init_scale: float = 1.0
+    """A factor on every initial weight, embeddings and unembedding included (> 0, no unit; 1: as
+    drawn; α of Liu et al. 2023, Omnigrok, who delay generalisation by large ones)."""
     mlp_bias: bool = False
     """Whether every MLP has biases, b_in [F] before the activation and b_out [D] after W_out.
     They start at zero."""
@@ -82,6 +86,8 @@ class ModelConfig:
             raise ValueError(f"heads is {self.heads}: it must divide the width, {self.width}")
         for field, choices in _CHOICES.items():
             check_choice(field, getattr(self, field), choices)
+        if not 0 < self.init_scale < math.inf:
+            raise ValueError(f"init_scale is {self.init_scale}: it must be above 0 and finite")
         if not 0 <= self.attention_coefficient <= 1:
             raise ValueError(
                 f"attention_coefficient is {self.attention_coefficient}: it must be from 0 to 1"

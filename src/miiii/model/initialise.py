@@ -58,6 +58,8 @@ def initialise(
 ) -> Parameters:
     """Draw the initial weights. Biases are zero; the others are the same with and without them.
 
+    `init_scale` multiplies all of them (Liu et al. 2023, Omnigrok: w₀ → α w₀).
+
     Args:
         key: randomness.
         config: the transformer's size and initialisation.
@@ -82,7 +84,9 @@ def initialise(
     def weight(name: str, shape: tuple[int, ...]) -> Array:
         if name in BIASES:
             return jnp.zeros(shape, dtype)
-        return (next(pieces).reshape(shape) * deviations[name]).astype(dtype)
+        drawn = (next(pieces).reshape(shape) * deviations[name]).astype(dtype)
+        # At 1 the program is the one without a factor.
+        return drawn if config.init_scale == 1 else drawn * config.init_scale
 
     weights = [weight(path[-1].name, shape) for path, shape in leaves]
     return jax.tree.unflatten(structure, weights)

@@ -8,6 +8,7 @@ for every sample, the work that is left per sample is W_o, the MLP and the unemb
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -76,6 +77,15 @@ def forward(
     logits = (parameters.unembedding.T @ residual[:, -1].T).T
     logits = _Editing(edit, len(blocks) - 1)("logits", logits)
     return logits, Activations(blocks=tuple(records), logits=logits)
+
+
+@partial(jax.jit, static_argnames="names")
+def named_activations(
+    parameters: Parameters, digits: Int[Array, "B 2"], names: tuple[str, ...]
+) -> tuple[Float[Array, "B ..."], ...]:
+    """The activations of `names`, among `activations.NAMES`; no other is kept in memory."""
+    activations = forward(parameters, digits)[1]
+    return tuple(getattr(activations, name) for name in names)
 
 
 def embeddings(

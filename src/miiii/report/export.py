@@ -12,6 +12,7 @@ from miiii.claims.rules.published import PUBLISHED_BASE, PUBLISHED_FIRST
 from miiii.report.kept import histories_npz, kept_measurements
 from miiii.report.page.settings import reached_text, study_settings
 from miiii.report.pictures.catalogue import choose
+from miiii.report.pictures.making import about_pictures
 from miiii.report.pictures.picture import Picture, save, svg_text
 from miiii.report.pictures.sources import Look, study_sources
 from miiii.results.paper import MissingInputError, Results
@@ -41,6 +42,7 @@ def export_study(
     *,
     figures: Sequence[str] = FIGURES,
     progress: Callable[[str], None] = lambda _: None,
+    command: Sequence[str] = (),
 ) -> list[Path]:
     """Write what a study found into a folder.
 
@@ -54,6 +56,7 @@ def export_study(
         directory: made if need be.
         figures: which of the paper's, by number.
         progress: told of each part once it is done.
+        command: that writes it, for the figures' metadata.
 
     Returns:
         The files, README.md first.
@@ -63,7 +66,7 @@ def export_study(
     """
     runs = study.runs()
     make_directory(directory)
-    drawn = _draw(runs, directory, figures, progress)
+    drawn = _draw(runs, directory, figures, progress, command)
     texts = {
         "README.md": _readme(study, ledger, runs, drawn),
         "ledger.json": ledger.to_json() + "\n",
@@ -135,9 +138,13 @@ def _draw(
     directory: Path,
     figures: Sequence[str],
     progress: Callable[[str], None],
+    command: Sequence[str],
 ) -> list[tuple[Picture, Path]]:
     sources = study_sources({key: Results(group[0]) for key, group in runs.items()})
     look = Look()
+    about = about_pictures(
+        command, [(each.run.name, each.run.provenance) for each in sources.all()]
+    )
     main = sources.main.run if sources.main is not None else None
     unfinished = main is not None and main.status.get("state") != "finished"
     drawn = []
@@ -151,12 +158,12 @@ def _draw(
                     write_atomically(path, picture.drawing["csv"].encode())
                     drawn.append((picture, path))
                     continue
-                text = svg_text(picture, look.style)
+                text = svg_text(picture, look.style, about)
                 if unfinished and len(text) > LARGEST_UNFINISHED:
                     continue
                 ending = "svg" if len(text) <= LARGEST_SVG else "png"
                 path = directory / f"{picture.name}.{ending}"
-                save(picture.drawing, path, look.style)  # pyright: ignore[reportArgumentType]
+                save(picture.drawing, path, look.style, about)  # pyright: ignore[reportArgumentType]
                 drawn.append((picture, path))
         except MissingInputError:
             continue  # The run that it needs is named among those not obtained.

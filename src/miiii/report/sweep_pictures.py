@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from miiii.esch.about import About
 from miiii.esch.style import Style
 from miiii.figures.numerals import numeral
 from miiii.figures.sweep import Bars, Values, best_so_far, importance_bars, trade_offs
@@ -47,6 +48,7 @@ def write_plots(
     directory: Path,
     formats: tuple[str, ...],
     style: Style,
+    about: About,
     drawn: Callable[[str], None] = lambda _: None,
 ) -> Plots:
     """Draw a sweep's pictures, and write them with their captions.
@@ -58,6 +60,7 @@ def write_plots(
         directory: exists.
         formats: svg, pdf, png.
         style: colours and fonts.
+        about: how the runs and their pictures were made.
         drawn: told of each picture once it is written.
 
     Raises:
@@ -72,13 +75,13 @@ def write_plots(
         except ValueError as error:
             missing.append((name, str(error)))
             continue
-        files += picture.write(directory, formats, style)
+        files += picture.write(directory, formats, style, about)
         pictures.append(picture)
         drawn(name)
     title = f"Sweep {results.name}"
     captions = directory / "captions.md"
     texts = [f"**{one.title}** (`{one.name}`). {one.caption}" for one in pictures]
-    write_atomically(captions, "\n\n".join([f"# {title}", *texts, ""]).encode())
+    write_atomically(captions, "\n\n".join([f"# {title}", *texts, about.description, ""]).encode())
     return Plots(tuple(files), captions, tuple(missing))
 
 

@@ -164,6 +164,17 @@ def read_marker(file: Path) -> Marker | None:
         return None
 
 
+def unsure_text(path: Path) -> str:
+    """Returns why it cannot be told whether a run is held, and the remedy, as half a sentence."""
+    marker = read_marker(path / LOCK_NAME)
+    if marker is None:
+        return f"its lock, {path / LOCK_NAME}, cannot be asked"
+    return (
+        f"its lock is a marker of {marker}, which cannot be asked from here; if that process is "
+        f"gone, remove {path / LOCK_NAME}"
+    )
+
+
 def marker_note(path: Path) -> str:
     """Returns one line where a lock that is held is only a marker; empty otherwise."""
     if read_marker(path / LOCK_NAME) is None:

@@ -10,7 +10,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +21,11 @@ PACKAGES = ("miiii", "jax", "jaxlib", "optax", "numpy", "scipy", "safetensors")
 _GIT_TIMEOUT_SECONDS = 10.0
 _ADDRESS = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*)://\S*")
 _PATH_IN_TEXT = re.compile(r"(?<![^\s=:,;'\"(\[])~?/[^\s/=:,;'\")\]]+/[^\s=:,;'\")\]]*")
+
+
+def plain_command(command: Sequence[str]) -> list[str]:
+    """Returns a command line with the machine taken out: absolute paths are shortened."""
+    return [_without_machine_argument(argument) for argument in command]
 
 
 def collect_provenance(command: list[str], extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,7 +44,7 @@ def collect_provenance(command: list[str], extra: Mapping[str, Any]) -> dict[str
     """
     record: dict[str, Any] = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": [_without_machine_argument(argument) for argument in command],
+        "command": plain_command(command),
         "versions": {"python": platform.python_version(), **package_versions()},
         "platform": {
             "system": platform.system(),

@@ -7,6 +7,19 @@ from miiii.tasks.dataset import Dataset
 
 LEAST_ASKED = 2
 """Numbers below which an accuracy of a split says only right or wrong."""
+MOST = 5
+"""Lines that `first_notes` gives."""
+
+
+class TaskWarning(UserWarning):
+    """What `miiii.start` has to say of tasks; `warnings.simplefilter` can silence it."""
+
+
+def first_notes(config: TaskConfig, dataset: Dataset) -> list[str]:
+    """The first lines of `task_notes`, and how many more there are."""
+    notes = task_notes(config, dataset)
+    more = [f"and {len(notes) - MOST} more like these"] if len(notes) > MOST else []
+    return notes[:MOST] + more
 
 
 def task_notes(config: TaskConfig, dataset: Dataset) -> list[str]:

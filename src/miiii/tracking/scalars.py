@@ -53,8 +53,10 @@ def epoch_scalars(
     """The tracked epochs of a history, ascending, each with its numbers by name.
 
     train_loss/Q, train_accuracy/Q, validation_loss/Q and validation_accuracy/Q for each task Q, in
-    the history's units; mean/… of each of them over tasks; gradient_norm/W for each weight. Numbers
-    that are not finite are left out.
+    the history's units; mean/… of each of them over tasks; gradient_norm/W for each weight. Of a
+    run that keeps an average of its weights, validation_… is the average's, and
+    validation_raw_loss/Q and validation_raw_accuracy/Q are the raw weights'. Numbers that are not
+    finite are left out.
 
     Args:
         rows: of a history, as `RunDirectory.history` or a chunk has them.
@@ -73,7 +75,9 @@ def epoch_scalars(
         if epochs is None or not len(epochs):
             continue
         kept = np.flatnonzero(is_tracked(epochs, step))
-        tables = [(f"{split}_{name}", tasks, True) for name in measures]
+        kinds = [split, f"{split}_raw"]
+        found_in = [kind for kind in kinds if f"{kind}_loss" in rows]
+        tables = [(f"{kind}_{name}", tasks, True) for kind in found_in for name in measures]
         tables += [("gradient_norm", weights, False)] if split == "train" else []
         for key, names, averaged in tables:
             for row in kept:

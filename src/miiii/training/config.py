@@ -86,6 +86,12 @@ class TrainingConfig:
     """A digest of the weights, and of the optimiser's state where it was taken, that a branch
     begins with; written by `miiii train --from`."""
 
+    @property
+    def average_text(self) -> str:
+        """What the model is, of a run that keeps an average of its weights; empty elsewhere."""
+        decay = self.average_weights
+        return f"exponential average of the weights, decay {decay:g} per update" if decay else ""
+
     def __post_init__(self) -> None:
         for field, choices in (
             ("dropout_mask", get_args(DropoutMask)),

@@ -135,7 +135,10 @@ def test_a_permutation_moves_numbers_alike_in_all_neurons():
     ("call", "message"),
     [
         (lambda: to_grid(np.ones((24, 3)), 5), r"shape \(24, 3\): expected p² = 25 rows"),
-        (lambda: record(random_parameters(3), "neurons"), "'neurons' is unknown: expected one of"),
+        (
+            lambda: record(random_parameters(3), "neurons"),
+            "unknown activation 'neurons': known are",
+        ),
         (lambda: neuron_spectra(np.ones((2, 3, 4))), r"\(2, 3, 4\): expected \[neurons, p, p\]"),
         (lambda: mean_spectrum(np.full((1, 3, 3), np.nan)), "9 of 9 values"),
         (lambda: neuron_spectra(np.ones((1, 3, 3)), np.zeros(9, int)), "permutation of p² = 9"),

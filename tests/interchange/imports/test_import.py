@@ -169,6 +169,33 @@ def test_other_models_are_refused(state, config, said):
         convert(without_buffers(state), config)
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"act_fn": "gelu_new", "normalization_type": "LN", "attention_dir": "up", "n_heads": 1.5},
+        {"act_type": "silu", "p": -3, "fn_name": "add", "frac_train": 2, "seed": "one"},
+        {"act_fn": "silu", "attn_coeff": 3, "C": "many", "frac": 1.0, "n_heads": -1},
+    ],
+)
+def test_every_reason_is_named_at_once(config):
+    with pytest.raises(ValueError) as caught:
+        convert(without_buffers(drawn_state()), config)
+    for name, value in config.items():
+        assert (f"{name} is {value!r}" in str(caught.value)) == (name != "fn_name")
+
+
+def test_every_weight_without_a_place_is_named_at_once():
+    more = {"blocks.0.ln1.w": np.ones(8), "blocks.0.ln2.w": np.ones(8), "gate.W": np.ones(8)}
+    bad = np.full((12, 8), np.nan)
+    state = {**without_buffers(drawn_state()), **more, "embed.W_E": bad}
+    with pytest.raises(ValueError) as caught:
+        convert(state, {})
+    said = str(caught.value)
+    assert "blocks.0.ln1.w (and 1 more) is a layer norm" in said
+    assert "gate.W is something that is not known" in said
+    assert "embed.W_E is not of finite real numbers" in said
+
+
 def test_one_block_may_look_both_ways_and_positions_may_be_more():
     state = drawn_state()
     longer = np.concatenate([state["pos_embed.W_pos"], np.ones((5, 8), np.float32)])

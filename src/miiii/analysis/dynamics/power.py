@@ -113,7 +113,7 @@ def model_power(
     Args:
         parameters: the weights.
         dataset: its moduli, and which numbers were trained on.
-        activation: of `recording.NAMES`.
+        activation: of `model.activations.NAMES`.
         draws: R, renamings of the digits.
         seed: of the renamings.
 

@@ -109,7 +109,8 @@ def circuits_command(words: list[str]) -> int:
 
     look = Look(DARK if arguments.dark else LIGHT, None)
     sources = Sources(main=results, circuits=circuits)
-    written = write_pictures(entries, sources, look, directory, formats, drawn, "Circuits")
+    command = ["miiii", "circuits", *words]
+    written = write_pictures(entries, sources, look, directory, formats, drawn, "Circuits", command)
     parts = frozenset(entry.number for entry in entries)
     record = circuit_record(circuits, parts)
     write_atomically(directory / "circuits.json", encode_json(record))

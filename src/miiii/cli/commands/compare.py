@@ -56,11 +56,14 @@ def compare_command(words: list[str]) -> int:
 
     prepare_jax()
     from miiii.experiment.run import load_run
+    from miiii.report.pictures.making import about_pictures
 
     comparison = compare(
         {name: load_run(directory.path.absolute()) for name, (directory, _) in found.items()}
     )
-    _draw(comparison, output, arguments.dark)
+    runs = [(name, directory.provenance) for name, (directory, _) in found.items()]
+    about = about_pictures(["miiii", "compare", *words], runs)
+    _draw(comparison, output, arguments.dark, about)
     if arguments.json:
         print(encode_json(_record(comparison, found, output)).decode(), end="")
         return 0
@@ -100,7 +103,7 @@ def _joined(names: Sequence[str]) -> str:
     return f"{words[0]}-and-{len(words) - 1}-more"[:150]
 
 
-def _draw(comparison: Comparison, output: Path, dark: bool) -> None:
+def _draw(comparison: Comparison, output: Path, dark: bool, about: Any) -> None:
     from miiii.esch.style import DARK, LIGHT
     from miiii.figures.comparison import comparison_lines
     from miiii.report.pictures.picture import save
@@ -108,7 +111,7 @@ def _draw(comparison: Comparison, output: Path, dark: bool) -> None:
     style = DARK if dark else LIGHT
     figure = comparison_lines(comparison.curves, style=style)
     make_directory(output.parent)
-    save(figure, output, style)
+    save(figure, output, style, about)
 
 
 def _record(

@@ -95,7 +95,9 @@ def figures_command(words: list[str]) -> int:
     def drawn(label: str) -> None:
         print(f"{time.monotonic() - started:5.1f} s  {label}", file=sys.stderr, flush=True)
 
-    written = write_pictures(entries, sources, look, directory, formats, drawn)
+    written = write_pictures(
+        entries, sources, look, directory, formats, drawn, command=["miiii", "figures", *words]
+    )
     if arguments.json:
         record = {
             "gallery": str(written.gallery),

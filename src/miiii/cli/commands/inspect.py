@@ -16,7 +16,7 @@ from miiii.cli.text import percent
 from miiii.runs.conditions import batch_size, conditions_text, has_changed, resumption_lines
 from miiii.runs.directory import RunDirectory, RunSummary, list_runs
 from miiii.runs.listing import UNSURE, ending_text, live_state
-from miiii.runs.locking import LOCK_NAME, read_marker
+from miiii.runs.locking import unsure_text
 from miiii.runs.provenance import branch_text
 from miiii.runs.thresholds import HELD, SOLVED, dated
 
@@ -136,6 +136,8 @@ def show_command(words: list[str]) -> int:
         print(ending)
     if epoch:
         print(f"learning rate at epoch {epoch:,}: {rate_text(run.config, epoch)}")
+    if average := run.config.training.average_text:
+        print(f"the model is the {average} (training values are of the raw weights)")
     versions = origin.get("versions", {})
     kept = ("miiii", "jax", "jaxlib", "optax", "numpy", "python")
     print(f"origin: {' '.join(origin.get('command', [])) or 'started from Python'}")
@@ -173,8 +175,6 @@ def show_command(words: list[str]) -> int:
         print(f"\n{_solved_line(history)}")
         if averaged:
             print(f"the raw weights: {_solved_line(raw)}")
-            decay = run.config.training.average_weights
-            print(f"(the rest is of their average, average_weights {decay})")
         if mirrored := mirrored_text(run.dataset):
             print(mirrored)
     if zero := _zero_loss_line(history):
@@ -203,14 +203,7 @@ def _zero_loss_line(history: Any) -> str:
 
 def _unknown_line(summary: RunSummary) -> str:
     """Why it cannot be told whether a run is trained, and what to look at."""
-    marker = read_marker(summary.path / LOCK_NAME)
-    line = f"its lock cannot be asked; last sign of life: {summary.heartbeat or 'none'}"
-    if marker is not None:
-        line = (
-            f"its lock is a marker of {marker}; last sign of life: {summary.heartbeat or 'none'}; "
-            f"if that process is gone, remove {summary.path / LOCK_NAME}"
-        )
-    return line
+    return f"last sign of life: {summary.heartbeat or 'none'}; {unsure_text(summary.path)}"
 
 
 def _conditions(origin: Mapping[str, Any]) -> list[str]:

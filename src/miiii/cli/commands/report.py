@@ -62,10 +62,11 @@ def report_command(words: list[str]) -> int:
 
     with MeasuringProgress() as progress:
         ledger = judge(measure_runs(study.runs(), progress.told), study.name)
+    command = ["miiii", "report", *words]
     if arguments.export is None:
-        write_report(study, ledger, output, progress=done)
+        write_report(study, ledger, output, progress=done, command=command)
     else:
-        output = export_study(study, ledger, arguments.export, progress=done)[0]
+        output = export_study(study, ledger, arguments.export, progress=done, command=command)[0]
     if arguments.json:
         print(json.dumps({"report": str(output), "counts": ledger.counts}, indent=2))
     else:

@@ -93,7 +93,7 @@ def reproduce(words: list[str]) -> int:
         _say("nothing was written (--dry-run)")
         return 0
     ledger = judge_claims(study)
-    page = write_page(study, ledger)
+    page = write_page(study, ledger, ["miiii", "reproduce", *words])
     print(ledger.summary)
     if ledger.standing:
         print(ledger.standing)
@@ -222,9 +222,10 @@ def judge_claims(study: Study) -> "Ledger":
     return ledger
 
 
-def write_page(study: Study, ledger: "Ledger") -> Path:
+def write_page(study: Study, ledger: "Ledger", command: list[str]) -> Path:
     """Write the study's report; returns its file."""
     from miiii.cli.commands.report import FILE_NAME
     from miiii.report.page.page import write_report
 
-    return write_report(study, ledger, study.path / FILE_NAME, progress=_say)
+    page = study.path / FILE_NAME
+    return write_report(study, ledger, page, progress=_say, command=command)

@@ -24,9 +24,6 @@ from miiii.tasks.splits import given_sizes
 from miiii.tracking.loading import load_trackers
 from miiii.tracking.protocol import Factory
 
-MOST_NOTES = 5
-"""About tasks, before training."""
-
 
 @dataclass(frozen=True)
 class TrainArguments:
@@ -263,13 +260,10 @@ def _free_name(arguments: TrainArguments) -> str:
 def _note_tasks(config: Config) -> None:
     """Say what makes the tasks easier, harder or emptier than they look."""
     from miiii.tasks.dataset import build_dataset
-    from miiii.tasks.notes import task_notes
+    from miiii.tasks.notes import first_notes
 
-    notes = task_notes(config.task, build_dataset(config.task, config.seed))
-    for note in notes[:MOST_NOTES]:
+    for note in first_notes(config.task, build_dataset(config.task, config.seed)):
         print(f"note: {note}", file=sys.stderr)
-    if len(notes) > MOST_NOTES:
-        print(f"note: and {len(notes) - MOST_NOTES} more like these", file=sys.stderr)
 
 
 def _check_place(runs_dir: Path, names: list[str], force: bool) -> None:
@@ -350,10 +344,19 @@ def _dry_run(configs: list[Config], arguments: TrainArguments) -> int:
     prepare_jax()
     from miiii.experiment.estimating import estimate
 
-    stop = StopRequest()
+    stop, done, begins = StopRequest(), 0, []
     with stop.listening():
+        if origin := _origin(arguments):
+            from miiii.experiment.branching import Branching
+
+            # Reads the weights, and refuses what no branch can be, as the start would.
+            branching = Branching(origin, configs, arguments.runs_dir)
+            configs, done = branching.configs, branching.epoch
+            begins = [("origin", f"{branching.run.name} after epoch {done:,}")]
+            for message in branching.warnings(configs[0]):
+                print(f"warning: {message}", file=sys.stderr)
         print("compiling, and timing a few epochs …", file=sys.stderr, flush=True)
-        found = estimate(configs, stop)
+        found = estimate(configs, stop, done=done)
     if found is None:
         sys.stderr.flush()
         os._exit(stop.exit_code)
@@ -363,6 +366,7 @@ def _dry_run(configs: list[Config], arguments: TrainArguments) -> int:
     config = configs[0]
     megabytes = 1 / 2**20
     rows = [
+        *begins,
         ("runs", f"{len(configs)}"),
         ("tasks", f"{len(config.task.task_moduli)}, {sum(config.task.class_sizes):,} outputs"),
         ("parameters", f"{found.parameters:,} per run"),
@@ -370,7 +374,7 @@ def _dry_run(configs: list[Config], arguments: TrainArguments) -> int:
         ("memory", f"{found.memory_bytes * megabytes:,.0f} MiB for states, data and temporaries"),
         ("disk", f"{found.disk_bytes * megabytes:,.0f} MiB"),
         ("speed", f"{1 / found.seconds_per_epoch:,.1f} epochs/s (measured here, now)"),
-        ("time", f"{clock(found.seconds)} for {config.training.epochs:,} epochs"),
+        ("time", f"{clock(found.seconds)} for {config.training.epochs - done:,} epochs"),
     ]
     for name, value in rows:
         print(f"{name:11}{value}")

@@ -3,14 +3,23 @@
 import json
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.sweep.best import check_done
 from miiii.cli.sweep.text import SweepArguments, open_results
 from miiii.refusals import unknown_name
 from miiii.runs.atomic import make_directory
+from miiii.runs.directory import RunDirectory
+from miiii.runs.errors import RunError
+
+if TYPE_CHECKING:
+    from miiii.sweeps.outcome.results import SweepResults
+    from miiii.sweeps.queue.sweep import Sweep
 
 FORMATS = ("svg", "pdf", "png")
 
@@ -49,6 +58,7 @@ def plot(words: list[str]) -> int:
     place = choose_objective(results, arguments.objective)
     check_done(results)
     from miiii.esch.style import DARK, LIGHT
+    from miiii.report.pictures.making import about_pictures
     from miiii.report.sweep_pictures import NAMES, write_plots
 
     names = _listed(arguments.only)
@@ -70,6 +80,7 @@ def plot(words: list[str]) -> int:
         directory,
         formats,
         DARK if arguments.dark else LIGHT,
+        about_pictures(["miiii", "sweep", "plot", *words], _origins(sweep, results)),
         drawn,
     )
     if arguments.json:
@@ -87,6 +98,13 @@ def plot(words: list[str]) -> int:
         print(f"{files} in {directory}, captions in {written.captions.name}")
     # Asked for by name and not drawn is a failure.
     return 1 if written.missing and names else 0
+
+
+def _origins(sweep: "Sweep", results: "SweepResults") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Name and provenance of the done runs that are in the sweep's directory."""
+    for run in results.done:
+        with suppress(RunError):
+            yield run.run, RunDirectory.open(sweep.runs_dir, run.run).provenance
 
 
 def _listed(text: str) -> tuple[str, ...]:

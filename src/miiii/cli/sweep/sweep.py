@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -174,7 +175,14 @@ def new(words: list[str]) -> int:
         for number, source in enumerate(runs):
             take_run(source, made.runs_dir / run_name(number))
 
-    made = make_sweep(definition, arguments.sweeps_dir, arguments.storage, told, take)
+    made = make_sweep(
+        definition,
+        arguments.sweeps_dir,
+        arguments.storage,
+        told,
+        take,
+        None if earlier is None else earlier.record,
+    )
     definition = made.definition
     where = "" if arguments.sweeps_dir == Path("sweeps") else f" --sweeps-dir {made.path.parent}"
     searched = f"space {arguments.space}" if definition.space else f"study {definition.study}"
@@ -182,7 +190,13 @@ def new(words: list[str]) -> int:
         f"sweep {made.name} in {made.path}: {made.made:,} trials ({searched}, "
         f"{definition.sampler}), for {', '.join(definition.objectives)}"
     )
-    if earlier is not None:
+    if earlier is not None and earlier.recorded:
+        print(
+            f"{len(runs):,} runs of {arguments.from_sweep} were taken over when this sweep was "
+            f"made ({made.path / 'sweep.toml'} lists them); {arguments.from_sweep} has "
+            f"{earlier.done:,} done runs now, and a sweep of another name can take those"
+        )
+    elif earlier is not None:
         print(
             f"{len(runs):,} of the {earlier.done:,} done runs of {arguments.from_sweep} are points "
             "here too: they come first, and are not trained again"
@@ -251,14 +265,18 @@ def _first_points(
         return definition, None
     if definition.space is None:
         raise UsageError("--from-sweep and --enqueue go with --space: a study has its own runs")
-    from miiii.sweeps.queue.sweep import open_sweep
-    from miiii.sweeps.queue.taking_over import equal_points, with_first
+    from miiii.sweeps.queue.sweep import SweepNotFoundError, open_sweep
+    from miiii.sweeps.queue.taking_over import equal_points, recorded, with_first
     from miiii.sweeps.search.points import read_points
 
     earlier, points = None, ()
     if arguments.from_sweep:
         found = open_sweep(arguments.from_sweep, arguments.sweeps_dir)
-        earlier = equal_points(found, definition)
+        # The earlier sweep may have grown since: what was settled stays.
+        with suppress(SweepNotFoundError):
+            made = open_sweep(arguments.name, arguments.sweeps_dir, arguments.storage)
+            earlier = recorded(made, found)
+        earlier = earlier or equal_points(found, definition)
         points = earlier.points
     if arguments.enqueue is not None:
         points += read_points(arguments.enqueue, definition.space)

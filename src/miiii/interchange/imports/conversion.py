@@ -128,6 +128,7 @@ def _collect(state: State) -> dict[str, NDArray[Any]]:
     """The weights by our names; refuses what is missing, and what is neither weight nor bias."""
     ours = {theirs: name for name, theirs in HOOKED.items()}
     found: dict[str, NDArray[Any]] = {}
+    norms, unknown, unfit = [], [], []
     for name, array in state.items():
         block, _, rest = name.removeprefix("blocks.").partition(".")
         inside = name.startswith("blocks.") and block.isdecimal() and len(block) < 4
@@ -135,16 +136,38 @@ def _collect(state: State) -> dict[str, NDArray[Any]]:
         if suffix in ours:
             dtype = np.float64 if array.dtype == np.float64 else np.float32
             if array.dtype.kind != "f" or not np.isfinite(array).all():
-                raise ValueError(f"{name} is not of finite real numbers")
+                unfit.append(name)
+                continue
             key = f"blocks.{block}.{ours[suffix]}" if inside else ours[suffix]
             found[key] = np.array(array, dtype)
         elif not is_bias(name):
-            what = "a layer norm" if ".ln" in f".{suffix}" else "something that is not known"
-            raise ValueError(f"{name} is {what}: this transformer has no place for it")
+            (norms if ".ln" in f".{suffix}" else unknown).append(name)
+    _refuse(norms, unknown, unfit)
     _check_complete(found)
     if len({array.dtype for array in found.values()}) > 1:
         found = {key: array.astype(np.float64) for key, array in found.items()}
     return found
+
+
+def _refuse(norms: list[str], unknown: list[str], unfit: list[str]) -> None:
+    """Refuse weights that cannot be used, all in one message."""
+    place = ": this transformer has no place for"
+    refused = [
+        f"{_named(names)} {what}"
+        for names, what in (
+            (norms, f"is a layer norm{place} it"),
+            (unknown, f"is something that is not known{place} it"),
+            (unfit, "is not of finite real numbers"),
+        )
+        if names
+    ]
+    if refused:
+        raise ValueError("; ".join(refused))
+
+
+def _named(names: list[str]) -> str:
+    """The first name, and how many more there are."""
+    return names[0] + (f" (and {len(names) - 1} more)" if len(names) > 1 else "")
 
 
 def _check_complete(found: Mapping[str, NDArray[Any]]) -> None:

@@ -83,15 +83,69 @@ def read_settings(config: Mapping[str, Any]) -> ForeignSettings:
     """
     if not config:
         return ForeignSettings()
+    reading = _Reading(config)
     if {"attn_coeff", "diff_vocab", "eqn_sign", "funcs", "use_linear"} & set(config):
-        return _zhong(config)
-    if {"fn_name", "frac_train"} & set(config):
-        return _nanda(config)
-    return _transformer_lens(config)
+        found = _zhong(reading)
+    elif {"fn_name", "frac_train"} & set(config):
+        found = _nanda(reading)
+    else:
+        found = _transformer_lens(reading)
+    if reading.refused:
+        raise ValueError("; ".join(reading.refused))
+    return found
 
 
-def _zhong(config: Mapping[str, Any]) -> ForeignSettings:
-    base = _whole("C", config.get("C"))
+class _Reading:
+    """Settings by name; what cannot be is collected, so that one message names it all."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = config
+        self.refused: list[str] = []
+
+    def one_of(self, name: str, allowed: tuple[Any, ...]) -> None:
+        if name in self.config and self.config[name] not in allowed:
+            self.refused.append(
+                f"{name} is {self.config[name]!r} (expected {allowed[0]!r}): this transformer has "
+                "no such part"
+            )
+
+    def activation(self, name: str) -> str | None:
+        given = self.config.get(name)
+        found = _ACTIVATIONS.get(str(given).lower())
+        if given is not None and found is None:
+            self.refused.append(f"{name} is {given!r} (expected one of {', '.join(_ACTIVATIONS)})")
+        return found
+
+    def direction(self) -> str:
+        given = self.config.get("attention_dir", "causal")
+        if given not in ("causal", "bidirectional"):
+            self.refused.append(f"attention_dir is {given!r}: expected causal or bidirectional")
+        return "causal" if given == "causal" else "full"
+
+    def whole(self, name: str) -> int | None:
+        value = self.config.get(name)
+        if value is None or (isinstance(value, int) and value >= 0):
+            return None if value is None else int(value)
+        self.refused.append(f"{name} is {value!r}: expected a whole number")
+        return None
+
+    def share(self, name: str) -> float | None:
+        value = self.config.get(name)
+        if value is None or (isinstance(value, int | float) and 0 < value < 1):
+            return None if value is None else float(value)
+        self.refused.append(f"{name} is {value!r}: expected a share between 0 and 1")
+        return None
+
+    def coefficient(self) -> float:
+        value = self.config.get("attn_coeff", 1)
+        if isinstance(value, int | float) and 0 <= value <= 1:
+            return float(value)
+        self.refused.append(f"attn_coeff is {value!r}: expected a number from 0 to 1")
+        return 1.0
+
+
+def _zhong(reading: _Reading) -> ForeignSettings:
+    config, base = reading.config, reading.whole("C")
     operation = other = None
     if isinstance(funcs := config.get("funcs"), str):
         match = _FUNCTION.fullmatch(funcs.strip())
@@ -101,90 +155,49 @@ def _zhong(config: Mapping[str, Any]) -> ForeignSettings:
             other = f"funcs is {funcs!r}"
         else:
             operation, base = known, int(match[2])
-    coefficient = config.get("attn_coeff", 1)
-    if not isinstance(coefficient, int | float) or not 0 <= coefficient <= 1:
-        raise ValueError(f"attn_coeff is {coefficient!r}: expected a number from 0 to 1")
     return ForeignSettings(
         "zhong",
         base=base,
         operation=operation,
         other_operation=other,
-        heads=_whole("n_heads", config.get("n_heads")),
-        activation=_activation(config, "act_fn"),
+        heads=reading.whole("n_heads"),
+        activation=reading.activation("act_fn"),
         attention_mask="full",
-        attention_coefficient=float(coefficient),
+        attention_coefficient=reading.coefficient(),
         separate_tokens=bool(config.get("diff_vocab", False)),
         answer_token=bool(config.get("eqn_sign", False)),
-        train_fraction=_share("frac", config.get("frac")),
+        train_fraction=reading.share("frac"),
     )
 
 
-def _nanda(config: Mapping[str, Any]) -> ForeignSettings:
-    name = config.get("fn_name")
+def _nanda(reading: _Reading) -> ForeignSettings:
+    name = reading.config.get("fn_name")
     known = name in get_args(Operation)
     return ForeignSettings(
         "nanda",
-        base=_whole("p", config.get("p")),
+        base=reading.whole("p"),
         operation=name if known else None,
         other_operation=None if known or name is None else f"fn_name is {name!r}",
-        heads=_whole("num_heads", config.get("num_heads")),
-        activation=_activation(config, "act_type"),
+        heads=reading.whole("num_heads"),
+        activation=reading.activation("act_type"),
         attention_mask="causal",
         separate_tokens=False,
-        seed=_whole("seed", config.get("seed")),
-        train_fraction=_share("frac_train", config.get("frac_train")),
+        seed=reading.whole("seed"),
+        train_fraction=reading.share("frac_train"),
     )
 
 
-def _transformer_lens(config: Mapping[str, Any]) -> ForeignSettings:
-    refused = [
-        f"{name} is {config[name]!r} (expected {allowed[0]!r})"
-        for name, allowed in _EXPECTED.items()
-        if name in config and config[name] not in allowed
-    ]
-    activation = None
-    try:
-        activation = _activation(config, "act_fn")
-    except ValueError as error:
-        refused.insert(0, str(error))
-    if refused:
-        raise ValueError("; ".join(refused) + ": this transformer has no such part")
-    direction = config.get("attention_dir", "causal")
-    if direction not in ("causal", "bidirectional"):
-        raise ValueError(f"attention_dir is {direction!r}: expected causal or bidirectional")
+def _transformer_lens(reading: _Reading) -> ForeignSettings:
+    config, activation = reading.config, reading.activation("act_fn")
+    for name, allowed in _EXPECTED.items():
+        reading.one_of(name, allowed)
     scale = config.get("attn_scale", -1)
     scale = float(scale) if isinstance(scale, int | float) and scale > 0 else None
     return ForeignSettings(
         "transformer-lens",
-        heads=_whole("n_heads", config.get("n_heads")),
+        heads=reading.whole("n_heads"),
         activation=activation,
-        attention_mask="causal" if direction == "causal" else "full",
+        attention_mask=reading.direction(),
         attention_scale=scale,
         unscaled=config.get("use_attn_scale", True) is False,
     )
-
-
-def _activation(config: Mapping[str, Any], name: str) -> str | None:
-    given = config.get(name)
-    if given is None:
-        return None
-    found = _ACTIVATIONS.get(str(given).lower())
-    if found is None:
-        raise ValueError(f"{name} is {given!r} (expected one of {', '.join(_ACTIVATIONS)})")
-    return found
-
-
-def _whole(name: str, value: Any) -> int | None:
-    if value is None:
-        return None
-    if not isinstance(value, int) or value < 0:
-        raise ValueError(f"{name} is {value!r}: expected a whole number")
-    return int(value)
-
-
-def _share(name: str, value: Any) -> float | None:
-    if value is None:
-        return None
-    if not isinstance(value, int | float) or not 0 < value < 1:
-        raise ValueError(f"{name} is {value!r}: expected a share between 0 and 1")
-    return float(value)

@@ -10,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader
 
 from miiii.esch import canvas
+from miiii.esch.about import About
 from miiii.esch.drawing import Drawing
 from miiii.esch.style import Style
 from miiii.report.pictures.picture import DPI, Picture, figure_bytes, heading_of, svg_text
@@ -43,6 +44,7 @@ def write_gallery(
     pictures: Sequence[tuple[Picture, Sequence[Path]]],
     missing: Sequence[tuple[str, str]],
     style: Style,
+    about: About,
 ) -> Path:
     """Write the page.
 
@@ -52,11 +54,12 @@ def write_gallery(
         pictures: each with its files, which lie beside or below the page.
         missing: (figure, why) of what could not be drawn.
         style: that the pictures were drawn in.
+        about: how they were made.
 
     Raises:
         StorageError: the disk refuses.
     """
-    cards = [_card(picture, files, path.parent, style) for picture, files in pictures]
+    cards = [_card(picture, files, path.parent, style, about) for picture, files in pictures]
     environment = Environment(
         loader=PackageLoader("miiii.report", "templates"),
         autoescape=True,
@@ -64,37 +67,44 @@ def write_gallery(
         lstrip_blocks=True,
     )
     page = environment.get_template("gallery.html.jinja").render(
-        title=title, cards=cards, missing=missing, dark=style.background < "#7"
+        title=title,
+        cards=cards,
+        missing=missing,
+        dark=style.background < "#7",
+        about=about.description,
     )
     write_atomically(path, page.encode())
     return path
 
 
-def image_uri(picture: Picture, style: Style, files: Sequence[Path] = ()) -> str:
+def image_uri(picture: Picture, style: Style, about: About, files: Sequence[Path] = ()) -> str:
     """The picture as a data URI: SVG, or PNG where the SVG would be very large.
 
     Args:
         picture: no table.
         style: that it was drawn in.
+        about: how it was made.
         files: what was already written of it, to be read rather than drawn again.
     """
     written = {file.suffix: file.read_bytes() for file in files}
-    kind, data = "svg+xml", written.get(".svg") or svg_text(picture, style).encode()
+    kind, data = "svg+xml", written.get(".svg") or svg_text(picture, style, about).encode()
     if len(data) > LARGEST_SVG:
-        kind, data = "png", written.get(".png") or _png(picture, style)
+        kind, data = "png", written.get(".png") or _png(picture, style, about)
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _png(picture: Picture, style: Style) -> bytes:
+def _png(picture: Picture, style: Style, about: About) -> bytes:
     if isinstance(picture.drawing, Drawing):
-        return canvas.png(picture.drawing.scene, DPI)
-    return figure_bytes(picture.drawing, "png", style)
+        return canvas.png(picture.drawing.scene, DPI, about)
+    return figure_bytes(picture.drawing, "png", style, about)
 
 
-def _card(picture: Picture, files: Sequence[Path], directory: Path, style: Style) -> Card:
+def _card(
+    picture: Picture, files: Sequence[Path], directory: Path, style: Style, about: About
+) -> Card:
     links = tuple((file.suffix[1:], file.relative_to(directory).as_posix()) for file in files)
     if not picture.is_table:
-        return Card(picture, image_uri(picture, style, files), "", links)
+        return Card(picture, image_uri(picture, style, about, files), "", links)
     forms = picture.drawing
     assert not isinstance(forms, Drawing)
     return Card(picture, "", table_html(forms["csv"]), links)  # pyright: ignore[reportIndexIssue]

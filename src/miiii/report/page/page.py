@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from miiii.claims.ledger import Ledger
 from miiii.claims.rules.paper import LEAST_SEEDS
 from miiii.claims.rules.published import PUBLISHED_BASE
+from miiii.esch.about import About
 from miiii.report.page.cards import MARKS, Link, claim_cards
 from miiii.report.page.charts import Chart, EpochAxis, charts
 from miiii.report.page.gallery import image_uri, table_html
@@ -22,6 +23,7 @@ from miiii.report.page.settings import study_settings
 from miiii.report.page.slider import Moving
 from miiii.report.page.through_time import ThroughTime, through_time
 from miiii.report.pictures.catalogue import BESIDE, CATALOGUE, CIRCUITS, Entry
+from miiii.report.pictures.making import about_pictures
 from miiii.report.pictures.picture import Picture, heading_of, label_of
 from miiii.report.pictures.sources import Look, Sources, origin, study_sources
 from miiii.results.paper import MissingInputError, Results
@@ -94,7 +96,12 @@ class Card:
 
 
 def write_report(
-    study: "Study", ledger: Ledger, path: Path, *, progress: Progress | None = None
+    study: "Study",
+    ledger: Ledger,
+    path: Path,
+    *,
+    progress: Progress | None = None,
+    command: Sequence[str] = (),
 ) -> Path:
     """Write the page.
 
@@ -103,6 +110,7 @@ def write_report(
         ledger: of the study.
         path: of the page; its directory is made if need be.
         progress: told of each part once it is done.
+        command: that writes it, for the pictures' metadata.
 
     Returns:
         The path.
@@ -121,7 +129,10 @@ def write_report(
         except MissingInputError:
             continue  # It learns a real number.
         done(f"through training: {one.run.name}")
-    cards, missing = _figures(study_sources(results), ledger, done)
+    about = about_pictures(
+        command, [(one.run.name, one.run.provenance) for one in results.values()]
+    )
+    cards, missing = _figures(study_sources(results), ledger, about, done)
     text = _render(
         study=study,
         facts=_facts(runs),
@@ -222,7 +233,7 @@ def _moments(moving: ThroughTime, axis: EpochAxis) -> dict[str, Any]:
 
 
 def _figures(
-    sources: Sources, ledger: Ledger, done: Progress
+    sources: Sources, ledger: Ledger, about: About, done: Progress
 ) -> tuple[list[Card], list[tuple[str, str, str]]]:
     """The cards, and (anchor, label, why) of what could not be drawn."""
     look = Look()
@@ -237,7 +248,7 @@ def _figures(
         )
         try:
             for picture in entry.draw(_seen_by(entry, sources), look):
-                cards.append(_card(picture, label, claims, look))
+                cards.append(_card(picture, label, claims, look, about))
         except MissingInputError as error:
             # What follows tells how to give it to a command, and this is none.
             why = str(error).partition(": give ")[0]
@@ -258,9 +269,9 @@ def _seen_by(entry: Entry, sources: Sources) -> Sources:
     return sources
 
 
-def _card(picture: Picture, label: str, claims: tuple[str, ...], look: Look) -> Card:
+def _card(picture: Picture, label: str, claims: tuple[str, ...], look: Look, about: About) -> Card:
     if not isinstance(picture.drawing, Mapping):
-        return Card(picture, label, image_uri(picture, look.style), "", (), claims)
+        return Card(picture, label, image_uri(picture, look.style, about), "", (), claims)
     downloads = tuple(
         (ending, "data:text/plain;charset=utf-8;base64," + base64.b64encode(text.encode()).decode())
         for ending, text in picture.drawing.items()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from miiii.esch import svg
+from miiii.esch.about import About, matplotlib_metadata
 from miiii.esch.drawing import Drawing
 from miiii.esch.style import Style, matplotlib_style
 from miiii.runs.atomic import write_atomically
@@ -53,13 +55,16 @@ class Picture:
         """Whether it is text in several forms."""
         return isinstance(self.drawing, Mapping)
 
-    def write(self, directory: Path, formats: tuple[str, ...], style: Style) -> list[Path]:
+    def write(
+        self, directory: Path, formats: tuple[str, ...], style: Style, about: About
+    ) -> list[Path]:
         """Write it in each format; a table in each of its own forms.
 
         Args:
             directory: exists.
             formats: among `FORMATS`.
             style: that it was drawn in.
+            about: what the drawings' metadata say.
 
         Returns:
             The files written.
@@ -72,30 +77,31 @@ class Picture:
             return paths
         paths = [directory / f"{self.name}.{ending}" for ending in formats]
         for path in paths:
-            save(self.drawing, path, style)
+            save(self.drawing, path, style, about)
         return paths
 
 
-def save(drawing: "Drawing | Figure", path: Path, style: Style) -> None:
+def save(drawing: "Drawing | Figure", path: Path, style: Style, about: About) -> None:
     """Write a drawing; the path's ending says how. The file appears whole or not at all."""
     if isinstance(drawing, Drawing):
-        drawing.save(path)
+        drawing.save(path, about=about)
         return
-    write_atomically(path, figure_bytes(drawing, path.suffix[1:], style))
+    write_atomically(path, figure_bytes(drawing, path.suffix[1:], style, about))
 
 
-def figure_bytes(figure: Any, kind: str, style: Style) -> bytes:
+def figure_bytes(figure: Any, kind: str, style: Style, about: About) -> bytes:
     """A matplotlib figure as a file's content, the same for the same figure.
 
     Args:
         figure: what to draw.
         kind: svg, pdf or png.
         style: that it was drawn in.
+        about: what the metadata say.
     """
     from matplotlib import rc_context
 
     # A date in the file, or random element names, would make equal figures differ.
-    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[kind]
+    metadata = matplotlib_metadata(kind, about)
     buffer = io.BytesIO()
     with rc_context({**matplotlib_style(style), "svg.hashsalt": "miiii"}):
         if figure.get_layout_engine() is not None:
@@ -108,10 +114,10 @@ def figure_bytes(figure: Any, kind: str, style: Style) -> bytes:
     return buffer.getvalue()
 
 
-def svg_text(picture: Picture, style: Style) -> str:
+def svg_text(picture: Picture, style: Style, about: About) -> str:
     """The SVG document of a picture that is no table."""
     if isinstance(picture.drawing, Drawing):
-        return picture.drawing.svg
+        return svg.write(picture.drawing.scene, about)
     if isinstance(picture.drawing, Mapping):
         raise ValueError(f"{picture.name} is a table: expected a drawing")
-    return figure_bytes(picture.drawing, "svg", style).decode()
+    return figure_bytes(picture.drawing, "svg", style, about).decode()

@@ -157,6 +157,8 @@ def origin(results: Results, *, weights: bool = False) -> str:
         f"seed {config.seed}",
         training.precision,
     ]
+    if average := training.average_text:
+        parts.append(f"the model is the {average} (training values are of the raw weights)")
     end = f"weights of epoch {results.model.epoch:,}, dropout off" if weights else ""
     last = results.run.status["epoch"]
     return ", ".join(parts) + (f"; {end}." if weights else f"; {last:,} epochs.")

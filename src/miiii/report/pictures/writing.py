@@ -9,6 +9,7 @@ from pathlib import Path
 
 from miiii.report.page.gallery import write_gallery
 from miiii.report.pictures.catalogue import Entry
+from miiii.report.pictures.making import about_pictures
 from miiii.report.pictures.picture import Picture, heading_of, label_of
 from miiii.report.pictures.sources import Look, Sources
 from miiii.results.paper import MissingInputError
@@ -38,6 +39,7 @@ def write_pictures(
     formats: tuple[str, ...],
     drawn: Callable[[str], None] = lambda _: None,
     title: str = "Figures",
+    command: Sequence[str] = (),
 ) -> Written:
     """Draw entries, write them with their captions, and the gallery.
 
@@ -49,10 +51,14 @@ def write_pictures(
         formats: svg, pdf, png.
         drawn: told of each entry once it is written.
         title: what the pictures are, for the gallery's heading.
+        command: that draws them, for their metadata and captions.
 
     Raises:
         StorageError: the disk refuses.
     """
+    about = about_pictures(
+        command, [(each.run.name, each.run.provenance) for each in sources.all()]
+    )
     missing: list[tuple[str, str]] = []
     pending: list[tuple[Picture, Future[list[Path]]]] = []
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -62,7 +68,7 @@ def write_pictures(
             label = label_of(entry.number)
             try:
                 for picture in entry.draw(sources, look):
-                    written = pool.submit(picture.write, directory, formats, look.style)
+                    written = pool.submit(picture.write, directory, formats, look.style, about)
                     pending.append((picture, written))
                 drawn(f"{label}: {entry.about}")
             except MissingInputError as error:
@@ -73,7 +79,9 @@ def write_pictures(
         f"**{heading_of(one.number)}: {one.title}** (`{one.name}`). {one.caption}"
         for one, _ in pictures
     )
-    write_atomically(directory / "captions.md", f"# {title}\n\n{captions}\n".encode())
-    gallery = write_gallery(directory / "index.html", title, pictures, missing, look.style)
+    write_atomically(
+        directory / "captions.md", f"# {title}\n\n{captions}\n\n{about.description}\n".encode()
+    )
+    gallery = write_gallery(directory / "index.html", title, pictures, missing, look.style, about)
     files = tuple(path for _, paths in pictures for path in paths)
     return Written(gallery, files, tuple(missing))

@@ -32,7 +32,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from miiii.runs.listing import is_run
-from miiii.runs.locking import is_locked
+from miiii.runs.locking import lock_state, unsure_text
 from miiii.sweeps.queue.storage import PatientStorage
 
 RUN, CONTINUES, LOST, BATCH = "run", "continues", "lost", "batch"
@@ -111,6 +111,7 @@ class Queue:
         self._held: dict[int, Held] = {}
         self._signs: dict[int, _Sign] = {}
         self._beats = 0
+        self._unsure: dict[str, str] = {}
 
     # Taking
 
@@ -286,7 +287,7 @@ class Queue:
             for trial in running
             if trial._trial_id not in self._held
             and self._is_silent(trial, trial.system_attrs.get(LIFE))
-            and not self._is_trained(run_of(trial))
+            and not self._is_trained(trial)
         ]
         taken = []
         # The first of a batch last: once it waits, the others do.
@@ -336,10 +337,28 @@ class Queue:
             return False
         return time.monotonic() - seen.at > self.patience
 
-    def _is_trained(self, run: str) -> bool:
-        """Whether a process on this file system holds the run: it is slow, not gone."""
-        path = self.runs_dir / run
-        return is_run(path) and is_locked(path)
+    def _is_trained(self, trial: FrozenTrial) -> bool:
+        """Whether a process may hold the trial's run: it is slow, not gone.
+
+        A lock that cannot be asked counts as held, however long the trial is silent: a worker that
+        only the storage has lost goes on training.
+        """
+        path = self.runs_dir / run_of(trial)
+        state = lock_state(path) if is_run(path) else "free"
+        if state == "unknown":
+            worker = (trial.system_attrs.get(LIFE) or {}).get("worker", "its worker")
+            self._unsure.setdefault(
+                path.name,
+                f"{path.name}: no sign of life of {worker} for {self.patience:g} s, but it is not "
+                f"taken over: {unsure_text(path)}",
+            )
+        return state != "free"
+
+    def unsure(self) -> list[str]:
+        """A line for each silent trial that is not taken over, told once."""
+        lines = [line for line in self._unsure.values() if line]
+        self._unsure = dict.fromkeys(self._unsure, "")
+        return lines
 
     def _orphans(self) -> list[FrozenTrial]:
         """Failed for a reason that calls for a successor, and without one."""

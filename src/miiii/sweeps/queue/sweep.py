@@ -11,7 +11,7 @@
 
 import tomllib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ FILE_NAME = "sweep.toml"
 RUNS_NAME = "runs"
 DIRECTORY = "miiii directory"
 """User attribute of the study: where the sweep was made, so that a copy is told from it."""
+TAKEN = "miiii taken"
+"""User attribute of the study: the earlier sweep's trials that it began with, and their values."""
 DEFINITION = "miiii"
 """The user attribute of Optuna's study that holds the definition."""
 _HEADING = "# A sweep of miiii. Written by `miiii sweep new`.\n\n"
@@ -101,6 +103,11 @@ class Sweep:
         return None if same or not (original / FILE_NAME).is_file() else original
 
     @property
+    def taken(self) -> Mapping[str, Any] | None:
+        """The earlier sweep's name and its trials that this one began with; None: there is none."""
+        return self.storage.get_study_user_attrs(self.study_id).get(TAKEN)
+
+    @property
     def optuna_study(self) -> optuna.Study:
         """As Optuna has it."""
         return optuna.load_study(study_name=self.name, storage=self.storage)
@@ -143,6 +150,7 @@ def make_sweep(
     storage: str = "",
     progress: Callable[[int, int], None] = lambda made, all_: None,
     before: Callable[[Sweep], None] = lambda made: None,
+    taken: Mapping[str, Any] | None = None,
 ) -> Sweep:
     """Make a sweep with its trials, or finish making one, or give it more trials.
 
@@ -152,6 +160,7 @@ def make_sweep(
         storage: where the trials are kept; empty: a journal file in that directory.
         progress: told how many trials are made, of how many.
         before: called once the sweep is there, before any of its trials is.
+        taken: the trials of an earlier sweep that it begins with, to be kept with it.
 
     Raises:
         SweepDiffersError: there is one of that name that differs in more than having fewer trials.
@@ -174,6 +183,8 @@ def make_sweep(
     directions = [StudyDirection[name.upper()] for name in definition.directions]
     try:
         study_id = opened.create_new_study(directions, definition.name)
+        if taken is not None:
+            opened.set_study_user_attr(study_id, TAKEN, dict(taken))
         opened.set_study_user_attr(study_id, DEFINITION, definition.to_text())
         opened.set_study_user_attr(study_id, DIRECTORY, str(path.resolve()))
         _name_objectives(opened, definition)
@@ -183,6 +194,8 @@ def make_sweep(
         opened.set_study_user_attr(study_id, DEFINITION, definition.to_text())
     sweep = Sweep(path, definition, opened, study_id)
     record = {"storage": place, **tomllib.loads(definition.to_text())}
+    if sweep.taken is not None:
+        record["taken"] = sweep.taken
     make_directory(sweep.runs_dir)
     write_atomically(path / FILE_NAME, (_HEADING + tomli_w.dumps(record)).encode())
     if not sweep.made:

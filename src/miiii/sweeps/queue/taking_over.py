@@ -9,6 +9,7 @@ import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from miiii.runs.atomic import make_directory, storage_errors, temporary_path
 from miiii.runs.creation import SUBDIRECTORIES
@@ -22,16 +23,71 @@ _TAKEN = (*SUBDIRECTORIES, "analysis")
 
 
 @dataclass(frozen=True)
+class Taken:
+    """A trial that is taken over."""
+
+    number: int
+    """The earlier sweep's, as its table has it."""
+    run: str
+    """Its directory's name there."""
+    point: Point
+    values: tuple[float, ...]
+    """Of the earlier sweep's objectives, in their order."""
+
+
+@dataclass(frozen=True)
 class Earlier:
     """What an earlier sweep has of a new one's points."""
 
-    points: tuple[Point, ...]
-    runs: tuple[Path, ...]
-    """The finished run of each point."""
+    sweep: str
+    """Its name."""
+    runs_dir: Path
+    """Where its runs are."""
+    taken: tuple[Taken, ...]
     done: int
     """Runs of the earlier sweep that are done."""
     absent: int
     """Equal points whose run is not in the earlier sweep's directory."""
+    recorded: bool = False
+    """Whether this was settled when the new sweep was made, and is only read."""
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The points that come first."""
+        return tuple(each.point for each in self.taken)
+
+    @property
+    def runs(self) -> tuple[Path, ...]:
+        """The finished run of each point."""
+        return tuple(self.runs_dir / each.run for each in self.taken)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the new sweep keeps of it: an earlier sweep may still be growing."""
+        trials = [{**vars(each), "values": list(each.values)} for each in self.taken]
+        return {"sweep": self.sweep, "trials": trials}
+
+
+def recorded(made: Sweep, earlier: Sweep) -> Earlier | None:
+    """What a sweep took over when it was made; None where it kept no record.
+
+    Raises:
+        ValueError: it took over the runs of another sweep.
+    """
+    record = made.taken
+    if record is None:
+        return None
+    if record["sweep"] != earlier.name:
+        raise ValueError(
+            f"--from-sweep is {earlier.name!r}: sweep {made.name!r} exists and began with runs of "
+            f"{record['sweep']!r}; name that one, or choose another name for the new sweep"
+        )
+    taken = tuple(
+        Taken(each["number"], each["run"], dict(each["point"]), tuple(each["values"]))
+        for each in record["trials"]
+    )
+    done = len(read_results(earlier).done)
+    return Earlier(earlier.name, earlier.runs_dir, taken, done, 0, recorded=True)
 
 
 def equal_points(earlier: Sweep, definition: Definition) -> Earlier:
@@ -44,7 +100,7 @@ def equal_points(earlier: Sweep, definition: Definition) -> Earlier:
         raise ValueError(
             f"--from-sweep is {earlier.name!r}: sweeps of a study have no points to take over"
         )
-    found: dict[str, tuple[Point, Path]] = {}
+    found: dict[str, Taken] = {}
     absent = 0
     done = read_results(earlier).done
     for run in done:
@@ -52,17 +108,12 @@ def equal_points(earlier: Sweep, definition: Definition) -> Earlier:
         point = equal_point(definition.space, config)
         if point is None or definition.settings(point) != config:
             continue
-        path = earlier.runs_dir / run.run
-        if is_run(path):
-            found.setdefault(repr(point), (point, path))
+        if is_run(earlier.runs_dir / run.run):
+            taken = Taken(run.number, run.run, point, tuple(run.values or ()))
+            found.setdefault(repr(point), taken)
         else:
             absent += 1
-    return Earlier(
-        tuple(point for point, _ in found.values()),
-        tuple(path for _, path in found.values()),
-        len(done),
-        absent,
-    )
+    return Earlier(earlier.name, earlier.runs_dir, tuple(found.values()), len(done), absent)
 
 
 def with_first(definition: Definition, points: tuple[Point, ...]) -> Definition:

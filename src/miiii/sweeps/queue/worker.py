@@ -158,6 +158,8 @@ class Worker:
         for run in self._queue.watch():
             self.tally.taken_over.append(run)
             self._tell(f"{run}: its worker vanished, it will go on from its checkpoint")
+        for line in self._queue.unsure():
+            self._tell(line)
 
     # What a trial is
 

@@ -182,7 +182,14 @@ def list_differences(one: Definition, other: Definition) -> list[str]:
         if item.name in ("base", "space", "version", "own_stream"):
             continue
         pair = (getattr(one, item.name), getattr(other, item.name))
-        if pair[0] != pair[1]:
+        if pair[0] == pair[1]:
+            continue
+        if item.name == "first":
+            counts = " and ".join(str(len(each)) for each in pair)
+            found.append(
+                f"points that come first (--from-sweep, --enqueue): {counts}, not the same"
+            )
+        else:
             found.append(f"{item.name}: {_shown(pair[0])}, not {_shown(pair[1])}")
     spaces = [_space_entries(each.space) for each in (one, other)]
     for name in dict.fromkeys([*spaces[0], *spaces[1]]):
