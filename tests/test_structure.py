@@ -77,11 +77,16 @@ def test_the_public_names_exist():
         miiii.trian  # noqa: B018
 
 
+def _is_overload(node):
+    """Whether it is only a type of the function that follows."""
+    return any(getattr(each, "id", "") == "overload" for each in node.decorator_list)
+
+
 def public_definitions(body, inside=""):
     """Public functions, classes and their public methods: name and node."""
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            if node.name.startswith("_"):
+            if node.name.startswith("_") or _is_overload(node):
                 continue
             yield f"{inside}{node.name}", node
             if isinstance(node, ast.ClassDef):

@@ -156,6 +156,13 @@ def test_a_notebook_shows_one_line_that_changes(tmp_path, monkeypatch):
     assert lines[0] == "a: to 40; compiling …"
     assert lines[-1].startswith("a: epoch 40 of 40, ")
     assert "validation" in lines[-1]
+    lines.clear()
+    progress = NotebookLine(display)
+    done = miiii.start([CONFIG], ["b"], tmp_path, progress=progress, stop=lambda: len(lines) > 1)
+    path = str(tmp_path / "b")
+    assert lines[-1] == (
+        f"b: interrupted, saved at epoch {done.done}; go on with miiii.resume({path!r})"
+    )
     assert isinstance(default_progress(), Silent)
     shell = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=object()))
     monkeypatch.setitem(sys.modules, "IPython", shell)

@@ -87,6 +87,12 @@ class NotebookLine:
             f"{report.epochs_per_second:,.0f} epochs/s, {_clock(left)} left{validation}"
         )
 
+    def left(self, members: Sequence[Member], done: int) -> None:
+        """Say that training was interrupted, what is saved, and how to go on."""
+        path = str(members[0].directory.path)
+        saved = f"saved at epoch {done:,}" if done else "nothing was trained yet"
+        self._show(f"{self._title}: interrupted, {saved}; go on with miiii.resume({path!r})")
+
     def warned(self, message: str) -> None:
         """Show a warning, in a line of its own."""
         self._display({"text/plain": f"warning: {message}"}, raw=True)

@@ -32,7 +32,7 @@ from miiii.experiment.members import (
     set_apart,
 )
 from miiii.experiment.pace import CheckpointClock, Pace
-from miiii.experiment.progress import Progress, Report, default_progress
+from miiii.experiment.progress import NotebookLine, Progress, Report, default_progress
 from miiii.experiment.recorder import Recorder
 from miiii.experiment.schedules import longer_notes
 from miiii.markup import heading, table
@@ -296,6 +296,12 @@ def _ended_for_good(members: Sequence[Member]) -> int:
     return 0
 
 
+def _say_left(progress: Progress, members: Sequence[Member], done: int) -> None:
+    """Tell a notebook, where nothing else says that an interrupted run is saved."""
+    if isinstance(progress, NotebookLine):
+        progress.left(members, done)
+
+
 def _finished(recorder: Recorder, done: int) -> Outcome:
     """Nothing is left to do."""
     return Outcome("finished", recorder.paths, done, stopped=recorder.ends)
@@ -320,6 +326,7 @@ def _train(
         program = compile_program(batch, stop)
         if program is None:
             recorder.leave("interrupted", done)
+            _say_left(progress, members, done)
             return Outcome("interrupted", recorder.paths, done)
         states = program.place(program.initial_states() if states is None else states)
         stops = snapshot_epochs(epochs, training.snapshots)
@@ -359,6 +366,8 @@ def _train(
         # What its rule has ended is saved, and left out here.
         state = "finished" if done >= epochs or not recorder.alive else "interrupted"
         recorder.save(states, done, state)
+        if state == "interrupted":
+            _say_left(progress, members, done)
     if recorder.problems:
         return Outcome("failed", recorder.paths, done, tuple(recorder.problems), recorder.ends)
     return Outcome(state, recorder.paths, done, stopped=recorder.ends)

@@ -151,6 +151,11 @@ def show_command(words: list[str]) -> int:
     print("  " + ", ".join(f"{name} {versions[name]}" for name in kept if versions.get(name)))
     for line in _conditions(origin):
         print(f"  {line}")
+    split = run.dataset.split
+    print(
+        f"numbers: {len(split.train):,} train, {len(split.validation):,} validation, "
+        f"{len(split.test):,} test"
+    )
     print(
         f"files: {len(run.snapshots)} snapshots, checkpoints at "
         f"{', '.join(f'{epoch:,}' for epoch in run.directory.checkpoint_epochs()) or 'no epoch'}"
