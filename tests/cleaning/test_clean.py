@@ -234,9 +234,10 @@ def test_studies_are_cleaned_unless_they_train(folder, capsys):
     before = contents(folder)
     from miiii.runs.locking import lock_directory
 
-    with lock_directory(study):
-        output = clean(capsys, "--yes")
-        assert "left alone: studies/mine" in output.out
+    for held in (study, study / "runs" / "miiii-seed0"):
+        with lock_directory(held):
+            output = clean(capsys, "--yes")
+            assert "left alone: studies/mine" in output.out
     assert not any("studies/" in name for name in gone(folder, before))
     clean(capsys, "--yes")
     assert {name for name in gone(folder, before) if "studies/" in name} == {

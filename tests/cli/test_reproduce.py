@@ -75,7 +75,7 @@ def test_only_leaves_the_rest_of_a_study_as_it_is(monkeypatch, capsys):
     join_study(plan("small", "tiny", seeds=1), "small-tiny").save()
     asked = []
 
-    def nothing_to_do(study, crew, stop, announce, experiments):
+    def nothing_to_do(study, workers, stop, announce, experiments):
         asked.append(experiments)
         return Agenda(survey(study, experiments), (), (), 1)
 

@@ -10,9 +10,7 @@ from miiii.config.config import replace_fields
 from miiii.config.presets import get_preset
 from miiii.studies.jobs import Job
 from miiii.studies.plan import PlannedRun
-from miiii.studies.tally import Tally
-
-ADVANCED = {"event": "advanced", "epochs_per_second": 10.0, "accuracy": [0.5], "solved": [2]}
+from miiii.studies.progress import JobState, Tally
 
 
 def job(*names, **changes):
@@ -21,25 +19,30 @@ def job(*names, **changes):
 
 
 @pytest.fixture
-def tally() -> Tally:
+def tally(tmp_path) -> Tally:
     jobs = [job("miiii-seed0"), job("basis-seed0", "basis-seed1"), job("waves-seed0", task="waves")]
-    return Tally([(each, 0.1) for each in jobs], workers=2, done_before=1)
+    return Tally(tmp_path, [(each, 0.1) for each in jobs], workers=2, done_before=1)
+
+
+def put(tally, number, stage, done, accuracy=None, solved=None) -> JobState:
+    """As if it had been read from the disk."""
+    state = tally.states[number]
+    state.stage, state.done = stage, done
+    state.accuracy, state.solved = accuracy or state.accuracy, solved or state.solved
+    return state
 
 
 def test_a_run_in_one_line(tally):
-    assert run_line(tally.take(0, {"event": "started", "done": 0})) == (
-        "miiii-seed0 0/1,000 compiling"
-    )
-    assert run_line(tally.take(0, {**ADVANCED, "done": 500})) == (
+    assert run_line(put(tally, 0, "starting", 0)) == "miiii-seed0 0/1,000 compiling"
+    assert run_line(put(tally, 0, "training", 500, 0.5, 2)) == (
         "miiii-seed0 500/1,000 validation 50.0 % solved 2/4"
     )
-    both = {**ADVANCED, "done": 1, "accuracy": [0.2, 0.4], "solved": [1, 2]}
-    assert run_line(tally.take(1, both)) == (
+    assert run_line(put(tally, 1, "training", 1, 0.3, 1.5)) == (
         "basis-seed0 and 1 more 1/1,000 validation 30.0 % solved 1.5/4"
     )
-    ended = {"event": "ended", "state": "interrupted", "done": 7}
-    assert run_line(tally.take(1, ended)).startswith("basis-seed0 and 1 more interrupted 7/1,000")
-    assert run_line(tally.take(2, {**ADVANCED, "done": 1})) == (
+    interrupted = run_line(put(tally, 1, "interrupted", 7))
+    assert interrupted.startswith("basis-seed0 and 1 more interrupted 7/1,000")
+    assert run_line(put(tally, 2, "training", 1, 0.5, 2)) == (
         "waves-seed0 1/1,000 validation 50.0 %"
     ), "a real number is not solved, it is met"
 
@@ -49,10 +52,9 @@ def test_a_log_has_a_line_per_interval_and_one_per_run_that_ends(tally, capsys):
     with progress:
         progress.began(tally)
         for done in (250, 500):
-            progress.changed(tally, tally.take(0, {**ADVANCED, "done": done}))
+            progress.changed(tally, put(tally, 0, "training", done, 0.5, 2))
         assert capsys.readouterr().err == ""
-        ended = {"event": "ended", "state": "finished", "done": 1000}
-        progress.changed(tally, tally.take(0, ended))
+        progress.changed(tally, put(tally, 0, "finished", 1000))
         progress.warned("going back")
         progress.stopping()
     lines = capsys.readouterr().err.splitlines()
@@ -67,8 +69,8 @@ def test_a_log_has_a_line_per_interval_and_one_per_run_that_ends(tally, capsys):
 def test_a_log_names_every_run_at_work(tally, capsys):
     progress = PlainStudyProgress(seconds=0.0)
     progress.began(tally)
-    tally.take(0, {"event": "started", "done": 0})
-    progress.changed(tally, tally.take(2, {**ADVANCED, "done": 500}))
+    put(tally, 0, "starting", 0)
+    progress.changed(tally, put(tally, 2, "training", 500, 0.5))
     line = capsys.readouterr().err.strip()
     assert line.startswith("1 of 5 runs done, 16.6 % of the work, ETA ")
     assert "[miiii-seed0 0/1,000 compiling; waves-seed0 500/1,000" in line
@@ -79,11 +81,10 @@ def test_the_panel_shows_the_whole_and_the_runs_at_work(tally):
     console = Console(file=screen, force_terminal=True, width=90, color_system=None)
     with PanelStudyProgress(console) as progress:
         progress.began(tally)
-        progress.changed(tally, tally.take(0, {**ADVANCED, "done": 600}))
+        progress.changed(tally, put(tally, 0, "training", 600, 0.5, 2))
         progress.warned("going back")
         progress.stopping()
-        ended = {"event": "ended", "state": "finished", "done": 1000}
-        progress.changed(tally, tally.take(2, ended))
+        progress.changed(tally, put(tally, 2, "finished", 1000, 0.5))
     text = screen.getvalue()
     for part in (
         "run 2 of 5",

@@ -8,6 +8,7 @@ from miiii.config.config import replace_fields, to_toml
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import DamagedFileError, RunError, RunLockedError, RunNotFoundError
 from miiii.runs.jsonfiles import encode_json
+from miiii.studies import study as study_module
 from miiii.studies.plan import PlannedRun, plan
 from miiii.studies.study import (
     FILE_NAME,
@@ -206,7 +207,8 @@ def test_a_run_that_cannot_be_read_is_refused_by_name(study):
         study.state(run)
 
 
-def test_one_process_at_a_time_trains_a_study(study):
+def test_one_process_at_a_time_changes_a_study(study, monkeypatch):
+    monkeypatch.setattr(study_module, "LOCKED_SECONDS", 0.1)
     with (
         study.lock(),
         pytest.raises(RunLockedError, match=r"/a is in use by process"),

@@ -1,6 +1,7 @@
 """Which runs train together, how long that will take, and what the tally makes of it."""
 
 import itertools
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import given
@@ -9,14 +10,15 @@ from hypothesis import strategies as st
 from miiii.config.config import replace_fields, to_toml
 from miiii.config.presets import get_preset
 from miiii.experiment.batch import make_batch
+from miiii.experiment.shape import shape
 from miiii.runs.directory import RunDirectory
 from miiii.runs.jsonfiles import encode_json
+from miiii.runs.locking import lock_directory
 from miiii.studies import train
-from miiii.studies.crew import Workers
-from miiii.studies.jobs import Job, make_jobs, shape, survey
+from miiii.studies.jobs import Job, make_jobs, survey
 from miiii.studies.plan import PlannedRun, plan
+from miiii.studies.progress import Tally, makespan
 from miiii.studies.study import Study
-from miiii.studies.tally import Tally, makespan
 
 
 @pytest.fixture
@@ -118,12 +120,12 @@ def test_what_was_begun_goes_first_then_the_longest(study, monkeypatch):
     put(study, by_name["waves-seed0"], "interrupted", nearly)
     seconds = {"miiii": 1.0, "waves": 1.0, "nanda": 9.0}
 
-    def timed(jobs, crew, stop):
-        del crew, stop
+    def timed(jobs, workers, stop):
+        del workers, stop
         return {train._kind(job): train.Timing(seconds[job.runs[0].experiment], 1) for job in jobs}
 
     monkeypatch.setattr(train, "_time", timed)
-    agenda = train.make_agenda(study, Workers(1), experiments=list(seconds))
+    agenda = train.make_agenda(study, 1, experiments=list(seconds))
     assert agenda is not None
     assert [job.names[0] for job in agenda.jobs if job.names[0].endswith("0")] == [
         "waves-seed0",
@@ -149,60 +151,132 @@ def test_the_time_for_all_is_that_of_workers_who_take_the_next_job(seconds, work
     assert makespan(seconds, workers) == brute_force(seconds, workers)
 
 
-def job(name, epochs, done=0):
-    config = replace_fields(get_preset("tiny"), epochs=epochs)
-    return Job((PlannedRun(name, "miiii", config),), begun=done > 0, done=done)
+class Runs:
+    """Jobs of one run or more on the disk, as they would train."""
+
+    def __init__(self, folder):
+        self.folder, self.locks = folder, ExitStack()
+
+    def job(self, *names, epochs=100, done=0):
+        config = replace_fields(get_preset("tiny"), epochs=epochs)
+        job = Job(tuple(PlannedRun(name, "miiii", config) for name in names), done > 0, done)
+        for name in names if done else ():
+            self.put(name, "interrupted", done)
+        return job
+
+    def put(self, name, state, epoch, seconds=0.0, **more):
+        status = {"state": state, "epoch": epoch, "time": seconds, **more}
+        if not (self.folder / name).exists():
+            RunDirectory.create(self.folder, name, files={"config.toml": b""})
+        RunDirectory(self.folder / name).write_status(status)
+
+    def hold(self, *names):
+        for name in names:
+            self.locks.enter_context(lock_directory(self.folder / name))
 
 
-def test_a_tally_counts_work_and_time():
-    tally = Tally([(job("a", 100), 2.0), (job("b", 100, done=50), 1.0)], workers=2, done_before=3)
+@pytest.fixture
+def runs(tmp_path):
+    """An empty directory of runs."""
+    made = Runs(tmp_path)
+    with made.locks:
+        yield made
+
+
+def stages(tally):
+    return [(state.stage, state.done) for state in tally.states]
+
+
+def test_a_tally_counts_work_and_time(runs):
+    jobs = [(runs.job("a"), 2.0), (runs.job("b", done=50), 1.0)]
+    tally = Tally(runs.folder, jobs, workers=2, done_before=3)
     assert (tally.runs, tally.ended, tally.share) == (5, 3, 0.0)
     assert tally.seconds_left == 200
-    tally.take(0, {"event": "started", "done": 0})
-    tally.take(1, {"event": "started", "done": 50})
-    assert [state.job.names for state in tally.at_work] == [("a",), ("b",)]
+    assert tally.look(now=True) == []
+    runs.put("a", "created", 0)
+    runs.hold("a", "b")
+    assert [state.job.names for state in tally.look(now=True)] == [("a",), ("b",)]
+    assert stages(tally) == [("starting", 0), ("starting", 50)]
+    assert tally.at_work == tally.states
+    runs.put("a", "running", 0, 1000.0)
+    runs.put("b", "running", 50, 1000.0)
+    tally.look(now=True)
+    assert stages(tally) == [("training", 0), ("training", 50)]
     # Twice as slow as expected: 50 epochs at 4 s are left, and 25 of the other at 1 s.
-    tally.take(0, {"event": "advanced", "done": 50, "epochs_per_second": 0.25})
-    tally.take(1, {"event": "advanced", "done": 75, "epochs_per_second": 1.0})
+    runs.put("a", "running", 50, 1200.0)
+    runs.put("b", "running", 75, 1025.0)
+    tally.look(now=True)
     assert tally.share == pytest.approx((100 + 25) / 250)
     assert tally.seconds_left == pytest.approx(200)
-    tally.take(1, {"event": "ended", "state": "finished", "done": 100})
+    runs.put("b", "finished", 100, 1050.0)
+    assert [state.stage for state in tally.look(now=True)] == ["finished"]
     assert tally.ended == 4
-    tally.take(0, {"event": "ended", "state": "interrupted", "done": 60})
-    assert tally.ended == 4
-    assert not tally.at_work
+    runs.put("a", "interrupted", 60, 1300.0)
+    runs.locks.close()
+    tally.look(now=True)
+    assert (stages(tally)[0], tally.ended, tally.at_work) == (("interrupted", 60), 4, [])
+    assert tally.look() == [], "not again within a moment"
 
 
-def test_what_waits_is_expected_at_the_pace_of_what_has_run():
-    tally = Tally([(job("a", 100), 1.0), (job("b", 100), 1.0)], workers=1)
-    tally.take(0, {"event": "started", "done": 0})
-    tally.take(0, {"event": "advanced", "done": 50, "epochs_per_second": 0.5})
+def test_what_nobody_holds_any_more_waits(runs):
+    """Its process was killed; another may take it."""
+    tally = Tally(runs.folder, [(runs.job("a"), 1.0)], workers=1)
+    runs.put("a", "running", 30, 1000.0)
+    runs.hold("a")
+    tally.look(now=True)
+    runs.locks.close()
+    tally.look(now=True)
+    assert stages(tally) == [("waiting", 30)]
+    runs.put("a", "failed", 30, 1001.0)
+    tally.look(now=True)
+    assert stages(tally) == [("failed", 30)]
+
+
+def test_what_waits_is_expected_at_the_pace_of_what_has_run(runs):
+    jobs = [(runs.job(name), 1.0) for name in ("a", "b")]
+    tally = Tally(runs.folder, jobs, workers=1)
+
+    def put(name, state, epoch, seconds):
+        runs.put(name, state, epoch, seconds)
+        tally.look(now=True)
+
+    runs.put("a", "created", 0)
+    runs.put("b", "created", 0)
+    runs.hold("a")
+    put("a", "running", 0, 0.0)
+    put("a", "running", 50, 100.0)
     assert tally.seconds_left == pytest.approx(50 * 2 + 100 * 2)
-    tally.take(0, {"event": "ended", "state": "finished", "done": 100})
+    put("a", "finished", 100, 200.0)
     assert tally.seconds_left == pytest.approx(100 * 2)
-    # A first chunk that was slow is no reason to forget it.
-    tally.take(1, {"event": "advanced", "done": 1, "epochs_per_second": 0.001})
-    assert tally.seconds_left < 99 * 200
-    tally.take(1, {"event": "advanced", "done": 10, "epochs_per_second": 0.1})
-    assert tally.seconds_left == pytest.approx(90 * 10)
+    runs.hold("b")
+    put("b", "running", 0, 200.0)
+    # A first chunk that was slow is no reason to forget it: of ten warm epochs it is one.
+    put("b", "running", 1, 1200.0)
+    usual = (2.0 + 0.1 * 1000) / 1.1
+    assert tally.seconds_left == pytest.approx(99 * (0.9 * usual + 0.1 * 1000))
+    put("b", "running", 10, 1300.0)
+    assert tally.seconds_left == pytest.approx(90 * 110)
 
 
-def test_the_first_chunks_say_little_about_the_time():
-    tally = Tally([(job("a", 1000), 1.0), (job("b", 1000), 1.0)], workers=1)
-    tally.take(0, {"event": "advanced", "done": 100, "epochs_per_second": 1.0})
-    tally.take(0, {"event": "ended", "state": "finished", "done": 1000})
-    tally.take(1, {"event": "advanced", "done": 1, "epochs_per_second": 0.01})
-    usual = (1 + 0.01 * 100) / 1.01
-    assert tally.seconds_left == pytest.approx(999 * (0.99 * usual + 0.01 * 100))
+def test_others_that_work_on_the_study_shorten_it(runs):
+    tally = Tally(runs.folder, [(runs.job(name), 1.0) for name in "abc"], workers=1)
+    assert tally.seconds_left == 300
+    for name in "abc":
+        runs.put(name, "created", 0)
+    runs.hold("a", "b", "c")
+    tally.look(now=True)
+    assert tally.seconds_left == 100
 
 
-def test_accuracy_and_solved_are_means_over_runs():
-    tally = Tally([(job("a", 10), 1.0)], workers=1)
-    message = {"event": "advanced", "done": 1, "epochs_per_second": 1.0}
-    tally.take(0, {**message, "accuracy": [0.5, 1.0], "solved": [1, 2]})
-    assert (tally.states[0].accuracy, tally.states[0].solved) == (0.75, 1.5)
+def test_accuracy_and_solved_are_means_over_runs(runs):
+    tally = Tally(runs.folder, [(runs.job("a", "b"), 1.0)], workers=1)
+    runs.put("a", "running", 3, 1.0, validation_accuracy=0.5, solved=[2])
+    runs.put("b", "running", 1, 1.0, validation_accuracy=1.0, solved=[2, 3])
+    runs.hold("a", "b")
+    (state,) = tally.look(now=True)
+    assert (state.done, state.accuracy, state.solved) == (1, 0.75, 1.5)
 
 
-def test_nothing_to_do_is_all_done():
-    tally = Tally([], workers=1, done_before=4)
+def test_nothing_to_do_is_all_done(tmp_path):
+    tally = Tally(tmp_path, [], workers=1, done_before=4)
     assert (tally.share, tally.seconds_left, tally.runs, tally.ended) == (1.0, 0.0, 4, 4)

@@ -1,6 +1,9 @@
-"""A study trained for real: cut, deleted, batched; on a model so small that starting is all."""
+"""A study trained for real: killed, robbed, batched; on a model so small that starting is all."""
 
+import os
+import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -12,23 +15,16 @@ import pytest
 from command import assert_equal_runs
 from miiii.config.config import replace_fields
 from miiii.experiment.members import new_member
-from miiii.runs.errors import RunError, RunLockedError
+from miiii.runs.directory import RunDirectory
 from miiii.runs.locking import lock_directory
-from miiii.studies import train, worker
-from miiii.studies.crew import Alone, Workers
+from miiii.studies import progress, train, worker
 from miiii.studies.plan import plan
+from miiii.studies.progress import Tally
 from miiii.studies.study import Study
-from miiii.studies.tally import Tally
 from studies.training_script import untimed_agenda
 
-EPOCHS = 4000
+EPOCHS, SEEDS = 4000, 3
 SCRIPT = Path(__file__).with_name("training_script.py")
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """Short timings."""
-    monkeypatch.setattr(train, "TIMING_SECONDS", 0.1)
 
 
 def make_study(path: Path, epochs: int = EPOCHS, seeds: int = 2, **changes) -> Study:
@@ -41,18 +37,9 @@ def make_study(path: Path, epochs: int = EPOCHS, seeds: int = 2, **changes) -> S
     return study
 
 
-def work(study: Study, crew, **options) -> train.StudyOutcome:
-    with study.lock(), crew:
-        return train.train_study(study, untimed_agenda(study, crew.size), crew, **options)
-
-
-def start(study: Study, workers: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, SCRIPT, study.path, str(workers)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def work_here(study: Study, batch: int, **options) -> train.StudyOutcome:
+    """As with an accelerator."""
+    return train.train_study(study, untimed_agenda(study, 1, batch), **options)
 
 
 class Heard:
@@ -65,131 +52,192 @@ class Heard:
         self.tallies.append((tally.runs, tally.ended))
 
     def changed(self, tally, state) -> None:
-        self.stages.append((state.job.names, state.stage))
+        self.stages.append((state.job.names, state.stage, state.done))
         self.tallies.append((tally.runs, tally.ended))
 
     def warned(self, message) -> None:
         self.warnings.append(message)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Study:
+    """A study that nothing happened to."""
+    study, heard = make_study(tmp_path_factory.mktemp("whole") / "whole", seeds=SEEDS), Heard()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "TIMING_SECONDS", 0.1)
+        agenda = train.make_agenda(study, 1)
+    assert agenda is not None
+    assert agenda.epochs == SEEDS * EPOCHS
+    assert agenda.seconds == pytest.approx(SEEDS * EPOCHS * agenda.seconds_per_epoch[0])
+    assert train.train_study(study, agenda, progress=heard) == train.StudyOutcome("finished")
+    names = [(run.name,) for run in study.plan.runs]
+    assert [(names, *end) for names, *end in heard.stages if end[0] == "finished"] == [
+        (name, "finished", EPOCHS) for name in names
+    ]
+    assert {stage for _, stage, _ in heard.stages} <= {"starting", "training", "finished"}
+    assert (heard.tallies[0], heard.tallies[-1]) == ((SEEDS, 0), (SEEDS, SEEDS))
+    return study
+
+
 @pytest.mark.slow
-def test_a_study_that_was_killed_and_robbed_ends_like_one_that_was_not(tmp_path):
-    whole, heard = make_study(tmp_path / "whole"), Heard()
-    with whole.lock(), Workers(2) as crew:
-        agenda = train.make_agenda(whole, crew)
-        assert agenda is not None
-        assert agenda.epochs == 2 * EPOCHS
-        assert agenda.seconds == pytest.approx(EPOCHS * agenda.seconds_per_epoch[0])
-        outcome = train.train_study(whole, agenda, crew, progress=heard)
-    assert outcome == train.StudyOutcome("finished")
-    assert set(heard.stages) == {
-        ((f"miiii-seed{seed}",), stage)
-        for seed in (0, 1)
-        for stage in ("starting", "training", "finished")
-    }
-    assert (heard.tallies[0], heard.tallies[-1]) == ((2, 0), (2, 2))
-
-    cut = make_study(tmp_path / "cut")
-    process = start(cut, 1)
-    # One worker: when the second run has a checkpoint, the first is done.
-    while not list(cut.run_path(cut.plan.runs[1]).glob("checkpoints/*.safetensors")):
-        assert process.poll() is None, process.communicate()
-    process.kill()
-    process.communicate()
-    assert [cut.state(run) for run in cut.plan.runs] == ["finished", "unfinished"]
-    shutil.rmtree(cut.run_path(cut.plan.runs[0]))
-    assert work(cut, Workers(2)) == train.StudyOutcome("finished")
-    for run in whole.plan.runs:
-        assert_equal_runs(whole.run_path(run), cut.run_path(run))
-
+def test_where_nothing_is_left_nothing_is_touched(whole):
     before = {path: path.stat().st_mtime_ns for path in whole.runs_dir.rglob("*")}
-    agenda = train.make_agenda(whole, Workers(1))
+    agenda = train.make_agenda(whole, 1)
     assert agenda is not None
     assert (agenda.jobs, agenda.seconds, agenda.epochs) == ((), 0.0, 0)
+    assert train.train_study(whole, agenda) == train.StudyOutcome("finished")
     assert before == {path: path.stat().st_mtime_ns for path in whole.runs_dir.rglob("*")}
 
 
+def start(study: Study, workers: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, SCRIPT, study.path, str(workers)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def kill_one(study: Study, parent: subprocess.Popen[str], chance: random.Random) -> str:
+    """kill -9, at a random moment, of a process or of a worker that it started; says whom."""
+    before = saved(study)
+    if chance.random() < 0.8:
+        while saved(study) == before and parent.poll() is None:
+            time.sleep(0.02)
+        time.sleep(chance.uniform(0, 0.3))
+    else:
+        time.sleep(chance.uniform(0, 2.0))
+    if parent.poll() is not None:
+        return "nobody"
+    tree = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text()
+    workers = [int(word) for word in tree.split()]
+    if chance.random() < 0.5 and workers:
+        os.kill(chance.choice(workers), signal.SIGKILL)
+        return "a worker"
+    parent.kill()
+    return "the parent"
+
+
+def saved(study: Study) -> set[Path]:
+    return set(study.runs_dir.glob("*/checkpoints/*.safetensors"))
+
+
+def finished(study: Study) -> dict[Path, int]:
+    """The files of runs that are finished, with the time of their last change."""
+    over = [study.run_path(run) for run in study.plan.runs if study.state(run) == "finished"]
+    return {
+        path: path.stat().st_mtime_ns
+        for run in over
+        for path in run.rglob("*")
+        if path.is_file() and not path.name.startswith("lock")
+    }
+
+
 @pytest.mark.slow
-def test_an_accelerators_batches_stop_go_on_and_leave_ordinary_runs(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    # The first draws that kill a worker, then a parent beside which another works.
+    ("rounds", "seed"),
+    [(2, 11), pytest.param(30, 0, marks=pytest.mark.thorough)],
+)
+def test_a_study_that_is_killed_and_robbed_ends_like_one_that_was_not(
+    tmp_path, whole, rounds, seed
+):
+    chance, kills = random.Random(seed), 0
+    while kills < rounds:
+        study, over, before = make_study(tmp_path / str(kills), seeds=SEEDS), {}, kills
+        while any(study.state(run) != "finished" for run in study.plan.runs):
+            # Now and then another one joins, as from a second machine.
+            parents = [start(study, count) for count in ([2, 1] if chance.random() < 0.3 else [2])]
+            killed = kill_one(study, parents[0], chance) if kills < rounds else "nobody"
+            kills += killed != "nobody"
+            said = [process.communicate(timeout=120) for process in parents]
+            states = [study.state(run) for run in study.plan.runs]
+            print(f"{kills}: {len(parents)} at work, killed {killed}; {', '.join(states)}")
+            if killed == "a worker":
+                assert "ended with code -9: what was saved is intact" in said[0][1]
+            elif killed == "nobody":
+                assert {process.returncode for process in parents} == {0}, said
+            assert over.items() <= finished(study).items(), "what is finished is left alone"
+            if over and kills < rounds and chance.random() < 0.3:
+                print("deleted a run")
+                shutil.rmtree(study.run_path(chance.choice(study.plan.runs)), ignore_errors=True)
+            over = finished(study)
+        for run in study.plan.runs:
+            assert_equal_runs(whole.run_path(run), study.run_path(run))
+            resumed = RunDirectory(study.run_path(run)).provenance["resumed"]
+            assert len(resumed) <= kills - before, "who goes on is who was interrupted"
+
+
+@pytest.fixture
+def looking(monkeypatch):
+    """The disk is looked at after every chunk."""
+    monkeypatch.setattr(progress, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(train, "TIMING_SECONDS", 0.1)
+
+
+@pytest.mark.slow
+def test_an_accelerators_batches_stop_go_on_and_leave_ordinary_runs(tmp_path, monkeypatch, looking):
     monkeypatch.setattr(train, "_runs_that_fit", lambda _: 4)
     study = make_study(tmp_path / "a")
-    with study.lock():
-        agenda = train.make_agenda(study, Alone())
-        assert agenda is not None
-        assert [job.names for job in agenda.jobs] == [("miiii-seed0", "miiii-seed1")]
-        heard = Heard()
-        stopped = train.train_study(
-            study, agenda, Alone(), progress=heard, stop=lambda: len(heard.stages) > 3
-        )
+    agenda = train.make_agenda(study, 0)
+    assert agenda is not None
+    assert [job.names for job in agenda.jobs] == [("miiii-seed0", "miiii-seed1")]
+    assert (agenda.batch, agenda.workers) == (4, 1)
+    heard = Heard()
+    stopped = train.train_study(
+        study, agenda, progress=heard, stop=lambda: any(done for *_, done in heard.stages)
+    )
     assert stopped.state == "interrupted"
     assert [study.state(run) for run in study.plan.runs] == ["unfinished"] * 2
     assert 0 < (study.runs()["miiii"][0].status["epoch"]) < EPOCHS
     heard = Heard()
-    assert work(study, Alone(), progress=heard).state == "finished"
-    assert {names for names, _ in heard.stages} == {("miiii-seed0", "miiii-seed1")}
+    assert work_here(study, 4, progress=heard).state == "finished"
+    assert {names for names, *_ in heard.stages} == {("miiii-seed0", "miiii-seed1")}
     histories = {run.name: run.history.train_loss for run in study.runs()["miiii"]}
     # One of two is made again alone: the same training, up to the order of additions.
     shutil.rmtree(study.run_path(study.plan.runs[1]))
-    assert work(study, Alone()).state == "finished"
+    assert work_here(study, 4).state == "finished"
     again = {run.name: run.history.train_loss for run in study.runs()["miiii"]}
     np.testing.assert_array_equal(again["miiii-seed0"], histories["miiii-seed0"])
     np.testing.assert_allclose(again["miiii-seed1"][:20], histories["miiii-seed1"][:20], rtol=1e-4)
 
 
 @pytest.mark.slow
-def test_a_run_that_diverges_is_named_and_not_tried_again(tmp_path):
-    study = make_study(tmp_path / "a", seeds=1, learning_rate=1e30)
-    outcome = work(study, Alone())
+def test_a_run_that_diverges_is_named_and_not_tried_again(tmp_path, looking):
+    study, heard = make_study(tmp_path / "a", seeds=1, learning_rate=1e30), Heard()
+    outcome = work_here(study, 1, progress=heard)
     assert outcome.state == "finished"
     assert len(outcome.problems) == 1
     assert outcome.problems[0].startswith("miiii-seed0: at epoch")
     assert "not finite" in outcome.problems[0]
+    assert heard.stages[-1][1] == "failed"
     assert untimed_agenda(study, 1).jobs == ()
 
 
-@pytest.mark.slow
-def test_what_a_worker_refuses_is_said_and_a_worker_that_dies_is_missed(tmp_path):
-    with Workers(1) as crew:
-        with pytest.raises(RunError, match=r"no study '.*nothing'"):
-            crew.work([order(tmp_path / "nothing")], lambda *_: None, lambda: False)
-        process = crew._processes[0]
-
-        def kill_it() -> bool:
-            process.kill()
-            return False
-
-        with pytest.raises(RunError, match=r"\(miiii-seed0\) ended with code -9.* call again"):
-            crew.work([order(tmp_path / "nothing")], lambda *_: None, kill_it)
-
-
-def order(path: Path) -> dict:
-    return {"kind": "train", "study": str(path), "names": ["miiii-seed0"], "command": []}
-
-
-def test_a_run_in_use_is_waited_for_and_then_refused(tmp_path, monkeypatch):
+def test_a_run_in_use_is_waited_for_and_then_left_to_its_holder(tmp_path, monkeypatch):
     study = make_study(tmp_path / "a", seeds=1)
     run = study.plan.runs[0]
     new_member(study.runs_dir, run.name, run.config, False, [], "", ([run.name], 0))
     monkeypatch.setattr(worker, "LOCKED_SECONDS", 0.5)
     began = time.monotonic()
-    with lock_directory(study.run_path(run)), pytest.raises(RunLockedError):
-        worker.do_job(order(study.path), lambda _: None, lambda: False)
+    with lock_directory(study.run_path(run)):
+        assert work_here(study, 1).state == "elsewhere"
     assert time.monotonic() - began >= 0.5
 
 
 def test_what_was_stopped_before_it_began_begins_nothing(tmp_path):
     study = make_study(tmp_path / "a", seeds=1)
-    assert work(study, Alone(), stop=lambda: True).state == "interrupted"
+    assert work_here(study, 1, stop=lambda: True).state == "interrupted"
     assert study.missing() == list(study.plan.runs)
 
 
 def test_a_machine_with_little_memory_gets_fewer_workers(monkeypatch):
     timings = [train.Timing(1.0, 1500 * 2**20)]
     monkeypatch.setattr(train, "_memory", lambda: 6.0 * 2**30)
-    assert train._workers(Workers(8), timings, jobs=20) == 2
-    assert train._workers(Workers(8), timings, jobs=1) == 1
-    assert train._workers(Workers(1), timings, jobs=20) == 1
+    assert train._at_once(8, timings, jobs=20) == 2
+    assert train._at_once(8, timings, jobs=1) == 1
+    assert train._at_once(1, timings, jobs=20) == 1
     monkeypatch.setattr(train, "_memory", lambda: 1.0 * 2**30)
-    assert train._workers(Workers(8), timings, jobs=20) == 1
+    assert train._at_once(8, timings, jobs=20) == 1
     monkeypatch.setattr(train, "_memory", lambda: float("inf"))
-    assert train._workers(Workers(8), timings, jobs=20) == 8
+    assert train._at_once(8, timings, jobs=20) == 8

@@ -77,7 +77,8 @@ def find(runs_dir: Path, studies_dir: Path, compiled: Path | None, kinds: Iterab
     places, candidates = [runs_dir], []
     for name in study_names(studies_dir):
         study = studies_dir / name
-        if is_locked(study):
+        runs = [run.path for run in list_runs(study / RUNS_NAME)]
+        if any(map(is_locked, (study, *runs))):
             in_use.append(study)
             continue
         places.append(study / RUNS_NAME)

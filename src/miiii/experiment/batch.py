@@ -1,7 +1,6 @@
 """Runs that train together: configurations in, one compiled program with its inputs out."""
 
 import contextlib
-import dataclasses
 import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from miiii.config.config import Config, replace_fields
+from miiii.config.config import Config, differences, replace_fields
+from miiii.experiment.shape import shape
 from miiii.model.parameters import Parameters, weight_names
 from miiii.runs.counts import epoch_sizes
 from miiii.tasks.dataset import Dataset, build_dataset, digest
@@ -22,17 +22,6 @@ from miiii.training.config import GENERATOR
 from miiii.training.loss import task_weights
 from miiii.training.state import Hyperparameters, RunInputs, Samples, TrainState
 from miiii.training.step import Setting, initial_parameters, initial_state, run_key
-
-BATCHED_FIELDS = (
-    "seed",
-    "data_seed",
-    "masked_tasks",
-    "learning_rate",
-    "weight_decay",
-    "filter_strength",
-    "dropout",
-)
-"""What runs of one batch may differ in; T_basis and T_miiii may share one as well."""
 
 CAPACITY = 1024
 """The most epochs in one dispatch; small models reach it within half a second."""
@@ -73,13 +62,8 @@ def make_batch(configs: Sequence[Config]) -> Batch:
         raise ValueError("no configuration was given: a batch needs at least one run")
     first = configs[0]
     for other in configs[1:]:
-        for section in ("model", "optim", "training", "task"):
-            one, two = _shape_of(first, section), _shape_of(other, section)
-            for name, value in one.items():
-                if value != two[name]:
-                    raise ValueError(
-                        f"runs of one batch must agree on {name}: {value!r} and {two[name]!r}"
-                    )
+        for name, (one, two) in differences(shape(first), shape(other)).items():
+            raise ValueError(f"runs of one batch must agree on {name}: {one!r} and {two!r}")
     setting = Setting(
         model=first.model,
         optim=_settled(first).optim,
@@ -91,15 +75,6 @@ def make_batch(configs: Sequence[Config]) -> Batch:
     )
     datasets = tuple(build_dataset(config.task, config.seed) for config in configs)
     return Batch(tuple(configs), datasets, setting)
-
-
-def _shape_of(config: Config, section: str) -> dict[str, Any]:
-    fields = dataclasses.asdict(getattr(config, section))
-    for name in BATCHED_FIELDS:
-        fields.pop(name, None)
-    if fields.get("task") == "basis":
-        fields["task"] = "miiii"
-    return fields
 
 
 def _settled(config: Config) -> Config:

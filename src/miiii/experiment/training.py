@@ -38,7 +38,7 @@ from miiii.experiment.schedules import longer_notes
 from miiii.markup import heading, table
 from miiii.runs.conditions import last_conditions
 from miiii.runs.directory import RunDirectory
-from miiii.runs.errors import DamagedFileError, RunError
+from miiii.runs.errors import DamagedFileError, RunError, RunLockedError
 from miiii.runs.listing import ending_text
 from miiii.runs.locking import marker_note
 from miiii.runs.provenance import package_versions
@@ -85,7 +85,7 @@ def start(
 
     Args:
         configs: they may differ in seed, task mask, shuffle and in the settings of
-            `batch.BATCHED_FIELDS`; everything else must agree.
+            `shape.BATCHED_FIELDS`; everything else must agree.
         names: one per run.
         runs_dir: where the run directories are made.
         force: move existing runs of these names aside instead of refusing.
@@ -133,7 +133,11 @@ def start(
                 runs_dir, name, config, force, command, batch.split_hashes[index], place, more
             )
             members.append(member)
-            stack.enter_context(member.directory.lock())
+            try:
+                stack.enter_context(member.directory.lock())
+            except RunLockedError:
+                members.pop()  # Somebody found it between the two lines, and trains it.
+                raise
             if branching is not None:
                 branching.begin(member.directory, config)
         _note_marker(members[0], progress)

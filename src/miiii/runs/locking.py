@@ -48,29 +48,32 @@ class Marker(NamedTuple):
 
 
 @contextmanager
-def lock_directory(path: Path, announce: bool = True) -> Iterator[None]:
+def lock_directory(
+    path: Path, announce: bool = True, seconds: float = ASKED_SECONDS
+) -> Iterator[None]:
     """Holds a run directory exclusively for the length of the block.
 
     Args:
         path: The run directory.
         announce: Whether to leave this process's id for others to read.
+        seconds: How long to wait for another holder.
 
     Raises:
         RunNotFoundError: There is no such directory.
-        RunLockedError: Another holder has it; raised almost at once, without waiting for it.
+        RunLockedError: Another holder has it, and does not leave it in time.
         StorageError: The lock file cannot be opened.
     """
     if not path.is_dir():
         # The lock would create it.
         raise RunNotFoundError(path.name, path.parent)
-    lock = FileLock(path / LOCK_NAME, timeout=ASKED_SECONDS, thread_local=False)
+    lock = FileLock(path / LOCK_NAME, timeout=seconds, thread_local=False)
     with storage_errors(path / LOCK_NAME):
         try:
             acquire_quietly(lock, poll_interval=ASKED_SECONDS / 5)
         except Timeout:
             marker = read_marker(path / LOCK_NAME)
             if marker is None:
-                raise RunLockedError(path, _read_holder(path)) from None
+                raise RunLockedError(path, read_holder(path)) from None
             raise RunLockedError(path, marker.pid, marker.host) from None
     try:
         if announce:
@@ -185,7 +188,8 @@ def marker_note(path: Path) -> str:
     )
 
 
-def _read_holder(path: Path) -> int | None:
+def read_holder(path: Path) -> int | None:
+    """Returns the process that holds a run directory, or did when it was killed."""
     try:
         return int((path / HOLDER_NAME).read_text())
     except (OSError, ValueError):

@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from miiii.config.config import Config, replace_fields
-from miiii.experiment.batch import BATCHED_FIELDS
+from miiii.config.config import Config
+from miiii.experiment.shape import shape
 from miiii.runs.directory import RunDirectory
 from miiii.runs.listing import summarize
 from miiii.studies.plan import PlannedRun
@@ -26,6 +26,11 @@ class Job:
     def names(self) -> tuple[str, ...]:
         """The runs' names."""
         return tuple(run.name for run in self.runs)
+
+    @property
+    def configs(self) -> tuple[Config, ...]:
+        """The configuration of each."""
+        return tuple(run.config for run in self.runs)
 
     @property
     def epochs(self) -> int:
@@ -81,18 +86,6 @@ def make_jobs(study: Study, found: Survey, batch: int = 1) -> list[Job]:
     parts = [part for runs in shapes.values() for part in _cut(runs, batch)]
     fresh = [Job(tuple(part)) for part in parts]
     return [*_begun(study, found.runs("unfinished")), *fresh]
-
-
-def shape(config: Config) -> Config:
-    """What runs of one batch have in common; equal shapes may train together."""
-    defaults = {name: _field(Config(), name) for name in BATCHED_FIELDS}
-    task = "miiii" if config.task.task == "basis" else config.task.task
-    return replace_fields(config, **defaults, task=task)
-
-
-def _field(config: Config, name: str) -> object:
-    parts = (config, config.task, config.model, config.optim, config.training)
-    return next(getattr(part, name) for part in parts if hasattr(part, name))
 
 
 def _cut(runs: Sequence[PlannedRun], size: int) -> list[Sequence[PlannedRun]]:

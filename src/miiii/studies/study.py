@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from miiii import __version__
 from miiii.config.config import Config, differences, from_toml
-from miiii.runs.atomic import make_directory, remove_leftovers, write_atomically
+from miiii.runs.atomic import make_directory, write_atomically
 from miiii.runs.creation import validate_name
 from miiii.runs.errors import DamagedFileError, RunError, RunNotFoundError
 from miiii.runs.jsonfiles import read_text
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 FILE_NAME = "study.toml"
 RUNS_NAME = "runs"
+LOCKED_SECONDS = 10.0
+"""How long a study's file that another process changes is waited for."""
 
 State = Literal["missing", "unfinished", "finished", "failed"]
 """Of a planned run. failed: it met a number that is not finite, which it would meet again."""
@@ -114,15 +116,16 @@ class Study:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the study for this process alone; its directory is made where it is missing.
+        """Hold the study's file for this process alone, while it is changed.
+
+        Its directory is made where it is missing. Training holds the runs, not the study.
 
         Raises:
-            RunLockedError: another process trains it.
+            RunLockedError: another process does not leave it: perhaps an earlier version trains it.
             StorageError: the directory cannot be made.
         """
         make_directory(self.runs_dir)
-        with lock_directory(self.path):
-            remove_leftovers(self.path, recursive=False)
+        with lock_directory(self.path, seconds=LOCKED_SECONDS):
             yield
 
     def save(self) -> None:

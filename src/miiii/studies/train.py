@@ -1,6 +1,9 @@
 """Training a study: what is missing is trained, what was interrupted goes on, what is done stays.
 
-Who does it depends on the device. On a CPU each run is a job of its own for a process with one
+Whoever holds a run's lock trains it (`worker.work`): the processes that are started here, and those
+of other calls, on this machine or on others that share its disk.
+
+How it is done depends on the device. On a CPU each run is a job of its own for a process with one
 core, and there are as many processes as cores. Measured on two cores: with one thread an epoch
 takes a tenth (p = 41, width 128) to a third (p = 31, width 64) less processor time than with two,
 and no batch of two or four runs took less than the same runs one after the other, up to a quarter
@@ -10,6 +13,7 @@ into its memory. A run that is remade alone then differs in the last bits from t
 batch, because batched products are added up in another order.
 """
 
+import json
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,13 +21,14 @@ from pathlib import Path
 
 from miiii.config.config import Config, replace_fields, to_toml
 from miiii.experiment.interrupts import saving_first
+from miiii.experiment.shape import shape
 from miiii.runs.conditions import has_changed
 from miiii.runs.directory import RunDirectory
 from miiii.runs.listing import summarize
-from miiii.studies.crew import Alone, Crew, Message, Waiting, Workers
-from miiii.studies.jobs import Job, Survey, make_jobs, shape, survey
+from miiii.studies.jobs import Job, Survey, make_jobs, survey
+from miiii.studies.pool import Waiting, run_workers
+from miiii.studies.progress import StudyProgress, Tally, Unseen, makespan
 from miiii.studies.study import Study
-from miiii.studies.tally import StudyProgress, Tally, Unseen, makespan
 
 TIMING_SECONDS = 1.5
 """How long the epochs of each kind of run are timed."""
@@ -56,6 +61,10 @@ class Agenda:
     """Of each job."""
     workers: int
     """Jobs at once."""
+    batch: int = 0
+    """Runs that train together in this process, with an accelerator; 0: workers train one each."""
+    batch: int = 0
+    """Runs that train together in this process, with an accelerator; 0: workers train one each."""
 
     @property
     def seconds(self) -> float:
@@ -79,18 +88,18 @@ class StudyOutcome:
     """How training a study ended."""
 
     state: str
-    """finished or interrupted."""
+    """finished, interrupted, or elsewhere: other processes train what is left."""
     problems: tuple[str, ...] = ()
     """One line per run that met a number that is not finite, now or earlier."""
     changed: int = 0
     """How many runs went on under other conditions than they began under (`runs.conditions`)."""
 
 
-def choose_crew(workers: int | None = None) -> Crew:
-    """Processes with one core each on a CPU; this process alone with an accelerator.
+def choose_workers(workers: int | None = None) -> int:
+    """How many processes with one core each; 0: this process, with an accelerator.
 
     Args:
-        workers: how many processes, on a CPU; default: as many as there are cores.
+        workers: how many, on a CPU; default: as many as there are cores.
 
     Raises:
         ValueError: fewer than one worker.
@@ -99,7 +108,7 @@ def choose_crew(workers: int | None = None) -> Crew:
         raise ValueError(f"workers is {workers}: it must be at least 1")
     import jax
 
-    return Workers(workers or cores()) if jax.default_backend() == "cpu" else Alone()
+    return (workers or cores()) if jax.default_backend() == "cpu" else 0
 
 
 def cores() -> int:
@@ -117,7 +126,7 @@ def cores() -> int:
 
 def make_agenda(
     study: Study,
-    crew: Crew,
+    workers: int,
     stop: Waiting = lambda: False,
     announce: Callable[[], None] = lambda: None,
     experiments: Collection[str] | None = None,
@@ -126,7 +135,7 @@ def make_agenda(
 
     Args:
         study: it need not have been saved yet.
-        crew: who will do it.
+        workers: how many at most, as `choose_workers` says.
         stop: asked again and again; true means stop.
         announce: called before anything is compiled, unless there is nothing to do.
         experiments: which to train; default: all of the study's.
@@ -135,76 +144,73 @@ def make_agenda(
         StudyDiffersError: a directory holds a run of other settings.
         DamagedFileError: a run's status or configuration cannot be read.
     """
-    found = survey(study, experiments)
+    found, batch = survey(study, experiments), 0
     jobs = make_jobs(study, found)
     if jobs:
         announce()
-    timings = _time(jobs, crew, stop)
-    if timings and isinstance(crew, Alone) and not stop():
-        largest = max(timing.memory_bytes for timing in timings.values())
-        jobs = make_jobs(study, found, _runs_that_fit(largest))
-        timings |= _time([job for job in jobs if _kind(job) not in timings], crew, stop)
+    timings = _time(jobs, workers, stop)
+    if timings and not workers and not stop():
+        batch = _runs_that_fit(max(timing.memory_bytes for timing in timings.values()))
+        jobs = make_jobs(study, found, batch)
+        timings |= _time([job for job in jobs if _kind(job) not in timings], workers, stop)
     if any(_kind(job) not in timings for job in jobs):
         return None
-    workers = _workers(crew, timings.values(), len(jobs))
     costs = [(job, timings[_kind(job)].seconds_per_epoch) for job in jobs]
     costs.sort(key=lambda pair: (not pair[0].begun, (pair[0].done - pair[0].epochs) * pair[1]))
-    return Agenda(found, tuple(job for job, _ in costs), tuple(cost for _, cost in costs), workers)
+    at_once = _at_once(workers, timings.values(), len(jobs))
+    return Agenda(
+        found, tuple(job for job, _ in costs), tuple(cost for _, cost in costs), at_once, batch
+    )
 
 
 def train_study(
     study: Study,
     agenda: Agenda,
-    crew: Crew,
     *,
     command: Sequence[str] = (),
     progress: StudyProgress | None = None,
     stop: Waiting = lambda: False,
 ) -> StudyOutcome:
-    """Do what is left to do. The study must have been saved, and be held by its lock.
+    """Do what is left to do, beside whoever else does. The study must have been saved.
 
     A run that was deleted is made again, and only that one; on a CPU, with the same versions and
-    one thread as workers have, it is the same bit for bit. A
-    run that met a number that is not finite would meet it again: it is left as it is and named.
+    one thread as workers have, it is the same bit for bit. A run that met a number that is not
+    finite would meet it again: it is left as it is and named.
 
     Args:
         study: what to train.
         agenda: as `make_agenda` found it.
-        crew: the same.
         command: recorded as the origin of the numbers.
         progress: shows what happens; default: nothing.
         stop: once true, runs at work are saved and left.
 
     Raises:
-        RunError: a run is in use by another process, the disk refuses, or a worker died; the other
-            runs at work are saved first.
+        RunError: the disk refuses, or a worker died; the other runs at work are saved first.
     """
     progress = progress or Unseen()
     pairs = list(zip(agenda.jobs, agenda.seconds_per_epoch, strict=True))
     finished = len(agenda.survey.runs("finished", "failed"))
-    tally = Tally(pairs, agenda.workers, finished)
+    tally = Tally(study.runs_dir, pairs, agenda.workers, finished)
     progress.began(tally)
 
-    def heard(number: int, message: Message) -> None:
-        state = tally.take(number, message)
-        if message["event"] == "warned":
-            progress.warned(f"{state.job.names[0]}: {message['message']}")
-        else:
+    def look(now: bool = False) -> None:
+        for state in tally.look(now):
             progress.changed(tally, state)
 
-    orders: list[Message] = [
-        {
-            "kind": "train",
-            "study": str(study.path),
-            "names": job.names,
-            "command": [*command],
-        }
-        for job in agenda.jobs
-    ]
+    names = [name for job in agenda.jobs for name in job.names]
     with saving_first(stop) as stop:
-        crew.work(orders, heard, stop, agenda.workers)
+        try:
+            if agenda.batch:
+                _train_here(study, names, agenda.batch, command, progress, look, stop)
+            elif names:
+                order = ["train", str(study.path), json.dumps([*command]), *names]
+                run_workers([order] * agenda.workers, stop, progress.warned, look, study.runs_dir)
+        finally:
+            look(now=True)
+        stopped = stop()
     left = survey(study, {run.experiment for run, _ in agenda.survey.states})
-    state = "interrupted" if left.runs("missing", "unfinished") else "finished"
+    unfinished = left.runs("missing", "unfinished")
+    state = "finished" if not unfinished else "interrupted" if stopped else "elsewhere"
     problems = [
         f"{run.name}: {summarize(study.run_path(run)).status.get('problem', 'failed')}"
         for run in left.runs("failed")
@@ -217,44 +223,56 @@ def train_study(
     return StudyOutcome(state, tuple(problems), changed)
 
 
+def _train_here(
+    study: Study,
+    names: Sequence[str],
+    batch: int,
+    command: Sequence[str],
+    progress: StudyProgress,
+    look: Callable[[], None],
+    stop: Waiting,
+) -> None:
+    """Train in this process, with its accelerator."""
+    from miiii.studies.worker import Telling, work
+
+    def telling(names: Sequence[str]) -> Telling:
+        return Telling(names, progress.warned, look)
+
+    work(study, names, batch=batch, command=command, progress=telling, stop=stop)
+
+
 def _kind(job: Job) -> tuple[Config, int]:
     """What decides about the time that an epoch of a job takes."""
     return replace_fields(shape(job.runs[0].config), epochs=2**31 - 1), len(job.runs)
 
 
-def _kinds(jobs: Iterable[Job]) -> dict[tuple[Config, int], Job]:
-    """One job of each kind."""
-    kinds: dict[tuple[Config, int], Job] = {}
-    for job in jobs:
-        kinds.setdefault(_kind(job), job)
-    return kinds
-
-
-def _time(jobs: Sequence[Job], crew: Crew, stop: Waiting) -> dict[tuple[Config, int], Timing]:
+def _time(jobs: Sequence[Job], workers: int, stop: Waiting) -> dict[tuple[Config, int], Timing]:
     """Time each kind of job; those that were stopped are left out."""
-    kinds = _kinds(jobs)
-    orders: list[Message] = [
-        {
-            "kind": "estimate",
-            "configs": [to_toml(run.config) for run in job.runs],
-            "seconds": TIMING_SECONDS,
-        }
-        for job in kinds.values()
-    ]
-    keys, timings = list(kinds), {}
+    kinds = {_kind(job): job.configs for job in jobs}
+    if workers:
+        shares = [list(kinds)[first::workers] for first in range(min(workers, len(kinds)))]
+        orders = [[to_toml(kinds[kind][0]) for kind in share] for share in shares]
+        found = run_workers([["time", str(TIMING_SECONDS), *order] for order in orders], stop)
+        answers = [json.loads(answer or "[]") for answer in found]
+        timed = [pair for pairs in map(zip, shares, answers) for pair in pairs]
+        return {kind: Timing(*answer) for kind, answer in timed}
+    from miiii.experiment.estimating import estimate
 
-    def heard(number: int, message: Message) -> None:
-        timings[keys[number]] = Timing(message["seconds_per_epoch"], message["memory_bytes"])
+    estimates = {
+        kind: estimate(configs, stop, seconds=TIMING_SECONDS) for kind, configs in kinds.items()
+    }
+    return {
+        kind: Timing(one.seconds_per_epoch, one.memory_bytes)
+        for kind, one in estimates.items()
+        if one is not None
+    }
 
-    crew.work(orders, heard, stop)
-    return timings
 
-
-def _workers(crew: Crew, timings: Iterable[Timing], jobs: int) -> int:
+def _at_once(workers: int, timings: Iterable[Timing], jobs: int) -> int:
     """As many as there are, have something to do, and fit into the memory."""
     largest = max((timing.memory_bytes for timing in timings), default=0)
     room = MEMORY_SHARE * _memory() / (largest + PROCESS_BYTES)
-    return max(1, int(min(crew.size, jobs, room)))
+    return max(1, int(min(workers, jobs, room)))
 
 
 def _memory() -> float:

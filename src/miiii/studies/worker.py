@@ -1,168 +1,167 @@
-"""What a job does, and a process that does jobs: JSON lines in, JSON lines out.
+"""A worker of a study: trains what is left and nobody holds, one run or batch after the other.
 
-A worker is a process of its own, told what to do over its standard input. When that input ends, for
-whatever reason, it saves and leaves: nobody is left training when the one who asked is gone.
+The lock of a run's directory is the claim (`experiment.claiming`), so that workers do not talk to
+each other. As a process of its own a worker hears one thing: when its standard input ends, for
+whatever reason, it saves and leaves. Nothing trains on when the process that started it is gone.
+
+::
+
+    python -m miiii.studies.worker train STUDY COMMAND RUN …     COMMAND: a list in JSON
+    python -m miiii.studies.worker time SECONDS CONFIG …         CONFIG: TOML; answers in JSON
+
+On stderr it says `warning: …` of its runs, and at last `error: …` if it fails.
 """
 
 import json
 import os
-import queue
 import sys
 import threading
-import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
 
 from miiii.config.config import from_toml
-from miiii.experiment import training as experiment
-from miiii.experiment.batch import Waiting
-from miiii.experiment.estimating import estimate
 from miiii.experiment.interrupts import ignore_stop_signals
 from miiii.experiment.members import Member
-from miiii.experiment.progress import Report
+from miiii.experiment.progress import Progress, Report
 from miiii.runs.errors import RunError, RunLockedError
-from miiii.runs.thresholds import SOLVED, reached
-from miiii.studies.study import open_study
-
-Message = Mapping[str, Any]
-"""A job, or what is told about one; of JSON's types."""
-Tell = Callable[[Message], None]
+from miiii.studies.jobs import Survey, make_jobs
+from miiii.studies.pool import Waiting, died
+from miiii.studies.study import Study, open_study
 
 LOCKED_SECONDS = 20.0
-"""How long a job waits for a run that somebody holds: a process that was killed saves first."""
+"""How long runs that others hold are waited for: a process that was killed saves first."""
 BROKEN = 70
 """Exit code after an error that nobody foresaw; its traceback is on stderr."""
 
 
-def do_job(job: Message, tell: Tell, stop: Waiting) -> None:
-    """Do one job.
+def work(
+    study: Study,
+    names: Sequence[str],
+    *,
+    batch: int = 1,
+    command: Sequence[str] = (),
+    progress: Callable[[Sequence[str]], Progress],
+    stop: Waiting,
+) -> None:
+    """Train what is left of some runs, until nothing is, or others hold the rest.
 
     Args:
-        job: `{"kind": "estimate", "configs": […], "seconds": …}` with configurations as TOML
-            text, or `{"kind": "train", "study": path, "names": […], "command": […]}`.
-        tell: takes `estimated`, `started`, `advanced`, `warned` and `ended`.
-        stop: once true, what was computed is saved and the job ends.
+        study: whose runs.
+        names: of the runs, in the order in which they are to be trained.
+        batch: how many runs of one shape that nobody began train together.
+        command: recorded as the origin of the numbers.
+        progress: given names, what shows the training of those runs.
+        stop: once true, what was computed is saved and left.
 
     Raises:
         RunError, ValueError: what `experiment` refuses.
     """
-    if job["kind"] == "estimate":
-        configs = [from_toml(text) for text in job["configs"]]
-        found = estimate(configs, stop, seconds=job["seconds"])
-        if found is not None:
-            tell({"event": "estimated", **asdict(found)})
-        return
-    outcome = _train(Path(job["study"]), job["names"], job["command"], _Teller(tell), stop)
-    tell({"event": "ended", "state": outcome.state, "done": outcome.done})
+    from miiii.experiment.claiming import Group, train_first_free
+
+    place = {name: index for index, name in enumerate(names)}
+    runs = sorted(
+        (run for run in study.plan.runs if run.name in place), key=lambda run: place[run.name]
+    )
+
+    def left() -> list[Group]:
+        found = Survey(tuple((run, study.state(run)) for run in runs))
+        runs[:] = found.runs("missing", "unfinished")  # What has ended is not asked again.
+        jobs = make_jobs(study, found, batch)
+        jobs.sort(key=lambda job: place[job.names[0]])
+        return [(job.names, job.configs) for job in jobs]
+
+    try:
+        while not stop() and train_first_free(
+            left,
+            study.runs_dir,
+            patience=LOCKED_SECONDS,
+            progress=progress,
+            command=command,
+            stop=stop,
+        ):
+            pass
+    except RunLockedError:
+        return  # Those who hold the rest train it.
 
 
-def _train(
-    path: Path, names: Sequence[str], command: Sequence[str], progress: "_Teller", stop: Waiting
-) -> experiment.Outcome:
-    study = open_study(path, Path())
-    runs = [run for run in study.plan.runs if run.name in names]
-    begun = study.state(runs[0]) != "missing"
-    limit = time.monotonic() + LOCKED_SECONDS
-    while True:
-        try:
-            if begun:
-                return experiment.resume(
-                    runs[0].name, study.runs_dir, command=command, progress=progress, stop=stop
-                )
-            return experiment.start(
-                [run.config for run in runs],
-                [run.name for run in runs],
-                study.runs_dir,
-                command=command,
-                progress=progress,
-                stop=stop,
-            )
-        except RunLockedError:
-            if stop():
-                return experiment.Outcome("interrupted", (), 0)
-            if time.monotonic() > limit:
-                raise
-            time.sleep(0.2)
+class Telling:
+    """Progress that is read from the disk: here warnings are handed on.
 
+    Args:
+        names: of the runs that train.
+        warned: takes a line for the user.
+        look: called after every chunk of epochs.
+    """
 
-class _Teller:
-    """Progress of a run as messages."""
-
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+    def __init__(
+        self,
+        names: Sequence[str],
+        warned: Callable[[str], None],
+        look: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._names, self._warned, self._look = names, warned, look
 
     def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
         """Training is about to begin."""
-        self._tell({"event": "started", "done": done, "epochs": epochs})
+        self._look()
 
     def advanced(self, report: Report) -> None:
         """A chunk is done."""
-        message: dict[str, Any] = {
-            "event": "advanced",
-            "done": report.done,
-            "epochs_per_second": report.epochs_per_second,
-        }
-        latest = [rows["validation_accuracy"][-1:] for rows in report.rows]
-        if all(len(rows) for rows in latest):
-            message["accuracy"] = [float(rows.mean()) for rows in latest]
-            message["solved"] = [
-                int(reached(last, SOLVED, rows["validation_examples"][-1]).sum())
-                for last, rows in zip(latest, report.rows, strict=True)
-            ]
-        self._tell(message)
+        self._look()
 
     def warned(self, message: str) -> None:
         """Something that the user should know."""
-        self._tell({"event": "warned", "message": message})
+        self._warned(f"{self._names[0]}: {message}")
 
 
 def main() -> None:
-    """Do the jobs that standard input brings, one after the other."""
+    """Do what the arguments say."""
     # Whoever started this process hears the signals and says what follows from them.
     ignore_stop_signals()
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation")
-    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    # A library that prints must not come between the lines.
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # What a library prints is no answer.
     os.dup2(2, 1)
-    stopping = threading.Event()
-    jobs: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+    stopping, at_work, code = threading.Event(), [], 0
 
-    def tell(message: Message) -> None:
-        try:
-            print(json.dumps(message), file=output, flush=True)
-        except OSError:
-            stopping.set()
+    def wait_for_the_end() -> None:
+        sys.stdin.read()
+        stopping.set()
 
-    threading.Thread(target=_listen, args=(sys.stdin, jobs, stopping), daemon=True).start()
-    while (job := jobs.get()) is not None:
-        try:
-            do_job(job, tell, stopping.is_set)
-            tell({"event": "free"})
-        except (RunError, ValueError) as error:
-            tell({"event": "refused", "message": str(error)})
-        except BaseException:
-            traceback.print_exc()
-            sys.stderr.flush()
-            os._exit(BROKEN)
-    # A compiler thread may still be at work, and cannot be waited for.
-    os._exit(0)
+    def telling(names: Sequence[str]) -> Telling:
+        at_work[:] = names
+        return Telling(names, lambda line: _say(f"warning: {line}"))
 
+    threading.Thread(target=wait_for_the_end, daemon=True).start()
+    kind, first, *rest = sys.argv[1:]
+    try:
+        if kind == "time":
+            from miiii.experiment.estimating import estimate
 
-def _listen(
-    source: TextIO, jobs: "queue.SimpleQueue[Message | None]", stopping: threading.Event
-) -> None:
-    for line in source:
-        message = json.loads(line)
-        if message["kind"] == "stop":
-            stopping.set()
+            found = [
+                estimate([from_toml(text)], stopping.is_set, seconds=float(first)) for text in rest
+            ]
+            timed = [(one.seconds_per_epoch, one.memory_bytes) for one in found if one is not None]
+            print(json.dumps(timed), file=answer, flush=True)
         else:
-            jobs.put(message)
-    stopping.set()
-    jobs.put(None)
+            study, (command, *names) = open_study(first, Path()), rest
+            work(study, names, command=json.loads(command), progress=telling, stop=stopping.is_set)
+    except (RunError, ValueError) as error:
+        code = 1
+        _say(f"error: {error}")
+    except BaseException:
+        code = BROKEN
+        traceback.print_exc()
+        _say(f"error: {died(at_work, code)}")
+    sys.stderr.flush()
+    # A compiler thread may still be at work, and cannot be waited for.
+    os._exit(code)
+
+
+def _say(line: str) -> None:
+    print(" ".join(line.split()), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import os
 import shlex
 import sys
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -27,7 +26,9 @@ if TYPE_CHECKING:
 class ReproduceArguments:
     """Train everything that the paper's claims need, judge each of them, and write the report.
 
-    Runs that are done stay as they are, and what was interrupted goes on.
+    Runs that are done stay as they are, and what was interrupted goes on. Called once more while it
+    trains, on this machine or on another that shares the disk, it joins: every call takes runs that
+    no other holds, and the one that ends last judges.
     """
 
     scale: Literal["small", "medium", "paper"] = "small"
@@ -73,16 +74,16 @@ def reproduce(words: list[str]) -> int:
         _check_place(study)
     if arguments.seeds is not None and arguments.seeds < LEAST_SEEDS:
         _say(f"note: one seed leaves most claims undecided, their rules ask for {LEAST_SEEDS}")
-    with stop.listening(), ExitStack() as stack:
+    with stop.listening():
         if not arguments.dry_run:
-            stack.enter_context(study.lock())
-            # Whatever another call added in between is kept.
-            study = joined()
-            study.save()
+            with study.lock():
+                # Whatever another call added in between is kept.
+                study = joined()
+                study.save()
         # Without --only, whatever the study has from other calls goes on, too.
         experiments = [*wanted.configs] if only else None
-        ended = _train(study, experiments, arguments, ["miiii", "reproduce", *words], stop)
-    if not ended:
+        state = _train(study, experiments, arguments, ["miiii", "reproduce", *words], stop)
+    if state == "interrupted":
         if not arguments.dry_run:
             _say(f"saved; go on with: {shlex.join(['miiii', 'reproduce', *words])}")
         sys.stdout.flush()
@@ -91,6 +92,8 @@ def reproduce(words: list[str]) -> int:
         os._exit(stop.exit_code)
     if arguments.dry_run:
         _say("nothing was written (--dry-run)")
+        return 0
+    if state == "elsewhere":
         return 0
     ledger = judge_claims(study)
     page = write_page(study, ledger, ["miiii", "reproduce", *words])
@@ -122,13 +125,17 @@ def _train(
     arguments: ReproduceArguments,
     command: list[str],
     stop: StopRequest,
-) -> bool:
-    """Say what there is to do and, unless this is only a rehearsal, do it. False if stopped."""
+) -> str:
+    """Say what there is to do and, unless this is only a rehearsal, do it.
+
+    Returns:
+        As `StudyOutcome.state`.
+    """
     from miiii.cli.machine import prepare_jax
 
     prepare_jax()
     from miiii.cli.progress.study import make_study_progress
-    from miiii.studies.train import choose_crew, make_agenda, train_study
+    from miiii.studies.train import choose_workers, make_agenda, train_study
 
     began = time.monotonic()
     task = study.plan.base.task
@@ -138,20 +145,18 @@ def _train(
         f"{len(task.task_moduli)} tasks)",
         flush=True,
     )
-    with choose_crew(arguments.workers) as crew:
-        agenda = make_agenda(
-            study, crew, stop, lambda: _say("compiling, and timing a few epochs …"), experiments
-        )
-        if agenda is None:
-            return False
-        _show(study, agenda)
-        if arguments.dry_run or not agenda.jobs:
-            return True
-        with make_study_progress() as progress:
-            stop.notify = progress.stopping
-            outcome = train_study(
-                study, agenda, crew, command=command, progress=progress, stop=stop
-            )
+    workers = choose_workers(arguments.workers)
+    agenda = make_agenda(
+        study, workers, stop, lambda: _say("compiling, and timing a few epochs …"), experiments
+    )
+    if agenda is None:
+        return "interrupted"
+    _show(study, agenda)
+    if arguments.dry_run or not agenda.jobs:
+        return "finished"
+    with make_study_progress() as progress:
+        stop.notify = progress.stopping
+        outcome = train_study(study, agenda, command=command, progress=progress, stop=stop)
     for problem in outcome.problems:
         _say(f"warning: {problem}")
     if outcome.changed:
@@ -162,7 +167,9 @@ def _train(
         )
     if outcome.state == "finished":
         print(f"trained in {clock(time.monotonic() - began)}")
-    return outcome.state == "finished"
+    if outcome.state == "elsewhere":
+        print("other processes train what is left; the last to end judges the claims")
+    return outcome.state
 
 
 def _show(study: Study, agenda: "Agenda") -> None:

@@ -14,7 +14,7 @@ from rich.text import Text
 from miiii.cli.console import live_console
 from miiii.cli.progress.run import PLAIN_SECONDS, STOPPING
 from miiii.cli.text import clock, percent
-from miiii.studies.tally import JobState, Tally
+from miiii.studies.progress import JobState, Tally
 
 REDRAW_SECONDS = 0.25
 

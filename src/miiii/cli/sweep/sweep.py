@@ -312,7 +312,7 @@ def worker(words: list[str]) -> int:
         if not arguments.any_version:
             check_version(opened)
         if arguments.threads == "one":
-            from miiii.studies.crew import ONE_CORE
+            from miiii.studies.pool import ONE_CORE
 
             # Read when JAX makes its pool of threads; a GPU is used all the same.
             os.environ.update({key: ONE_CORE[key] for key in ("PJRT_NPROC", "NPROC")})

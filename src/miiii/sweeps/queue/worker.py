@@ -12,16 +12,16 @@ import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from miiii.config.config import Config
-from miiii.experiment import training as experiment
+from miiii.experiment.claiming import train_first_free
 from miiii.experiment.interrupts import saving_first
 from miiii.experiment.members import Member
 from miiii.experiment.progress import Progress, Report
 from miiii.experiment.run import load_run
+from miiii.experiment.shape import shape
 from miiii.experiment.training import Outcome
 from miiii.runs.errors import RunError, RunLockedError, StorageError
 from miiii.runs.listing import is_run
 from miiii.runs.thresholds import SOLVED
-from miiii.studies.jobs import shape
 from miiii.studies.study import open_study
 from miiii.sweeps.queue.queue import RELEASED, Held
 from miiii.sweeps.queue.storage import StorageAwayError
@@ -228,7 +228,17 @@ class Worker:
         try:
             with self._progress() as shown:
                 watching = _Watching(shown, group, self._epochs, self._sweep.definition.prune)
-                outcome = self._train(group, configs, watching)
+                # A run is there already after an attempt that was cut short.
+                outcome = train_first_free(
+                    lambda: [(names, configs)],
+                    self._sweep.runs_dir,
+                    patience=LOCKED_SECONDS,
+                    progress=lambda _: watching,
+                    strict=True,
+                    command=self._command,
+                    stop=lambda: self._stop() or watching.stuck,
+                )
+            assert outcome is not None
         except RunLockedError as error:
             self._tell(f"{names[0]}: {error}; given back")
             self._queue.release(group)
@@ -247,34 +257,6 @@ class Worker:
             return
         for held, config in zip(group, configs, strict=True):
             self._report(held, config, seconds, outcome)
-
-    def _train(
-        self, group: Sequence[Held], configs: Sequence[Config], watching: "_Watching"
-    ) -> Outcome:
-        runs_dir, names = self._sweep.runs_dir, [held.run for held in group]
-
-        def stop() -> bool:
-            return self._stop() or watching.stuck
-
-        limit = time.monotonic() + LOCKED_SECONDS
-        while True:
-            try:
-                if is_run(runs_dir / names[0]):
-                    return experiment.resume(
-                        names[0],
-                        runs_dir,
-                        config=configs[0],
-                        command=self._command,
-                        progress=watching,
-                        stop=stop,
-                    )
-                return experiment.start(
-                    configs, names, runs_dir, command=self._command, progress=watching, stop=stop
-                )
-            except RunLockedError:
-                if self._stop() or time.monotonic() > limit:
-                    raise
-                time.sleep(0.2)
 
     def _report(self, held: Held, config: Config, seconds: float, outcome: Outcome) -> None:
         """Say how a trial ended."""

@@ -1,0 +1,161 @@
+"""Worker processes with one core each: started, heard, asked to save, waited for."""
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import miiii
+from miiii.runs.errors import RunError
+from miiii.runs.locking import HOLDER_NAME, read_holder
+
+Waiting = Callable[[], bool]
+"""Asked again and again; true means stop."""
+
+CLOSING_SECONDS = 60.0
+"""How long a worker may take to save before it is ended by force."""
+POLL_SECONDS = 0.05
+WORKER = ("-P", "-m", "miiii.studies.worker")
+"""What Python is called with; a worker's order follows."""
+
+ONE_CORE = {
+    # Read by XLA when it makes its pool of threads. How many threads there are changes in which
+    # order it adds, so that runs made with one each are the same on any number of cores.
+    "PJRT_NPROC": "1",
+    "NPROC": "1",
+    "JAX_PLATFORMS": "cpu",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+
+
+def run_workers(
+    orders: Sequence[Sequence[str]],
+    stop: Waiting,
+    warned: Callable[[str], None] = lambda line: None,
+    look: Callable[[], None] = lambda: None,
+    runs_dir: Path | None = None,
+) -> list[str]:
+    """Start a worker per order and wait until all have ended.
+
+    Args:
+        orders: arguments of `studies.worker`.
+        stop: once true, the workers save and leave.
+        warned: takes each warning of a worker; called from this thread.
+        look: called again and again while they work.
+        runs_dir: where the runs are that they train, to name those of a worker that died.
+
+    Returns:
+        What each wrote to its standard output.
+
+    Raises:
+        RunError: one failed or died; the others saved first.
+    """
+    warnings: queue.SimpleQueue[str] = queue.SimpleQueue()
+    workers: list[_Worker] = []
+    problem, told = "", False
+    try:
+        workers += [_Worker(words, warnings.put) for words in orders]
+        while any(worker.works for worker in workers):
+            if (problem or stop()) and not told:
+                told = True
+                for worker in workers:
+                    worker.save_and_leave()
+            look()
+            while not warnings.empty():
+                warned(warnings.get())
+            time.sleep(POLL_SECONDS)
+            problem = problem or next(
+                (found for one in workers if (found := one.problem(runs_dir))), ""
+            )
+    finally:
+        for worker in workers:
+            worker.save_and_leave()
+        answers = [worker.end() for worker in workers]
+        while not warnings.empty():
+            warned(warnings.get())
+    if problem:
+        raise RunError(problem)
+    return answers
+
+
+class _Worker:
+    """One process; its standard input says, by its end, to save and leave."""
+
+    def __init__(self, words: Sequence[str], warned: Callable[[str], None]) -> None:
+        self._error, self._warned = "", warned
+        self._process = subprocess.Popen(
+            [sys.executable, *WORKER, *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env=_environment(),
+        )
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            kind, _, text = line.rstrip().partition(": ")
+            if kind == "warning":
+                self._warned(text)
+            elif kind == "error":
+                self._error = text
+            else:
+                print(line, end="", file=sys.stderr, flush=True)
+
+    @property
+    def works(self) -> bool:
+        """Whether it has not ended, or was not heard to its end."""
+        return self._process.poll() is None or self._listener.is_alive()
+
+    def problem(self, runs_dir: Path | None) -> str:
+        """Why it failed; empty if it did not, so far."""
+        code = None if self.works else self._process.returncode
+        if not code or self._error:
+            return self._error if code else ""
+        # What a killed process held still has its number.
+        held = [] if runs_dir is None else sorted(runs_dir.glob(f"*/{HOLDER_NAME}"))
+        runs = [file.parent for file in held]
+        return died([run.name for run in runs if read_holder(run) == self._process.pid], code)
+
+    def save_and_leave(self) -> None:
+        """Ask for it; does not wait."""
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+
+    def end(self) -> str:
+        """Wait until it has ended, by force if need be; returns what it answered."""
+        try:
+            self._process.wait(CLOSING_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._listener.join()
+        assert self._process.stdout is not None
+        with self._process.stdout as answer:
+            return answer.read()
+
+
+def died(names: Sequence[str], code: int) -> str:
+    """What is said of a worker that died, and of the runs that it had."""
+    what = f" ({', '.join(names)})" if names else ""
+    return (
+        f"a worker{what} ended with code {code}: what was saved is intact, so call again to go on "
+        "(with fewer workers if memory ran out)"
+    )
+
+
+def _environment() -> dict[str, str]:
+    """This process's, with one core; whatever this package was imported from is imported again."""
+    home = str(Path(miiii.__file__).parents[1])
+    paths = os.pathsep.join(path for path in (home, os.environ.get("PYTHONPATH", "")) if path)
+    return {**os.environ, **ONE_CORE, "PYTHONPATH": paths}
