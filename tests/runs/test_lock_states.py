@@ -11,6 +11,7 @@ import pytest
 
 import miiii
 from miiii.cli.main import run as command
+from miiii.runs import locking
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import RunLockedError, StorageError
 from miiii.runs.listing import PERHAPS_RUNNING, live_state, summarize
@@ -63,6 +64,19 @@ def test_asking_opens_the_lock_for_reading_only(run, monkeypatch):
         )
         assert lock_state(run.path) == "held"
     assert opened[0] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) == 0
+
+
+def test_a_run_that_another_user_trains_is_in_use_rather_than_not_writable(run, monkeypatch):
+    def refuse(*words, **options):
+        raise PermissionError(errno.EACCES, "refused")
+
+    with run.lock(), monkeypatch.context() as patch:
+        patch.setattr(locking.FileLock, "acquire", refuse)
+        with pytest.raises(RunLockedError, match=f"in use by process {os.getpid()}: wait"):
+            run.lock().__enter__()
+    monkeypatch.setattr(locking.FileLock, "acquire", refuse)
+    with pytest.raises(StorageError, match="no permission to write there"):
+        run.lock().__enter__()
 
 
 @pytest.mark.parametrize("refused", ["open", "flock"])

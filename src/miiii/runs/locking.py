@@ -67,14 +67,17 @@ def lock_directory(
         # The lock would create it.
         raise RunNotFoundError(path.name, path.parent)
     lock = FileLock(path / LOCK_NAME, timeout=seconds, thread_local=False)
-    with storage_errors(path / LOCK_NAME):
-        try:
-            acquire_quietly(lock, poll_interval=ASKED_SECONDS / 5)
-        except Timeout:
-            marker = read_marker(path / LOCK_NAME)
-            if marker is None:
-                raise RunLockedError(path, read_holder(path)) from None
-            raise RunLockedError(path, marker.pid, marker.host) from None
+    try:
+        with storage_errors(path / LOCK_NAME):
+            try:
+                acquire_quietly(lock, poll_interval=ASKED_SECONDS / 5)
+            except Timeout:
+                raise _held(path) from None
+    except StorageError:
+        # Another user's, or read-only: that somebody trains it is the more useful answer.
+        if lock_state(path) == "held":
+            raise _held(path) from None
+        raise
     try:
         if announce:
             # A courtesy: a disk too full for five digits must not forbid the work.
@@ -88,6 +91,13 @@ def lock_directory(
                     os.unlink(path / HOLDER_NAME)
         finally:
             lock.release()
+
+
+def _held(path: Path) -> RunLockedError:
+    marker = read_marker(path / LOCK_NAME)
+    if marker is None:
+        return RunLockedError(path, read_holder(path))
+    return RunLockedError(path, marker.pid, marker.host)
 
 
 def acquire_quietly(lock: FileLock, **options: Any) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import tyro
 
 from miiii.cli.arguments import UsageError, parse
 from miiii.runs.directory import RunDirectory
+from miiii.runs.errors import StorageError
 from miiii.tracking.loading import load_trackers
 
 
@@ -42,7 +44,10 @@ def track_command(words: list[str]) -> int:
 
     run = load_run(directory.path.absolute())
     problems: list[str] = []
-    with directory.lock():  # a process that trains it may be tracking it
+    with ExitStack() as stack:
+        # A process that trains the run may be tracking it. Where nothing can be written, none does.
+        with suppress(StorageError):
+            stack.enter_context(directory.lock())
         counts = [track_stored(run, make, problems.append) for make in factories]
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
