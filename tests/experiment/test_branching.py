@@ -9,7 +9,7 @@ from command import assert_equal_runs, contents
 from miiii.cli.main import run as miiii
 from miiii.config.config import replace_fields
 from miiii.experiment import estimating
-from miiii.experiment.branching import Origin
+from miiii.experiment.branching import Branching, Origin
 from miiii.experiment.members import identity
 from miiii.experiment.progress import Silent
 from miiii.experiment.run import load_run
@@ -123,6 +123,11 @@ def test_what_does_not_fit_is_named_before_a_directory_is_made(runs, changes, or
         (["--epochs", "20", "--data-seed", "5"], 0, "validation numbers were trained on by first"),
         (["--epochs", "20"], 0, "first after epoch 12"),
         (["--epochs", "20"], 0, "0:16 for 8 epochs"),
+        (
+            ["--epochs", "20"],
+            0,
+            "the branch trains at 0.001, 10 % of learning_rate: the decay ended",
+        ),
     ],
 )
 def test_a_rehearsal_of_a_branch_reads_its_origin(runs, monkeypatch, capsys, words, code, said):
@@ -138,6 +143,17 @@ def test_a_rehearsal_of_a_branch_reads_its_origin(runs, monkeypatch, capsys, wor
     assert said in captured.out + captured.err
     assert ("nothing was written" in captured.err) == (code == 0)
     assert sorted(path.name for path in runs.iterdir()) == before
+
+
+def test_a_branch_says_with_what_rate_it_goes_on(runs):
+    def said(epoch=None, **changes):
+        config = replace_fields(LONGER, **changes)
+        return Branching(Origin("first", epoch), [config], runs).warnings(config)
+
+    (line,) = said()
+    assert line.startswith("the branch trains at 0.001, 10 % of learning_rate: the decay ended at")
+    assert said(decay_epochs=0) == []
+    assert said(epochs=12, epoch=1) == []  # as long as its origin
 
 
 def test_a_branch_whose_first_weights_are_gone_does_not_begin_with_others(runs, decayed):

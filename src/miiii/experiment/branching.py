@@ -18,6 +18,7 @@ from miiii.config.config import Config, differences, replace_fields
 from miiii.experiment.batch import make_batch, numerics, state_template
 from miiii.experiment.members import identity
 from miiii.experiment.run import Run, load_run
+from miiii.experiment.schedules import longer_notes
 from miiii.model.config import ModelConfig
 from miiii.runs.directory import RunDirectory
 from miiii.runs.splits import read_split
@@ -126,15 +127,23 @@ class Branching:
         return found | ({"branch": before} if before else {})
 
     def warnings(self, config: Config) -> list[str]:
-        """What a user should know of a branch: numbers that its origin has trained on already."""
+        """What a user should know of a branch: numbers that its origin has trained on already.
+
+        Of one that trains longer than its origin also with what rate it does.
+        """
+        notes = []
+        if config.training.epochs > self.run.config.training.epochs:
+            longer = longer_notes(config, self.epoch, config.training.epochs)
+            notes = [f"the branch {note}" for note in longer]
         split = make_batch([config]).datasets[0].split
         seen = np.intersect1d(self.run.dataset.split.train, split.validation)
         if not len(seen):
-            return []
+            return notes
         return [
+            *notes,
             f"{len(seen):,} of {len(split.validation):,} validation numbers were trained on by "
             f"{self.run.name}: their accuracy says nothing of what this run learns; "
-            "leave seed, data_seed, split and train_fraction as they are to keep them apart"
+            "leave seed, data_seed, split and train_fraction as they are to keep them apart",
         ]
 
     def begin(self, directory: RunDirectory, config: Config) -> None:
