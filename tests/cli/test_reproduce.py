@@ -1,6 +1,7 @@
 """`miiii reproduce` as a process of its own, on the tiniest study."""
 
 import signal
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -9,10 +10,10 @@ from command import start
 from miiii.cli.commands import reproduce
 from miiii.cli.main import run
 from miiii.studies import train
-from miiii.studies.jobs import survey
+from miiii.studies.jobs import make_jobs, survey
 from miiii.studies.plan import plan
 from miiii.studies.study import join_study, open_study
-from miiii.studies.train import Agenda
+from miiii.studies.train import Agenda, StudyOutcome
 
 TINY = ["reproduce", "--preset", "tiny", "--only", "C7"]
 
@@ -89,6 +90,20 @@ def test_only_leaves_the_rest_of_a_study_as_it_is(monkeypatch, capsys):
     assert run([word for word in words if word not in ("--only", "C7")]) == 0
     assert "left as they are" not in capsys.readouterr().out
     assert asked == [["basis"], None]
+
+
+def test_what_others_train_is_judged_by_them(monkeypatch, capsys):
+    def all_held(study, workers, stop, announce, experiments):
+        found = survey(study, experiments)
+        return Agenda(found, tuple(make_jobs(study, found)), (1.0,), 1)
+
+    monkeypatch.setattr(train, "make_agenda", all_held)
+    monkeypatch.setattr(train, "train_study", lambda *_, **__: StudyOutcome("elsewhere"))
+    assert run([*TINY, "--seeds", "1"]) == 0
+    output = capsys.readouterr().out
+    assert output.endswith("the last to end judges the claims\n")
+    assert "trained in" not in output
+    assert not list(Path("studies/small-tiny").glob("ledger.*"))
 
 
 REFUSED = {

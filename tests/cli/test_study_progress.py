@@ -50,7 +50,7 @@ def test_a_run_in_one_line(tally):
 def test_a_log_has_a_line_per_interval_and_one_per_run_that_ends(tally, capsys):
     progress = PlainStudyProgress(seconds=3600.0)
     with progress:
-        progress.began(tally)
+        progress.changed(tally, None)
         for done in (250, 500):
             progress.changed(tally, put(tally, 0, "training", done, 0.5, 2))
         assert capsys.readouterr().err == ""
@@ -68,7 +68,7 @@ def test_a_log_has_a_line_per_interval_and_one_per_run_that_ends(tally, capsys):
 
 def test_a_log_names_every_run_at_work(tally, capsys):
     progress = PlainStudyProgress(seconds=0.0)
-    progress.began(tally)
+    progress.changed(tally, None)
     put(tally, 0, "starting", 0)
     progress.changed(tally, put(tally, 2, "training", 500, 0.5))
     line = capsys.readouterr().err.strip()
@@ -80,7 +80,7 @@ def test_the_panel_shows_the_whole_and_the_runs_at_work(tally):
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=90, color_system=None)
     with PanelStudyProgress(console) as progress:
-        progress.began(tally)
+        progress.changed(tally, None)
         progress.changed(tally, put(tally, 0, "training", 600, 0.5, 2))
         progress.warned("going back")
         progress.stopping()

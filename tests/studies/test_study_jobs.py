@@ -132,6 +132,11 @@ def test_what_was_begun_goes_first_then_the_longest(study, monkeypatch):
         "nanda-seed0",
         "miiii-seed0",
     ]
+    assert agenda.workers == 1
+    planned = [run for run in study.plan.runs if run.experiment in seconds]
+    costs = [seconds[run.experiment] * run.config.training.epochs for run in planned]
+    assert agenda.seconds == sum(costs) - nearly
+    assert agenda.epochs == sum(run.config.training.epochs for run in planned) - nearly
 
 
 def brute_force(seconds, workers):
@@ -202,12 +207,12 @@ def test_a_tally_counts_work_and_time(runs):
     runs.put("b", "running", 50, 1000.0)
     tally.look(now=True)
     assert stages(tally) == [("training", 0), ("training", 50)]
-    # Twice as slow as expected: 50 epochs at 4 s are left, and 25 of the other at 1 s.
+    # 200 s and 25 s for what should take 100 s and 25 s: all is expected to take 225/125 as long.
     runs.put("a", "running", 50, 1200.0)
     runs.put("b", "running", 75, 1025.0)
     tally.look(now=True)
     assert tally.share == pytest.approx((100 + 25) / 250)
-    assert tally.seconds_left == pytest.approx(200)
+    assert tally.seconds_left == pytest.approx(50 * 2 * 225 / 125)
     runs.put("b", "finished", 100, 1050.0)
     assert [state.stage for state in tally.look(now=True)] == ["finished"]
     assert tally.ended == 4
@@ -250,12 +255,11 @@ def test_what_waits_is_expected_at_the_pace_of_what_has_run(runs):
     assert tally.seconds_left == pytest.approx(100 * 2)
     runs.hold("b")
     put("b", "running", 0, 200.0)
-    # A first chunk that was slow is no reason to forget it: of ten warm epochs it is one.
-    put("b", "running", 1, 1200.0)
-    usual = (2.0 + 0.1 * 1000) / 1.1
-    assert tally.seconds_left == pytest.approx(99 * (0.9 * usual + 0.1 * 1000))
-    put("b", "running", 10, 1300.0)
-    assert tally.seconds_left == pytest.approx(90 * 110)
+    # A first chunk that was slow is no reason to forget what went before.
+    put("b", "running", 1, 250.0)
+    assert tally.seconds_left == pytest.approx(99 * (100 + 50) / (50 + 1))
+    put("b", "running", 10, 300.0)
+    assert tally.seconds_left == pytest.approx(90 * (100 + 100) / (50 + 10))
 
 
 def test_others_that_work_on_the_study_shorten_it(runs):

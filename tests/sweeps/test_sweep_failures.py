@@ -2,25 +2,28 @@
 
 import signal
 import time
+from contextlib import chdir
 
 import pytest
 from optuna.trial import TrialState
+from small_sweeps import worker
 
 from command import SMALLEST, assert_equal_runs, call, start, wait_for_training
+from miiii.cli.main import run
 from miiii.sweeps.queue.queue import RELEASED, VANISHED, WHY, run_of
 from miiii.sweeps.queue.sweep import open_sweep
 
-SPACE = "learning_rate = [1e-3, 3e-3, 1e-2]\n"
-EPOCHS = 20_000
+SPACE = "learning_rate = [1e-3, 1e-2]\n"
+EPOCHS = 6_000
 """Long enough to be killed in the middle of."""
 
 
-def make(folder, cache, name, storage):
+def make(folder, name, storage):
     (folder / "space.toml").write_text(SPACE)
     words = ["sweep", "new", name, "--space", "space.toml", "--sampler", "grid", *SMALLEST]
     words += ["--epochs", EPOCHS, *(["--storage", storage] if storage else [])]
-    done = call(words, folder, cache)
-    assert done.returncode == 0, done.stderr
+    with chdir(folder):
+        assert run([*map(str, words)]) == 0
 
 
 def completed(folder, name, storage, *failed):
@@ -39,7 +42,7 @@ def completed(folder, name, storage, *failed):
 def undisturbed(tmp_path_factory, cache):
     """The same sweep by a worker that nothing happens to."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    make(folder, cache, "calm", "")
+    make(folder, "calm", "")
     done = call(["sweep", "worker", "calm"], folder, cache)
     assert done.returncode == 0, done.stderr
     return folder
@@ -51,7 +54,7 @@ def undisturbed(tmp_path_factory, cache):
 )
 def test_a_worker_that_is_killed_is_taken_over_from(tmp_path, cache, undisturbed, kind, request):
     storage = "" if kind == "journal" else request.getfixturevalue("postgres_url")
-    make(tmp_path, cache, "rough", storage)
+    make(tmp_path, "rough", storage)
     words = ["sweep", "worker", "rough", "--patience", "2"]
     first = start(words, tmp_path, cache)
     wait_for_training(first)
@@ -65,28 +68,26 @@ def test_a_worker_that_is_killed_is_taken_over_from(tmp_path, cache, undisturbed
             time.sleep(1)
     output, errors = second.communicate(timeout=300)
     assert second.returncode == 0, errors
-    assert "3 complete" in output
+    assert "2 complete" in output
     expected = completed(undisturbed, "calm", "")
     assert completed(tmp_path, "rough", storage, VANISHED) == expected
-    for run in expected:
+    for name in expected:
         assert_equal_runs(
-            tmp_path / "sweeps" / "rough" / "runs" / run,
-            undisturbed / "sweeps" / "calm" / "runs" / run,
+            tmp_path / "sweeps" / "rough" / "runs" / name,
+            undisturbed / "sweeps" / "calm" / "runs" / name,
         )
 
 
 @pytest.mark.slow
 def test_a_worker_that_is_told_to_stop_saves_and_gives_back(tmp_path, cache, undisturbed):
-    make(tmp_path, cache, "rough", "")
-    process = start(["sweep", "worker", "rough", "--batch", "3"], tmp_path, cache)
+    make(tmp_path, "rough", "")
+    process = start(["sweep", "worker", "rough", "--batch", "2"], tmp_path, cache)
     wait_for_training(process)
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 75, errors
     assert "go on with: miiii sweep worker rough" in errors
-    done = call(["sweep", "worker", "rough"], tmp_path, cache)
-    assert done.returncode == 0, done.stderr
-    assert "complete" in done.stdout
-    # Three in one program add up in another order than one, so that only the epochs are the same.
+    assert worker(open_sweep("rough", tmp_path / "sweeps")).work().complete == 2
+    # Two in one program add up in another order than one, so that only the epochs are the same.
     values = completed(tmp_path, "rough", "", RELEASED)
     assert values.keys() == completed(undisturbed, "calm", "").keys()

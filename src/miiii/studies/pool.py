@@ -1,7 +1,6 @@
 """Worker processes with one core each: started, heard, asked to save, waited for."""
 
 import os
-import queue
 import subprocess
 import sys
 import threading
@@ -45,7 +44,7 @@ def run_workers(
     Args:
         orders: arguments of `studies.worker`.
         stop: once true, the workers save and leave.
-        warned: takes each warning of a worker; called from this thread.
+        warned: takes each warning of a worker, from a thread that listens to it.
         look: called again and again while they work.
         runs_dir: where the runs are that they train, to name those of a worker that died.
 
@@ -55,31 +54,22 @@ def run_workers(
     Raises:
         RunError: one failed or died; the others saved first.
     """
-    warnings: queue.SimpleQueue[str] = queue.SimpleQueue()
     workers: list[_Worker] = []
-    problem, told = "", False
     try:
-        workers += [_Worker(words, warnings.put) for words in orders]
+        for words in orders:
+            workers.append(_Worker(words, warned))
         while any(worker.works for worker in workers):
-            if (problem or stop()) and not told:
-                told = True
-                for worker in workers:
-                    worker.save_and_leave()
+            if stop() or any(worker.failed for worker in workers):
+                break
             look()
-            while not warnings.empty():
-                warned(warnings.get())
             time.sleep(POLL_SECONDS)
-            problem = problem or next(
-                (found for one in workers if (found := one.problem(runs_dir))), ""
-            )
     finally:
         for worker in workers:
             worker.save_and_leave()
         answers = [worker.end() for worker in workers]
-        while not warnings.empty():
-            warned(warnings.get())
-    if problem:
-        raise RunError(problem)
+    for worker in workers:
+        if worker.failed:
+            raise RunError(worker.problem(runs_dir))
     return answers
 
 
@@ -87,7 +77,7 @@ class _Worker:
     """One process; its standard input says, by its end, to save and leave."""
 
     def __init__(self, words: Sequence[str], warned: Callable[[str], None]) -> None:
-        self._error, self._warned = "", warned
+        self._error = ""
         self._process = subprocess.Popen(
             [sys.executable, *WORKER, *words],
             stdin=subprocess.PIPE,
@@ -97,34 +87,40 @@ class _Worker:
             encoding="utf-8",
             env=_environment(),
         )
-        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener = threading.Thread(target=self._listen, args=(warned,), daemon=True)
         self._listener.start()
 
-    def _listen(self) -> None:
+    def _listen(self, warned: Callable[[str], None]) -> None:
         assert self._process.stderr is not None
-        for line in self._process.stderr:
-            kind, _, text = line.rstrip().partition(": ")
-            if kind == "warning":
-                self._warned(text)
-            elif kind == "error":
-                self._error = text
-            else:
-                print(line, end="", file=sys.stderr, flush=True)
+        with self._process.stderr as lines:
+            for line in lines:
+                kind, _, text = line.rstrip().partition(": ")
+                if kind == "warning":
+                    warned(text)
+                elif kind == "error":
+                    self._error = text
+                else:
+                    print(line, end="", file=sys.stderr, flush=True)
 
     @property
     def works(self) -> bool:
-        """Whether it has not ended, or was not heard to its end."""
-        return self._process.poll() is None or self._listener.is_alive()
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended otherwise than by doing what it was told."""
+        return bool(self._process.poll())
 
     def problem(self, runs_dir: Path | None) -> str:
-        """Why it failed; empty if it did not, so far."""
-        code = None if self.works else self._process.returncode
-        if not code or self._error:
-            return self._error if code else ""
+        """Why it failed: what it said, else its exit code and the runs that it held."""
+        if self._error:
+            return self._error
         # What a killed process held still has its number.
         held = [] if runs_dir is None else sorted(runs_dir.glob(f"*/{HOLDER_NAME}"))
         runs = [file.parent for file in held]
-        return died([run.name for run in runs if read_holder(run) == self._process.pid], code)
+        names = [run.name for run in runs if read_holder(run) == self._process.pid]
+        return died(names, self._process.returncode)
 
     def save_and_leave(self) -> None:
         """Ask for it; does not wait."""

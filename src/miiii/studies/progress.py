@@ -1,11 +1,11 @@
-"""How far a study is, as its runs on the disk say: nobody tells it."""
+"""How far a study is, as its runs on the disk say."""
 
 import heapq
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from miiii.runs.listing import RunSummary, is_run, summarize
 from miiii.runs.locking import is_locked
@@ -15,8 +15,6 @@ Stage = Literal["waiting", "starting", "training", "finished", "failed", "interr
 
 LOOK_SECONDS = 0.5
 """Between two looks at the disk."""
-WARM_SHARE = 0.1
-"""Of a run's epochs, after which its own speed alone counts: the first chunks say little."""
 
 
 @dataclass
@@ -29,18 +27,16 @@ class JobState:
     done: int
     """Epochs made and saved."""
     stage: Stage = "waiting"
-    pace: float = 1.0
-    """How many times as long as expected an epoch takes, since training was first seen."""
-    trust: float = 0.0
-    """How much that says, from 0 to 1."""
     accuracy: float | None = None
     """Validation accuracy, mean over tasks and runs."""
     solved: float | None = None
     """Tasks at or above `thresholds.SOLVED`, mean over runs."""
     before: Sequence[Any] = ()
-    """What its runs said of themselves at the beginning."""
-    _seen: tuple[int, float] | None = None
-    """Epochs and time when training was first seen."""
+    """What its runs said of themselves before it was taken."""
+    first: tuple[int, float] | None = None
+    """Epochs and time of the first sight of training."""
+    last: tuple[int, float] | None = None
+    """Those of the last."""
 
     @property
     def ended(self) -> bool:
@@ -54,16 +50,17 @@ class JobState:
 
     def look(self, found: Sequence[RunSummary]) -> bool:
         """Take in how its runs stand, those that are there; returns whether anything changed."""
-        was = (self.stage, self.done, self.accuracy)
-        epochs = self.job.epochs
+        was, epochs = (self.stage, self.done, self.accuracy), self.job.epochs
         alive = [one for one in found if not (one.state == "failed" or one.is_over(epochs))]
         self.stage = self._stage(found, alive)
         if self.stage != "waiting":
             self.done = min(one.epoch or 0 for one in alive or found)
-            if self.stage == "training":
-                self._advance(alive[0].status.get("time"))
-            for name in ("accuracy", "solved"):
-                setattr(self, name, _mean([_said(one)[name] for one in found]))
+            self.accuracy = _mean([one.status.get("validation_accuracy") for one in found])
+            solved = [one.status.get("solved") for one in found]
+            self.solved = _mean([None if names is None else len(names) for names in solved])
+        if self.stage == "training":
+            self.last = self.done, float(alive[0].status.get("time", 0.0))
+            self.first = self.first or self.last
         return was != (self.stage, self.done, self.accuracy)
 
     def _stage(self, found: Sequence[RunSummary], alive: Sequence[RunSummary]) -> Stage:
@@ -75,21 +72,6 @@ class JobState:
         if is_locked(alive[0].path):
             return "training" if new and alive[0].state != "created" else "starting"
         return "interrupted" if new and alive[0].state == "interrupted" else "waiting"
-
-    def _advance(self, now: Any) -> None:
-        if not isinstance(now, int | float):
-            return
-        done, began = self._seen = self._seen or (self.done, now)
-        if self.done > done and now > began:
-            warm = WARM_SHARE * (self.job.epochs - self.job.done)
-            self.pace = (now - began) / (self.done - done) / max(self.expected, 1e-9)
-            self.trust = min(1.0, (self.done - done) / max(warm, 1.0))
-
-
-def _said(one: RunSummary) -> dict[str, float | None]:
-    """What a run's status says of its last validation."""
-    accuracy, solved = one.status.get("validation_accuracy"), one.status.get("solved")
-    return {"accuracy": accuracy, "solved": None if solved is None else len(solved)}
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -159,19 +141,19 @@ class Tally:
 
     @property
     def pace(self) -> float:
-        """How many times as long as expected an epoch takes, over all jobs that have begun."""
-        trust = sum(state.trust for state in self.states)
-        return sum(state.trust * state.pace for state in self.states) / trust if trust else 1.0
+        """How many times as long as expected an epoch takes, over all that was seen training."""
+        took = expected = 0.0
+        for state in self.states:
+            if state.first and state.last:
+                took += state.last[1] - state.first[1]
+                expected += (state.last[0] - state.first[0]) * state.expected
+        return took / expected if took > 0 and expected > 0 else 1.0
 
     @property
     def seconds_left(self) -> float:
         """Until the last job ends, compilation not counted."""
         waiting = [state for state in self.states if state.stage == "waiting"]
-        usual = self.pace
-        left = [
-            state.expected_left * (usual + state.trust * (state.pace - usual))
-            for state in (*self.at_work, *waiting)
-        ]
+        left = [state.expected_left * self.pace for state in (*self.at_work, *waiting)]
         # Other processes may be at work on the same study.
         return makespan(left, max(self.workers, len(self.at_work)))
 
@@ -179,32 +161,6 @@ class Tally:
     def at_work(self) -> list[JobState]:
         """Jobs that have begun and not ended."""
         return [state for state in self.states if state.stage in ("starting", "training")]
-
-
-class StudyProgress(Protocol):
-    """How a study reaches the screen."""
-
-    def began(self, tally: Tally) -> None:
-        """Work is about to begin."""
-
-    def changed(self, tally: Tally, state: JobState) -> None:
-        """A job began, came further or ended."""
-
-    def warned(self, message: str) -> None:
-        """Something that the user should know and that stops nothing."""
-
-
-class Unseen:
-    """Progress that shows nothing."""
-
-    def began(self, tally: Tally) -> None:
-        """Nothing."""
-
-    def changed(self, tally: Tally, state: JobState) -> None:
-        """Nothing."""
-
-    def warned(self, message: str) -> None:
-        """Nothing."""
 
 
 def makespan(seconds: Sequence[float], workers: int) -> float:

@@ -27,7 +27,7 @@ from miiii.runs.directory import RunDirectory
 from miiii.runs.listing import summarize
 from miiii.studies.jobs import Job, Survey, make_jobs, survey
 from miiii.studies.pool import Waiting, run_workers
-from miiii.studies.progress import StudyProgress, Tally, Unseen, makespan
+from miiii.studies.progress import JobState, Tally, makespan
 from miiii.studies.study import Study
 
 TIMING_SECONDS = 1.5
@@ -61,8 +61,6 @@ class Agenda:
     """Of each job."""
     workers: int
     """Jobs at once."""
-    batch: int = 0
-    """Runs that train together in this process, with an accelerator; 0: workers train one each."""
     batch: int = 0
     """Runs that train together in this process, with an accelerator; 0: workers train one each."""
 
@@ -100,12 +98,7 @@ def choose_workers(workers: int | None = None) -> int:
 
     Args:
         workers: how many, on a CPU; default: as many as there are cores.
-
-    Raises:
-        ValueError: fewer than one worker.
     """
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers is {workers}: it must be at least 1")
     import jax
 
     return (workers or cores()) if jax.default_backend() == "cpu" else 0
@@ -168,7 +161,8 @@ def train_study(
     agenda: Agenda,
     *,
     command: Sequence[str] = (),
-    progress: StudyProgress | None = None,
+    changed: Callable[[Tally, JobState | None], None] = lambda tally, state: None,
+    warned: Callable[[str], None] = lambda message: None,
     stop: Waiting = lambda: False,
 ) -> StudyOutcome:
     """Do what is left to do, beside whoever else does. The study must have been saved.
@@ -181,30 +175,40 @@ def train_study(
         study: what to train.
         agenda: as `make_agenda` found it.
         command: recorded as the origin of the numbers.
-        progress: shows what happens; default: nothing.
+        changed: told how the study stands before anything is trained (None), and of every job that
+            began, came further or ended.
+        warned: told what the user should know and what stops nothing.
         stop: once true, runs at work are saved and left.
 
     Raises:
         RunError: the disk refuses, or a worker died; the other runs at work are saved first.
     """
-    progress = progress or Unseen()
     pairs = list(zip(agenda.jobs, agenda.seconds_per_epoch, strict=True))
     finished = len(agenda.survey.runs("finished", "failed"))
     tally = Tally(study.runs_dir, pairs, agenda.workers, finished)
-    progress.began(tally)
+    changed(tally, None)
 
     def look(now: bool = False) -> None:
         for state in tally.look(now):
-            progress.changed(tally, state)
+            changed(tally, state)
 
     names = [name for job in agenda.jobs for name in job.names]
     with saving_first(stop) as stop:
         try:
             if agenda.batch:
-                _train_here(study, names, agenda.batch, command, progress, look, stop)
+                from miiii.studies.worker import Telling, work
+
+                work(
+                    study,
+                    names,
+                    batch=agenda.batch,
+                    command=command,
+                    progress=lambda group: Telling(group, warned, look),
+                    stop=stop,
+                )
             elif names:
                 order = ["train", str(study.path), json.dumps([*command]), *names]
-                run_workers([order] * agenda.workers, stop, progress.warned, look, study.runs_dir)
+                run_workers([order] * agenda.workers, stop, warned, look, study.runs_dir)
         finally:
             look(now=True)
         stopped = stop()
@@ -215,30 +219,12 @@ def train_study(
         f"{run.name}: {summarize(study.run_path(run)).status.get('problem', 'failed')}"
         for run in left.runs("failed")
     ]
-    changed = sum(
+    elsewise = sum(
         has_changed(RunDirectory(study.run_path(run)).provenance)
         for run, run_state in left.states
         if run_state != "missing"
     )
-    return StudyOutcome(state, tuple(problems), changed)
-
-
-def _train_here(
-    study: Study,
-    names: Sequence[str],
-    batch: int,
-    command: Sequence[str],
-    progress: StudyProgress,
-    look: Callable[[], None],
-    stop: Waiting,
-) -> None:
-    """Train in this process, with its accelerator."""
-    from miiii.studies.worker import Telling, work
-
-    def telling(names: Sequence[str]) -> Telling:
-        return Telling(names, progress.warned, look)
-
-    work(study, names, batch=batch, command=command, progress=telling, stop=stop)
+    return StudyOutcome(state, tuple(problems), elsewise)
 
 
 def _kind(job: Job) -> tuple[Config, int]:
@@ -249,23 +235,18 @@ def _kind(job: Job) -> tuple[Config, int]:
 def _time(jobs: Sequence[Job], workers: int, stop: Waiting) -> dict[tuple[Config, int], Timing]:
     """Time each kind of job; those that were stopped are left out."""
     kinds = {_kind(job): job.configs for job in jobs}
+    at_once = min(workers or 1, len(kinds))
+    shares = [list(kinds)[first::at_once] for first in range(at_once)]
     if workers:
-        shares = [list(kinds)[first::workers] for first in range(min(workers, len(kinds)))]
-        orders = [[to_toml(kinds[kind][0]) for kind in share] for share in shares]
-        found = run_workers([["time", str(TIMING_SECONDS), *order] for order in orders], stop)
-        answers = [json.loads(answer or "[]") for answer in found]
-        timed = [pair for pairs in map(zip, shares, answers) for pair in pairs]
-        return {kind: Timing(*answer) for kind, answer in timed}
-    from miiii.experiment.estimating import estimate
+        texts = [[to_toml(kinds[kind][0]) for kind in share] for share in shares]
+        orders = [["time", str(TIMING_SECONDS), *share] for share in texts]
+        answers = [json.loads(answer or "[]") for answer in run_workers(orders, stop)]
+    else:
+        from miiii.studies.worker import time_batches
 
-    estimates = {
-        kind: estimate(configs, stop, seconds=TIMING_SECONDS) for kind, configs in kinds.items()
-    }
-    return {
-        kind: Timing(one.seconds_per_epoch, one.memory_bytes)
-        for kind, one in estimates.items()
-        if one is not None
-    }
+        answers = [time_batches([*kinds.values()], TIMING_SECONDS, stop)]
+    timed = [pair for pairs in map(zip, shares, answers) for pair in pairs]
+    return {kind: Timing(*answer) for kind, answer in timed}
 
 
 def _at_once(workers: int, timings: Iterable[Timing], jobs: int) -> int:

@@ -21,10 +21,9 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from miiii.config.config import from_toml
+from miiii.config.config import Config, from_toml
 from miiii.experiment.interrupts import ignore_stop_signals
-from miiii.experiment.members import Member
-from miiii.experiment.progress import Progress, Report
+from miiii.experiment.progress import Progress, Report, Silent
 from miiii.runs.errors import RunError, RunLockedError
 from miiii.studies.jobs import Survey, make_jobs
 from miiii.studies.pool import Waiting, died
@@ -86,8 +85,8 @@ def work(
         return  # Those who hold the rest train it.
 
 
-class Telling:
-    """Progress that is read from the disk: here warnings are handed on.
+class Telling(Silent):
+    """Hands warnings on; how far the runs are is read from the disk.
 
     Args:
         names: of the runs that train.
@@ -103,10 +102,6 @@ class Telling:
     ) -> None:
         self._names, self._warned, self._look = names, warned, look
 
-    def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
-        """Training is about to begin."""
-        self._look()
-
     def advanced(self, report: Report) -> None:
         """A chunk is done."""
         self._look()
@@ -114,6 +109,19 @@ class Telling:
     def warned(self, message: str) -> None:
         """Something that the user should know."""
         self._warned(f"{self._names[0]}: {message}")
+
+
+def time_batches(
+    batches: Sequence[Sequence[Config]], seconds: float, stop: Waiting
+) -> list[tuple[float, int]]:
+    """Seconds per epoch and bytes of some batches, each timed for so many seconds.
+
+    One that was stopped, and those after it, are left out.
+    """
+    from miiii.experiment.estimating import estimate
+
+    found = [estimate(configs, stop, seconds=seconds) for configs in batches]
+    return [(one.seconds_per_epoch, one.memory_bytes) for one in found if one is not None]
 
 
 def main() -> None:
@@ -138,12 +146,8 @@ def main() -> None:
     kind, first, *rest = sys.argv[1:]
     try:
         if kind == "time":
-            from miiii.experiment.estimating import estimate
-
-            found = [
-                estimate([from_toml(text)], stopping.is_set, seconds=float(first)) for text in rest
-            ]
-            timed = [(one.seconds_per_epoch, one.memory_bytes) for one in found if one is not None]
+            batches = [[from_toml(text)] for text in rest]
+            timed = time_batches(batches, float(first), stopping.is_set)
             print(json.dumps(timed), file=answer, flush=True)
         else:
             study, (command, *names) = open_study(first, Path()), rest

@@ -156,7 +156,14 @@ def _train(
         return "finished"
     with make_study_progress() as progress:
         stop.notify = progress.stopping
-        outcome = train_study(study, agenda, command=command, progress=progress, stop=stop)
+        outcome = train_study(
+            study,
+            agenda,
+            command=command,
+            changed=progress.changed,
+            warned=progress.warned,
+            stop=stop,
+        )
     for problem in outcome.problems:
         _say(f"warning: {problem}")
     if outcome.changed:

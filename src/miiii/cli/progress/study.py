@@ -2,7 +2,7 @@
 
 import sys
 import time
-from types import TracebackType
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -28,21 +28,14 @@ class PlainStudyProgress:
     def __enter__(self) -> "PlainStudyProgress":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         """Nothing is left to print."""
 
-    def began(self, tally: Tally) -> None:
-        """Nothing yet: what is to be done was said before."""
-        self._next = time.monotonic() + self._seconds
-
-    def changed(self, tally: Tally, state: JobState) -> None:
+    def changed(self, tally: Tally, state: JobState | None) -> None:
         """Say that a run ended; else print a line if the interval is over."""
-        if state.stage in ("finished", "failed", "interrupted"):
+        if state is None:  # What is to be done was said before.
+            self._next = time.monotonic() + self._seconds
+        elif state.stage in ("finished", "failed", "interrupted"):
             _print(f"{run_line(state)}; {_whole(tally)}")
         elif state.stage == "training" and time.monotonic() >= self._next:
             running = "; ".join(run_line(each) for each in tally.at_work)
@@ -70,26 +63,17 @@ class PanelStudyProgress:
         self._live.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
+    def __exit__(self, *error: Any) -> None:
+        self._live.__exit__(*error)
 
-    def began(self, tally: Tally) -> None:
-        """Draw the empty panel."""
-        self._draw(tally)
-
-    def changed(self, tally: Tally, state: JobState) -> None:
+    def changed(self, tally: Tally, state: JobState | None) -> None:
         """Redraw, and leave a line about a run that ended."""
-        ended = state.stage in ("finished", "failed", "interrupted")
-        if ended:
+        ended = state is not None and state.stage in ("finished", "failed", "interrupted")
+        if state is not None and ended:
             self._console.print(Text(run_line(state)))
-        if ended or time.monotonic() >= self._next:
+        if state is None or ended or time.monotonic() >= self._next:
             self._draw(tally)
-            self._next = time.monotonic() + REDRAW_SECONDS
+            self._next = 0.0 if state is None else time.monotonic() + REDRAW_SECONDS
 
     def stopping(self) -> None:
         """Say that a signal was heard, when next drawn (a handler must not draw)."""
