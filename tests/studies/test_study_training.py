@@ -16,7 +16,7 @@ from command import assert_equal_runs
 from miiii.config.config import replace_fields
 from miiii.experiment.members import new_member
 from miiii.runs.directory import RunDirectory
-from miiii.runs.locking import lock_directory
+from miiii.runs.locking import is_locked, lock_directory
 from miiii.studies import progress, train, worker
 from miiii.studies.plan import plan
 from miiii.studies.progress import JobState, Tally
@@ -88,8 +88,14 @@ def start(study: Study, workers: int) -> subprocess.Popen[str]:
     )
 
 
-def kill_one(study: Study, parent: subprocess.Popen[str], chance: random.Random) -> str:
-    """kill -9, at a random moment, of a process or of a worker that it started; says whom."""
+def kill_one(
+    study: Study, parent: subprocess.Popen[str], chance: random.Random
+) -> tuple[str, list[Path]]:
+    """kill -9, at a random moment, a process or a worker that it started; or tell it to stop.
+
+    Returns:
+        Whom, and the runs that were held then.
+    """
     before = saved(study)
     if chance.random() < 0.8:
         while saved(study) == before and parent.poll() is None:
@@ -97,15 +103,28 @@ def kill_one(study: Study, parent: subprocess.Popen[str], chance: random.Random)
         time.sleep(chance.uniform(0, 1.0))
     else:
         time.sleep(chance.uniform(0, 2.0))
+    whom = chance.choice(("the parent", "a worker", "nobody, told to stop"))
     if parent.poll() is not None:
-        return "nobody"
+        return "nobody", []
+    held = [study.run_path(run) for run in study.plan.runs if is_locked(study.run_path(run))]
     tree = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text()
     workers = [int(word) for word in tree.split()]
-    if chance.random() < 0.5 and workers:
+    if whom == "a worker" and workers:
         os.kill(chance.choice(workers), signal.SIGKILL)
-        return "a worker"
-    parent.kill()
-    return "the parent"
+    elif whom == "nobody, told to stop":
+        parent.terminate()
+    else:
+        parent.kill()
+    return whom, held
+
+
+def wait_until_saved(runs: list[Path]) -> None:
+    """Workers whose parent is gone save and leave."""
+    limit = time.monotonic() + 60
+    while any(map(is_locked, runs)):
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    assert {RunDirectory(run).status["state"] for run in runs} <= {"interrupted", "finished"}
 
 
 def saved(study: Study) -> set[Path]:
@@ -125,9 +144,9 @@ def finished(study: Study) -> dict[Path, int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    # The first draws that kill a worker, then a parent beside which another works.
+    # The first kills a parent, whose workers save, then a worker, while another parent is there.
     ("rounds", "seed"),
-    [(2, 11), pytest.param(30, 0, marks=pytest.mark.thorough)],
+    [(2, 27), pytest.param(30, 0, marks=pytest.mark.thorough)],
 )
 def test_a_study_that_is_killed_and_robbed_ends_like_one_that_was_not(
     tmp_path, whole, rounds, seed
@@ -138,7 +157,9 @@ def test_a_study_that_is_killed_and_robbed_ends_like_one_that_was_not(
         while any(study.state(run) != "finished" for run in study.plan.runs):
             # Now and then another one joins, as from a second machine.
             parents = [start(study, count) for count in ([2, 1] if chance.random() < 0.3 else [2])]
-            killed = kill_one(study, parents[0], chance) if kills < rounds else "nobody"
+            killed, held = "nobody", []
+            if kills < rounds:
+                killed, held = kill_one(study, parents[0], chance)
             kills += killed != "nobody"
             said = [process.communicate(timeout=120) for process in parents]
             states = [study.state(run) for run in study.plan.runs]
@@ -147,6 +168,8 @@ def test_a_study_that_is_killed_and_robbed_ends_like_one_that_was_not(
                 assert "ended with code -9: what was saved is intact" in said[0][1]
             elif killed == "nobody":
                 assert {process.returncode for process in parents} == {0}, said
+            elif len(parents) == 1 and (killed != "the parent" or chance.random() < 0.5):
+                wait_until_saved(held)
             assert over.items() <= finished(study).items(), "what is finished is left alone"
             if over and kills < rounds and chance.random() < 0.3:
                 print("deleted a run")

@@ -5,11 +5,12 @@ both end in `_train`, which alternates between compiled chunks of epochs and eve
 does in between: history, snapshots, checkpoints, progress, and the question whether to stop.
 """
 
+import os
 import shutil
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from miiii.experiment.progress import NotebookLine, Progress, Report, default_pr
 from miiii.experiment.recorder import Recorder
 from miiii.experiment.schedules import longer_notes
 from miiii.markup import heading, table
+from miiii.runs.atomic import temporary_path
 from miiii.runs.conditions import last_conditions
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import DamagedFileError, RunError, RunLockedError
@@ -158,7 +160,11 @@ def _kept_only_if_trained(members: Sequence[Member], branching: Branching | None
         saved = [each.checkpoint_epochs() + each.snapshot_epochs() for each in places]
         if max((epoch for epochs in saved for epoch in epochs), default=0) <= begun:
             for member in members:
-                shutil.rmtree(member.directory.path, ignore_errors=True)
+                # Gone at once, since others may be looking for runs to train.
+                gone = temporary_path(member.directory.path.parent)
+                with suppress(OSError):
+                    os.rename(member.directory.path, gone)
+                shutil.rmtree(gone, ignore_errors=True)
         raise
 
 
