@@ -3,11 +3,13 @@
 Nothing here is executed. What a name is said to be is what the annotations must promise.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import assert_type
 
 import numpy as np
+from jaxtyping import Array
 from numpy.typing import NDArray
 
 import miiii
@@ -20,6 +22,7 @@ from miiii import (
     RecordedModel,
     Run,
     RunError,
+    TaskWarning,
     digits,
     estimate,
     from_activations,
@@ -70,6 +73,7 @@ class Printing:
 
 
 def train(config: Config) -> Path:
+    warnings.simplefilter("ignore", TaskWarning)
     progress: Progress = Printing()
     outcome = start([config], ["one"], Path("runs"), progress=progress, stop=lambda: False)
     assert_type(outcome, Outcome)
@@ -104,6 +108,7 @@ def read(path: Path) -> Curves:
     for epoch, weights in run.snapshots.items():
         print(epoch + 1, np.asarray(weights.token_embedding).shape)
     print(np.asarray(run.parameters.unembedding).mean())
+    assert_type(run.activations(names=["logits"]), dict[str, Array])
     inside = run.activations(np.arange(4), epoch=0)
     print(np.asarray(inside.attention_weights).shape, np.asarray(inside.blocks[0].mlp_hidden).max())
     (hidden,) = run.activations(names=("mlp_hidden",)).values()
