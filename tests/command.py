@@ -1,8 +1,11 @@
-"""`miiii` as a process of its own, on a model so small that starting it is all it costs."""
+"""`miiii` in its own process or in this one, on a model so small that starting is all it costs."""
 
+import io
+import json
 import os
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +49,52 @@ def call(
     process = start(words, folder, cache, largest_file, platform)
     output, errors = process.communicate(timeout=300)
     return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def call_here(words, folder: Path) -> subprocess.CompletedProcess:
+    """Run `miiii` in this process, where JAX is imported already."""
+    from miiii.cli.main import run
+
+    output, errors = io.StringIO(), io.StringIO()
+    words = [str(word) for word in words]
+    with chdir(folder), redirect_stdout(output), redirect_stderr(errors):
+        code = run(words)
+    return subprocess.CompletedProcess(words, code, output.getvalue(), errors.getvalue())
+
+
+EACH = (
+    "import json, sys; from pathlib import Path; from command import call_here\n"
+    "done = [call_here(words, Path.cwd()) for words in json.loads(sys.argv[1])]\n"
+    "print(json.dumps([[each.returncode, each.stdout, each.stderr] for each in done]))"
+)
+
+
+def call_each(
+    commands, folder: Path, cache: Path, platform: str = "cpu"
+) -> list[subprocess.CompletedProcess]:
+    """Several commands, one after the other, in one process that is not this one."""
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    environment = {
+        **os.environ,
+        "MIIII_CACHE": str(cache),
+        "JAX_PLATFORMS": platform,
+        "PYTHONPATH": path,
+    }
+    words = [[str(word) for word in command] for command in commands]
+    done = subprocess.run(
+        [sys.executable, "-c", EACH, json.dumps(words)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout.splitlines()[-1])
+    return [
+        subprocess.CompletedProcess(command, *result)
+        for command, result in zip(words, results, strict=True)
+    ]
 
 
 def wait_for_training(process: subprocess.Popen) -> None:

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from command import call
+from command import call_here
 from miiii.cli.main import run
 from miiii.config.config import replace_fields
 from miiii.config.presets import get_preset
@@ -46,8 +46,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def compared(folder, cache):
-    done = call(["compare", "plain", "strong", "fewer", "--json"], folder, cache)
+def compared(folder):
+    done = call_here(["compare", "plain", "strong", "fewer", "--json"], folder)
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from command import SMALLEST, call
+from command import SMALLEST, call, call_here
 from miiii.experiment.run import load_run
 from miiii.model.activations import NAMES
 
@@ -15,10 +15,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, cache) -> Path:
+def folder(tmp_path_factory) -> Path:
     """A directory with one run, `a`."""
     folder = tmp_path_factory.mktemp("runs")
-    done = call(["train", *SMALLEST, "--epochs", "60", "--name", "a", "--json"], folder, cache)
+    done = call_here(["train", *SMALLEST, "--epochs", "60", "--name", "a", "--json"], folder)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
         "state": "finished",
@@ -79,31 +79,31 @@ def test_a_loaded_run_gives_history_weights_and_activations(folder):
         run.activations(epoch=7)
 
 
-def test_list_and_show(folder, cache):
-    listed = json.loads(call(["list", "--json"], folder, cache).stdout)
+def test_list_and_show(folder):
+    listed = json.loads(call_here(["list", "--json"], folder).stdout)
     assert [(run["name"], run["state"], run["epoch"]) for run in listed] == [("a", "finished", 60)]
-    assert "a" in call(["list"], folder, cache).stdout
-    shown = json.loads(call(["show", "a", "--json"], folder, cache).stdout)
+    assert "a" in call_here(["list"], folder).stdout
+    shown = json.loads(call_here(["show", "a", "--json"], folder).stdout)
     assert [task["modulus"] for task in shown["tasks"]] == [2, 3, 5]
-    assert "learning_rate" in call(["show", "a"], folder, cache).stdout
+    assert "learning_rate" in call_here(["show", "a"], folder).stdout
 
 
-def test_an_existing_name_is_refused_unless_forced_and_then_moved_aside(folder, cache):
+def test_an_existing_name_is_refused_unless_forced_and_then_moved_aside(folder):
     words = ["train", *SMALLEST, "--epochs", "60", "--name", "b"]
-    assert call(words, folder, cache).returncode == 0
-    refused = call(words, folder, cache)
+    assert call_here(words, folder).returncode == 0
+    refused = call_here(words, folder)
     assert refused.returncode == 2
     assert "exists" in refused.stderr
-    forced = call([*words, "--force"], folder, cache)
+    forced = call_here([*words, "--force"], folder)
     assert forced.returncode == 0, forced.stderr
     aside = list((folder / "runs").glob("b.replaced-*"))
     assert len(aside) == 1
     assert len(load_run(aside[0]).history.epoch) == 60
 
 
-def test_several_seeds_are_several_runs(tmp_path, cache):
+def test_several_seeds_are_several_runs(tmp_path):
     words = ["train", *SMALLEST, "--epochs", "20", "--seed", "5", "--seeds", "2", "--name", "s"]
-    done = call(words, tmp_path, cache)
+    done = call_here(words, tmp_path)
     assert done.returncode == 0, done.stderr
     runs = [load_run(tmp_path / "runs" / f"s-seed{seed}") for seed in (5, 6)]
     assert [run.config.seed for run in runs] == [5, 6]
@@ -112,17 +112,17 @@ def test_several_seeds_are_several_runs(tmp_path, cache):
     assert not np.array_equal(*(run.history.train_loss for run in runs))
 
 
-def test_a_stored_configuration_makes_the_same_run(folder, tmp_path, cache):
+def test_a_stored_configuration_makes_the_same_run(folder, tmp_path):
     config = folder / "runs" / "a" / "config.toml"
-    done = call(["train", "--config", config, "--name", "again"], tmp_path, cache)
+    done = call_here(["train", "--config", config, "--name", "again"], tmp_path)
     assert done.returncode == 0, done.stderr
     one, other = load_run(folder / "runs" / "a"), load_run(tmp_path / "runs" / "again")
     assert one.config == other.config
     assert one.history.train_loss.tobytes() == other.history.train_loss.tobytes()
 
 
-def test_a_dry_run_writes_nothing(tmp_path, cache):
-    done = call(["train", *SMALLEST, "--dry-run", "--json"], tmp_path, cache)
+def test_a_dry_run_writes_nothing(tmp_path):
+    done = call_here(["train", *SMALLEST, "--dry-run", "--json"], tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["parameters"] == 8 * 8 + 3 * 8 + 4 * 64 + 2 * 8 * 32 + 8 * 10
@@ -152,11 +152,11 @@ def test_a_device_that_is_not_there_is_said_on_one_line(tmp_path, cache):
     assert "Traceback" not in doctor.stderr
 
 
-def test_a_run_whose_status_is_damaged_is_shown_with_a_warning(folder, tmp_path, cache):
+def test_a_run_whose_status_is_damaged_is_shown_with_a_warning(folder, tmp_path):
     shutil.copytree(folder / "runs" / "a", tmp_path / "runs" / "a")
     for text in ("xx", "", "{}"):
         (tmp_path / "runs" / "a" / "status.json").write_text(text)
-        shown = call(["show", "a"], tmp_path, cache)
+        shown = call_here(["show", "a"], tmp_path)
         assert shown.returncode == 0, shown.stderr
         assert "a: damaged, epoch" in shown.stdout
         assert shown.stderr.startswith("warning: ")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import miiii
-from command import call
+from command import call, call_each
 from miiii.config.config import from_toml, to_toml
 from miiii.experiment.members import identity
 from miiii.tasks.dataset import build_dataset
@@ -102,21 +102,23 @@ def test_a_task_is_trained_stored_and_read_by_another_process(tmp_path, cache):
     share = (predicted[split, :BASE].argmax(axis=1) == np.array(squares())[split, 0]).mean()
     assert run.history.validation_accuracy[-1, 0] == pytest.approx(share)
 
-    shown = call(["show", "own", "--json"], tmp_path, cache)
+    commands = [
+        ["show", "own", "--json"],
+        ["resume", "own", "--epochs", "20"],
+        ["train", "--config", "runs/own/config.toml", "--name", "again"],
+        ["certify", "own"],
+        ["figures", "own", "--only", "4", "--format", "svg"],
+    ]
+    shown, longer, again, certified, figures = call_each(commands, tmp_path, cache)
     assert shown.returncode == 0, shown.stderr
     assert [task["modulus"] for task in json.loads(shown.stdout)["tasks"]] == [BASE, 2]
-
-    longer = call(["resume", "own", "--epochs", "20"], tmp_path, cache)
     assert longer.returncode == 0, longer.stderr
     whole = miiii.replace_fields(config(), epochs=20)
     miiii.start([whole], ["whole"], tmp_path / "runs")
     one, other = (miiii.load_run(name, tmp_path / "runs") for name in ("own", "whole"))
     assert one.history.train_loss.tobytes() == other.history.train_loss.tobytes()
-    again = call(["train", "--config", "runs/own/config.toml", "--name", "again"], tmp_path, cache)
     assert again.returncode == 0, again.stderr
     assert np.array_equal(np.load(tmp_path / "runs/again/labels.npy"), squares())
-
-    certified = call(["certify", "own"], tmp_path, cache)
     assert certified.returncode in (0, 1), certified.stderr
     folder = run.path / "analysis"
     checked = subprocess.run(
@@ -126,8 +128,6 @@ def test_a_task_is_trained_stored_and_read_by_another_process(tmp_path, cache):
         check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
-
-    figures = call(["figures", "own", "--only", "4", "--format", "svg"], tmp_path, cache)
     assert figures.returncode == 0, figures.stderr
     assert "own labels" in (run.path / "figures" / "captions.md").read_text()
 

@@ -53,10 +53,18 @@ def relative_error(found, expected):
     return float(jnp.abs(found - expected).max()) / scale if scale else float(jnp.abs(found).max())
 
 
-# Of the settings a third with one block, another third with two, and a few with four.
+# Of the settings a sixth with one block, another sixth with two; the others, and a few with four
+# blocks, where there is time.
 @pytest.mark.parametrize(
     ("depth", "first", "step"),
-    [(1, 0, 3), (2, 1, 3), pytest.param(4, 2, 18, marks=pytest.mark.thorough)],
+    [
+        (1, 0, 6),
+        (2, 1, 6),
+        *(
+            pytest.param(*each, marks=pytest.mark.thorough)
+            for each in ((1, 3, 6), (2, 4, 6), (4, 2, 18))
+        ),
+    ],
 )
 def test_every_setting_equals_the_textbook_in_float64(x64, depth, first, step):
     numbers = jnp.asarray(digits(BASE))

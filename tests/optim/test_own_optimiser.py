@@ -5,7 +5,7 @@ import optax
 import pytest
 
 import miiii
-from command import call
+from command import call_each
 from miiii.config.config import from_toml, to_toml
 
 pytestmark = pytest.mark.slow
@@ -54,12 +54,15 @@ def test_another_optimiser_gives_other_weights_and_resumes_bit_for_bit(tmp_path)
 def test_a_run_is_read_where_its_optimiser_is_unknown_but_not_resumed(tmp_path, cache):
     name = miiii.register_optimiser("elsewhere", lambda rate, decay: optax.sgd(rate))
     miiii.start([miiii.replace_fields(SMALL, optimiser=name)], ["run"], tmp_path / "runs")
-    shown = call(["show", "run"], tmp_path, cache)
+    commands = [
+        ["show", "run"],
+        ["figures", "run", "--only", "11", "--format", "svg"],
+        ["resume", "run", "--epochs", "20"],
+    ]
+    shown, drawn, refused = call_each(commands, tmp_path, cache)
     assert shown.returncode == 0, shown.stderr
     assert 'optimiser = "own-elsewhere"' in shown.stdout
-    drawn = call(["figures", "run", "--only", "11", "--format", "svg"], tmp_path, cache)
     assert drawn.returncode == 0, drawn.stderr
-    refused = call(["resume", "run", "--epochs", "20"], tmp_path, cache)
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
     assert "miiii.register_optimiser('elsewhere', …)" in refused.stderr

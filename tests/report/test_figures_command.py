@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from command import SMALLEST, call
+from command import SMALLEST, call_here
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +19,7 @@ MODEL_FREE = {"1", "2", "3", "19", "T1", "T2"}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, cache) -> Path:
+def folder(tmp_path_factory) -> Path:
     """A directory with one run per part."""
     folder = tmp_path_factory.mktemp("figures")
     parts = {
@@ -33,7 +33,7 @@ def folder(tmp_path_factory, cache) -> Path:
         "bare": ("--snapshots", "0"),
     }
     for name, options in parts.items():
-        done = call(["train", *SMALLEST, "--epochs", "40", "--name", name, *options], folder, cache)
+        done = call_here(["train", *SMALLEST, "--epochs", "40", "--name", name, *options], folder)
         assert done.returncode == 0, done.stderr
     return folder
 
@@ -63,15 +63,15 @@ class Page(HTMLParser):
         self.text += data
 
 
-def figures(folder, cache, *words):
-    return call(["figures", *words], folder, cache)
+def figures(folder, *words):
+    return call_here(["figures", *words], folder)
 
 
 @pytest.fixture(scope="module")
-def drawn(folder, cache):
+def drawn(folder):
     words = ["main", "--compare", "nanda", "--baseline", "basis", "--no-dropout", "dry"]
     words += ["--filters", "unfiltered", "faster", "--waves", "waves", "--json"]
-    done = figures(folder, cache, *words, "--format", "svg")
+    done = figures(folder, *words, "--format", "svg")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -98,9 +98,9 @@ def test_every_figure_and_table_is_drawn(drawn, folder):
 
 
 @pytest.mark.thorough
-def test_every_format_is_written(folder, cache):
+def test_every_format_is_written(folder):
     words = ["main", "--only", "4,9,16", "--output-dir", "formats"]  # esch's and Matplotlib's
-    done = figures(folder, cache, *words, "--format", "svg,pdf,png")
+    done = figures(folder, *words, "--format", "svg,pdf,png")
     assert done.returncode == 0, done.stderr
     for suffix, begins in ((".svg", b"<"), (".pdf", b"%PDF"), (".png", b"\x89PNG")):
         files = sorted((folder / "formats").glob(f"figure-*{suffix}"))
@@ -150,8 +150,8 @@ def test_tables_read_back(drawn, folder):
             assert len({len(row) for row in rows}) == 1
 
 
-def test_what_is_missing_is_named_and_the_rest_is_drawn(folder, cache):
-    done = figures(folder, cache, "main", "--only", "4,5,7,10", "--output-dir", "some")
+def test_what_is_missing_is_named_and_the_rest_is_drawn(folder):
+    done = figures(folder, "main", "--only", "4,5,7,10", "--output-dir", "some")
     assert done.returncode == 1
     assert "not drawn: figure 5 needs a run without dropout: give --no-dropout RUN" in done.stdout
     assert "not drawn: figure 7 needs a run of T_basis: give --baseline RUN" in done.stdout
@@ -160,25 +160,25 @@ def test_what_is_missing_is_named_and_the_rest_is_drawn(folder, cache):
     assert "Not drawn" in (folder / "some" / "index.html").read_text()
 
 
-def test_a_run_without_snapshots_lacks_only_what_needs_them(folder, cache):
-    done = figures(folder, cache, "bare", "--only", "8,9", "--output-dir", "without")
+def test_a_run_without_snapshots_lacks_only_what_needs_them(folder):
+    done = figures(folder, "bare", "--only", "8,9", "--output-dir", "without")
     assert done.returncode == 1
     assert "figure 8 needs snapshots: run bare has none" in done.stdout
     assert list((folder / "without").glob("figure-9-*.svg"))
 
 
-def test_without_a_model(folder, cache):
-    done = figures(folder, cache, "--model-free", "--output-dir", "plain", "--json")
+def test_without_a_model(folder):
+    done = figures(folder, "--model-free", "--output-dir", "plain", "--json")
     assert done.returncode == 0, done.stderr
     assert numbers(json.loads(done.stdout)["files"]) == MODEL_FREE
 
 
-def test_a_snapshot_can_be_chosen(folder, cache):
+def test_a_snapshot_can_be_chosen(folder):
     words = ["main", "--only", "10", "--output-dir", "early"]
-    done = figures(folder, cache, *words, "--epoch", "1")
+    done = figures(folder, *words, "--epoch", "1")
     assert done.returncode == 0, done.stderr
     assert "weights of epoch 1," in (folder / "early" / "captions.md").read_text()
-    done = figures(folder, cache, *words, "--epoch", "39")
+    done = figures(folder, *words, "--epoch", "39")
     assert done.returncode == 2
     assert "--epoch is 39: run main has snapshots of epochs 0, 1" in done.stderr
 
@@ -194,8 +194,8 @@ def test_a_snapshot_can_be_chosen(folder, cache):
         (["main", "--corner", "-1"], "--corner is -1: it must be at least 0"),
     ],
 )
-def test_refusals(folder, cache, words, message):
-    done = figures(folder, cache, *words)
+def test_refusals(folder, words, message):
+    done = figures(folder, *words)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

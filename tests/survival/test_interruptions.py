@@ -1,15 +1,16 @@
 """Signals, locks, damaged files, a full disk, numbers that are not finite."""
 
 import json
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 
-from command import SMALLEST, assert_equal_runs, call, start, wait_for_training
+from command import SMALLEST, assert_equal_runs, call, call_here, start, wait_for_training
 from miiii.runs.directory import RunDirectory
 
-EPOCHS = ["--epochs", "6000"]
+EPOCHS = ["--epochs", "3000"]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,12 @@ def whole(tmp_path_factory, cache) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGHUP, 75)]
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 75),
+        pytest.param(signal.SIGHUP, 75, marks=pytest.mark.thorough),
+    ],
 )
 def test_a_signal_saves_and_the_resumed_run_equals_a_whole_one(
     tmp_path, cache, whole, number, code
@@ -36,7 +42,7 @@ def test_a_signal_saves_and_the_resumed_run_equals_a_whole_one(
     assert "miiii resume a" in errors
     directory = RunDirectory(tmp_path / "runs" / "a")
     assert directory.status["state"] == "interrupted"
-    assert 0 < directory.status["epoch"] < 6000
+    assert 0 < directory.status["epoch"] < 3000
     resumed = call(["resume", "a"], tmp_path, cache)
     assert resumed.returncode == 0, resumed.stderr
     assert_equal_runs(whole, directory.path)
@@ -63,16 +69,16 @@ def test_a_second_process_is_refused(tmp_path, cache):
     try:
         wait_for_training(first)
         for words in (["resume", "a"], ["train", *SMALLEST, "--name", "a", "--force"]):
-            second = call(words, tmp_path, cache)
+            second = call_here(words, tmp_path)
             assert second.returncode == 2
             assert str(first.pid) in second.stderr
             assert len(second.stderr.strip().splitlines()) <= 2
-        listed = json.loads(call(["list", "--json"], tmp_path, cache).stdout)
+        listed = json.loads(call_here(["list", "--json"], tmp_path).stdout)
         assert [run["state"] for run in listed] == ["running"]
     finally:
         first.kill()
         first.communicate()
-    listed = json.loads(call(["list", "--json"], tmp_path, cache).stdout)
+    listed = json.loads(call_here(["list", "--json"], tmp_path).stdout)
     assert [run["state"] for run in listed] == ["killed"]
 
 
@@ -87,17 +93,27 @@ def spoil(path: Path, how: str) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("how", ["truncated", "flipped", "foreign"])
-def test_a_spoilt_checkpoint_is_named_and_the_previous_one_used(tmp_path, cache, whole, how):
-    words = ["train", *SMALLEST, *EPOCHS, "--name", "a"]
-    process = start(words, tmp_path, cache)
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory, cache) -> Path:
+    """The same run, stopped once it had two checkpoints."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    process = start(["train", *SMALLEST, *EPOCHS, "--name", "a"], folder, cache)
     wait_for_training(process)
-    directory = RunDirectory(tmp_path / "runs" / "a")
+    directory = RunDirectory(folder / "runs" / "a")
     while len(directory.checkpoint_epochs()) < 2:
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
+    return directory.path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["truncated", "flipped", "foreign"])
+def test_a_spoilt_checkpoint_is_named_and_the_previous_one_used(
+    tmp_path, cache, whole, interrupted, how
+):
+    directory = RunDirectory(tmp_path / "runs" / "a")
+    shutil.copytree(interrupted, directory.path)
     newest = directory.checkpoint_path(directory.checkpoint_epochs()[-1])
     spoil(newest, how)
     resumed = call(["resume", "a"], tmp_path, cache)
@@ -111,8 +127,8 @@ def test_a_spoilt_checkpoint_is_named_and_the_previous_one_used(tmp_path, cache,
 @pytest.mark.slow
 def test_a_full_disk_is_said_and_the_last_good_state_stays(tmp_path, cache, whole):
     words = ["train", *SMALLEST, *EPOCHS, "--checkpoint-seconds", "2", "--name", "a"]
-    # Room for a checkpoint of this model (18 KiB) but not for a history of 6,000 epochs.
-    failed = call(words, tmp_path, cache, largest_file=60_000)
+    # Room for a checkpoint of this model (18 KiB) but not for a history of 3,000 epochs.
+    failed = call(words, tmp_path, cache, largest_file=30_000)
     assert failed.returncode == 1
     assert failed.stderr.count("error:") == 1
     assert "Traceback" not in failed.stderr
@@ -125,9 +141,9 @@ def test_a_full_disk_is_said_and_the_last_good_state_stays(tmp_path, cache, whol
 
 
 @pytest.mark.slow
-def test_a_number_that_is_not_finite_stops_the_run(tmp_path, cache):
+def test_a_number_that_is_not_finite_stops_the_run(tmp_path):
     words = ["train", *SMALLEST, *EPOCHS, "--name", "a", "--learning-rate", "1e30"]
-    failed = call(words, tmp_path, cache)
+    failed = call_here(words, tmp_path)
     assert failed.returncode == 1
     error = [line for line in failed.stderr.splitlines() if line.startswith("error")]
     assert len(error) == 1
@@ -156,23 +172,23 @@ def test_runs_trained_together_resume_together(tmp_path, cache):
 
 
 @pytest.mark.slow
-def test_a_finished_run_resumes_to_nothing_and_may_grow(tmp_path, cache):
-    short = call(["train", *SMALLEST, "--epochs", "50", "--name", "a"], tmp_path, cache)
+def test_a_finished_run_resumes_to_nothing_and_may_grow(tmp_path):
+    short = call_here(["train", *SMALLEST, "--epochs", "50", "--name", "a"], tmp_path)
     assert short.returncode == 0, short.stderr
     path = tmp_path / "runs" / "a"
     before = {file: file.stat().st_mtime_ns for file in path.rglob("*.*z*")}
-    again = call(["resume", "a"], tmp_path, cache)
+    again = call_here(["resume", "a"], tmp_path)
     assert again.returncode == 0
     assert before == {file: file.stat().st_mtime_ns for file in path.rglob("*.*z*")}
-    assert call(["resume", "a", "--epochs", "40"], tmp_path, cache).returncode == 2
+    assert call_here(["resume", "a", "--epochs", "40"], tmp_path).returncode == 2
     other = tmp_path / "other.toml"
     other.write_text("[optim]\nlearning_rate = 0.5\n")
-    refused = call(["resume", "a", "--config", other], tmp_path, cache)
+    refused = call_here(["resume", "a", "--config", other], tmp_path)
     assert refused.returncode == 2
     assert "learning_rate is 0.003, not 0.5" in refused.stderr
-    grown = call(["resume", "a", "--epochs", "90"], tmp_path, cache)
+    grown = call_here(["resume", "a", "--epochs", "90"], tmp_path)
     assert grown.returncode == 0, grown.stderr
-    call(["train", *SMALLEST, "--epochs", "90", "--name", "b"], tmp_path, cache)
+    call_here(["train", *SMALLEST, "--epochs", "90", "--name", "b"], tmp_path)
     one, other = (RunDirectory(tmp_path / "runs" / name).history() for name in "ab")
     for key, value in one.items():
         assert value.tobytes() == other[key].tobytes()

@@ -11,8 +11,8 @@ import pytest
 from command import SMALLEST, assert_equal_runs, call, start, wait_for_training
 from miiii.experiment.run import load_run
 
-KILLS = int(os.environ.get("MIIII_KILLS", "6"))
-EPOCHS = 20_000
+KILLS = int(os.environ.get("MIIII_KILLS", "4"))
+EPOCHS = 5_000
 
 
 @pytest.mark.slow

@@ -1,8 +1,10 @@
 """Pictures onto the disk: each in every format, the captions, and the gallery over them."""
 
 import os
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,6 +16,10 @@ from miiii.report.pictures.picture import Picture, heading_of, label_of
 from miiii.report.pictures.sources import Look, Sources
 from miiii.results.paper import MissingInputError
 from miiii.runs.atomic import write_atomically
+
+SECONDS_OF_WRITING = 3.0
+"""Of the processor, spent on writing before other processes are started for it: each needs about as long to import
+what it draws with."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +67,12 @@ def write_pictures(
     )
     missing: list[tuple[str, str]] = []
     pending: list[tuple[Picture, Future[list[Path]]]] = []
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    # Writing a picture costs more than what it shows, so other processes do it meanwhile.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with _Writer() as writer:
         for entry in entries:
             label = label_of(entry.number)
             try:
                 for picture in entry.draw(sources, look):
-                    written = pool.submit(picture.write, directory, formats, look.style, about)
+                    written = writer.submit(picture.write, directory, formats, look.style, about)
                     pending.append((picture, written))
                 drawn(f"{label}: {entry.about}")
             except MissingInputError as error:
@@ -85,3 +89,35 @@ def write_pictures(
     gallery = write_gallery(directory / "index.html", title, pictures, missing, look.style, about)
     files = tuple(path for _, paths in pictures for path in paths)
     return Written(gallery, files, tuple(missing))
+
+
+class _Writer:
+    """Calls functions: at first in this process, and in others once that has taken long.
+
+    Writing a picture of a large model costs more than what it shows, so that other processes do it
+    meanwhile; a few small ones are written before such a process has started.
+    """
+
+    def __init__(self) -> None:
+        self._spent = 0.0
+        self._pool: Executor | None = None
+        self._stack = ExitStack()
+
+    def submit(self, write: Callable[..., list[Path]], *given: object) -> Future[list[Path]]:
+        if self._pool is None and self._spent > SECONDS_OF_WRITING:
+            cores = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
+            pool = ProcessPoolExecutor(len(cores), mp_context=get_context("spawn"))
+            self._pool = self._stack.enter_context(pool)
+        if self._pool is not None:
+            return self._pool.submit(write, *given)
+        began = time.thread_time()
+        done: Future[list[Path]] = Future()
+        done.set_result(write(*given))
+        self._spent += time.thread_time() - began
+        return done
+
+    def __enter__(self) -> "_Writer":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
