@@ -75,11 +75,11 @@ def test_another_plan_adds_experiments_and_seeds_and_takes_none_away(study, tmp_
 def test_other_settings_are_refused_and_named(study, tmp_path):
     made = plan("small", only=["C5"])
     base = replace_fields(made.base, learning_rate=0.5)
-    with pytest.raises(StudyDiffersError, match=r"T_miiii, learning_rate is 0.01, not 0.5"):
+    with pytest.raises(StudyDiffersError, match=r"T_miiii, learning_rate is 0.02, not 0.5"):
         join_study(dataclasses.replace(made, base=base), "a", tmp_path)
     configs = {**made.configs}
     configs["no-dropout"] = replace_fields(configs["no-dropout"], epochs=7)
-    with pytest.raises(StudyDiffersError, match=r"in its no-dropout, epochs is 1700, not 7"):
+    with pytest.raises(StudyDiffersError, match=r"in its no-dropout, epochs is 800, not 7"):
         join_study(dataclasses.replace(made, configs=configs), "a", tmp_path)
     with pytest.raises(StudyDiffersError, match=r"it has preset mini, not tiny; choose another"):
         join_study(plan("small", "tiny"), "a", tmp_path)
@@ -190,7 +190,7 @@ def test_states_are_those_of_the_directories(study):
 
 def test_a_run_of_other_settings_is_refused_by_name(study):
     run = study.plan.runs[0]
-    put(study, run, {"state": "finished", "epoch": 1700}, dropout=0.3)
+    put(study, run, {"state": "finished", "epoch": 800}, dropout=0.3)
     for use in (lambda: study.state(run), study.runs):
         with pytest.raises(StudyDiffersError, match=r"miiii-seed0.*dropout is 0.3, not 0.1"):
             use()
@@ -198,7 +198,7 @@ def test_a_run_of_other_settings_is_refused_by_name(study):
 
 def test_a_run_that_cannot_be_read_is_refused_by_name(study):
     run = study.plan.runs[0]
-    directory = put(study, run, {"state": "finished", "epoch": 1700})
+    directory = put(study, run, {"state": "finished", "epoch": 800})
     (directory.path / "status.json").write_text("{")
     with pytest.raises(DamagedFileError, match=r"miiii-seed0 .*delete it to remake it"):
         study.state(run)
