@@ -136,6 +136,7 @@ def test_verdicts_name_their_optimiser_and_only_the_papers_count_as_its_own():
         ({"filter": "ma"}, "the gradient filter ma"),
         ({"label_smoothing": 0.1}, "labels smoothed by 0.1"),
         ({"large_task_power": 1.5}, "by size to the power 1.5"),
+        ({"average_weights": 0.98}, "weights averaged with decay 0.98"),
         ({"normaliser": "stablemax"}, "stablemax instead of the softmax"),
         ({"task_reduction": "quadratic_mean"}, "quadratic mean over tasks"),
         ({"minibatches": 4}, "4 updates"),

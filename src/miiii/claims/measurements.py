@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from miiii.claims.plain import from_plain, to_plain
 
-VERSION = 5
+VERSION = 6
 """Of the record below; another version is not read but measured again."""
 
 
@@ -61,6 +61,8 @@ class Origin:
     """Share, at the first epoch."""
     large_task_power: float = 0.0
     """Of the weights by size."""
+    average_weights: float = 0.0
+    """Decay of the average of the weights that is measured; 0: the weights themselves are."""
     task_reduction: str = "sum"
     """The loss over tasks: sum, mean or quadratic_mean."""
     stopped: bool = False

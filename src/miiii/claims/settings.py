@@ -51,6 +51,8 @@ def departures(origin: Origin) -> tuple[str, ...]:
         found.append(f"labels smoothed by {number(origin.label_smoothing)}")
     if origin.large_task_power:
         found.append(f"tasks weighed by size to the power {number(origin.large_task_power)}")
+    if origin.average_weights:
+        found.append(f"weights averaged with decay {number(origin.average_weights)}")
     if origin.task_reduction not in ("sum", "mean"):
         found.append(f"{origin.task_reduction.replace('_', ' ')} over tasks")
     return tuple(found)

@@ -93,6 +93,7 @@ def origin(run: Run) -> Origin:
         normaliser=config.training.normaliser,
         label_smoothing=config.training.label_smoothing,
         large_task_power=config.training.large_task_power,
+        average_weights=config.training.average_weights,
         task_reduction=config.training.task_reduction,
         stopped=bool(ending_text(run.status)),
     )
