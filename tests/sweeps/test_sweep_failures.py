@@ -13,8 +13,7 @@ from miiii.cli.main import run
 from miiii.sweeps.queue.queue import RELEASED, VANISHED, WHY, run_of
 from miiii.sweeps.queue.sweep import open_sweep
 
-SPACE = "learning_rate = [1e-3, 1e-2]
-"
+SPACE = "learning_rate = [1e-3, 1e-2]\n"
 EPOCHS = 2_500
 """Long enough to be killed in the middle of."""
 
