@@ -236,7 +236,9 @@ def _take_all(folder, place, done):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["journal", "sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    "kind", ["journal", pytest.param("sqlite", marks=pytest.mark.thorough), "postgresql"]
+)
 def test_many_workers_lose_and_double_nothing(tmp_path, kind, request):
     place = {"journal": "", "sqlite": f"sqlite:///{tmp_path}/trials.db"}.get(kind)
     if place is None:
