@@ -28,6 +28,7 @@ def here(tmp_path, monkeypatch):
 def test_a_study_is_rehearsed_interrupted_trained_and_left_alone(
     tmp_path, cache, monkeypatch, capsys
 ):
+    monkeypatch.setattr(train, "TIMING_SECONDS", 0.1)
     assert run([*TINY, "--dry-run"]) == 0
     output = capsys.readouterr().out
     assert "2 to train" in output
