@@ -79,6 +79,19 @@ def test_where_nothing_is_left_nothing_is_touched(whole):
     assert before == {path: path.stat().st_mtime_ns for path in whole.runs_dir.rglob("*")}
 
 
+@pytest.mark.slow
+def test_a_run_that_was_deleted_is_made_again_and_only_that_one(tmp_path, whole):
+    run = whole.plan.runs[1]
+    shutil.move(whole.run_path(run), tmp_path / run.name)
+    before = finished(whole)
+    assert [job.names for job in untimed_agenda(whole, 1).jobs] == [(run.name,)]
+    outcome = train.train_study(whole, untimed_agenda(whole, 1), command=["again"])
+    assert outcome == train.StudyOutcome("finished")
+    assert_equal_runs(whole.run_path(run), tmp_path / run.name)
+    assert RunDirectory(whole.run_path(run)).provenance["command"] == ["again"]
+    assert before.items() <= finished(whole).items()
+
+
 def start(study: Study, workers: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, SCRIPT, study.path, str(workers)],
@@ -150,7 +163,7 @@ def finished(study: Study) -> dict[Path, int]:
     ("rounds", "seed"),
     [(2, 27), pytest.param(30, 0, marks=pytest.mark.thorough)],
 )
-def test_a_study_that_is_killed_and_robbed_ends_like_one_that_was_not(
+def test_a_study_that_is_killed_again_and_again_ends_like_one_that_was_not(
     tmp_path, whole, rounds, seed
 ):
     chance, kills = random.Random(seed), 0
@@ -173,9 +186,6 @@ def test_a_study_that_is_killed_and_robbed_ends_like_one_that_was_not(
             elif len(parents) == 1 and (killed != "the parent" or chance.random() < 0.5):
                 wait_until_saved(held)
             assert over.items() <= finished(study).items(), "what is finished is left alone"
-            if over and kills < rounds and chance.random() < 0.3:
-                print("deleted a run")
-                shutil.rmtree(study.run_path(chance.choice(study.plan.runs)), ignore_errors=True)
             over = finished(study)
         for run in study.plan.runs:
             assert_equal_runs(whole.run_path(run), study.run_path(run))

@@ -263,6 +263,15 @@ class Recorder:
             else:
                 self._fail(index, f"after epoch {epoch} the tensor {bad} is not finite")
 
+    def settle(self, batch: Batch, done: int) -> None:
+        """Say "finished" of runs that were killed between their last checkpoint and saying so."""
+        for member in self.members:
+            if not member.recorded or member.directory.status.get("state") == "finished":
+                continue
+            member.directory.count_history(examples_per_epoch(batch))
+            summary = _summary(member.directory.history(done), {}, batch.task_names)
+            member.directory.write_status(run_status("finished", done, member.config, summary))
+
     def leave(self, state: str, done: int) -> None:
         """Record that the batch was left before anything new was computed."""
         for member in self.members:

@@ -268,6 +268,7 @@ def resume(
         except DamagedFileError as error:
             raise _with_optax(error, directory) from error
         if done >= target:
+            recorder.settle(batch, done)
             return _finished(recorder, done)
         members = recorder.grow(target)
         batch = make_batch([member.config for member in members])

@@ -71,18 +71,23 @@ def work(
         jobs.sort(key=lambda job: place[job.names[0]])
         return [(job.names, job.configs) for job in jobs]
 
-    try:
-        while not stop() and train_first_free(
-            left,
-            study.runs_dir,
-            patience=LOCKED_SECONDS,
-            progress=progress,
-            command=command,
-            stop=stop,
-        ):
-            pass
-    except RunLockedError:
-        return  # Those who hold the rest train it.
+    while not stop():
+        try:
+            outcome = train_first_free(
+                left,
+                study.runs_dir,
+                patience=LOCKED_SECONDS,
+                progress=progress,
+                command=command,
+                stop=stop,
+            )
+        except RunLockedError:
+            return  # Those who hold the rest train it.
+        if outcome is None:
+            return
+        # Whatever their files say: nothing is tried twice.
+        tried = {path.name for path in outcome.paths}
+        runs[:] = [run for run in runs if run.name not in tried]
 
 
 class Telling(Silent):
