@@ -279,7 +279,9 @@ def _inputs(config: Config, dataset: Dataset, setting: Setting) -> RunInputs:
     )
 
 
+@jax.jit
 def _stack(trees: Sequence[Any]) -> Any:
+    """Trees of arrays as one, with a leading axis; one program, not one for every shape."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
