@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from miiii.runs.errors import RunError
 from miiii.sweeps.jobs.worker_job import SIGNAL_SECONDS, WorkerJob
+from miiii.sweeps.private_names import submission_text
 
 if TYPE_CHECKING:
     from submitit import SlurmExecutor
@@ -70,8 +71,8 @@ def slurm_script(
     executor = _slurm_executor(folder, name, resources, len(jobs))
     if len(jobs) > 1:
         executor.parameters["map_count"] = len(jobs)
-    # Submitit has no public function for this; the tests compare it with what was submitted.
-    text = executor._make_submission_file_text(executor._submitit_command_str, "")
+    # The tests compare it with what was submitted.
+    text = submission_text(executor)
     variables = [f"{key}={shlex.quote(value)}" for key, value in jobs[0].environment.items()]
     return text, " ".join([*variables, shlex.join(jobs[0].command)])
 

@@ -33,6 +33,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from miiii.runs.listing import is_run
 from miiii.runs.locking import lock_state, unsure_text
+from miiii.sweeps.private_names import id_of
 from miiii.sweeps.queue.storage import PatientStorage
 
 RUN, CONTINUES, LOST, BATCH = "run", "continues", "lost", "batch"
@@ -173,10 +174,10 @@ class Queue:
             return None
         trial = trial or self.storage.get_trial(trial_id)
         if CONTINUES in trial.user_attrs and not self._stands(trial):
-            self.end(trial._trial_id, TrialState.FAIL, why=DUPLICATE)
+            self.end(id_of(trial), TrialState.FAIL, why=DUPLICATE)
             return None
         held = Held(
-            trial._trial_id,
+            id_of(trial),
             trial.number,
             run_of(trial),
             dict(trial.params),
@@ -193,7 +194,7 @@ class Queue:
             if run_of(trial) in first.batch and tuple(trial.user_attrs.get(BATCH, ())) == (
                 first.batch
             ):
-                held = self._take(trial._trial_id, trial, with_batch=True)
+                held = self._take(id_of(trial), trial, with_batch=True)
                 found += [held] if held else []
         return found
 
@@ -285,7 +286,7 @@ class Queue:
         found = [
             trial
             for trial in running
-            if trial._trial_id not in self._held
+            if id_of(trial) not in self._held
             and self._is_silent(trial, trial.system_attrs.get(LIFE))
             and not self._is_trained(trial)
         ]
@@ -302,7 +303,7 @@ class Queue:
         lost = trial.user_attrs.get(LOST, 0) + 1
         gone = lost >= MOST_LOST
         why = f"{VANISHED} {lost} times: not tried again" if gone else VANISHED
-        if not self.end(trial._trial_id, TrialState.FAIL, why=why):
+        if not self.end(id_of(trial), TrialState.FAIL, why=why):
             return False
         if not gone:
             self._continue(trial, lost)

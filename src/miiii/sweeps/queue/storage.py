@@ -20,12 +20,12 @@ from filelock import FileLock, Timeout
 
 from miiii.runs.errors import RunError
 from miiii.runs.locking import acquire_quietly, read_marker
+from miiii.sweeps.private_names import database_of, id_of, trial_table
 
 try:
     import optuna
     from optuna.exceptions import StorageInternalError
-    from optuna.storages import BaseStorage, RDBStorage, _CachedStorage
-    from optuna.storages._rdb.models import TrialModel
+    from optuna.storages import BaseStorage, RDBStorage
     from optuna.storages.journal import JournalFileBackend
     from optuna.trial import FrozenTrial, TrialState
     from sqlalchemy import event, select
@@ -271,11 +271,12 @@ class PatientStorage(BaseStorage):
         database = self._database
         if database is None:
             trials = self.some(study_id, TrialState.WAITING)
-            return [(trial._trial_id, trial.number) for trial in reversed(trials)][:most]
+            return [(id_of(trial), trial.number) for trial in reversed(trials)][:most]
+        table = trial_table()
         query = (
-            select(TrialModel.trial_id, TrialModel.number)
-            .where(TrialModel.study_id == study_id, TrialModel.state == TrialState.WAITING)
-            .order_by(TrialModel.trial_id.desc())
+            select(table.trial_id, table.number)
+            .where(table.study_id == study_id, table.state == TrialState.WAITING)
+            .order_by(table.trial_id.desc())
             .limit(most)
         )
 
@@ -293,7 +294,7 @@ class PatientStorage(BaseStorage):
     @property
     def _database(self) -> RDBStorage | None:
         """The database itself, without Optuna's cache in front."""
-        return self.inner._backend if isinstance(self.inner, _CachedStorage) else None
+        return database_of(self.inner)
 
     def patiently(self, operation: Callable[..., Any], *words: Any, **options: Any) -> Any:
         """Do an operation, again and again if need be.
