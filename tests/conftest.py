@@ -59,6 +59,20 @@ def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: item.path not in slow)
 
 
+@pytest.fixture(autouse=True)
+def unchanged_environment():
+    """A command that runs in this process may set variables (a sweep's worker: one core)."""
+    before = {**os.environ}
+    yield
+    after = {**os.environ}
+    for name in before.keys() | after.keys():
+        if name != "PYTEST_CURRENT_TEST" and before.get(name) != after.get(name):
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                del os.environ[name]
+
+
 @pytest.fixture
 def x64():
     """Run a test in float64."""
