@@ -17,7 +17,7 @@ from miiii.report.pictures.sources import Look, Sources
 from miiii.results.paper import MissingInputError
 from miiii.runs.atomic import write_atomically
 
-SECONDS_OF_WRITING = 3.0
+SECONDS_OF_WRITING = 1.0
 """Of the processor, spent on writing before other processes are started for it: each needs about
 as long to import what it draws with."""
 
