@@ -1,13 +1,14 @@
-"""A panel that is longer than its terminal still says that it stops."""
+"""Many tasks: a panel still says that it stops, and a plain line names the lowest."""
 
 import io
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 from rich.live import Live
 
 import miiii
-from miiii.cli.progress.run import STOPPING, render_panel
+from miiii.cli.progress.run import STOPPING, PlainProgress, render_panel
 from miiii.cli.progress.standing import Standing
 from miiii.experiment.members import Member
 from miiii.runs.directory import RunDirectory
@@ -27,3 +28,22 @@ def test_stopping_stands_at_the_head_of_a_panel_of_a_hundred_tasks():
     console = Console(file=io.StringIO(), width=80, force_terminal=True)
     console.print(render_panel(standing, 80))
     assert STOPPING not in console.file.getvalue()
+
+
+@pytest.mark.parametrize(("last", "named"), [(31, range(2, 32)), (101, range(2, 32))])
+def test_a_plain_line_names_at_most_thirty_tasks(last, named, capsys):
+    moduli = tuple(range(2, last + 1))
+    config = miiii.replace_fields(miiii.get_preset("tiny"), moduli=moduli)
+    progress = PlainProgress()
+    progress.started([Member(RunDirectory(Path("many")), config)], 0, 40)
+    assert progress.standing is not None
+    # The later tasks are at 50 % and above, all that are named below.
+    progress.standing.validation[0] = [0.01 * (q if q < 32 else 50) for q in moduli]
+    progress.standing.done = 1
+    progress.__exit__(None, None, None)
+    line = capsys.readouterr().err.splitlines()[-1]
+    listed = line[line.index("[") + 1 : -1]
+    lowest, _, rest = listed.rpartition("lowest 30 of 100: ")
+    assert bool(len(listed) != len(rest)) == (last == 101), lowest
+    assert [int(part.split(":")[0]) for part in rest.split()] == list(named)
+    assert len(line) < 350

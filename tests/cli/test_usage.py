@@ -108,3 +108,18 @@ def test_no_command_shows_the_overview(capsys):
     assert run([]) == 2
     assert run(["--help"]) == 0
     assert capsys.readouterr().out.count("miiii train --preset small") == 2
+
+
+def test_a_platform_that_jax_refuses_without_a_word_is_refused_in_words(monkeypatch):
+    import jax
+
+    from miiii.cli.arguments import UsageError
+    from miiii.cli.machine import prepare_jax
+
+    def refuse():
+        raise AssertionError
+
+    monkeypatch.setattr(jax, "local_devices", refuse)
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    with pytest.raises(UsageError, match=r"JAX_PLATFORMS='cuda': unset it, or install"):
+        prepare_jax()

@@ -113,6 +113,51 @@ def test_a_storage_that_cannot_be_reached_leaves_nothing_behind(folder, capsys):
     assert not (folder / "sweeps").exists()
 
 
+def test_a_storage_that_is_gone_is_named_with_both_remedies(folder, capsys):
+    (folder / "space.toml").write_text("width = [8, 16]\n")
+    words = ["--space", "space.toml", "--storage", "a.log", *QUICK]
+    assert run(["sweep", "new", "s", *map(str, words)]) == 0
+    (folder / "a.log").rename(folder / "moved.log")
+    capsys.readouterr()
+    message = refused(capsys, "status", "s")
+    assert "a.log, which is not there: put it back, or say with --storage" in message
+    assert run(["sweep", "status", "s", "--storage", "moved.log"]) == 0
+
+
+def test_waiting_for_a_lock_is_said_while_a_sweep_is_made(folder, capsys, monkeypatch):
+    from filelock import FileLock
+
+    from miiii.sweeps.queue import storage
+
+    monkeypatch.setattr(storage, "QUICK_SECONDS", 0.2)
+    monkeypatch.setattr(storage._SystemLock.__init__, "__defaults__", (0.1,))
+    monkeypatch.setattr(storage.Journal.__init__, "__defaults__", (0.1,))
+    monkeypatch.setattr(storage.open_storage, "__kwdefaults__", {"wait": 0.1})
+    (folder / "space.toml").write_text("width = [8, 16]\n")
+    place = folder / "other.log"
+    with FileLock(f"{place}.flock"):
+        words = ["--space", "space.toml", "--storage", str(place), *QUICK]
+        assert run(["sweep", "new", "s", *map(str, words)]) != 0
+    said = capsys.readouterr().err.splitlines()
+    assert f"another worker holds {place}.flock; waiting up to" in said[0]
+    assert "gave up after" in said[-1]
+
+
+@pytest.mark.parametrize(("failures", "said"), [(0, "left"), (1, "1 run that"), (2, "2 runs that")])
+def test_a_worker_with_nothing_to_do_says_what_failed(tmp_path, failures, said):
+    from optuna.trial import TrialState
+    from small_sweeps import make
+
+    from miiii.cli.sweep.sweep import _nothing
+
+    sweep = make(tmp_path)
+    for trial in sweep.storage.get_all_trials(sweep.study_id)[:failures]:
+        sweep.storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
+        sweep.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    assert said in _nothing(sweep, False)
+    assert _nothing(sweep, True) == "nothing was trained"
+
+
 def test_a_worker_of_another_version_is_refused(folder, capsys, monkeypatch):
     make_sweep(define(version="0.0.1"), folder / "sweeps")
     message = refused(capsys, "worker", "probe")

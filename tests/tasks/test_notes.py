@@ -80,12 +80,30 @@ def test_many_notes_are_cut_short():
     ],
 )  # fmt: skip
 def test_every_note(targets, classes, expected):
-    found = planted(targets, classes)
+    found = [note for note in planted(targets, classes) if note.startswith("task")]
     assert len(found) == len(expected)
     for note, text in zip(found, expected, strict=True):
         assert text in note
 
 
 def test_a_split_of_one_number_is_named():
-    (note,) = planted([0, 1, 2, 0, 1, 2, 0, 1, 2], 3, validation=(4,))
-    assert note.startswith("validation has 1 number:")
+    notes = planted([0, 1, 2, 0, 1, 2, 0, 1, 2], 3, validation=(4,))
+    assert [note.split(":")[0] for note in notes] == [
+        "validation has 1 number",
+        "training has 4 numbers",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "few"),
+    [
+        # Of 9 numbers 7 train and one of the other two validates, and so on.
+        ({"base": 3, "moduli": (2,)}, "validation has 1 number"),
+        ({"base": 4, "moduli": (2,)}, "validation has 2 numbers"),
+        ({"validation_size": 9}, "validation has 9 numbers"),
+        ({"validation_size": 10}, None),
+    ],
+)
+def test_few_validation_numbers_are_named(changes, few):
+    said = [note.split(":")[0] for note in notes(changes) if note.startswith("validation")]
+    assert said == ([few] if few else [])

@@ -34,7 +34,12 @@ KINDS = {
             "miiii ledger and certify compute them again",
             True,
         ),
-        Kind("compiled", "compiled programs", "the next run compiles them again", True),
+        Kind(
+            "compiled",
+            "every project's compiled programs",
+            "the next run compiles them again",
+            True,
+        ),
         Kind(
             "checkpoints",
             "states to resume finished runs from",

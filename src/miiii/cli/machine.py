@@ -16,9 +16,10 @@ def prepare_jax() -> None:
         jax.local_devices()
     except (RuntimeError, AssertionError) as error:
         wanted = os.environ.get("JAX_PLATFORMS", "")
-        lines = str(error).splitlines() or [type(error).__name__]
+        # A platform that JAX knows and cannot load is an assertion without a text.
+        reason = "".join(f" ({line})" for line in str(error).splitlines()[:1])
         raise UsageError(
-            f"JAX finds no device for JAX_PLATFORMS={wanted!r} ({lines[0]}): unset it, or install "
+            f"JAX finds no device for JAX_PLATFORMS={wanted!r}{reason}: unset it, or install "
             "JAX for that device (docs/how-to/gpu.md)"
         ) from error
     # A traceback without JAX's frames would pass its errors off as ours (`refusals.is_refusal`).

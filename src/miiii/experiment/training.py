@@ -289,11 +289,13 @@ def _with_optax(error: DamagedFileError, directory: RunDirectory) -> DamagedFile
         return error
     newest = (directory.checkpoint_epochs() or [0])[-1]
     recorded = last_conditions(directory.provenance, newest).get("versions") or {}
-    of_run = recorded.get("optax") or "unknown"
+    of_run, installed = recorded.get("optax") or "unknown", package_versions()["optax"]
+    if of_run == installed:
+        return error
     return DamagedFileError(
         error.path,
         f"{error.problem}: the run's optax is {of_run}, installed is "
-        f"{package_versions()['optax']}; optax may have changed its state: go on with the run's "
+        f"{installed}; optax may have changed its state: go on with the run's "
         f"version (pip install optax=={of_run})",
     )
 

@@ -188,7 +188,8 @@ def show_command(words: list[str]) -> int:
     print(run.directory.config_text)
     state = live_state(summary)
     if state in ("killed", "interrupted"):
-        print(f"go on with: miiii resume {run.name}")
+        where = "" if arguments.runs_dir == Path("runs") else f" --runs-dir {arguments.runs_dir}"
+        print(f"go on with: miiii resume {arguments.run}{where}")
     if state in UNSURE:
         print(_unknown_line(summary))
     return 0

@@ -20,6 +20,8 @@ from miiii.experiment.members import Member
 from miiii.experiment.progress import Report
 
 PLAIN_SECONDS = 10.0
+MOST_TASKS = 30
+"""Tasks that a plain line names."""
 STOPPING = "stopping: saving first (once more: quit at once)"
 
 
@@ -71,20 +73,25 @@ class PlainProgress:
         standing = self.standing
         assert standing is not None
         self._printed = standing.done
-        latest = standing.validation.mean(axis=0)
-        tasks = " ".join(
-            f"{label}:{percent(value)[:-2]}"
-            for label, value in zip(standing.labels, latest, strict=True)
-        )
         print(
             f"epoch {standing.done:,}/{standing.epochs:,}  "
             f"{standing.epochs_per_second:.1f} epochs/s  ETA {clock(standing.seconds_left)}  "
             f"train {percent(standing.train.mean())}  "
             f"validation {percent(standing.validation.mean())}  "
-            f"solved {standing.solved_now:g}/{len(standing.moduli)}  [{tasks}]",
+            f"solved {standing.solved_now:g}/{len(standing.moduli)}  "
+            f"[{_plain_tasks(standing.labels, standing.validation.mean(axis=0))}]",
             file=sys.stderr,
             flush=True,
         )
+
+
+def _plain_tasks(labels: Sequence[str], accuracy: np.ndarray) -> str:
+    """Every task's accuracy; of many tasks the lowest, in the tasks' order."""
+    chosen = np.sort(np.argsort(accuracy, kind="stable")[:MOST_TASKS])
+    named = " ".join(f"{labels[place]}:{percent(float(accuracy[place]))[:-2]}" for place in chosen)
+    if len(labels) <= MOST_TASKS:
+        return named
+    return f"lowest {MOST_TASKS} of {len(labels)}: {named}"
 
 
 class PanelProgress:

@@ -1,5 +1,6 @@
 """`miiii sweep retry`."""
 
+import sys
 from dataclasses import dataclass, field
 
 import tyro
@@ -28,6 +29,7 @@ def retry(words: list[str]) -> int:
     from miiii.sweeps.queue.sweep import open_sweep
 
     sweep = open_sweep(arguments.name, arguments.sweeps_dir, arguments.storage)
+    sweep.storage.away = lambda message: print(message, file=sys.stderr, flush=True)
     results = read_results(sweep)
     failed = {run.run: run for run in results.runs if run.state == "failed"}
     every = {run.run: run for run in results.runs}

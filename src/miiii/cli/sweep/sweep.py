@@ -182,6 +182,7 @@ def new(words: list[str]) -> int:
         told,
         take,
         None if earlier is None else earlier.record,
+        _say,
     )
     definition = made.definition
     where = "" if arguments.sweeps_dir == Path("sweeps") else f" --sweeps-dir {made.path.parent}"
@@ -358,7 +359,7 @@ def _work(
         if type(count) is int and count
     )
     print(
-        f"worker of {opened.name}: {done or 'nothing was left'} in "
+        f"worker of {opened.name}: {done or _nothing(opened, stop())} in "
         f"{clock(time.monotonic() - began)}",
         flush=True,
     )
@@ -381,6 +382,19 @@ def _work(
             f"miiii sweep retry {opened.name}"
         )
     return int(bool(tally.accidents or (tally.failed and not tally.complete)))
+
+
+def _nothing(opened: "Sweep", stopped: bool) -> str:
+    """Why a worker trained nothing: it was stopped, or what was left had failed."""
+    if stopped:
+        return "nothing was trained"
+    from miiii.sweeps.outcome.results import read_results
+
+    failed = read_results(opened).counts["failed"]
+    if not failed:
+        return "nothing was left"
+    runs = "1 run" if failed == 1 else f"{failed:,} runs"
+    return f"nothing was left but {runs} that failed (miiii sweep status {opened.name} says why)"
 
 
 def _leave(code: int) -> None:

@@ -66,6 +66,16 @@ class SweepNotFoundError(RunNotFoundError):
         return f"no sweep {self.name!r} in {self.runs_dir}: {hint}"
 
 
+class StorageGoneError(SweepNotFoundError):
+    """The storage that a sweep's directory names is not there; the arguments are the base's."""
+
+    def __str__(self) -> str:
+        return (
+            f"the trials of sweep {self.name!r} are in {self.runs_dir}, which is not there: put it "
+            "back, or say with --storage where it is now"
+        )
+
+
 @dataclass(frozen=True)
 class Sweep:
     """A sweep that is open."""
@@ -151,6 +161,7 @@ def make_sweep(
     progress: Callable[[int, int], None] = lambda made, all_: None,
     before: Callable[[Sweep], None] = lambda made: None,
     taken: Mapping[str, Any] | None = None,
+    tell: Callable[[str], None] = lambda message: None,
 ) -> Sweep:
     """Make a sweep with its trials, or finish making one, or give it more trials.
 
@@ -161,6 +172,7 @@ def make_sweep(
         progress: told how many trials are made, of how many.
         before: called once the sweep is there, before any of its trials is.
         taken: the trials of an earlier sweep that it begins with, to be kept with it.
+        tell: told when the storage or its lock is waited for.
 
     Raises:
         SweepDiffersError: there is one of that name that differs in more than having fewer trials.
@@ -180,6 +192,7 @@ def make_sweep(
     opened = open_storage(place) if place else None
     make_directory(path)
     opened = opened or open_storage(str(path / JOURNAL))
+    opened.away = tell
     directions = [StudyDirection[name.upper()] for name in definition.directions]
     try:
         study_id = opened.create_new_study(directions, definition.name)
@@ -228,6 +241,8 @@ def open_sweep(name: str, sweeps_dir: Path, storage: str = "") -> Sweep:
         raise SweepNotFoundError(name, sweeps_dir, there)
     place = place or str(path / JOURNAL)
     if is_missing(place):
+        if not storage:
+            raise StorageGoneError(name, place)
         raise SweepNotFoundError(name, f"{place}, which is not there")
     opened = open_storage(place)
     try:
