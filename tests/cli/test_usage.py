@@ -34,6 +34,7 @@ REFUSED = {
     "train --config missing.toml": ["missing.toml", "No such file"],
     "train --runs-dir /dev/null/x": ["--runs-dir"],
     "resume nothing": ["no run 'nothing'"],
+    "resume x --weight-decay 0": ["--weight-decay is a setting", "miiii train --from RUN"],
     "show nothing": ["no run 'nothing'"],
     "figures nothing": ["no run 'nothing'"],
     "figures x --format jpg": ["--format has 'jpg'", "svg, pdf, png"],

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from miiii.cli.arguments import UsageError, parse
+from miiii.cli.arguments import UsageError, option_names, parse
 from miiii.cli.text import clock
 from miiii.config.config import Config, from_toml, replace_fields
 from miiii.config.presets import PRESETS, get_preset
@@ -129,6 +129,7 @@ def train(words: list[str]) -> int:
 
 def resume(words: list[str]) -> int:
     """`miiii resume`: returns the exit code."""
+    _refuse_other_settings(words)
     arguments = parse(ResumeArguments, words, "miiii resume")
     from miiii.runs.directory import RunDirectory
 
@@ -155,6 +156,22 @@ def resume(words: list[str]) -> int:
         )
 
     return _supervise(go_on, arguments.run, arguments.runs_dir, arguments.json, trackers)
+
+
+def _refuse_other_settings(words: Sequence[str]) -> None:
+    """Refuse settings of a run that is resumed, with what takes them.
+
+    Raises:
+        UsageError: an option is one of `miiii train`'s settings.
+    """
+    settings = set(option_names(Config)) - set(option_names(ResumeArguments))
+    for word in words:
+        name = word.split("=")[0].replace("_", "-")
+        if name in settings:
+            raise UsageError(
+                f"{name} is a setting, and a run is resumed with its own: "
+                f"miiii train --from RUN {name} … begins another run with its weights"
+            )
 
 
 commands = {"train": train, "resume": resume}
