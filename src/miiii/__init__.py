@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from miiii.config.presets import PRESETS, get_preset
     from miiii.experiment.branching import Origin
     from miiii.experiment.estimating import estimate
+    from miiii.experiment.progress import RunWarning
     from miiii.experiment.run import Run, load_run
     from miiii.experiment.training import Outcome, resume, start
     from miiii.optim.own import register_optimiser
@@ -35,6 +36,7 @@ _HOMES = {
     "Run": "miiii.experiment.run",
     "RecordedModel": "miiii.results.recorded_model",
     "RunError": "miiii.runs.errors",
+    "RunWarning": "miiii.experiment.progress",
     "TaskWarning": "miiii.tasks.notes",
     "digits": "miiii.tasks.numbers",
     "estimate": "miiii.experiment.estimating",
@@ -60,6 +62,7 @@ __all__ = [
     "RecordedModel",
     "Run",
     "RunError",
+    "RunWarning",
     "TaskWarning",
     "__version__",
     "digits",

@@ -78,6 +78,13 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch):
     assert run(["clean", "--dry-run", "--runs-dir", "nowhere"]) == 0
     monkeypatch.setenv("XDG_CACHE_HOME", "/x")
     assert cache_directory() == pathlib.Path("/x/miiii")
+    monkeypatch.setenv("HOME", "/at/home")
+    monkeypatch.setenv("MIIII_CACHE", "~/kept")  # as an env file or a container passes it
+    assert cache_directory() == pathlib.Path("/at/home/kept")
+    monkeypatch.setattr(pathlib.Path, "home", lambda: pathlib.Path("/at/home"))
+    monkeypatch.setenv("MIIII_CACHE", " ")
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert cache_directory() == pathlib.Path("/at/home/.cache/miiii")
 
 
 def test_a_locale_without_utf_8_is_no_traceback(tmp_path):

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 
+import jax
 import numpy as np
 import pytest
 
@@ -35,6 +36,13 @@ def trained(tmp_path_factory):
     miiii.start([CONFIG], ["one"], folder)
     miiii.start([CONFIG], ["other"], folder)
     return folder
+
+
+def test_a_guard_against_transfers_stops_no_run(trained, tmp_path):
+    with jax.transfer_guard("disallow"):
+        miiii.start([CONFIG], ["guarded"], tmp_path)
+    name = "snapshots/000000006.safetensors"
+    assert (tmp_path / "guarded" / name).read_bytes() == (trained / "one" / name).read_bytes()
 
 
 @pytest.fixture

@@ -36,9 +36,13 @@ def test_the_share_and_the_rate_after_a_decay_are_said_on_resuming_and_shown(tmp
     assert "label smoothing" in smoothing
     assert command(["show", "m", "--runs-dir", str(tmp_path)]) == 0
     assert "learning rate at epoch 14: 3e-05, 1 % of learning_rate" in capsys.readouterr().out
+    with pytest.warns(miiii.RunWarning) as told:  # by a script, without a progress of its own
+        miiii.resume("m", tmp_path, epochs=15)
+    assert any("1 % of learning_rate" in str(each.message) for each in told)
+    assert {each.filename for each in told} == {__file__}
     # Nothing is said of a run that only goes on to its end.
     again = Warned()
-    miiii.resume("m", tmp_path, epochs=14, progress=again)
+    miiii.resume("m", tmp_path, epochs=15, progress=again)
     assert again.lines == []
 
 
@@ -55,6 +59,7 @@ def test_a_constant_rate_needs_no_note():
         (DECAY | {"restarts": 2, "restart_epochs": 4}, 16, "last restart ended at epoch 16"),
         (DECAY | {"restarts": 2, "restart_epochs": 9}, 10, "goes on with its learning rate from"),
         ({"warmup_epochs": 40}, 10, "goes on with its learning rate from"),
+        ({"warmup_epochs": 15}, 10, "to 0.003 at epoch 20, as configured$"),  # it only rises
     ],
 )
 def test_every_schedule_is_told(changes, done, expected):

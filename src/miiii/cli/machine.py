@@ -24,4 +24,6 @@ def prepare_jax() -> None:
         ) from error
     # A traceback without JAX's frames would pass its errors off as ours (`refusals.is_refusal`).
     jax.config.update("jax_traceback_filtering", "off")
+    # The command line knows what it sends to a device; JAX_TRANSFER_GUARD would only stop it.
+    jax.config.update("jax_transfer_guard", "allow")
     keep_programs()

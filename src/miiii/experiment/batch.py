@@ -110,6 +110,7 @@ def numerics(setting: Setting) -> Iterator[None]:
         jax.numpy_rank_promotion("allow"),
         jax.numpy_dtype_promotion("standard"),
         jax.disable_jit(False),
+        jax.transfer_guard("allow"),
     ):
         yield
 

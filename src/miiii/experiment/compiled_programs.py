@@ -8,15 +8,17 @@ from pathlib import Path
 def cache_directory() -> Path | None:
     """Where compiled programs are kept: $MIIII_CACHE, else the user's cache directory.
 
-    None where the user has no home; a variable that is empty counts as unset.
+    None where the user has no home; a variable that is blank counts as unset. A leading ~ is the
+    home, as where no shell replaced it. A relative XDG_CACHE_HOME is passed over, as its
+    specification wants it.
     """
-    if chosen := os.environ.get("MIIII_CACHE"):
-        return Path(chosen)
     try:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        if chosen := os.environ.get("MIIII_CACHE", "").strip():
+            return Path(chosen).expanduser()
+        base = Path(os.environ.get("XDG_CACHE_HOME", "").strip()).expanduser()
+        return (base if base.is_absolute() else Path.home() / ".cache") / "miiii"
     except RuntimeError:
         return None
-    return Path(base) / "miiii"
 
 
 def keep_programs() -> None:

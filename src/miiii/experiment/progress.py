@@ -2,6 +2,7 @@
 
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -52,6 +53,18 @@ class Silent:
 
     def warned(self, message: str) -> None:
         """Nothing."""
+
+
+class RunWarning(UserWarning):
+    """What `miiii.start` and `miiii.resume` have to say of a run, as of other conditions."""
+
+
+class Warnings(Silent):
+    """Progress that shows only what should be known, as warnings of Python's, for scripts."""
+
+    def warned(self, message: str) -> None:
+        """A warning at the line that called `start` or `resume`."""
+        warnings.warn(message, RunWarning, stacklevel=3)
 
 
 class NotebookLine:
@@ -112,10 +125,10 @@ def _clock(seconds: float) -> str:
 
 
 def default_progress() -> Progress:
-    """A changing line in a notebook, nothing elsewhere."""
+    """A changing line in a notebook, only warnings elsewhere."""
     shell = sys.modules.get("IPython")
     if shell is None or getattr(shell.get_ipython(), "kernel", None) is None:
-        return Silent()
+        return Warnings()
     from IPython.display import display
 
     return NotebookLine(display)

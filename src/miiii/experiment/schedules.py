@@ -45,7 +45,8 @@ def longer_notes(config: Config, done: int, epochs: int) -> list[str]:
     elif min(first, last) < 1:
         notes.append(
             f"goes on with its learning rate from {rate_text(config, done + 1)} to "
-            f"{rate_text(config, epochs)} at epoch {epochs:,}, as configured; {more}"
+            f"{rate_text(config, epochs)} at epoch {epochs:,}, as configured"
+            + (f"; {more}" if last < 1 else "")
         )
     smoothed = config.training.label_smoothing_epochs
     if config.training.label_smoothing and 0 < smoothed <= done:

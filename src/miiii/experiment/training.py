@@ -95,7 +95,8 @@ def start(
             from their seeds. Epochs are counted on from the origin's; the split stays the
             origin's where only the seed differs.
         command: recorded as the origin of the numbers, where a command line starts the runs.
-        progress: shows what happens; default: a line in a notebook, nothing elsewhere.
+        progress: shows what happens; default: a line in a notebook, a `RunWarning` elsewhere for
+            what should be known.
         stop: asked between chunks; once true, the batch is saved and left. Ctrl-C (a notebook's
             stop button), SIGTERM, SIGHUP and SIGUSR1 do the same where nobody handles them yet,
             and then take effect: a KeyboardInterrupt, or the end of the process.

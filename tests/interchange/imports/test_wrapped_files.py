@@ -95,6 +95,15 @@ def test_a_prefix_of_every_name_is_taken_off_with_a_note(prefix):
     assert all(np.array_equal(one.weights[name], other.weights[name]) for name in one.weights)
 
 
+@pytest.mark.parametrize("part", ["_orig_mod", "_fsdp_wrapped_module"])
+def test_a_wrapper_around_single_blocks_is_taken_out_with_a_note(part):
+    state = drawn_state(depth=2, dtype=np.float64)
+    inside = {name.replace("blocks.1.", f"blocks.1.{part}."): each for name, each in state.items()}
+    found = convert(inside, CONFIG)
+    np.testing.assert_allclose(ours(found), theirs(state), rtol=0, atol=1e-12)
+    assert "inside names" in " ".join(found.notes)
+
+
 def test_a_weight_that_stands_there_twice_must_be_the_same():
     state = wrapped(drawn_state(), "both")
     state["embed.weight"] = state["embed.weight"] + 1
@@ -179,11 +188,16 @@ BEST = [i for i in range(BASE**2) if i % 3]
         np.isin(np.arange(BASE**2), BEST),
         np.isin(np.arange(BASE**2), BEST).reshape(BASE, BASE),
         np.isin(np.arange(BASE**2), BEST).astype(np.uint8),
+        np.isin(np.arange(BASE**2), BEST).astype(np.uint8).reshape(BASE, BASE),
+        np.array(BEST)[:, None],
         BEST,
         np.isin(np.arange(BASE**2), BEST).tolist(),
         [(i // BASE, i % BASE, BASE) for i in BEST],
     ],
-    ids=["int64", "int32", "mask", "square", "bytes", "list", "list of bools", "pairs"],
+    ids=[
+        *("int64", "int32", "mask", "square", "bytes", "square of bytes", "column", "list"),
+        *("list of bools", "pairs"),
+    ],
 )
 def test_what_trained_is_read_however_it_is_said(given):
     found, notes = read_training_pairs({"train_indices": given})

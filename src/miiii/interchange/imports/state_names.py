@@ -2,7 +2,8 @@
 
 - a part that wrappers put before every name (`_orig_mod.` of torch.compile, `module.` of
   DataParallel, `model.`, `original_model.`) is taken off;
-- `_original_component`, which TransformerBridge puts between the parts of a name, is left out;
+- `_original_component`, which TransformerBridge puts between the parts of a name, is left out, and
+  so are the parts that PyTorch's wrappers put where a single block is wrapped;
 - names of TransformerLens 4's own model (`tok_embed`, `layers`, `fc_in`, `head`) become those of
   its bridge, which `names.bridge_to_hooked` brings to HookedTransformer's.
 """
@@ -30,6 +31,8 @@ _NATIVE = (
     (re.compile(r"^ln_out\."), "ln_final."),
 )
 _BRIDGE_PART = "._original_component"
+_WRAPPED = re.compile(r"(?<=\.)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+"""What torch.compile, FSDP and activation checkpointing put between the parts of a name."""
 _INNER = "original_model."
 """Where a TransformerBridge keeps the model that it wraps."""
 
@@ -48,6 +51,9 @@ def plain_names(state: Mapping[str, NDArray[Any]]) -> tuple[State, tuple[str, ..
     while (prefix := _shared_prefix(found)) is not None:
         found = {name.removeprefix(prefix): array for name, array in found.items()}
         notes.append(f"the prefix {prefix!r} was taken off every name")
+    if any(_WRAPPED.search(name) for name in found):
+        found = _merged({_unwrapped(name): [] for name in found}, found, _unwrapped)
+        notes.append("what PyTorch's wrappers put inside names was taken out")
     if any(name.startswith(_INNER) or _BRIDGE_PART in name for name in found):
         found = _merged({_without_bridge(name): [] for name in found}, found, _without_bridge)
     if "tok_embed.weight" in found:
@@ -72,6 +78,10 @@ def _shared_prefix(state: State) -> str | None:
 
 def _without_bridge(name: str) -> str:
     return name.replace(_BRIDGE_PART, "").removeprefix(_INNER)
+
+
+def _unwrapped(name: str) -> str:
+    return _WRAPPED.sub("", name)
 
 
 def _bridged(name: str) -> str:

@@ -96,6 +96,10 @@ def _understood(array: NDArray[Any]) -> TrainingPairs | None:
         return TrainingPairs(array.ravel(), "mask")
     if array.dtype.kind not in "iu" or not array.size:
         return None
+    if square and array.size > 9 and np.isin(array, (0, 1)).all():
+        return TrainingPairs(array.ravel().astype(bool), "mask")
+    if array.ndim == 2 and 1 in array.shape:
+        array = array.ravel()
     if array.ndim == 1:
         # Places stand there once each; zeros and ones that repeat are a mask.
         if array.size > 2 and np.isin(array, (0, 1)).all():
