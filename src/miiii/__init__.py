@@ -14,13 +14,12 @@ if TYPE_CHECKING:
     from miiii.config.presets import PRESETS, get_preset
     from miiii.experiment.branching import Origin
     from miiii.experiment.estimating import estimate
-    from miiii.experiment.progress import RunWarning
     from miiii.experiment.run import Run, load_run
     from miiii.experiment.training import Outcome, resume, start
     from miiii.optim.own import register_optimiser
     from miiii.results.from_activations import from_activations
     from miiii.results.recorded_model import RecordedModel
-    from miiii.runs.errors import RunError
+    from miiii.runs.errors import RunError, RunWarning
     from miiii.runs.measured import History
     from miiii.tasks.notes import TaskWarning
     from miiii.tasks.numbers import digits
@@ -36,7 +35,7 @@ _HOMES = {
     "Run": "miiii.experiment.run",
     "RecordedModel": "miiii.results.recorded_model",
     "RunError": "miiii.runs.errors",
-    "RunWarning": "miiii.experiment.progress",
+    "RunWarning": "miiii.runs.errors",
     "TaskWarning": "miiii.tasks.notes",
     "digits": "miiii.tasks.numbers",
     "estimate": "miiii.experiment.estimating",

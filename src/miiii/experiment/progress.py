@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from miiii.experiment.members import Member
+from miiii.runs.errors import RunWarning
 
 DRAW_SECONDS = 0.5
 """Between two states of a notebook's line."""
@@ -53,10 +54,6 @@ class Silent:
 
     def warned(self, message: str) -> None:
         """Nothing."""
-
-
-class RunWarning(UserWarning):
-    """What `miiii.start` and `miiii.resume` have to say of a run, as of other conditions."""
 
 
 class Warnings(Silent):

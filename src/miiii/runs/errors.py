@@ -17,6 +17,10 @@ def _one_line(text: object) -> str:
     return " ".join(str(text).split())
 
 
+class RunWarning(UserWarning):
+    """What `miiii.start` and `miiii.resume` have to say of a run, as of other conditions."""
+
+
 class RunError(Exception):
     """A run cannot be created, found, read or written; the base of every error of this room."""
 
