@@ -22,6 +22,7 @@ from miiii import (
     RecordedModel,
     Run,
     RunError,
+    RunWarning,
     TaskWarning,
     digits,
     estimate,
@@ -74,6 +75,7 @@ class Printing:
 
 def train(config: Config) -> Path:
     warnings.simplefilter("ignore", TaskWarning)
+    warnings.simplefilter("ignore", RunWarning)
     progress: Progress = Printing()
     outcome = start([config], ["one"], Path("runs"), progress=progress, stop=lambda: False)
     assert_type(outcome, Outcome)
