@@ -1,5 +1,7 @@
 """Every snapshot of a run, out and in again."""
 
+import json
+
 import numpy as np
 
 from miiii.cli.main import run
@@ -27,7 +29,10 @@ def test_they_come_back_as_one_run(tmp_path, capsys):
     there, back = load_run("there", runs), load_run("back", runs)
     assert sorted(back.snapshots) == [0, 4, 24]
     assert back.config.task.operation == "divide"
-    np.testing.assert_array_equal(back.dataset.split.train, there.dataset.split.train)
+    for part in ("train", "validation", "test"):
+        one, other = (getattr(each.dataset.split, part) for each in (there, back))
+        np.testing.assert_array_equal(one, other)
+        assert len(one)
     for epoch in (0, 4, 24):
         for name in ("token_embedding", "position_embedding", "unembedding"):
             one, other = (getattr(each.snapshots[epoch], name) for each in (there, back))
@@ -37,6 +42,19 @@ def test_they_come_back_as_one_run(tmp_path, capsys):
     assert run(["export", "there", "--to", "numpy", "--all-snapshots", *words]) == 0
     file = runs / "there" / "exports" / "numpy-snapshots" / "epoch-000000004.npz"
     assert np.load(file)["epoch"] == 4
+
+
+def test_parts_that_are_no_split_are_refused(tmp_path, capsys):
+    store(tmp_path, "there", CONFIG)
+    place = ["--runs-dir", str(tmp_path)]
+    assert run(["export", "there", "--to", "transformer-lens", *place]) == 0
+    folder = tmp_path / "there" / "exports" / "transformer-lens"
+    tasks = json.loads((folder / "tasks.json").read_text())
+    tasks["test"] = tasks["test"][1:]
+    (folder / "tasks.json").write_text(json.dumps(tasks))
+    words = ["import", str(folder / "hooked_transformer.safetensors"), "--name", "back", *place]
+    assert run(words) == 2
+    assert "validation and test are not the numbers" in capsys.readouterr().err
 
 
 def test_what_does_not_go_together_is_refused(tmp_path, capsys):

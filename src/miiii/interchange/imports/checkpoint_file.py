@@ -45,6 +45,8 @@ class Checkpoint:
         states: the weights by epoch, as the file numbers them; at least one.
         config: the model's settings; empty where the file has none.
         training: which inputs trained; None where the file does not say.
+        held_out: the numbers n of validation and of test, as miiii's own exports have them; None
+            where they are to be drawn.
         operation: of the two digits modulo p; None where the file does not say.
         losses: of training, in nats; empty where the file has none.
         optimiser: settings of the optimiser, where the file has them.
@@ -58,6 +60,7 @@ class Checkpoint:
     losses: Losses = field(default_factory=Losses)
     optimiser: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    held_out: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -181,18 +184,30 @@ def _with_tasks(path: Path, found: Checkpoint) -> Checkpoint:
     tasks = _read_json(path.with_name("tasks.json"))
     if tasks.get("task") != "nanda":
         return found
-    base, numbers = tasks.get("base"), tasks.get("train")
-    numbers = numbers if isinstance(numbers, list) else []
-    whole = bool(numbers) and all(type(one) is int for one in numbers)
-    if not isinstance(base, int) or not whole or tasks.get("operation") not in OPERATIONS:
+    base, train = tasks.get("base"), _numbers(tasks.get("train"))
+    if not isinstance(base, int) or not len(train) or tasks.get("operation") not in OPERATIONS:
         raise DamagedFileError(path.with_name("tasks.json"), "lacks base, train or operation")
+    named = "validation" in tasks and "test" in tasks
+    held_out = (_numbers(tasks["validation"]), _numbers(tasks["test"])) if named else None
     epoch = tasks.get("epoch")
     epoch = epoch if isinstance(epoch, int) and epoch > 0 else 1
     (state,) = found.states.values()
-    train = np.asarray(numbers, np.int64)
     # From n = x0 + p·x1 to the place of (x0, x1) in rows of x0.
     pairs = TrainingPairs(train % base * base + train // base, "places")
-    return Checkpoint({epoch: state}, found.config, pairs, tasks["operation"], notes=found.notes)
+    return Checkpoint(
+        {epoch: state},
+        found.config,
+        pairs,
+        tasks["operation"],
+        notes=found.notes,
+        held_out=held_out,
+    )
+
+
+def _numbers(given: Any) -> NDArray[np.int64]:
+    """A list of whole numbers; empty for anything else."""
+    whole = isinstance(given, list) and all(type(one) is int for one in given)
+    return np.asarray(given if whole else [], np.int64)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -142,7 +142,7 @@ def import_checkpoint(
         # Half a number more, so that rounding down gives back their number.
         fraction = min((len(places) + 0.5) / config.task.answered, 1 - 1e-9)
         config = replace_fields(config, train_fraction=fraction)
-        split = _split(places, config, whole=bool(checkpoint.losses.step))
+        split = _split(places, config, checkpoint)
         dataset = dataclasses.replace(dataset, split=split)
     rows = measured_rows(config, dataset, measuring, parameters, told, logits)
     losses = {
@@ -335,13 +335,16 @@ def _config(model: Converted, epochs: int, wanted: Wanted, checkpoint: Checkpoin
     )
 
 
-def _split(places: NDArray[np.int64], config: Config, *, whole: bool) -> Split:
-    """A split in the order of n; what did not train is validation and test, as drawn.
+def _split(places: NDArray[np.int64], config: Config, checkpoint: Checkpoint) -> Split:
+    """A split in the order of n; what did not train is validation and test, as the file has it.
+
+    Where it does not say, all of it is validation if its test losses are over all of it; else the
+    two are drawn.
 
     Args:
         places: of the pairs that trained.
         config: the run's.
-        whole: whether all of it is validation, as in files whose test losses are over all of it.
+        checkpoint: the file.
     """
     base = config.task.base
     train = np.sort(places // base + base * (places % base)).astype(np.int32)
@@ -352,8 +355,17 @@ def _split(places: NDArray[np.int64], config: Config, *, whole: bool) -> Split:
             f"{config.task.operation}: give another --operation"
         )
     rest = np.setdiff1d(answered, train)
+    if checkpoint.held_out is not None:
+        validation, test = (np.sort(part).astype(np.int32) for part in checkpoint.held_out)
+        if not len(validation) or not np.array_equal(np.sort([*validation, *test]), rest):
+            raise ValueError(
+                "tasks.json: validation and test are not the numbers that did not train, each "
+                "once: take both out of it to have them drawn"
+            )
+        return Split(train, validation, test)
     rest = generator(Stream.IMPORTED_SPLIT, config.seed).permutation(rest)
-    cut = len(rest) if whole else min(config.task.validation_size, (len(rest) + 1) // 2)
+    drawn = min(config.task.validation_size, (len(rest) + 1) // 2)
+    cut = len(rest) if checkpoint.losses.step else drawn
     return Split(train, np.sort(rest[:cut]), np.sort(rest[cut:]))
 
 
