@@ -1,4 +1,4 @@
-"""Who trains a run: the first that nobody holds, once, whoever comes between."""
+"""The first run that no process holds is trained, once, though another process comes between."""
 
 import time
 from contextlib import contextmanager

@@ -43,7 +43,7 @@ def work_here(study: Study, batch: int, **options) -> train.StudyOutcome:
 
 
 class Heard:
-    """Keeps what it is told of a study."""
+    """Records every message about a study."""
 
     def __init__(self):
         self.stages, self.tallies = [], []

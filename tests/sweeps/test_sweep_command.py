@@ -11,7 +11,7 @@ from command import SMALLEST
 from miiii.cli.main import run
 from miiii.studies.plan import plan
 from miiii.studies.study import join_study
-from miiii.sweeps.queue.queue import run_of
+from miiii.sweeps.queue.attempts import run_of
 from miiii.sweeps.queue.sweep import make_sweep, open_sweep
 
 QUICK = [*SMALLEST, "--epochs", "5"]
@@ -148,7 +148,7 @@ def test_a_worker_with_nothing_to_do_says_what_failed(tmp_path, failures, said):
     from optuna.trial import TrialState
     from small_sweeps import make
 
-    from miiii.cli.sweep.sweep import _nothing
+    from miiii.cli.sweep.worker import _nothing
 
     sweep = make(tmp_path)
     for trial in sweep.storage.get_all_trials(sweep.study_id)[:failures]:

@@ -10,7 +10,7 @@ from small_sweeps import worker
 
 from command import SMALLEST, assert_equal_runs, call, start, wait_for_training
 from miiii.cli.main import run
-from miiii.sweeps.queue.queue import RELEASED, VANISHED, WHY, run_of
+from miiii.sweeps.queue.attempts import RELEASED, VANISHED, WHY, run_of
 from miiii.sweeps.queue.sweep import open_sweep
 
 SPACE = "learning_rate = [1e-3, 1e-2]\n"

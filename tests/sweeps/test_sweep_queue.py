@@ -14,7 +14,16 @@ from miiii.runs import locking
 from miiii.runs.directory import RunDirectory
 from miiii.runs.locking import lock_directory
 from miiii.sweeps.queue import queue as queue_module
-from miiii.sweeps.queue.queue import BATCH, CONTINUES, DUPLICATE, LOST, RELEASED, RUN, VANISHED, WHY
+from miiii.sweeps.queue.attempts import (
+    BATCH,
+    CONTINUES,
+    DUPLICATE,
+    LOST,
+    RELEASED,
+    RUN,
+    VANISHED,
+    WHY,
+)
 from miiii.sweeps.queue.sweep import open_sweep
 
 PATIENT = 1e6

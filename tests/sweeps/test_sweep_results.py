@@ -17,7 +17,7 @@ from miiii.sweeps.outcome.hyperparameters import chosen_rows, space_rows
 from miiii.sweeps.outcome.importance import divergence, importances, main_effects
 from miiii.sweeps.outcome.ranking import choose_objective, neighbours, pareto_front, ranked
 from miiii.sweeps.outcome.results import read_results
-from miiii.sweeps.queue.queue import CONTINUES, DUPLICATE
+from miiii.sweeps.queue.attempts import CONTINUES, DUPLICATE
 from miiii.sweeps.search.sampling import EXPERIMENT, SEED
 from miiii.sweeps.search.spaces import TABLE_1, TABLE_2, Dimension, Interval, SearchSpace
 

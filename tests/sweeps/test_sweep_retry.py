@@ -13,9 +13,9 @@ from miiii.config.config import replace_fields, to_toml
 from miiii.experiment import training
 from miiii.runs.directory import RunDirectory
 from miiii.sweeps.outcome.results import read_results
-from miiii.sweeps.queue.queue import run_name
+from miiii.sweeps.queue.attempts import run_name
+from miiii.sweeps.queue.earlier import equal_points, take_run, with_first
 from miiii.sweeps.queue.sweep import make_sweep, open_sweep
-from miiii.sweeps.queue.taking_over import equal_points, take_run, with_first
 from miiii.sweeps.search.definition import definition_from_text
 from miiii.sweeps.search.points import read_points
 from miiii.sweeps.search.sampling import planned_points

@@ -17,7 +17,7 @@ from miiii.experiment.training import resume, start
 from miiii.runs.errors import RunError
 from miiii.studies.plan import plan
 from miiii.studies.study import join_study
-from miiii.sweeps.queue.queue import OUTCOME, RELEASED, WHY, run_of
+from miiii.sweeps.queue.attempts import OUTCOME, RELEASED, WHY, run_of
 from miiii.sweeps.queue.sweep import SweepDiffersError, make_sweep, open_sweep
 from miiii.sweeps.queue.worker import Worker
 from miiii.sweeps.search.definition import Definition, definition_from_text, list_differences

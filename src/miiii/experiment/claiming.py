@@ -1,4 +1,4 @@
-"""Who trains a run: whoever holds the lock of its directory.
+"""Training runs that other processes may train, too: the lock of a run's directory is the claim.
 
 A run that is not there yet is claimed by making its directory, which succeeds once. Processes of
 one or several machines that share a disk can therefore work on the same runs without talking to

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 from numpy.typing import ArrayLike
 
-from miiii.model.activations import Activations
+from miiii.model.activations import NAMES, Activations
 from miiii.model.parameters import Parameters
 from miiii.model.transformer import forward
 
@@ -23,13 +23,7 @@ EDITABLE = (
     "attention_scores",
     "attention_weights",
     "attention_mixed",
-    "attention_output",
-    "residual_mid",
-    "mlp_pre",
-    "mlp_hidden",
-    "mlp_output",
-    "residual_out",
-    "logits",
+    *NAMES[1:],
 )
 """What can be changed, in the order in which it is computed.
 

@@ -1,6 +1,6 @@
 """Training a study: what is missing is trained, what was interrupted goes on, what is done stays.
 
-Whoever holds a run's lock trains it (`worker.work`): the processes that are started here, and those
+A process that takes a run's lock trains it (`worker.work`): those that are started here, and those
 of other calls, on this machine or on others that share its disk.
 
 How it is done depends on the device. On a CPU each run is a job of its own for a process with one
@@ -165,7 +165,7 @@ def train_study(
     warned: Callable[[str], None] = lambda message: None,
     stop: Waiting = lambda: False,
 ) -> StudyOutcome:
-    """Do what is left to do, beside whoever else does. The study must have been saved.
+    """Train what is left; other processes may do the same. The study must have been saved.
 
     A run that was deleted is made again, and only that one; on a CPU, with the same versions and
     one thread as workers have, it is the same bit for bit. A run that met a number that is not

@@ -1,21 +1,17 @@
-"""`miiii sweep`: searching settings, with as many workers as there are."""
+"""`miiii sweep`: searching settings; and `miiii sweep new`, which makes a search."""
 
-import dataclasses
-import os
 import sys
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from miiii.cli.arguments import UsageError, option_names, parse
 from miiii.cli.commands.train import peek, read_config
-from miiii.cli.sweep.text import shared_line
-from miiii.cli.text import clock
 from miiii.config.config import Config
 from miiii.config.presets import get_preset
 from miiii.refusals import unknown_name
@@ -24,9 +20,8 @@ from miiii.sweeps.search.pruning import Prune
 from miiii.sweeps.search.spacefile import read_space
 
 if TYPE_CHECKING:
-    from miiii.experiment.interrupts import StopRequest
+    from miiii.sweeps.queue.earlier import Earlier
     from miiii.sweeps.queue.sweep import Sweep
-    from miiii.sweeps.queue.taking_over import Earlier
 
 ACTIONS = {
     "new": "make a sweep: what is searched, how, for what, with how many trials",
@@ -39,8 +34,6 @@ ACTIONS = {
     "plot": "parallel coordinates, importances and progress as pictures",
 }
 PROGRESS_SECONDS = 5.0
-AGAIN = 75
-"""Exit code: saved, run me again."""
 
 
 @dataclass(frozen=True)
@@ -92,29 +85,6 @@ class NewArguments:
     config: tyro.conf.OmitArgPrefixes[Config] = field(default_factory=Config)
 
 
-@dataclass(frozen=True)
-class WorkerArguments:
-    """Take trials and train them until none are left. Any number may run at once, anywhere."""
-
-    name: tyro.conf.Positional[str] = field(metadata={"option": None})
-    """Name of the sweep."""
-    batch: int = 1
-    """Trials of one shape to train together as one program."""
-    patience: float = 120.0
-    """Seconds without a sign of life after which another worker's trial is taken over."""
-    wait: bool = True
-    """Stay while others train, to take over from them (--no-wait: leave when nothing waits)."""
-    threads: Literal["one", "all"] = "one"
-    """Processor cores of this worker on a CPU: start as many workers as there are cores, or give
-    all to one."""
-    any_version: bool = False
-    """Work on a sweep that another version of miiii made."""
-    storage: str = ""
-    """Where the trials are kept; default: what the sweep's directory says."""
-    sweeps_dir: Path = Path("sweeps")
-    """The directory that holds the sweeps."""
-
-
 def sweep(words: list[str]) -> int:
     """`miiii sweep`: returns the exit code."""
     if not words or words[0] in ("-h", "--help"):
@@ -140,6 +110,7 @@ def _actions() -> dict[str, Callable[[list[str]], int]]:
     }
     launch = imported("miiii.cli.sweep.launch", "launch")
     retry = imported("miiii.cli.sweep.retry", "retry")
+    worker = imported("miiii.cli.sweep.worker", "worker")
     return {"new": new, "worker": worker, "launch": launch, "retry": retry, **looking}
 
 
@@ -169,8 +140,8 @@ def new(words: list[str]) -> int:
     runs = () if earlier is None else earlier.runs
 
     def take(made: "Sweep") -> None:
-        from miiii.sweeps.queue.queue import run_name
-        from miiii.sweeps.queue.taking_over import take_run
+        from miiii.sweeps.queue.attempts import run_name
+        from miiii.sweeps.queue.earlier import take_run
 
         for number, source in enumerate(runs):
             take_run(source, made.runs_dir / run_name(number))
@@ -266,8 +237,8 @@ def _first_points(
         return definition, None
     if definition.space is None:
         raise UsageError("--from-sweep and --enqueue go with --space: a study has its own runs")
+    from miiii.sweeps.queue.earlier import equal_points, recorded, with_first
     from miiii.sweeps.queue.sweep import SweepNotFoundError, open_sweep
-    from miiii.sweeps.queue.taking_over import equal_points, recorded, with_first
     from miiii.sweeps.search.points import read_points
 
     earlier, points = None, ()
@@ -294,114 +265,6 @@ class _Told:
         if time.monotonic() >= self._next:
             print(f"made {made:,} of {everything:,} trials", file=sys.stderr, flush=True)
             self._next = time.monotonic() + PROGRESS_SECONDS
-
-
-def worker(words: list[str]) -> int:
-    """`miiii sweep worker`: returns the exit code."""
-    arguments = parse(WorkerArguments, words, "miiii sweep worker")
-    if arguments.batch < 1:
-        raise UsageError(f"--batch is {arguments.batch}: it must be at least 1")
-    if not 1 <= arguments.patience <= 86400:
-        raise UsageError(f"--patience is {arguments.patience:g}: it must be from 1 to 86,400 s")
-    from miiii.experiment.interrupts import StopRequest
-
-    stop = StopRequest()
-    with stop.listening():
-        from miiii.sweeps.queue.sweep import check_version, open_sweep
-
-        opened = open_sweep(arguments.name, arguments.sweeps_dir, arguments.storage)
-        if not arguments.any_version:
-            check_version(opened)
-        if arguments.threads == "one":
-            from miiii.studies.pool import ONE_CORE
-
-            # Read when JAX makes its pool of threads; a GPU is used all the same.
-            os.environ.update({key: ONE_CORE[key] for key in ("PJRT_NPROC", "NPROC")})
-        from miiii.cli.machine import prepare_jax
-
-        prepare_jax()
-        return _work(opened, arguments, ["miiii", "sweep", "worker", *words], stop)
-
-
-def _work(
-    opened: "Sweep", arguments: WorkerArguments, command: Sequence[str], stop: "StopRequest"
-) -> int:
-    from miiii.cli.progress.run import make_progress
-    from miiii.sweeps.queue.storage import StorageAwayError
-    from miiii.sweeps.queue.worker import Worker
-
-    began = time.monotonic()
-    if shared := shared_line(opened):
-        _say(shared)
-    if opened.made < opened.definition.trials:
-        _say(
-            f"warning: only {opened.made:,} of {opened.definition.trials:,} trials were made: "
-            "call `miiii sweep new` with the same words again"
-        )
-    one = Worker(
-        opened,
-        batch=arguments.batch,
-        patience=arguments.patience,
-        wait=arguments.wait,
-        progress=make_progress,
-        tell=_say,
-        stop=stop,
-        command=command,
-    )
-    try:
-        tally = one.work()
-    except StorageAwayError as error:
-        _say(f"error: {error}; what was trained is saved, start a worker again to go on")
-        _leave(stop.exit_code or AGAIN)
-    done = ", ".join(
-        f"{count:,} {what}"
-        for what, count in dataclasses.asdict(tally).items()
-        if type(count) is int and count
-    )
-    print(
-        f"worker of {opened.name}: {done or _nothing(opened, stop())} in "
-        f"{clock(time.monotonic() - began)}",
-        flush=True,
-    )
-    if stop():
-        where = (
-            ""
-            if arguments.sweeps_dir == Path("sweeps")
-            else (f" --sweeps-dir {arguments.sweeps_dir}")
-        )
-        _say(f"go on with: miiii sweep worker {opened.name}{where}")
-        _leave(stop.exit_code)
-    if tally.gave_up:
-        _say(
-            f"error: {len(tally.accidents)} runs failed and none was completed: this worker leaves "
-            "the others alone; see why above"
-        )
-    if tally.accidents:
-        _say(
-            f"failed: {', '.join(tally.accidents)}; once the reason is gone: "
-            f"miiii sweep retry {opened.name}"
-        )
-    return int(bool(tally.accidents or (tally.failed and not tally.complete)))
-
-
-def _nothing(opened: "Sweep", stopped: bool) -> str:
-    """Why a worker trained nothing: it was stopped, or what was left had failed."""
-    if stopped:
-        return "nothing was trained"
-    from miiii.sweeps.outcome.results import read_results
-
-    failed = read_results(opened).counts["failed"]
-    if not failed:
-        return "nothing was left"
-    runs = "1 run" if failed == 1 else f"{failed:,} runs"
-    return f"nothing was left but {runs} that failed (miiii sweep status {opened.name} says why)"
-
-
-def _leave(code: int) -> None:
-    """At once: a compiler thread may still be at work, and cannot be waited for."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
 
 
 def _say(line: str) -> None:

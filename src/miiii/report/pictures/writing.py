@@ -1,6 +1,5 @@
 """Pictures onto the disk: each in every format, the captions, and the gallery over them."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -16,6 +15,7 @@ from miiii.report.pictures.picture import Picture, heading_of, label_of
 from miiii.report.pictures.sources import Look, Sources
 from miiii.results.paper import MissingInputError
 from miiii.runs.atomic import write_atomically
+from miiii.studies.train import cores
 
 SECONDS_OF_WRITING = 1.0
 """Of the processor, spent on writing before other processes are started for it: each needs about
@@ -105,8 +105,7 @@ class _Writer:
 
     def submit(self, write: Callable[..., list[Path]], *given: object) -> Future[list[Path]]:
         if self._pool is None and self._spent > SECONDS_OF_WRITING:
-            cores = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
-            pool = ProcessPoolExecutor(len(cores), mp_context=get_context("spawn"))
+            pool = ProcessPoolExecutor(cores(), mp_context=get_context("spawn"))
             self._pool = self._stack.enter_context(pool)
         if self._pool is not None:
             return self._pool.submit(write, *given)

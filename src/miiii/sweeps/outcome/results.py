@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from miiii.runs.errors import RunError
 from miiii.studies.study import open_study
-from miiii.sweeps.queue.queue import (
+from miiii.sweeps.queue.attempts import (
     CONTINUES,
     DUPLICATE,
     LIFE,

@@ -34,37 +34,27 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from miiii.runs.listing import is_run
 from miiii.runs.locking import lock_state, unsure_text
 from miiii.sweeps.private_names import id_of
+from miiii.sweeps.queue.attempts import (
+    BATCH,
+    CONTINUES,
+    DUPLICATE,
+    LIFE,
+    LOST,
+    OUTCOME,
+    RELEASED,
+    RUN,
+    VANISHED,
+    WHY,
+    Held,
+    run_of,
+)
 from miiii.sweeps.queue.storage import PatientStorage
 
-RUN, CONTINUES, LOST, BATCH = "run", "continues", "lost", "batch"
-"""User attributes of a successor: its run's name, the number of the trial that it continues, how
-often the run's worker vanished, and the runs that train together with it."""
-WHY, OUTCOME = "why", "outcome"
-"""User attributes of an ended trial: why it failed, and what is worth knowing of its run."""
-LIFE = "life"
-"""System attribute of a running trial: who trains it, and how far it is."""
-
-VANISHED, RELEASED, DUPLICATE = "its worker vanished", "released", "another trial has its run"
 MOST_LOST = 3
 """How often a run's worker may vanish before the run is held to be the reason."""
 SPREAD = 64
 """How many waiting trials a worker looks at; it tries them in random order, so that workers try
 different ones."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """A trial that this worker has."""
-
-    id: int
-    """The storage's."""
-    number: int
-    run: str
-    """The run directory's name."""
-    params: Mapping[str, Any]
-    lost: int = 0
-    batch: tuple[str, ...] = ()
-    """Runs that it was trained together with before."""
 
 
 @dataclass
@@ -73,16 +63,6 @@ class _Sign:
 
     value: Any
     at: float
-
-
-def run_name(number: int) -> str:
-    """What a trial's run is called, unless it continues another's."""
-    return f"trial-{number:06d}"
-
-
-def run_of(trial: FrozenTrial) -> str:
-    """The name of a trial's run."""
-    return trial.user_attrs.get(RUN) or run_name(trial.number)
 
 
 class Queue:

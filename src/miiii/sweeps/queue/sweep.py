@@ -29,7 +29,8 @@ from miiii.runs.atomic import make_directory, write_atomically
 from miiii.runs.errors import DamagedFileError, RunError, RunNotFoundError
 from miiii.runs.jsonfiles import read_text
 from miiii.studies.study import Study, open_study
-from miiii.sweeps.queue.queue import CONTINUES, RUN, Queue
+from miiii.sweeps.queue.attempts import CONTINUES, RUN
+from miiii.sweeps.queue.queue import Queue
 from miiii.sweeps.queue.storage import (
     JOURNAL,
     PatientStorage,

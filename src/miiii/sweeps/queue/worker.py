@@ -23,7 +23,7 @@ from miiii.runs.errors import RunError, RunLockedError, StorageError
 from miiii.runs.listing import is_run
 from miiii.runs.thresholds import SOLVED
 from miiii.studies.study import open_study
-from miiii.sweeps.queue.queue import RELEASED, Held
+from miiii.sweeps.queue.attempts import RELEASED, Held
 from miiii.sweeps.queue.storage import StorageAwayError
 from miiii.sweeps.queue.sweep import Sweep
 from miiii.sweeps.search.objectives import OBJECTIVES
