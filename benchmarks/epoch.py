@@ -11,7 +11,8 @@ from benchmarks.plain import make_plain_step
 from benchmarks.timing import ratio, take_turns
 from miiii.config.config import replace_fields
 from miiii.config.presets import get_preset
-from miiii.experiment.batch import compile_program, make_batch, numerics
+from miiii.experiment.batch import make_batch
+from miiii.experiment.program import compile_program, numerics
 
 
 def own_products(config):

@@ -18,7 +18,8 @@ from benchmarks.epoch import our_epochs, plain_epochs
 from benchmarks.timing import ratio, take_turns
 from miiii.config.config import Config, replace_fields
 from miiii.config.presets import get_preset
-from miiii.experiment.batch import make_batch, numerics
+from miiii.experiment.batch import make_batch
+from miiii.experiment.program import numerics
 from miiii.model.parameters import weight_names
 from miiii.training.step import initial_parameters
 

@@ -4,7 +4,8 @@ from benchmarks.epoch import our_epochs
 from benchmarks.timing import ratio, take_turns
 from miiii.config.config import replace_fields
 from miiii.config.presets import get_preset
-from miiii.experiment.batch import compile_program, make_batch, numerics
+from miiii.experiment.batch import make_batch
+from miiii.experiment.program import compile_program, numerics
 
 
 def report(rounds, preset="tiny", seeds=8, count=200):

@@ -19,7 +19,8 @@ import numpy as np
 
 from benchmarks.timing import ratio, take_turns
 from miiii.config.presets import get_preset
-from miiii.experiment.batch import make_batch, numerics
+from miiii.experiment.batch import make_batch
+from miiii.experiment.program import numerics
 from miiii.model.dense import dense
 from miiii.model.dropout import dropout_masks
 from miiii.model.transformer import embeddings, forward

@@ -10,7 +10,7 @@ import pytest
 
 import miiii
 from command import assert_equal_runs
-from miiii.experiment import batch, compiled_programs, interrupts
+from miiii.experiment import compiled_programs, interrupts, program
 from miiii.experiment.compiled_programs import cache_directory, keep_programs
 from miiii.experiment.interrupts import StopRequest
 from miiii.experiment.pace import CheckpointClock
@@ -171,12 +171,12 @@ def test_a_notebook_shows_one_line_that_changes(tmp_path, monkeypatch):
 
 
 def test_runs_of_any_number_of_epochs_share_one_program(tmp_path, whole):
-    compiled = batch._compiled.cache_info().misses
+    compiled = program._compiled.cache_info().misses
     miiii.start([miiii.replace_fields(CONFIG, epochs=3, snapshots=5)], ["a"], tmp_path)
     miiii.start([miiii.replace_fields(CONFIG, epochs=2000, stop_when=0.001, stop_after=0)], ["b"],
                 tmp_path)  # fmt: skip
     miiii.resume("a", tmp_path, epochs=7)
-    assert batch._compiled.cache_info().misses == compiled
+    assert program._compiled.cache_info().misses == compiled
 
 
 def test_programs_are_kept_for_python_as_for_the_command_line(tmp_path, monkeypatch):

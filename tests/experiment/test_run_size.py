@@ -5,7 +5,8 @@ import pytest
 
 from miiii.config.config import replace_fields
 from miiii.config.presets import get_preset
-from miiii.experiment.batch import make_batch, numerics, parameters_template, state_template
+from miiii.experiment.batch import make_batch
+from miiii.experiment.program import numerics, parameters_template, state_template
 from miiii.experiment.run import load_run
 from miiii.experiment.training import start
 from miiii.runs.directory import RunDirectory
@@ -17,7 +18,7 @@ def test_a_run_of_the_paper_takes_at_most_400_megabytes(preset):
     config = get_preset(preset)
     batch = make_batch([config])
     with numerics(batch.setting):
-        state, weights = state_template(batch), parameters_template(batch)
+        state, weights = state_template(batch.setting), parameters_template(batch.setting)
     training, tasks = config.training, len(config.task.task_moduli)
     assert tasks == 29
     kept = len(snapshot_epochs(training.epochs, training.snapshots))

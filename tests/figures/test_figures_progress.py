@@ -19,7 +19,7 @@ from miiii.figures.progress import (
     progress_lines,
     structure_lines,
 )
-from miiii.tasks.numbers import primes_below
+from miiii.tasks.primes import primes_below
 
 EPOCHS = np.unique([0, *(2 ** (np.arange(45) / 4)).astype(int)])
 WEIGHTS = (

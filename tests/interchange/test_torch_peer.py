@@ -4,7 +4,7 @@ import numpy as np
 from benchmarks.peers import TorchPeer
 
 from miiii.config.config import replace_fields
-from miiii.experiment.batch import numerics
+from miiii.experiment.program import numerics
 from torch_beside import site_packages
 from training.tiny import TINY, as_numpy, compiled
 

@@ -8,8 +8,9 @@ import pytest
 
 from miiii.model.config import ModelConfig
 from miiii.model.parameters import is_shape, parameter_shapes
-from miiii.optim.build import build_optimiser, learning_rate_factor
+from miiii.optim.build import build_optimiser
 from miiii.optim.config import OptimConfig
+from miiii.optim.schedule import learning_rate_factor
 
 WEIGHTS = {
     "matrix": np.random.default_rng(0).normal(size=(3, 2)),
@@ -144,7 +145,9 @@ def test_numbers_given_take_the_place_of_the_configured(x64):
 
 def factors(epochs, **fields):
     config = OptimConfig(**fields)
-    return jax.jit(jax.vmap(lambda epoch: learning_rate_factor(config, epoch)))(jnp.asarray(epochs))
+    return jax.jit(jax.vmap(lambda epoch: learning_rate_factor(config, epoch, jnp)))(
+        jnp.asarray(epochs)
+    )
 
 
 def test_the_learning_rate_is_constant_by_default():

@@ -16,7 +16,7 @@ from miiii.experiment.run import load_run
 from miiii.report.export import export_study, task_rows
 from miiii.report.kept import kept_measurements
 from miiii.results.store import measure
-from miiii.tasks.numbers import primes_below
+from miiii.tasks.primes import primes_below
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ import os
 import socket
 import time
 
+import filelock
 import pytest
 
 import miiii
 from miiii.cli.main import run as command
-from miiii.runs import locking
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import RunLockedError, StorageError
 from miiii.runs.listing import PERHAPS_RUNNING, live_state, summarize
@@ -71,10 +71,10 @@ def test_a_run_that_another_user_trains_is_in_use_rather_than_not_writable(run, 
         raise PermissionError(errno.EACCES, "refused")
 
     with run.lock(), monkeypatch.context() as patch:
-        patch.setattr(locking.FileLock, "acquire", refuse)
+        patch.setattr(filelock.FileLock, "acquire", refuse)
         with pytest.raises(RunLockedError, match=f"in use by process {os.getpid()}: wait"):
             run.lock().__enter__()
-    monkeypatch.setattr(locking.FileLock, "acquire", refuse)
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
     with pytest.raises(StorageError, match="no permission to write there"):
         run.lock().__enter__()
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from miiii.tasks.config import TaskConfig
 from miiii.tasks.dataset import build_dataset
-from miiii.tasks.numbers import digits, primes_below
+from miiii.tasks.numbers import digits
+from miiii.tasks.primes import primes_below
 
 PRIMES_BELOW_113 = (
     *(2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53),

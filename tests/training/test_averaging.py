@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from miiii.config.config import Config, replace_fields
-from miiii.experiment.batch import numerics
+from miiii.experiment.program import numerics
 from miiii.training.averaging import move_average, share
 from miiii.training.state import model_arrays, to_arrays
 from miiii.training.step import minibatch_indices

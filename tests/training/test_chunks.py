@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from miiii.config.config import replace_fields
-from miiii.experiment.batch import numerics
+from miiii.experiment.program import numerics
 from miiii.tasks.dataset import build_dataset
 from miiii.training.chunk import history_rows
 from training.tiny import TINY, as_numpy, compiled, textbook_losses
@@ -196,7 +196,7 @@ import jax, numpy as np
 sys.path.insert(0, {tests!r})
 from training.test_chunks import ALONE, EPOCHS, train
 from training.tiny import compiled
-from miiii.experiment.batch import _runs_sharding
+from miiii.experiment.program import _runs_sharding
 assert len(jax.local_devices()) == 2
 assert [_runs_sharding(runs).mesh.size for runs in (1, 2, 3, 4)] == [1, 2, 1, 2]
 pair = compiled(*ALONE)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from miiii.config.config import Config, replace_fields
-from miiii.experiment.batch import make_batch, numerics
+from miiii.experiment.batch import make_batch
+from miiii.experiment.program import numerics
 from miiii.model.dropout import dropout_masks
 from miiii.model.parameters import weight_names
 from miiii.tasks.dataset import build_dataset

@@ -12,7 +12,8 @@ import pytest
 
 from miiii.config.config import replace_fields
 from miiii.config.presets import get_preset
-from miiii.experiment.batch import make_batch, numerics
+from miiii.experiment.batch import make_batch
+from miiii.experiment.program import numerics
 from miiii.training.state import Hyperparameters, RunInputs, Samples
 from miiii.training.step import initial_state, run_key, train_epoch
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miiii.tasks.numbers import primes_below
+from miiii.tasks.primes import primes_below
 from miiii.training.config import TrainingConfig
 from miiii.training.loss import (
     size_weights,

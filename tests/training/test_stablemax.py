@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from miiii.config.config import replace_fields
 from miiii.experiment.batch import make_batch
-from miiii.tasks.numbers import primes_below
+from miiii.tasks.primes import primes_below
 from miiii.training.loss import task_cross_entropy
 from miiii.training.stablemax import task_stablemax_cross_entropy
 from miiii.training.step import measure

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from miiii.config.config import Config, replace_fields
-from miiii.experiment.batch import Program, compile_program, make_batch, numerics
+from miiii.experiment.batch import make_batch
+from miiii.experiment.program import Program, compile_program, numerics
 from miiii.training.state import TrainState
 from model.textbook import textbook_forward
 

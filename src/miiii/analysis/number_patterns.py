@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miiii.analysis.checks import at_least
-from miiii.tasks.numbers import primes_below
+from miiii.tasks.primes import primes_below
 from miiii.tasks.targets import nanda, remainders
 
 

@@ -10,7 +10,8 @@ from miiii.config.config import Config, replace_fields
 from miiii.streams import Stream, generator
 from miiii.tasks.dataset import answered_numbers, is_commutative, make_targets
 from miiii.tasks.numbers import digits
-from miiii.tasks.splits import DRAWN, PAIRS, draw_pairs, keep_split
+from miiii.tasks.split_sizes import DRAWN, PAIRS
+from miiii.tasks.splits import draw_pairs, keep_split
 
 Rule = Callable[[NDArray[np.int32], NDArray[np.int32]], ArrayLike]
 """(x0, x1), each [p²], to a boolean for every number."""

@@ -15,14 +15,16 @@ import jax
 import numpy as np
 
 from miiii.config.config import Config, differences, replace_fields
-from miiii.experiment.batch import make_batch, numerics, state_template
+from miiii.experiment.batch import make_batch
 from miiii.experiment.members import identity
+from miiii.experiment.program import numerics, state_template
 from miiii.experiment.run import Run, load_run
 from miiii.experiment.schedules import longer_notes
 from miiii.model.config import ModelConfig
 from miiii.runs.directory import RunDirectory
 from miiii.runs.splits import read_split
-from miiii.tasks.splits import DRAWN, keep_split
+from miiii.tasks.split_sizes import DRAWN
+from miiii.tasks.splits import keep_split
 from miiii.training.state import (
     AVERAGE,
     RAW,
@@ -167,7 +169,7 @@ class Branching:
     def _first_state(self, config: Config) -> dict[str, np.ndarray]:
         batch = make_batch([config])
         with numerics(batch.setting):
-            template = state_template(batch)
+            template = state_template(batch.setting)
             raw = model_arrays(self._arrays, raw=True)
             # An average goes on; a new one starts from the weights that the branch begins with.
             average = {AVERAGE + name: array for name, array in model_arrays(self._arrays).items()}
@@ -219,7 +221,7 @@ def _stored(run: Run, origin: Origin) -> tuple[int, dict[str, np.ndarray]]:
         raise ValueError(
             f"epoch is {epoch:,}, of which run {run.name} keeps no {what}: give one of {there}"
         )
-    arrays, _ = directory.load_snapshot(epoch, run._expected_parameters, own)
+    arrays = run.stored_weights.snapshot_arrays(epoch)
     return epoch, {RAW + name: array for name, array in arrays.items()}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from miiii.config.config import Config
 from miiii.experiment import training
-from miiii.experiment.batch import Waiting
+from miiii.experiment.program import Waiting
 from miiii.experiment.progress import Progress
 from miiii.experiment.training import Outcome
 from miiii.runs.errors import RunExistsError, RunLockedError

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from miiii.experiment.batch import device_count
+from miiii.experiment.program import device_count
 from miiii.runs.conditions import RESUMED_KEY, changes, changes_text, last_conditions, resumptions
 from miiii.runs.directory import RunDirectory
 from miiii.runs.listing import PROVENANCE_NAME

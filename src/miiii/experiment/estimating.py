@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import jax
 
 from miiii.config.config import Config
-from miiii.experiment.batch import Batch, Program, Waiting, compile_program, make_batch, numerics
+from miiii.experiment.batch import Batch, make_batch
 from miiii.experiment.compiled_programs import keep_programs
 from miiii.experiment.pace import Pace
+from miiii.experiment.program import Program, Waiting, compile_program, numerics
 from miiii.training.chunk import snapshot_epochs
 
 

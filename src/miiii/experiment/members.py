@@ -25,7 +25,8 @@ from miiii.runs.provenance import collect_provenance
 from miiii.runs.splits import FILE as SPLIT_FILE
 from miiii.runs.splits import encode_split, read_split
 from miiii.tasks.labels import FILE, decode_labels, encode_labels
-from miiii.tasks.splits import given_sizes, keep_split, kept_split
+from miiii.tasks.split_sizes import given_sizes
+from miiii.tasks.splits import keep_split, kept_split
 from miiii.training.config import GENERATOR
 
 RANDOM_NUMBERS = {"generator": GENERATOR, "partitionable": True}

@@ -14,14 +14,9 @@ import jax
 import numpy as np
 
 from miiii.config.config import replace_fields, to_toml
-from miiii.experiment.batch import (
-    Batch,
-    Program,
-    examples_per_epoch,
-    numerics,
-    state_template,
-)
+from miiii.experiment.batch import Batch
 from miiii.experiment.members import Member, identity, run_status, stored_config
+from miiii.experiment.program import Program, examples_per_epoch, numerics, state_template
 from miiii.runs.atomic import write_atomically
 from miiii.runs.counts import with_accuracies
 from miiii.runs.errors import (
@@ -86,7 +81,7 @@ class Recorder:
         if any(not member.present for member in self.members):
             self._warn("some runs of this batch are gone or failed; the others go on without them")
         with numerics(batch.setting):
-            template = state_template(batch)
+            template = state_template(batch.setting)
         expected = expected_arrays(template)
         done = min(self._newest(member, expected) for member in present)
         loaded: list[Any] = []

@@ -1,46 +1,44 @@
 """A stored run, opened for reading: what analysis, figures and people work with."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
-from jaxtyping import Array
 from numpy.typing import NDArray
 
 from miiii.config.config import Config
-from miiii.experiment.batch import (
-    Batch,
-    make_batch,
-    numerics,
-    parameters_template,
-)
 from miiii.experiment.history import stored_history
-from miiii.experiment.members import identity, stored_config
-from miiii.model.activations import Activations, check_names
-from miiii.model.intervention import Intervention, intervene
-from miiii.model.parameters import Parameters
-from miiii.model.transformer import forward, named_activations
+from miiii.experiment.members import stored_config
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import DamagedFileError, RunError
 from miiii.runs.listing import live_state, summarize
 from miiii.runs.measured import History
 from miiii.runs.splits import read_split
-from miiii.runs.tensors import check_expected
-from miiii.tasks.dataset import Dataset, Split
-from miiii.training.state import expected_arrays, from_arrays, model_arrays
+from miiii.tasks.dataset import Dataset, build_dataset
+from miiii.tasks.splits import Split
+
+if TYPE_CHECKING:
+    # JAX is loaded with the weights: a run's settings, state and history are read without it.
+    from jaxtyping import Array
+
+    from miiii.experiment.weights import StoredWeights
+    from miiii.model.activations import Activations
+    from miiii.model.intervention import Intervention
+    from miiii.model.parameters import Parameters
 
 _SHOWING = "miiii.results.notebook"
 """Imported by name when a notebook asks, because it imports what draws."""
 
 
-class Snapshots(Mapping[int, Parameters]):
+class Snapshots(Mapping[int, "Parameters"]):
     """The weights through training: epoch to parameters, read when asked for."""
 
-    def __init__(self, run: "Run") -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
         averaged = bool(run.config.training.average_weights)
         self._epochs = [] if averaged and run.raw else run.directory.snapshot_epochs()
@@ -48,10 +46,7 @@ class Snapshots(Mapping[int, Parameters]):
     def __getitem__(self, epoch: int) -> Parameters:
         if epoch not in self._epochs:
             raise KeyError(f"no snapshot of epoch {epoch}; there are {self._epochs}")
-        arrays, _ = self._run.directory.load_snapshot(
-            epoch, self._run._expected_parameters, identity(self._run.config)
-        )
-        return from_arrays(self._run._template, arrays)
+        return self._run.stored_weights.of_snapshot(epoch)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._epochs)
@@ -69,7 +64,7 @@ class Run:
     raw: bool = False
     """Whether weights and validation are the raw ones, where the run keeps an average of them."""
 
-    def with_raw_weights(self) -> "Run":
+    def with_raw_weights(self) -> Run:
         """The same run by its raw weights, which its checkpoints hold; it has no snapshots then.
 
         Of a run without an average its weights are the raw ones, and nothing changes.
@@ -104,7 +99,7 @@ class Run:
         Raises:
             DamagedFileError: the run has a split of its own, which cannot be read.
         """
-        drawn = self._batch.datasets[0]
+        drawn = build_dataset(self.config.task, self.config.seed)
         own = read_split(self.path, drawn.answered)
         return drawn if own is None else replace(drawn, split=Split(**own))
 
@@ -134,12 +129,7 @@ class Run:
             RunError: the raw weights are wanted, and went with the checkpoints.
         """
         if self.directory.checkpoint_epochs():
-            # The optimiser's state is passed over, so that nobody needs the optimiser to look.
-            loaded = self.directory.load_checkpoint(None, None, identity(self.config))
-            arrays = model_arrays(loaded.arrays, raw=self.raw)
-            path = self.directory.checkpoint_path(loaded.epoch)
-            check_expected(path, arrays, self._expected_parameters)
-            return from_arrays(self._template, arrays)
+            return self.stored_weights.of_newest_checkpoint(raw=self.raw)
         if len(self.snapshots):
             return self.snapshots[max(self.snapshots)]
         if self.raw:
@@ -187,24 +177,8 @@ class Run:
             ValueError: a number outside the domain, or an unknown name (the nearest is given).
             KeyError: no snapshot of that epoch.
         """
-        wanted = (names,) if isinstance(names, str) else names
-        check_names(wanted or ())
-        domain = len(self.dataset.digits)
-        chosen = np.arange(domain) if numbers is None else np.asarray(numbers)
-        if chosen.ndim != 1 or chosen.size == 0 or not np.issubdtype(chosen.dtype, np.integer):
-            raise ValueError("numbers must be a list of whole numbers, at least one")
-        if chosen.min() < 0 or chosen.max() >= domain:
-            raise ValueError(
-                f"numbers has {chosen.min() if chosen.min() < 0 else chosen.max()}: "
-                f"each must be from 0 to p² − 1 = {domain - 1}"
-            )
         weights = self.parameters if epoch is None else self.snapshots[epoch]
-        digits: Any = self.dataset.digits[chosen]
-        with numerics(self._batch.setting):
-            if wanted is None:
-                return forward(weights, digits)[1]
-            kept = named_activations(weights, digits, tuple(wanted))
-        return dict(zip(wanted, kept, strict=True))
+        return self.stored_weights.activations(weights, self.dataset, numbers, names)
 
     def ablate(self, *interventions: Intervention, epoch: int | None = None) -> Array:
         """The logits on all numbers with some activations changed, dropout off.
@@ -222,24 +196,17 @@ class Run:
             KeyError: no snapshot of that epoch.
         """
         weights = self.parameters if epoch is None else self.snapshots[epoch]
-        with numerics(self._batch.setting):
-            return intervene(weights, self.dataset.digits, *interventions)[0]
+        return self.stored_weights.ablate(weights, self.dataset, interventions)
 
     def _repr_html_(self) -> str:
         return import_module(_SHOWING).run_html(self)
 
     @cached_property
-    def _batch(self) -> Batch:
-        return make_batch([self.config])
+    def stored_weights(self) -> StoredWeights:
+        """Reads the weights; loads JAX."""
+        from miiii.experiment.weights import StoredWeights
 
-    @cached_property
-    def _template(self) -> Parameters:
-        with numerics(self._batch.setting):
-            return parameters_template(self._batch)
-
-    @cached_property
-    def _expected_parameters(self) -> Any:
-        return expected_arrays(self._template)
+        return StoredWeights(self.directory, self.config)
 
 
 def load_run(path: str | Path, runs_dir: str | Path = "runs") -> Run:

@@ -1,12 +1,14 @@
 """What of a run's settings depends on absolute epochs, and is over when the run is made longer."""
 
+import numpy as np
+
 from miiii.config.config import Config
-from miiii.optim.build import learning_rate_factor
+from miiii.optim.schedule import learning_rate_factor
 
 
 def rate_factor(config: Config, epoch: int) -> float:
     """The learning rate of an epoch (1 is the first) as a share of its configured value."""
-    return float(learning_rate_factor(config.optim, max(epoch, 1)))
+    return float(learning_rate_factor(config.optim, max(epoch, 1), np))
 
 
 def rate_text(config: Config, epoch: int) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import jax
 
 from miiii.config.config import Config, differences
-from miiii.experiment.batch import Batch, Waiting, compile_program, make_batch, numerics
+from miiii.experiment.batch import Batch, make_batch
 from miiii.experiment.branching import Branching, Origin
 from miiii.experiment.compiled_programs import keep_programs
 from miiii.experiment.conditions import changed_since, record_resumption
@@ -33,6 +33,7 @@ from miiii.experiment.members import (
     set_apart,
 )
 from miiii.experiment.pace import CheckpointClock, Pace
+from miiii.experiment.program import Waiting, compile_program, numerics
 from miiii.experiment.progress import NotebookLine, Progress, Report, default_progress
 from miiii.experiment.recorder import Recorder
 from miiii.experiment.schedules import longer_notes

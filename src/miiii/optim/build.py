@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 from optax.contrib import MuonDimensionNumbers, muon
 
 from miiii.optim.chosen_frequencies import (
@@ -21,35 +21,6 @@ from miiii.optim.orthogonal import orthogonal_gradient
 from miiii.optim.own import is_own, own_optimiser
 
 Scalar = float | Float[Array, ""]
-
-
-def learning_rate_factor(config: OptimConfig, epoch: Int[Array, ""] | int) -> Float[Array, ""]:
-    """The learning rate at an epoch (1 is the first) as a share of its configured value.
-
-    Linear warm-up to 1 over `warmup_epochs`, then 1, then along a cosine from 1 to `decay_floor`
-    over `decay_epochs` from `decay_start` on. Each of the `restarts` that follow goes along a
-    cosine from `restart_height` to `decay_floor` over `restart_epochs` (Loshchilov and Hutter 2017,
-    Eq. 5).
-    """
-    epoch = jnp.asarray(epoch, jnp.float32)
-    warmth = factor = jnp.ones_like(epoch)
-    if config.warmup_epochs:
-        warmth = jnp.minimum(epoch / config.warmup_epochs, 1.0)
-    if config.decay_epochs:
-        progress = jnp.clip((epoch - config.decay_start) / config.decay_epochs, 0.0, 1.0)
-        factor = _fall(1.0, config.decay_floor, progress)
-    if config.restarts:
-        since = epoch - (config.decay_start + config.decay_epochs)
-        position = jnp.mod(since - 1, config.restart_epochs) + 1
-        again = _fall(config.restart_height, config.decay_floor, position / config.restart_epochs)
-        within = (since > 0) & (since <= config.restarts * config.restart_epochs)
-        factor = jnp.where(within, again, factor)
-    return warmth * factor
-
-
-def _fall(top: float, floor: float, progress: Float[Array, ""]) -> Float[Array, ""]:
-    """Half a cosine from the top (progress 0) to the floor (1)."""
-    return floor + (top - floor) * (0.5 * (1 + jnp.cos(jnp.pi * progress)))
 
 
 def build_optimiser(

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from miiii.claims.measurements import Multiples, Passing, Primality
 from miiii.experiment.run import Run
-from miiii.tasks.numbers import primes_below
+from miiii.tasks.primes import primes_below
 
 
 def primality(run: Run, logits: NDArray[np.floating]) -> Primality | None:

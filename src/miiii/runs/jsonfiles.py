@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from miiii.runs.errors import DamagedFileError
 
 
@@ -34,7 +32,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, np.generic | np.ndarray):
+    # Asked by its method: to import NumPy for this would double the time of `miiii train --help`.
+    if hasattr(value, "tolist"):
         return _plain(value.tolist())
     if isinstance(value, Path):
         return str(value)

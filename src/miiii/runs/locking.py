@@ -17,12 +17,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from miiii.runs.atomic import storage_errors, write_atomically
 from miiii.runs.errors import RunLockedError, RunNotFoundError, StorageError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 try:
     import fcntl
@@ -66,6 +67,9 @@ def lock_directory(
     if not path.is_dir():
         # The lock would create it.
         raise RunNotFoundError(path.name, path.parent)
+    # Imported here: it brings asyncio along, and a list of runs only asks for locks.
+    from filelock import FileLock, Timeout
+
     lock = FileLock(path / LOCK_NAME, timeout=seconds, thread_local=False)
     try:
         with storage_errors(path / LOCK_NAME):

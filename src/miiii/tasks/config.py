@@ -1,19 +1,21 @@
 """What is to be learnt, and from which numbers: the fields of a task and their limits."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from miiii.refusals import check_choice
-from miiii.tasks.labels import is_digest
-from miiii.tasks.numbers import primes_below
-from miiii.tasks.splits import DRAWN, PAIRS, Share, given_sizes, pair_shares
+from miiii.tasks.primes import primes_below
+from miiii.tasks.split_sizes import DRAWN, PAIRS, Share, given_sizes, pair_shares
 
 TaskName = Literal["miiii", "nanda", "basis", "waves", "custom"]
 Target = Literal["remainder", "divisibility"]
 Operation = Literal["add", "subtract", "multiply", "divide", "x2xyy2"]
 COMMUTATIVE: tuple[Operation, ...] = ("add", "multiply", "x2xyy2")
 """Operations that answer (x0, x1) and (x1, x0) alike."""
+_DIGEST = re.compile(r"[0-9a-f]{16}")
+"""Of labels that a user gave (`labels.keep_labels`)."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ class TaskConfig:
                 f"unanswered is {self.unanswered}: it must be at least 0, and leave two of the "
                 f"{self.base**2} numbers"
             )
-        if not is_digest(self.labels):
+        if not _DIGEST.fullmatch(self.labels):
             raise ValueError(
                 f"labels is {self.labels!r}: the labels of the task custom are given from Python, "
                 "with miiii.with_labels"

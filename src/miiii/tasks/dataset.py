@@ -11,7 +11,8 @@ from miiii.tasks import targets as target_functions
 from miiii.tasks.config import TaskConfig
 from miiii.tasks.labels import kept_labels
 from miiii.tasks.numbers import digits
-from miiii.tasks.splits import PAIRS, Split, draw_pairs, draw_split, given_sizes, kept_split, mirror
+from miiii.tasks.split_sizes import PAIRS, given_sizes
+from miiii.tasks.splits import Split, draw_pairs, draw_split, kept_split, mirror
 
 __all__ = ["Dataset", "Split", "build_dataset", "make_split", "make_targets", "mirrored_numbers"]
 

@@ -7,7 +7,6 @@ same labels, so that it does not matter which run they were read from.
 
 import hashlib
 import io
-import re
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +15,6 @@ FILE = "labels.npy"
 """Where a run keeps them."""
 
 _KEPT: dict[str, NDArray[np.int32]] = {}
-_DIGEST = re.compile(r"[0-9a-f]{16}")
 
 
 def keep_labels(labels: ArrayLike) -> str:
@@ -73,11 +71,6 @@ def kept_labels(digest: str) -> NDArray[np.int32]:
             "miiii.with_labels, or give the config.toml of a run that has them beside it"
         )
     return _KEPT[digest]
-
-
-def is_digest(text: str) -> bool:
-    """Whether a text could be the digest of labels."""
-    return bool(_DIGEST.fullmatch(text))
 
 
 def encode_labels(digest: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Numbers, their digits, and primes."""
+"""Numbers and their digits."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,3 @@ def digits(base: int) -> NDArray[np.int32]:
     """
     numbers = np.arange(base * base, dtype=np.int32)
     return np.stack([numbers % base, numbers // base], axis=1)
-
-
-def primes_below(limit: int) -> tuple[int, ...]:
-    """All primes smaller than `limit`, ascending (the paper's F, §3.1)."""
-    limit = max(limit, 2)
-    sieve = np.ones(limit, dtype=bool)
-    sieve[:2] = False
-    for candidate in range(2, int(limit**0.5) + 1):
-        if sieve[candidate]:
-            sieve[candidate * candidate :: candidate] = False
-    return tuple(int(prime) for prime in np.flatnonzero(sieve))

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from miiii.config.config import Config
-from miiii.experiment.batch import make_batch, numerics, parameters_template
 from miiii.experiment.members import Member
 from miiii.experiment.progress import Progress, Report
 from miiii.experiment.run import Run
-from miiii.model.parameters import weight_names
 from miiii.tracking.protocol import Factory, TrackedRun, Tracker
 from miiii.tracking.scalars import epoch_scalars
 
@@ -131,8 +129,6 @@ class _Follower:
 
 def _names(config: Config) -> tuple[list[str], list[str]]:
     """Of the tasks, and of the weights whose gradients are measured."""
-    batch = make_batch([config])
-    with numerics(batch.setting):
-        weights = weight_names(parameters_template(batch))
-    tasks = [config.task.task] if config.task.is_regression else batch.task_names
-    return list(tasks), list(weights)
+    tasks = config.task.task_moduli
+    names = [config.task.task] if config.task.is_regression else [str(modulus) for modulus in tasks]
+    return names, list(config.model.weight_names)

@@ -13,8 +13,9 @@ from miiii.model.dropout import dropout_masks
 from miiii.model.initialise import initialise
 from miiii.model.parameters import Parameters
 from miiii.model.transformer import forward
-from miiii.optim.build import build_optimiser, learning_rate_factor
+from miiii.optim.build import build_optimiser
 from miiii.optim.config import OptimConfig
+from miiii.optim.schedule import learning_rate_factor
 from miiii.training.averaging import move_average
 from miiii.training.config import GENERATOR, TrainingConfig
 from miiii.training.loss import (
@@ -262,7 +263,7 @@ def _update(
         return total_of_tasks(measured.loss, task_weights, reduction), measured
 
     gradients, measured = jax.grad(total_loss, has_aux=True)(state.parameters)
-    factor = learning_rate_factor(setting.optim, epoch).astype(setting.dtype)
+    factor = learning_rate_factor(setting.optim, epoch, jnp).astype(setting.dtype)
     optimiser = build_optimiser(
         setting.optim,
         learning_rate=hyperparameters.learning_rate * factor,

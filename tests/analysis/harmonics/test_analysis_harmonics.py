@@ -11,7 +11,7 @@ from analysis.planted import noise
 from miiii.analysis.harmonics.cross_harmonics import pair_harmonics
 from miiii.analysis.harmonics.dictionary import harmonic_dictionary
 from miiii.analysis.harmonics.task_harmonics import harmonics, task_harmonics
-from miiii.tasks.numbers import primes_below
+from miiii.tasks.primes import primes_below
 
 
 def waves(base, modulus):

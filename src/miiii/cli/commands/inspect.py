@@ -14,8 +14,7 @@ from miiii.cli.arguments import parse
 from miiii.cli.console import print_out
 from miiii.cli.text import percent
 from miiii.runs.conditions import batch_size, conditions_text, has_changed, resumption_lines
-from miiii.runs.directory import RunDirectory, RunSummary, list_runs
-from miiii.runs.listing import UNSURE, ending_text, live_state
+from miiii.runs.listing import UNSURE, RunSummary, ending_text, list_runs, live_state
 from miiii.runs.locking import unsure_text
 from miiii.runs.provenance import branch_text
 from miiii.runs.thresholds import HELD, SOLVED, dated
@@ -92,10 +91,6 @@ def _record(summary: RunSummary) -> dict[str, Any]:
 def show_command(words: list[str]) -> int:
     """`miiii show`."""
     arguments = parse(ShowArguments, words, "miiii show")
-    RunDirectory.open(arguments.runs_dir, arguments.run)  # refuses before JAX is imported
-    from miiii.cli.machine import prepare_jax
-
-    prepare_jax()
     from miiii.experiment.run import load_run
     from miiii.experiment.schedules import rate_text
     from miiii.tasks.dataset import mirrored_text

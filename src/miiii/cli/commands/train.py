@@ -17,10 +17,7 @@ from miiii.cli.text import clock
 from miiii.config.config import Config, from_toml, replace_fields
 from miiii.config.presets import PRESETS, get_preset
 from miiii.runs.listing import ending_text
-from miiii.runs.splits import FILE as SPLIT
-from miiii.tasks.labels import FILE as LABELS
-from miiii.tasks.labels import decode_labels
-from miiii.tasks.splits import given_sizes
+from miiii.tasks.split_sizes import given_sizes
 from miiii.tracking.loading import load_trackers
 from miiii.tracking.protocol import Factory
 
@@ -242,17 +239,31 @@ def read_config(path: Path, base: Config) -> Config:
         config = from_toml(text, base)
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
-    beside = path.with_name(LABELS)
-    if config.task.labels and beside.exists():
+    if config.task.labels:
+        _keep_labels_beside(path, config.task.labels)
+    if given_sizes(config.task.split):
+        _keep_split_beside(path, config.task.split)
+    return config
+
+
+def _keep_labels_beside(path: Path, digest: str) -> None:
+    from miiii.tasks.labels import FILE, decode_labels
+
+    beside = path.with_name(FILE)
+    if beside.exists():
         try:
-            decode_labels(beside.read_bytes(), config.task.labels)
+            decode_labels(beside.read_bytes(), digest)
         except (OSError, ValueError, EOFError) as error:
             raise UsageError(f"{beside}: {error}") from error
-    if given_sizes(config.task.split) and path.with_name(SPLIT).exists():
+
+
+def _keep_split_beside(path: Path, text: str) -> None:
+    from miiii.runs.splits import FILE
+
+    if path.with_name(FILE).exists():
         from miiii.experiment.members import keep_stored_split
 
-        keep_stored_split(path.parent, config.task.split)
-    return config
+        keep_stored_split(path.parent, text)
 
 
 def _names(arguments: TrainArguments, seeds: list[int]) -> list[str]:
