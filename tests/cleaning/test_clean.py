@@ -1,5 +1,7 @@
 """`miiii clean`: what it finds, what it deletes, and above all what it leaves."""
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -198,6 +200,26 @@ def test_a_run_in_use_is_left_alone(folder, capsys):
         output = clean(capsys, "--yes", "--only", ",".join(KINDS))
         assert "in use by a process, left alone: runs/done" in output.out
     assert not any(name.startswith("runs/done/") for name in gone(folder, before))
+
+
+def test_a_run_whose_lock_is_another_machine_s_marker_may_be_in_use(folder, capsys, monkeypatch):
+    def refuse(descriptor, how):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    (folder / "runs" / "done" / "lock").write_text("4242\nnode17\n1\n")
+    output = clean(capsys, "--dry-run")
+    line = next(line for line in output.out.splitlines() if "left alone: runs/done" in line)
+    assert line.startswith("may be in use")
+    assert "process 4242 on node17" in line
+
+
+def test_programs_of_every_project_stay_where_another_place_is_cleaned(folder, capsys):
+    before = contents(folder)
+    clean(capsys, "--yes", "--runs-dir", str(folder / "runs"))
+    assert gone(folder, before) == REMADE - {"compiled/jit_chunk-12ab-cache"}
+    clean(capsys, "--yes", "--runs-dir", str(folder / "runs"), "--only", "compiled")
+    assert gone(folder, before) == REMADE
 
 
 def test_a_run_taken_after_the_look_is_left_alone(folder):

@@ -1,5 +1,6 @@
 """Branches: the weights of a stored run, other settings."""
 
+import json
 import shutil
 
 import numpy as np
@@ -163,6 +164,22 @@ def test_a_branch_whose_first_weights_are_gone_does_not_begin_with_others(runs, 
     (runs / "lost" / "status.json").write_text('{"state": "interrupted", "epoch": 12}')
     with pytest.raises(RunError, match="of first after epoch 12: branch it again"):
         resume("lost", runs)
+
+
+def test_a_state_that_another_optax_named_otherwise_is_told_with_the_versions(runs):
+    shutil.copytree(runs / "first", runs / "other")
+    path = runs / "other" / "provenance.json"
+    provenance = json.loads(path.read_text())
+    provenance["versions"]["optax"] = "0.1.7"
+    path.write_text(json.dumps(provenance))
+    directory = load_run("other", runs).directory
+    state = dict(directory.load_checkpoint(12).arrays)
+    name = next(name for name in state if name.startswith("optimiser.") and ".nu." in name)
+    state["optimiser.renamed"] = state.pop(name)
+    directory.save_checkpoint(12, state, {"identity": directory.provenance["identity"]})
+    with pytest.raises(ValueError, match=rf"optax 0\.1\.7\) has no array as {name}") as refused:
+        start([LONGER], ["from-other"], runs, origin=Origin("other", optimiser=True))
+    assert "leave --from-optimiser" in str(refused.value)
 
 
 def test_a_branch_may_begin_an_average_and_not_leave_one(runs):

@@ -20,7 +20,7 @@ from miiii.runs.directory import RunDirectory
 CONFIG = miiii.replace_fields(
     miiii.get_preset("tiny"), base=7, width=8, heads=2, epochs=40, minibatches=2, snapshots=2
 )
-SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1]
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU]
 
 
 class Signalling(Silent):
@@ -91,7 +91,7 @@ def test_a_signal_that_is_ignored_stays_ignored(tmp_path, number):
         signal.signal(number, before)
 
 
-@pytest.mark.parametrize(("number", "code"), list(zip(SIGNALS, [130, 75, 75, 75], strict=True)))
+@pytest.mark.parametrize(("number", "code"), list(zip(SIGNALS, [130, 75, 75, 75, 75], strict=True)))
 def test_the_command_line_hears_them_all(number, code):
     request = StopRequest()
     told = []
@@ -100,8 +100,10 @@ def test_the_command_line_hears_them_all(number, code):
     with request.listening():
         os.kill(os.getpid(), number)
         assert request()
-        # A second one ends the process at once; a terminal that closes sends two hang-ups.
-        after = signal.SIG_IGN if number == signal.SIGHUP else signal.SIG_DFL
+        # A second one ends the process at once; a terminal that closes sends two hang-ups, and the
+        # end of the processor time is told every second.
+        repeated = (signal.SIGHUP, signal.SIGXCPU)
+        after = signal.SIG_IGN if number in repeated else signal.SIG_DFL
         assert signal.getsignal(number) == after
     assert told == [number]
     assert request.exit_code == code

@@ -14,7 +14,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from small_sweeps import make
 
-from miiii.runs.errors import RunError
+from miiii.runs.errors import RunError, StorageError
 from miiii.sweeps.queue import storage
 from miiii.sweeps.queue.storage import (
     Journal,
@@ -64,6 +64,16 @@ def held_by_a_dead_node(tmp_path, monkeypatch):
     monkeypatch.setattr(storage, "QUICK_SECONDS", 0.0)
     (tmp_path / "journal.log.flock").write_text("4242\nnode17\n1\n")
     return tmp_path / "journal.log"
+
+
+def test_a_sweep_on_a_file_system_without_locks_is_refused_at_once(tmp_path, monkeypatch):
+    def refuse(descriptor, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(StorageError, match=r"gives no locks.*--sweeps-dir|gives no locks"):
+        make(tmp_path)
+    assert not list(tmp_path.rglob("*journal*"))
 
 
 def test_a_journal_that_stays_locked_is_waited_for_with_a_limit(held_by_a_dead_node):

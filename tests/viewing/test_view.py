@@ -191,18 +191,21 @@ def test_overlong_paths_are_refused(server, length):
         "localhost.evil",
         "10.0.0.1",
         "evil.example:8059",
+        "localhost.evil.",
         "@",
     ],
 )
 def test_other_host_names_are_refused(server, host):
     status, _, body = ask(server, "/", host=host)
     assert status == 403
-    heard = host.partition(":")[0].strip("@") or "no name"
+    heard = host.partition(":")[0].strip("@").removesuffix(".") or "no name"
     assert body == f"this server answers to localhost, not to {heard!r} (--host NAME)\n"
 
 
 def test_own_host_names_are_served(server):
-    for host in ("localhost", "LOCALHOST:9000", f"localhost:{server.port}", "127.0.0.1:9000"):
+    other = ("localhost.", "localhost.:9000", "[::1]", "[::1]:9000")
+    own = ("localhost", "LOCALHOST:9000", f"localhost:{server.port}", "127.0.0.1:9000")
+    for host in (*own, *other):
         assert ask(server, "/", host=host)[0] == 200
 
 

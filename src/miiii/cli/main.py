@@ -1,7 +1,8 @@
 """`miiii`: which command was meant, and what an error looks like from outside.
 
 Exit codes: 0 done; 1 failed; 2 the command was not understood or its settings are refused;
-75 saved after SIGTERM, SIGHUP or SIGUSR1, run me again; 130 interrupted from the keyboard, saved.
+75 saved after SIGTERM, SIGHUP, SIGUSR1 or SIGXCPU, run me again; 130 interrupted from the
+keyboard, saved.
 """
 
 import os
@@ -125,9 +126,22 @@ def run(words: list[str]) -> int:
         from miiii.runs.errors import RunError, RunExistsError, RunLockedError, RunNotFoundError
 
         if not isinstance(error, RunError):
+            if isinstance(error, ImportError | AttributeError | TypeError) and (found := _unmet()):
+                told = f"{type(error).__name__}: {error}"
+                return refuse(f"{found}; miiii does not work with that ({told})", FAILED)
             raise
         usage = isinstance(error, RunExistsError | RunNotFoundError | RunLockedError)
         return refuse(str(error), USAGE if usage else FAILED)
+
+
+def _unmet() -> str:
+    """Packages that are older than the declared versions, or missing, each with the remedy."""
+    from miiii.cli.requirements import unmet_requirements
+
+    try:
+        return "; ".join(unmet_requirements())
+    except ImportError:
+        return ""
 
 
 def refuse(message: str, code: int = USAGE) -> int:

@@ -22,6 +22,7 @@ from miiii.experiment.run import Run, load_run
 from miiii.experiment.schedules import longer_notes
 from miiii.model.config import ModelConfig
 from miiii.runs.directory import RunDirectory
+from miiii.runs.provenance import package_versions
 from miiii.runs.splits import read_split
 from miiii.tasks.split_sizes import DRAWN
 from miiii.tasks.splits import keep_split
@@ -195,8 +196,19 @@ class Branching:
             if name in changed
         ]
         raise ValueError(
-            f"{'; '.join(told) or 'the state has another form'}: the optimiser's state does not "
-            "fit, so leave --from-optimiser (optimiser=True) out to begin with a new one"
+            f"{'; '.join(told) or self._other_form(found, expected)}: the optimiser's state does "
+            "not fit, so leave --from-optimiser (optimiser=True) out to begin with a new one"
+        )
+
+    def _other_form(self, found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
+        """Which arrays differ where no setting does: another optax names its state otherwise."""
+        names = sorted({*found, *expected})
+        first = next(name for name in names if found.get(name) != expected.get(name))
+        here = package_versions().get("optax")
+        there = self.run.provenance.get("versions", {}).get("optax")
+        return (
+            f"run {self.run.name} (optax {there}) has {found.get(first, 'no array')} as {first}, "
+            f"optax {here} here has {expected.get(first, 'no such array')}"
         )
 
 

@@ -1,8 +1,8 @@
 """Signals: finish the chunk, save, leave. A second one leaves at once.
 
-Ctrl-C (and a notebook's stop button), TERM, HUP (a terminal that was closed) and USR1 (a cluster's
-warning) are heard alike. A signal that is ignored when training begins stays ignored: `nohup` and
-submitit's jobs rely on it.
+Ctrl-C (and a notebook's stop button), TERM, HUP (a terminal that was closed), USR1 (a cluster's
+warning) and XCPU (`ulimit -t`: the processor time is used up) are heard alike. A signal that is
+ignored when training begins stays ignored: `nohup` and submitit's jobs rely on it.
 """
 
 import os
@@ -18,7 +18,10 @@ SAVED = 75
 """Exit code after a signal other than Ctrl-C: saved, run me again."""
 EXIT_CODES = {
     getattr(signal, name): code
-    for name, code in (("SIGINT", 130), ("SIGTERM", SAVED), ("SIGHUP", SAVED), ("SIGUSR1", SAVED))
+    for name, code in (
+        ("SIGINT", 130),
+        *((name, SAVED) for name in ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGXCPU")),
+    )
     if hasattr(signal, name)
 }
 """Of each signal that is heard; Windows does not have them all."""
@@ -68,6 +71,9 @@ class StopRequest:
         self.signal = number
         for each, handler in self._afterwards.items():
             signal.signal(each, handler)
+        if number == getattr(signal, "SIGXCPU", None):
+            # Linux sends it again every second, until the hard limit kills the process.
+            signal.signal(number, signal.SIG_IGN)
         if number == getattr(signal, "SIGHUP", None):
             # A shell and the system both send it when a terminal closes, and writing there fails.
             signal.signal(number, signal.SIG_IGN)

@@ -99,8 +99,8 @@ def start(
         progress: shows what happens; default: a line in a notebook, a `RunWarning` elsewhere for
             what should be known.
         stop: asked between chunks; once true, the batch is saved and left. Ctrl-C (a notebook's
-            stop button), SIGTERM, SIGHUP and SIGUSR1 do the same where nobody handles them yet,
-            and then take effect: a KeyboardInterrupt, or the end of the process.
+            stop button), SIGTERM, SIGHUP, SIGUSR1 and SIGXCPU do the same where nobody handles
+            them yet, and then take effect: a KeyboardInterrupt, or the end of the process.
 
     Warns:
         TaskWarning: what makes the tasks easier, harder or emptier than they look, such as classes

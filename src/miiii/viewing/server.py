@@ -16,7 +16,7 @@ from miiii.viewing.pages import Pages
 from miiii.viewing.places import LONGEST_PATH, TYPES, NotShownError, find_place
 
 ADDRESS = "127.0.0.1"
-HOSTS = ("127.0.0.1", "localhost")
+HOSTS = ("127.0.0.1", "localhost", "[::1]")
 PATIENCE = 10.0
 """Seconds that a connection may be silent."""
 
@@ -93,9 +93,10 @@ class _Handler(BaseHTTPRequestHandler):
         host = (self.headers.get("Host") or "").lower()
         # The name alone: a forwarded port (ssh -L) is another one at the browser's end.
         name, colon, port = host.rpartition(":")
-        name = name if colon and port.isdigit() else host
+        # A final dot is the root of the domain names: `localhost.` is `localhost`.
+        name = (name if colon and port.isdigit() else host).removesuffix(".")
         if name not in self.server.hosts:
-            heard = "".join(letter for letter in name[:80] if letter.isalnum() or letter in ".-_")
+            heard = "".join(one for one in name[:80] if one.isalnum() or one in ".-_:[]")
             why = f"this server answers to localhost, not to {heard or 'no name'!r} (--host NAME)"
             self._refuse(HTTPStatus.FORBIDDEN, why, write)
             return

@@ -23,6 +23,7 @@ from miiii.experiment.run import load_run
 from miiii.interchange.imports.checkpoint_file import read_checkpoint
 from miiii.interchange.imports.conversion import convert
 from miiii.interchange.imports.losses import read_losses
+from miiii.interchange.imports.state_names import plain_names
 from miiii.interchange.imports.torch_file import read_torch_file
 from miiii.interchange.imports.training_pairs import read_training_pairs
 from miiii.interchange.names import hooked_to_bridge
@@ -102,6 +103,21 @@ def test_a_wrapper_around_single_blocks_is_taken_out_with_a_note(part):
     found = convert(inside, CONFIG)
     np.testing.assert_allclose(ours(found), theirs(state), rtol=0, atol=1e-12)
     assert "inside names" in " ".join(found.notes)
+
+
+def test_names_of_which_only_some_have_a_prefix_are_refused():
+    state = {"model." + name: array for name, array in drawn_state().items()}
+    state["loss.scale"] = np.ones(1, np.float32)
+    with pytest.raises(ValueError, match=r"begin with 'model\.', but loss\.scale does not"):
+        plain_names(state)
+
+
+@pytest.mark.parametrize("key", ["train_mask", "is_train", "train_idx", "train_inputs"])
+def test_inputs_under_a_name_that_is_not_read_are_named(key):
+    found, notes = read_training_pairs({key: [0, 1, 5], "train_losses": [0.5, 0.1, 0.0]})
+    assert found is None
+    assert [note.split()[0] for note in notes] == [key]
+    assert "train_indices" in notes[0]
 
 
 def test_a_weight_that_stands_there_twice_must_be_the_same():

@@ -16,13 +16,15 @@ from miiii.cleaning.removal import remove
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.console import print_out
 from miiii.experiment.compiled_programs import cache_directory
+from miiii.runs.locking import lock_state, unsure_text
 
 
 @dataclass(frozen=True)
 class CleanArguments:
     """List what could go from the disk and how large it is; delete it where that is confirmed.
 
-    Without --only, what a command can make again goes: temporary, figures, analysis, compiled.
+    Without --only, what a command can make again goes: temporary, figures, analysis, compiled (the
+    compiled programs of every project, so not with another --runs-dir or --studies-dir).
     What cannot be made again goes only if it is named: checkpoints, damaged, failed, replaced.
     A run that a live process holds is left alone. Without a terminal nothing goes without --yes.
     """
@@ -50,7 +52,10 @@ def clean_command(words: list[str]) -> int:
         raise UsageError("--yes and --dry-run exclude each other: choose one")
     names = tuple(part.strip() for part in arguments.only.split(",") if part.strip())
     kinds = chosen_kinds(names)
-    going = {kind.name for kind in kinds if names or kind.remade}
+    # Compiled programs are every project's: who cleans some directory does not mean them.
+    elsewhere = (arguments.runs_dir, arguments.studies_dir) != (Path("runs"), Path("studies"))
+    kept = "compiled" if elsewhere else ""
+    going = {kind.name for kind in kinds if names or (kind.remade and kind.name != kept)}
     found = find(
         arguments.runs_dir,
         arguments.studies_dir,
@@ -114,7 +119,10 @@ def _list(found: Found, kinds: Iterable[Kind], going: set[str], every: bool) -> 
         print()
         print_out(totals)
     for path in found.in_use:
-        print(f"in use by a process, left alone: {path}")
+        told = "in use by a process"
+        if lock_state(path) == "unknown":
+            told = f"may be in use ({unsure_text(path)})"
+        print(f"{told}, left alone: {path}")
 
 
 def _grouped(candidates: Iterable[Candidate], every: bool) -> dict[Path, list[Candidate]]:

@@ -44,7 +44,8 @@ def plain_names(state: Mapping[str, NDArray[Any]]) -> tuple[State, tuple[str, ..
         The weights by their new names, and what was done, a line each.
 
     Raises:
-        ValueError: two names become one, and their weights differ.
+        ValueError: two names become one, and their weights differ; or some names have a prefix
+            that others lack.
     """
     notes: list[str] = []
     found = dict(state)
@@ -56,6 +57,7 @@ def plain_names(state: Mapping[str, NDArray[Any]]) -> tuple[State, tuple[str, ..
         notes.append("what PyTorch's wrappers put inside names was taken out")
     if any(name.startswith(_INNER) or _BRIDGE_PART in name for name in found):
         found = _merged({_without_bridge(name): [] for name in found}, found, _without_bridge)
+    _refuse_partly_prefixed(found)
     if "tok_embed.weight" in found:
         found = _merged({_bridged(name): [] for name in found}, found, _bridged)
         notes.append("the names are those of TransformerLens 4's own model")
@@ -74,6 +76,18 @@ def _shared_prefix(state: State) -> str | None:
         return None
     (part,) = parts
     return None if part in _ROOTS else part + "."
+
+
+def _refuse_partly_prefixed(state: State) -> None:
+    """Refuse names of which some have a wrapper's part in front, and others not."""
+    for part in sorted({name.partition(".")[0] for name in state} - _ROOTS):
+        inside = [name for name in state if name.startswith(part + ".")]
+        outside = [name for name in state if name not in inside]
+        if outside and any(name.split(".")[1] in _ROOTS for name in inside):
+            raise ValueError(
+                f"{len(inside)} of {len(state)} names begin with {part + '.'!r}, but {outside[0]} "
+                "does not: save the state_dict of the model only"
+            )
 
 
 def _without_bridge(name: str) -> str:

@@ -1,5 +1,6 @@
 """Which inputs trained, as published files say it: places, a mask, or the pairs themselves."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -8,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _KEYS = ("train_indices", "train_data", "train_pairs")
+_PERHAPS = re.compile(r"(is_)?(train|training|trn)(_?(mask|idx|idxs|inds|ids|set|split|inputs|x))?")
+"""Names by which others keep their training inputs; in which form is not known."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,12 @@ def read_training_pairs(content: Mapping[str, Any]) -> tuple[TrainingPairs | Non
             f"{key} is there, but is {what}: expected whole numbers or a mask of p² inputs, so "
             "it was not used"
         )
+    for key, given in content.items():
+        if _PERHAPS.fullmatch(str(key).lower()) and _array(given) is not None:
+            notes.append(
+                f"{key} is there and was not read: if it says which inputs trained, save it as "
+                f"{_KEYS[0]}, places i of (i // p, i mod p) or a mask of p² inputs"
+            )
     return None, notes
 
 

@@ -137,6 +137,20 @@ class Journal(JournalFileBackend):
             file.truncate(whole)
 
 
+def check_lock(journal: Path) -> None:
+    """Take and leave a journal's lock, where nobody has it.
+
+    Raises:
+        OSError: the file system gives no locks, or refuses the file.
+    """
+    lock = FileLock(f"{journal}.flock")
+    try:
+        acquire_quietly(lock, timeout=0)
+    except Timeout:
+        return
+    lock.release()
+
+
 class _SystemLock:
     """It ends with its process, so that nobody waits for one that was killed.
 

@@ -9,6 +9,7 @@
       jobs/          logs of what `miiii sweep launch` started
 """
 
+import shutil
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -25,8 +26,8 @@ from optuna.trial import TrialState, create_trial
 
 from miiii import __version__
 from miiii.config.config import Config
-from miiii.runs.atomic import make_directory, write_atomically
-from miiii.runs.errors import DamagedFileError, RunError, RunNotFoundError
+from miiii.runs.atomic import make_directory, storage_errors, write_atomically
+from miiii.runs.errors import DamagedFileError, RunError, RunNotFoundError, StorageError
 from miiii.runs.jsonfiles import read_text
 from miiii.studies.study import Study, open_study
 from miiii.sweeps.queue.attempts import CONTINUES, RUN
@@ -35,6 +36,7 @@ from miiii.sweeps.queue.storage import (
     JOURNAL,
     PatientStorage,
     absolute,
+    check_lock,
     hide_password,
     is_missing,
     open_storage,
@@ -191,8 +193,8 @@ def make_sweep(
     # A storage that cannot be reached leaves nothing behind.
     place = storage or stored or ""
     opened = open_storage(place) if place else None
+    opened = opened or open_storage(str(_new_journal(path)))
     make_directory(path)
-    opened = opened or open_storage(str(path / JOURNAL))
     opened.away = tell
     directions = [StudyDirection[name.upper()] for name in definition.directions]
     try:
@@ -219,6 +221,24 @@ def make_sweep(
         opened.create_new_trial(study_id, template)
         progress(definition.trials - len(missing) + index + 1, definition.trials)
     return sweep
+
+
+def _new_journal(path: Path) -> Path:
+    """Where a sweep's journal file goes; nothing is left where its file system has no locks.
+
+    Raises:
+        StorageError: the directory cannot be made, or gives no lock.
+    """
+    is_new = not path.exists()
+    make_directory(path)
+    try:
+        with storage_errors(path):
+            check_lock(path / JOURNAL)
+    except StorageError:
+        if is_new:
+            shutil.rmtree(path, ignore_errors=True)
+        raise
+    return path / JOURNAL
 
 
 def open_sweep(name: str, sweeps_dir: Path, storage: str = "") -> Sweep:
