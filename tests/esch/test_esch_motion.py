@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -129,15 +128,6 @@ def test_a_gif_has_every_frame_its_duration_and_its_loop(tmp_path, loop, repeats
             image.seek(frame)
             seen.append(np.asarray(image.convert("L")).mean())
     assert seen[0] > seen[1] > seen[2]  # values grow, so ink does
-
-
-def test_a_missing_pillow_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "PIL", None)
-    import matplotlib.backends.backend_agg  # noqa: F401  has its own copy already
-
-    with pytest.raises(RuntimeError, match="GIF needs the package pillow"):
-        draw("h w t", ARRAY).save(tmp_path / "moving.gif")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_ffmpeg_is_named(tmp_path, monkeypatch):

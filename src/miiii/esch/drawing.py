@@ -64,7 +64,7 @@ class Drawing:
         """Writes the drawing; the path's ending says how. The file appears whole or not at all.
 
         SVG moves if the drawing does; PDF and PNG show its still frame; GIF and MP4 need a
-        drawing that moves, and pillow and ffmpeg respectively.
+        drawing that moves, and MP4 the program ffmpeg.
 
         Args:
             path: Ends in .svg, .pdf, .png, .gif or .mp4.
@@ -77,7 +77,7 @@ class Drawing:
         Raises:
             ValueError: On another ending, a dpi not above 0, or motion asked of a drawing
                 without axis t.
-            RuntimeError: If an encoder is missing; the line names it.
+            RuntimeError: If ffmpeg is missing or fails; the line has its words.
             FileNotFoundError: If the folder does not exist.
         """
         target = Path(path)

@@ -7,8 +7,7 @@ exact for squares; sixteen shades per colour suffice and keep the files small.
 from __future__ import annotations
 
 import base64
-import struct
-import zlib
+import io
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,31 +109,15 @@ def rgb(colour: str) -> NDArray[np.float64]:
 
 
 def png(indices: NDArray[np.uint8], palette: NDArray[np.uint8]) -> bytes:
-    """Encodes an image with a palette as PNG, four bits per pixel where they suffice."""
-    height, width = indices.shape
-    depth = 4 if len(palette) <= 16 else 8
-    rows = indices
-    if depth == 4:
-        even = np.pad(indices, ((0, 0), (0, width % 2)))
-        rows = (even[:, ::2] << 4) | even[:, 1::2]
-    scanlines = np.pad(rows, ((0, 0), (1, 0))).tobytes()  # each starts with filter 0, none
-    header = struct.pack(">IIBBBBB", width, height, depth, 3, 0, 0, 0)
-    return b"".join(
-        [
-            b"\x89PNG\r\n\x1a\n",
-            _chunk(b"IHDR", header),
-            _chunk(b"PLTE", palette.tobytes()),
-            _chunk(b"IDAT", zlib.compress(scanlines, 9)),
-            _chunk(b"IEND", b""),
-        ]
-    )
+    """Encodes an image with a palette as PNG, with the fewest bits per pixel that suffice."""
+    from PIL import Image  # imported when a panel is drawn as an image
+
+    image, stream = Image.frombytes("P", indices.shape[::-1], indices.tobytes()), io.BytesIO()
+    image.putpalette(palette.tobytes())
+    image.save(stream, "PNG", compress_level=9)
+    return stream.getvalue()
 
 
 def data_uri(indices: NDArray[np.uint8], palette: NDArray[np.uint8]) -> str:
     """The PNG as a URI that an SVG can hold."""
     return "data:image/png;base64," + base64.b64encode(png(indices, palette)).decode("ascii")
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    checksum = zlib.crc32(kind + data)
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)

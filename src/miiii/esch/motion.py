@@ -65,17 +65,9 @@ def frame_rules(name: str, frames: int, times: Timing) -> str:
 
 
 def gif(pictures: list[NDArray[np.uint8]], times: Timing) -> bytes:
-    """Encodes frames [row, column, 3] as GIF.
+    """Encodes frames [row, column, 3] as GIF."""
+    from PIL import Image
 
-    Raises:
-        RuntimeError: If Pillow is not installed.
-    """
-    try:
-        from PIL import Image
-    except ImportError:
-        raise RuntimeError(
-            "GIF needs the package pillow, which is not installed; save as .svg instead"
-        ) from None
     images = [Image.fromarray(picture).quantize(GIF_COLOURS) for picture in pictures]
     each = 10 * max(round(100 * times.duration / len(images)), 2)  # GIF counts 1/100 s
     # Its loop count is of repeats after the first pass; without one it plays once.

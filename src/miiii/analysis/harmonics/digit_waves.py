@@ -7,15 +7,13 @@ digit, 0 to ½; beyond that they repeat.
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.optimize import elementwise
 
 from miiii.analysis.checks import finite
 from miiii.analysis.harmonics.task_harmonics import FloatArray
 
 _PER_BIN = 16
 """Grid points per DFT bin, 1/p cycles per digit, in the first search."""
-
-_STEPS = 48
-"""Golden-section steps: the bracket of two grid points shrinks by 0.618 each, to 1e-10 of a bin."""
 
 
 def fold(frequency: ArrayLike) -> FloatArray:
@@ -86,7 +84,12 @@ def best_wave(profiles: ArrayLike) -> tuple[FloatArray, FloatArray]:
     grid = np.linspace(1 / (2 * base), 0.5, int((0.5 - 1 / (2 * base)) / step) + 2)
     start = grid[wave_power(array, grid).argmax(axis=0)]
     low, high = np.maximum(start - step, grid[0]), np.minimum(start + step, 0.5)
-    best = _golden_section(lambda at: _power_at(array, at), low, high)
+    with np.errstate(invalid="ignore"):  # a parabola through three equal values
+        best = elementwise.find_minimum(
+            lambda at, column: -_power_at(array[:, column], at),
+            (low, start, high),
+            args=(np.arange(array.shape[1]),),
+        ).x
     # A maximum at the very end of the grid is not inside any bracket.
     candidates = np.stack([start, best])
     powers = np.stack([_power_at(array, at) for at in candidates])
@@ -100,21 +103,3 @@ def _power_at(profiles: FloatArray, frequencies: FloatArray) -> FloatArray:
     """[M]: each profile's power at a frequency of its own."""
     basis = wave_basis(frequencies, len(profiles))
     return (np.einsum("mcp,pm->mc", basis, profiles) ** 2).sum(axis=1)
-
-
-def _golden_section(function, low: FloatArray, high: FloatArray) -> FloatArray:
-    """Where each of M functions is largest between its bounds."""
-    ratio = (np.sqrt(5) - 1) / 2
-    left, right = high - ratio * (high - low), low + ratio * (high - low)
-    at_left, at_right = function(left), function(right)
-    for _ in range(_STEPS):
-        keep_left = at_left > at_right
-        low, high = np.where(keep_left, low, left), np.where(keep_left, right, high)
-        new = np.where(keep_left, high - ratio * (high - low), low + ratio * (high - low))
-        value = function(new)
-        left, right = np.where(keep_left, new, right), np.where(keep_left, left, new)
-        at_left, at_right = (
-            np.where(keep_left, value, at_right),
-            np.where(keep_left, at_left, value),
-        )
-    return (low + high) / 2
