@@ -2,8 +2,8 @@
 
 A run has one file. Whoever goes on with the run writes a new one: first the epochs that the old one
 holds up to where the run goes on, then what follows, so that no epoch is in it twice. One event
-holds all numbers of an epoch. tensorboardX brings the format (its protocol buffers and checksums)
-and crc32c makes the checksums quick; TensorBoard itself is only needed to look.
+holds all numbers of an epoch. tensorboardX writes the format (it has no reader), and crc32c makes
+its checksums quick; TensorBoard itself is only needed to look.
 """
 
 import struct
@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tensorboardX.crc32c import crc32c
 from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
 from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
+from tensorboardX.record_writer import RecordWriter, masked_crc32c
 
-from miiii.runs.atomic import make_directory, remove_file, write_atomically
+from miiii.runs.atomic import make_directory, remove_file
 from miiii.tracking.protocol import TrackedRun
 
 FOLDER = "tensorboard"
@@ -29,7 +29,7 @@ class TensorBoard:
     """Writes a run's numbers where TensorBoard reads them."""
 
     def __init__(self) -> None:
-        self._file = None
+        self._writer: RecordWriter | None = None
         self._flushed = 0.0
 
     def started(self, run: TrackedRun) -> int:
@@ -45,27 +45,29 @@ class TensorBoard:
             stamp = max(stamp, int(old[-1].name.split(".")[3]) + 1)
         path = folder / PATTERN.replace("*", f"{stamp:010d}")
         first = Event(wall_time=time.time(), file_version="brain.Event:2")
-        write_atomically(path, b"".join(map(_framed, [first, *events])))
+        self._writer = RecordWriter(str(path))
+        for event in (first, *events):
+            self._writer.write(event.SerializeToString())
+        self._writer.flush()  # to the disk, before the old files go
         for outdated in old:
             remove_file(outdated)
-        self._file = path.open("ab")
         return events[-1].step if events else 0
 
     def logged(self, epoch: int, scalars: Mapping[str, float]) -> None:
         """Write an event."""
-        assert self._file is not None
+        assert self._writer is not None
         values = [Summary.Value(tag=name, simple_value=value) for name, value in scalars.items()]
         event = Event(wall_time=time.time(), step=epoch, summary=Summary(value=values))
-        self._file.write(_framed(event))
+        self._writer.write(event.SerializeToString())
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
-            self._file.flush()
+            self._writer.flush()
             self._flushed = time.monotonic()
 
     def ended(self, state: str) -> None:
         """Close the file."""
         del state
-        if self._file is not None:
-            self._file.close()
+        if self._writer is not None:
+            self._writer.close()
 
 
 def read_events(path: Path) -> Iterator[Event]:
@@ -83,20 +85,7 @@ def read_events(path: Path) -> Iterator[Event]:
             return
         head, body = data[place : place + 8], data[place + 12 : end - 4]
         sums = struct.unpack_from("<I", data, place + 8) + struct.unpack_from("<I", data, end - 4)
-        if sums != (_masked(head), _masked(body)):
+        if sums != (masked_crc32c(head), masked_crc32c(body)):
             return
         yield Event.FromString(body)
         place = end
-
-
-def _framed(event: Event) -> bytes:
-    """An event as a record: length, checksum, content, checksum."""
-    body = event.SerializeToString()
-    head = struct.pack("<Q", len(body))
-    return head + struct.pack("<I", _masked(head)) + body + struct.pack("<I", _masked(body))
-
-
-def _masked(data: bytes) -> int:
-    """The format's checksum: a rotated CRC with a constant added."""
-    sum_ = crc32c(data)
-    return ((sum_ >> 15 | sum_ << 17) + 0xA282EAD8) & 0xFFFFFFFF
