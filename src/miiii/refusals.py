@@ -1,7 +1,7 @@
 """Refusing a name that is not known: one wording, and the nearest name that is."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 ALIKE = 0.65
 """Similarity (`difflib`'s ratio, hyphens at the front left out) from which a name is proposed. One
@@ -21,6 +21,23 @@ def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
     near = nearest(name, known)
     hint = f"did you mean {near!r}?" if near else f"known are: {', '.join(sorted(known))}"
     return f"unknown {kind} {name!r}: {hint}"
+
+
+def check_entries(
+    record: Mapping[str, object], known: Sequence[str], *, optional: str = "", where: str = ""
+) -> None:
+    """Refuse a record, the table [where], in which an entry is unknown, or missing, not `optional`.
+
+    Raises:
+        ValueError: it names the first entry that is wrong.
+    """
+    inside = f" in [{where}]" if where else ""
+    for name in record:
+        if name not in known:
+            raise ValueError(unknown_name(f"entry{inside}", name, known))
+    for name in known:
+        if name not in record and name != optional:
+            raise ValueError(f"entry {name!r} is missing{inside}")
 
 
 def not_among(field: str, value: object, choices: Sequence[str]) -> str:

@@ -112,9 +112,21 @@ def replace_fields(config: Config, **values: Any) -> Config:
 
 def to_toml(config: Config) -> str:
     """The whole configuration as TOML text; `from_toml` reads it back to an equal one."""
+    return tomli_w.dumps(to_table(config))
+
+
+def to_table(config: Config) -> dict[str, Any]:
+    """The same as a table, which `from_table` reads back."""
     record = dataclasses.asdict(config)
-    ordered = {"seed": record["seed"], **{section: record[section] for section in SECTIONS}}
-    return tomli_w.dumps(ordered)
+    return {name: record[name] for name in ("seed", *SECTIONS)}
+
+
+def read_toml(text: str, what: str = "") -> dict[str, Any]:
+    """A TOML text as a table; a ValueError says why it is not TOML, and `what` is not."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{what} is not valid TOML: {error}".removeprefix(" is ")) from error
 
 
 def from_toml(text: str, base: Config | None = None) -> Config:
@@ -125,13 +137,18 @@ def from_toml(text: str, base: Config | None = None) -> Config:
         base: where fields that are not given come from; default: the defaults.
 
     Raises:
-        ValueError: not TOML, an unknown table or field (the nearest is given), a value of the wrong
-            type or out of its limits.
+        ValueError: not TOML, or as in `from_table`.
     """
-    try:
-        record = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"not valid TOML: {error}") from error
+    return from_table(read_toml(text), base)
+
+
+def from_table(record: Mapping[str, Any], base: Config | None = None) -> Config:
+    """As `from_toml`, of a table.
+
+    Raises:
+        ValueError: an unknown table or field (the nearest is given), a value of the wrong type or
+            out of its limits.
+    """
     base = base or Config()
     changes: dict[str, Any] = {}
     for key, value in record.items():
@@ -163,7 +180,7 @@ def _misplaced(key: str) -> str:
 def _checked(name: str, value: Any, kind: Any) -> Any:
     """A TOML value as the field's type, or a refusal that names both."""
     if get_origin(kind) is tuple:
-        if isinstance(value, list) and all(type(item) is int for item in value):
+        if isinstance(value, list | tuple) and all(type(item) is int for item in value):
             return tuple(value)
         raise ValueError(f"{name} is {value!r}: it must be a list of whole numbers")
     if kind is float and type(value) in (int, float):

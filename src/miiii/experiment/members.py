@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +10,15 @@ from typing import Any
 
 import tomli_w
 
-from miiii.config.config import Config, differences, from_toml, replace_fields, to_toml
+from miiii.config.config import (
+    Config,
+    differences,
+    from_table,
+    from_toml,
+    replace_fields,
+    to_table,
+    to_toml,
+)
 from miiii.runs.conditions import RESUMED_KEY, made_by
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import (
@@ -121,7 +128,7 @@ def new_member(
             "batch": {"names": place[0], "index": place[1]},
             "identity": identity(config),
             **(more or {}),
-            "settings": tomllib.loads(to_toml(config)),
+            "settings": to_table(config),
             RESUMED_KEY: [],
         },
     )
@@ -249,7 +256,7 @@ def stored_config(directory: RunDirectory) -> Config:
 def _edited(config: Config, provenance: Mapping[str, Any]) -> str:
     """Which settings of a run were changed after it was started, and to what."""
     try:
-        original = from_toml(tomli_w.dumps(provenance["settings"]))
+        original = from_table(provenance["settings"])
     except (KeyError, TypeError, ValueError):
         return (
             "was changed since the run was started: it does not have the settings of the run's "

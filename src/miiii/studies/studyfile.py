@@ -1,6 +1,5 @@
 """A plan as TOML text: T_miiii's settings in full, then what each experiment changes."""
 
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +10,11 @@ from miiii.config.config import (
     Config,
     differences,
     field_sections,
-    from_toml,
-    to_toml,
+    from_table,
+    read_toml,
+    to_table,
 )
-from miiii.refusals import unknown_name
+from miiii.refusals import check_entries
 from miiii.runs.creation import validate_name
 from miiii.studies.plan import Plan, run_name
 
@@ -31,7 +31,7 @@ def plan_to_toml(plan: Plan, version: str) -> str:
         plan: what the study consists of.
         version: of the package that made the study.
     """
-    settings = tomllib.loads(to_toml(plan.base))
+    settings = to_table(plan.base)
     settings.pop("seed")
     record = {
         "format": FORMAT,
@@ -67,13 +67,10 @@ def plan_from_toml(text: str) -> tuple[Plan, str]:
         ValueError: not TOML, of another format, or an entry is missing, unknown or out of its
             limits; the message names it.
     """
-    try:
-        record = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"not valid TOML: {error}") from error
+    record = read_toml(text)
     if record.get("format") != FORMAT:
         raise ValueError(f"format is {record.get('format')!r}: this version reads {FORMAT}")
-    _check_keys(record, _KEYS, "")
+    check_entries(record, _KEYS)
     for key in ("scale", "preset", "version"):
         if not isinstance(record[key], str):
             raise ValueError(f"{key} is {record[key]!r}: it must be text")
@@ -83,30 +80,19 @@ def plan_from_toml(text: str) -> tuple[Plan, str]:
         raise ValueError("experiments must be a table")
     for key, entry in record["experiments"].items():
         where = f"experiments.{key}"
-        _check_keys(entry, _EXPERIMENT_KEYS, where)
+        if not isinstance(entry, Mapping):
+            raise ValueError(f"{where} must be a table")
+        check_entries(entry, _EXPERIMENT_KEYS, where=where)
         configs[key] = _config(entry["changes"], base, f"{where}.changes")
         seeds[key] = _seeds(key, entry, where)
     return Plan(record["scale"], record["preset"], base, configs, seeds), record["version"]
-
-
-def _check_keys(record: Any, keys: tuple[str, ...], where: str) -> None:
-    """Exactly these keys, or a refusal that names the first that is wrong."""
-    if not isinstance(record, Mapping):
-        raise ValueError(f"{where} must be a table")
-    inside = f" in [{where}]" if where else ""
-    for key in record:
-        if key not in keys:
-            raise ValueError(unknown_name(f"entry{inside}", key, list(keys)))
-    for key in keys:
-        if key not in record:
-            raise ValueError(f"entry {key!r} is missing{inside}")
 
 
 def _config(changes: Any, base: Config, where: str) -> Config:
     if not isinstance(changes, Mapping):
         raise ValueError(f"{where} must be a table")
     try:
-        return from_toml(tomli_w.dumps(changes), base)
+        return from_table(changes, base)
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
 

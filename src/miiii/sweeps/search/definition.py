@@ -1,7 +1,6 @@
 """What a sweep is: settings, space, sampler, objectives and budget; and its form as text."""
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -9,13 +8,13 @@ from typing import Any, Literal, get_args
 import tomli_w
 
 from miiii import __version__
-from miiii.config.config import Config, differences, from_toml, to_toml
-from miiii.refusals import unknown_name
+from miiii.config.config import Config, differences, from_table, read_toml, to_table
+from miiii.refusals import check_entries, unknown_name
 from miiii.runs.creation import validate_name
 from miiii.sweeps.search.objectives import OBJECTIVES
 from miiii.sweeps.search.points import point_of
 from miiii.sweeps.search.pruning import PRUNERS
-from miiii.sweeps.search.spacefile import setting, space_from_toml, space_to_toml
+from miiii.sweeps.search.spacefile import setting, space_from_toml, space_to_table
 from miiii.sweeps.search.spaces import SearchSpace
 
 Sampler = Literal["tpe", "grid", "random"]
@@ -133,8 +132,8 @@ class Definition:
         if self.space is not None:
             # In TOML tables come after values, whatever their order was.
             record["order"] = list(self.space.fields)
-            record["space"] = tomllib.loads(space_to_toml(self.space))
-        record["base"] = tomllib.loads(to_toml(self.base))
+            record["space"] = space_to_table(self.space)
+        record["base"] = to_table(self.base)
         return tomli_w.dumps(record)
 
 
@@ -145,23 +144,14 @@ def definition_from_text(text: str) -> Definition:
         ValueError: not TOML, of another format, or an entry is missing, unknown or out of its
             limits.
     """
-    try:
-        record = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"not valid TOML: {error}") from error
+    record = read_toml(text)
     if record.pop("format", None) != FORMAT:
         raise ValueError(f"its format is not {FORMAT}, which this version reads")
     order = record.pop("order", [])
     record.setdefault("own_stream", False)
     record.setdefault("first", [])
-    known = [item.name for item in dataclasses.fields(Definition)]
-    for key in record:
-        if key not in known:
-            raise ValueError(unknown_name("entry", key, known))
-    for key in known:
-        if key not in record and key != "space":
-            raise ValueError(f"entry {key!r} is missing")
-    record["base"] = from_toml(tomli_w.dumps(record["base"]))
+    check_entries(record, [item.name for item in dataclasses.fields(Definition)], optional="space")
+    record["base"] = from_table(record["base"])
     if "space" in record:
         space = space_from_toml(tomli_w.dumps(record["space"]), record["base"], "space")
         places = {field: place for place, field in enumerate(order)}
@@ -202,11 +192,8 @@ def list_differences(one: Definition, other: Definition) -> list[str]:
 
 
 def _space_entries(space: SearchSpace | None) -> dict[str, str]:
-    return (
-        {}
-        if space is None
-        else {name: _shown(entry) for name, entry in tomllib.loads(space_to_toml(space)).items()}
-    )
+    table = {} if space is None else space_to_table(space)
+    return {name: _shown(entry) for name, entry in table.items()}
 
 
 def _shown(value: Any) -> str:

@@ -9,14 +9,11 @@
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import tomli_w
-
-from miiii.config.config import Config, field_sections, from_toml
+from miiii.config.config import Config, field_sections, from_table, read_toml
 from miiii.refusals import unknown_name
 from miiii.sweeps.search.spaces import TABLE_1, Dimension, Interval, SearchSpace
 
@@ -64,12 +61,8 @@ def space_from_toml(text: str, base: Config, where: str) -> SearchSpace:
     Raises:
         ValueError: as in `read_space`.
     """
-    try:
-        record = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{where} is not valid TOML: {error}") from error
     dimensions = []
-    for name, entry in record.items():
+    for name, entry in read_toml(text, where).items():
         try:
             if name == "seed":
                 raise ValueError("seed is no setting to search: retrain the best with --seeds")
@@ -87,8 +80,8 @@ def space_from_toml(text: str, base: Config, where: str) -> SearchSpace:
     return SearchSpace(tuple(dimensions))
 
 
-def space_to_toml(space: SearchSpace) -> str:
-    """The inverse of `space_from_toml`."""
+def space_to_table(space: SearchSpace) -> dict[str, Any]:
+    """What `space_from_toml` reads, as a table."""
     record: dict[str, Any] = {}
     for each in space.dimensions:
         if isinstance(each, Dimension):
@@ -97,7 +90,7 @@ def space_to_toml(space: SearchSpace) -> str:
             record[each.field] = {"low": each.low, "high": each.high, "log": each.log}
             if each.whole:
                 record[each.field] |= {"low": int(each.low), "high": int(each.high)}
-    return tomli_w.dumps(record)
+    return record
 
 
 def check_space(space: SearchSpace, base: Config) -> None:
@@ -124,7 +117,7 @@ def setting(base: Config, values: Mapping[str, Any]) -> Config:
         if name not in sections:
             raise ValueError(unknown_name("parameter", name, list(sections)))
         record.setdefault(sections[name], {})[name] = value
-    return from_toml(tomli_w.dumps(record), base)
+    return from_table(record, base)
 
 
 def _dimension(name: str, entry: Any, base: Config) -> Dimension | Interval:
