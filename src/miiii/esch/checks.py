@@ -7,26 +7,26 @@ from collections.abc import Collection
 
 
 def one_of(name: str, value: object, options: Collection[str]) -> None:
-    """Refuses a value that is not among `options`."""
+    """Refuse a value that is not among `options`."""
     if value not in options:
         listed = ", ".join(repr(option) for option in options)
         raise ValueError(f"{name}: expected one of {listed}; found {value!r}")
 
 
 def positive(name: str, value: object, unit: str) -> None:
-    """Refuses anything but a finite number above zero."""
+    """Refuse anything but a finite number above zero."""
     good = isinstance(value, (int, float)) or hasattr(value, "__float__")
     if not good or not math.isfinite(float(value)) or float(value) <= 0:  # type: ignore[arg-type]
         raise ValueError(f"{name}: expected a finite number of {unit} above 0; found {value!r}")
 
 
 def whole(name: str, value: object, least: int) -> None:
-    """Refuses anything but an integer of at least `least`."""
+    """Refuse anything but an integer of at least `least`."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < least:  # type: ignore[call-overload]
         raise ValueError(f"{name}: expected a whole number of at least {least}; found {value!r}")
 
 
 def count(name: str, found: int, expected: int, axis: str) -> None:
-    """Refuses a list of labels whose length is not the axis's."""
+    """Refuse a list of labels whose length is not the axis's."""
     if found != expected:
         raise ValueError(f"{name}: expected {expected} labels, one per {axis}; found {found}")

@@ -65,53 +65,53 @@ def draw(
     loop: bool | int = True,
     still: int = -1,
 ) -> Drawing:
-    """Draws an array as squares or circles in small multiples.
+    """Draw an array as squares or circles in small multiples.
 
     Cell (0, 0) is at the top left. A zero is no mark; a NaN or infinity is a cross.
 
     Args:
-        pattern: What the array's axes are, a letter each, in the array's order: `n` or
+        pattern: what the array's axes are, a letter each, in the array's order: `n` or
             `r` rows of panels, `c` columns of panels, `h` rows and `w` columns of cells,
             `t` time. `n` without `c` is all panels, wrapped. See `esch.patterns`.
-        array: Real numbers, one axis per letter. Masked entries become NaN.
-        title: Above everything. Texts are plain, not TeX; long ones are wrapped.
-        x_label: What the columns of cells are.
-        y_label: What the rows of cells are.
-        row_labels: One per row of panels, left of it.
-        column_labels: One per column of panels, above it.
-        panel_labels: One per panel, above it; flat, or one list per row.
-        frame_labels: One per frame, below the title.
-        x_ticks: Cells marked below panels: `[0, 5]`, `{0: "1", 5: "32"}`, a label per
+        array: real numbers, one axis per letter. Masked entries become NaN.
+        title: above everything. Texts are plain, not TeX; long ones are wrapped.
+        x_label: what the columns of cells are.
+        y_label: what the rows of cells are.
+        row_labels: one per row of panels, left of it.
+        column_labels: one per column of panels, above it.
+        panel_labels: one per panel, above it; flat, or one list per row.
+        frame_labels: one per frame, below the title.
+        x_ticks: cells marked below panels: `[0, 5]`, `{0: "1", 5: "32"}`, a label per
             column, or a mapping per panel. See `esch.ticks`.
-        y_ticks: The same, left of panels.
-        value_label: What the values are, for the key.
+        y_ticks: the same, left of panels.
+        value_label: what the values are, for the key.
         mark: "square" or "circle".
-        magnitude: Whether |value| is proportional to the mark's "area" or its "side".
-        sign: Negative marks are told by "outline", by "colour", or by "both".
-        normalise: What shares one scale: the "drawing", a "row" of panels, a "panel", or a
+        magnitude: whether |value| is proportional to the mark's "area" or its "side".
+        sign: negative marks are told by "outline", by "colour", or by "both".
+        normalise: what shares one scale: the "drawing", a "row" of panels, a "panel", or a
             "strip", which is a row of cells. Always over all frames.
         vmax: |value| of a full mark, in the array's units; by default the largest one.
             Larger values are cut to it, and the key then says so.
-        show_key: Whether the key is drawn.
+        show_key: whether the key is drawn.
         style: `LIGHT`, `DARK`, or another `Style`.
-        width: Of the page, points; it grows only where text needs it.
-        height: Of the page, points; likewise.
-        cell: Side of a cell, points; by default the largest that fits the page.
-        gap: Least distance between panels, points.
-        full: Side of a full mark, in cells, at most 1.
-        columns: Columns to wrap panels into; only for `n` without `c`.
+        width: of the page, points; it grows only where text needs it.
+        height: of the page, points; likewise.
+        cell: side of a cell, points; by default the largest that fits the page.
+        gap: least distance between panels, points.
+        full: side of a full mark, in cells, at most 1.
+        columns: columns to wrap panels into; only for `n` without `c`.
         panels: "vector", "image", or "auto": images where there are more marks than
             `vector_limit`.
-        vector_limit: Marks, over all frames, up to which "auto" draws vectors.
-        duration: Seconds for one pass through all frames; a quarter each by default.
+        vector_limit: marks, over all frames, up to which "auto" draws vectors.
+        duration: seconds for one pass through all frames; a quarter each by default.
         loop: True for no end, False for one pass, or how many.
-        still: The frame shown where nothing moves; the last by default.
+        still: the frame shown where nothing moves; the last by default.
 
     Returns:
         The drawing.
 
     Raises:
-        ValueError: On anything that does not fit together. The line names the axis or
+        ValueError: on anything that does not fit together. The line names the axis or
             option, what was expected and what was found.
     """
     _check_sizes(width=width, height=height, gap=gap, cell=cell, full=full)
@@ -206,7 +206,7 @@ def _with_scales(
     normalise: Normalisation,
     look: Look,
 ) -> labels.Labels:
-    """Adds the value of a full mark to each group that has a scale of its own."""
+    """Add the value of a full mark to each group that has a scale of its own."""
     sign = "\u25a0" if look.shape == "square" else "\u25cf"
     places = grid.places()
     if normalise == "row":

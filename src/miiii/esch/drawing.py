@@ -20,7 +20,7 @@ class Drawing:
     """A finished drawing. In a notebook it shows itself.
 
     Attributes:
-        scene: Everything on the page, in points.
+        scene: everything on the page, in points.
     """
 
     scene: Scene
@@ -49,7 +49,7 @@ class Drawing:
         """The drawing as it stands at one frame, without motion.
 
         Raises:
-            ValueError: If there is no such frame.
+            ValueError: if there is no such frame.
         """
         if not -self.frames <= index < self.frames:
             raise ValueError(
@@ -61,24 +61,24 @@ class Drawing:
     def save(
         self, path: str | os.PathLike[str], *, dpi: float = DPI, about: About | None = None
     ) -> Path:
-        """Writes the drawing; the path's ending says how. The file appears whole or not at all.
+        """Write the drawing; the path's ending says how. The file appears whole or not at all.
 
         SVG moves if the drawing does; PDF and PNG show its still frame; GIF and MP4 need a
         drawing that moves, and MP4 the program ffmpeg.
 
         Args:
-            path: Ends in .svg, .pdf, .png, .gif or .mp4.
-            dpi: Dots per inch of PNG, GIF and MP4.
-            about: What SVG, PDF and PNG say of their making in their metadata.
+            path: ends in .svg, .pdf, .png, .gif or .mp4.
+            dpi: dots per inch of PNG, GIF and MP4.
+            about: what SVG, PDF and PNG say of their making in their metadata.
 
         Returns:
             The path written.
 
         Raises:
-            ValueError: On another ending, a dpi not above 0, or motion asked of a drawing
+            ValueError: on another ending, a dpi not above 0, or motion asked of a drawing
                 without axis t.
-            RuntimeError: If ffmpeg is missing or fails; the line has its words.
-            FileNotFoundError: If the folder does not exist.
+            RuntimeError: if ffmpeg is missing or fails; the line has its words.
+            FileNotFoundError: if the folder does not exist.
         """
         target = Path(path)
         kind = target.suffix.lower()

@@ -14,7 +14,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it when the block ends well.
 
     Raises:
-        FileNotFoundError: If the folder does not exist.
+        FileNotFoundError: if the folder does not exist.
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"folder {path.parent} does not exist; {path.name} is not written")
@@ -27,6 +27,6 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Writes bytes to `path` at once."""
+    """Write bytes to `path` at once."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)

@@ -27,14 +27,14 @@ def pixels_per_cell(pitch: float) -> int:
 def raster(
     layers: tuple[Layer, ...], height: int, width: int, pixels: int, background: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Draws a panel's layers into an image with a palette.
+    """Draw a panel's layers into an image with a palette.
 
     Args:
-        layers: The panel's marks.
-        height: Rows of cells.
-        width: Columns of cells.
-        pixels: Pixels along a cell.
-        background: Colour behind the marks.
+        layers: the panel's marks.
+        height: rows of cells.
+        width: columns of cells.
+        pixels: pixels along a cell.
+        background: colour behind the marks.
 
     Returns:
         Indices [height * pixels, width * pixels] into the palette [colour, 3]; its first
@@ -98,7 +98,7 @@ def rgb(colour: str) -> NDArray[np.float64]:
     """Red, green and blue of "#rrggbb", 0..255.
 
     Raises:
-        ValueError: On any other form.
+        ValueError: on any other form.
     """
     try:
         if len(colour) != 7 or colour[0] != "#":
@@ -109,7 +109,7 @@ def rgb(colour: str) -> NDArray[np.float64]:
 
 
 def png(indices: NDArray[np.uint8], palette: NDArray[np.uint8]) -> bytes:
-    """Encodes an image with a palette as PNG, with the fewest bits per pixel that suffice."""
+    """Encode an image with a palette as PNG, with the fewest bits per pixel that suffice."""
     from PIL import Image  # imported when a panel is drawn as an image
 
     image, stream = Image.frombytes("P", indices.shape[::-1], indices.tobytes()), io.BytesIO()

@@ -43,10 +43,10 @@ class Content:
     """What the drawing holds that its key must explain.
 
     Attributes:
-        limit: Value of a full mark; the largest one where groups differ.
-        negative: Whether there are negative values.
-        cut: Whether some values lie beyond the limit.
-        crosses: Whether some values are not finite.
+        limit: value of a full mark; the largest one where groups differ.
+        negative: whether there are negative values.
+        cut: whether some values lie beyond the limit.
+        crosses: whether some values are not finite.
     """
 
     limit: float
@@ -56,7 +56,7 @@ class Content:
 
     @classmethod
     def of(cls, values: NDArray[np.float64], limit: NDArray[np.float64], cut: bool) -> Content:
-        """Reads it from the values [r, c, h, w, t] and their limits."""
+        """Read it from the values [r, c, h, w, t] and their limits."""
         finite = np.isfinite(values)
         return cls(
             limit=float(limit.max()),
@@ -77,12 +77,12 @@ def entries(
     """The key's entries, in order.
 
     Args:
-        content: What there is to explain.
-        look: How values become marks.
-        normalise: What shares one scale.
-        magnitude: What carries |value|.
-        value_label: What the values are.
-        magnified: Whether the key's marks are larger than the panels'.
+        content: what there is to explain.
+        look: how values become marks.
+        normalise: what shares one scale.
+        magnitude: what carries |value|.
+        value_label: what the values are.
+        magnified: whether the key's marks are larger than the panels'.
     """
     name = value_label or "value"
     quantity = f"|{name}|" if content.negative else name
@@ -118,7 +118,7 @@ def cell_side(pitch: float) -> float:
 def place(
     found: tuple[Entry, ...], pitch: float, left: float, top: float, width: float, style: Style
 ) -> tuple[Item, ...]:
-    """Sets entries from left to right, in as many lines as `width` points ask for."""
+    """Set entries from left to right, in as many lines as `width` points ask for."""
     side, size = cell_side(pitch), style.small_size
     line = max(side, text_height(1, size)) + 1
     items: list[Item] = []

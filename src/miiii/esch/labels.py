@@ -18,18 +18,18 @@ class Labels:
     """Texts in the order of the places they belong to; empty where there are none.
 
     Attributes:
-        title: Above everything.
-        x_label: Below the panels, what their columns of cells are.
-        y_label: Left of the panels, what their rows of cells are.
-        rows: Left of each row of panels.
-        columns: Above each column of panels.
-        panels: Above each panel, in reading order.
-        frames: Below the title, one per frame.
-        x_ticks: Below panels.
-        y_ticks: Left of panels.
-        row_scales: Right of each row of panels: the value of a full mark.
-        panel_scales: Above each panel: the value of a full mark.
-        strip_scales: Right of each row of cells, per panel: the value of a full mark.
+        title: above everything.
+        x_label: below the panels, what their columns of cells are.
+        y_label: left of the panels, what their rows of cells are.
+        rows: left of each row of panels.
+        columns: above each column of panels.
+        panels: above each panel, in reading order.
+        frames: below the title, one per frame.
+        x_ticks: below panels.
+        y_ticks: left of panels.
+        row_scales: right of each row of panels: the value of a full mark.
+        panel_scales: above each panel: the value of a full mark.
+        strip_scales: right of each row of cells, per panel: the value of a full mark.
     """
 
     title: str
@@ -59,10 +59,10 @@ def read(
     x_ticks: TicksLike | None,
     y_ticks: TicksLike | None,
 ) -> Labels:
-    """Checks every label against the grid it belongs to.
+    """Check every label against the grid it belongs to.
 
     Raises:
-        ValueError: Where a list's length is not its axis's; the line names both.
+        ValueError: where a list's length is not its axis's; the line names both.
     """
     rows = _texts("row_labels", row_labels)
     columns = _texts("column_labels", column_labels)

@@ -24,12 +24,12 @@ class Layout:
     """Places of panels and the texts fitted to them.
 
     Attributes:
-        pitch: Side of a cell.
-        width: Of a panel.
-        height: Of a panel.
+        pitch: side of a cell.
+        width: of a panel.
+        height: of a panel.
         lefts: [c] left edge of each column of panels.
         tops: [r] top edge of each row of panels.
-        body: Width that texts above a panel may take.
+        body: width that texts above a panel may take.
         headers: [panel] lines above each panel.
         below: [panel] ticks below each panel; None where it shows none.
         beside: [panel] ticks left of each panel; None where it shows none.
@@ -51,14 +51,14 @@ class Layout:
 
 
 def lay_out(grid: Grid, labels: Labels, style: Style, pitch: float, gap: float) -> Layout:
-    """Places panels so that no text of one reaches into another.
+    """Place panels so that no text of one reaches into another.
 
     Args:
-        grid: What is drawn; only its shape is read.
-        labels: The texts.
-        style: Their sizes.
-        pitch: Side of a cell, points.
-        gap: Least distance between panels, points.
+        grid: what is drawn; only its shape is read.
+        labels: the texts.
+        style: their sizes.
+        pitch: side of a cell, points.
+        gap: least distance between panels, points.
 
     Returns:
         The layout.

@@ -35,12 +35,12 @@ class Look:
     """How a value becomes a mark.
 
     Attributes:
-        shape: Square or circle.
-        sign: Negative values are outlined, coloured, or both.
-        full: Side of a full mark, cells.
-        positive: Colour of positive marks.
-        negative: Colour of negative marks.
-        cross: Colour of crosses.
+        shape: square or circle.
+        sign: negative values are outlined, coloured, or both.
+        full: side of a full mark, cells.
+        positive: colour of positive marks.
+        negative: colour of negative marks.
+        cross: colour of crosses.
     """
 
     shape: Shape
@@ -76,8 +76,8 @@ class Layer:
         columns: [mark] column of the cell.
         rows: [mark] row of the cell.
         sides: [mark] outer side, or diameter, in cells.
-        colour: Of fill or stroke.
-        stroke: Width of the stroke in cells; 0 for filled marks.
+        colour: of fill or stroke.
+        stroke: width of the stroke in cells; 0 for filled marks.
     """
 
     name: str
@@ -106,12 +106,12 @@ class Layer:
 def layers(
     values: NDArray[np.float64], sides: NDArray[np.float64], look: Look
 ) -> tuple[Layer, ...]:
-    """Sorts one panel's values into layers; zeros are no marks.
+    """Sort one panel's values into layers; zeros are no marks.
 
     Args:
         values: [h, w]; their sign and whether they are finite are read.
         sides: [h, w] in units of a full mark's side.
-        look: How values become marks.
+        look: how values become marks.
 
     Returns:
         The layers that have marks, each with its marks in reading order.

@@ -23,16 +23,16 @@ GIF_COLOURS = 64
 
 
 def timing(frames: int, duration: float | None, loop: bool | int, still: int) -> Timing:
-    """Reads how frames follow each other.
+    """Read how frames follow each other.
 
     Args:
-        frames: How many there are.
-        duration: Seconds for one pass; by default a quarter of a second per frame.
+        frames: how many there are.
+        duration: seconds for one pass; by default a quarter of a second per frame.
         loop: True for no end, False for one pass, or how many passes.
-        still: The frame shown where nothing moves; negative counts from the end.
+        still: the frame shown where nothing moves; negative counts from the end.
 
     Raises:
-        ValueError: On a duration not above 0, fewer than one pass, or no such frame.
+        ValueError: on a duration not above 0, fewer than one pass, or no such frame.
     """
     if duration is None:
         duration = SECONDS_PER_FRAME * frames
@@ -65,7 +65,7 @@ def frame_rules(name: str, frames: int, times: Timing) -> str:
 
 
 def gif(pictures: list[NDArray[np.uint8]], times: Timing) -> bytes:
-    """Encodes frames [row, column, 3] as GIF."""
+    """Encode frames [row, column, 3] as GIF."""
     from PIL import Image
 
     images = [Image.fromarray(picture).quantize(GIF_COLOURS) for picture in pictures]
@@ -86,10 +86,10 @@ def gif(pictures: list[NDArray[np.uint8]], times: Timing) -> bytes:
 
 
 def mp4(pictures: list[NDArray[np.uint8]], times: Timing, path: Path) -> None:
-    """Encodes frames [row, column, 3] as one pass of MP4, with the program ffmpeg.
+    """Encode frames [row, column, 3] as one pass of MP4, with the program ffmpeg.
 
     Raises:
-        RuntimeError: If ffmpeg is not on the PATH, or fails; the line has its words.
+        RuntimeError: if ffmpeg is not on the PATH, or fails; the line has its words.
     """
     program = shutil.which("ffmpeg")
     if program is None:

@@ -35,15 +35,15 @@ def limits(
 
     Args:
         values: [r, c, h, w, t].
-        normalise: What a group is.
-        vmax: The limit, given instead of found; only for "drawing".
+        normalise: what a group is.
+        vmax: the limit, given instead of found; only for "drawing".
 
     Returns:
         Limits of 5 axes that broadcast against `values`; 0 where a group has no finite
         value other than 0.
 
     Raises:
-        ValueError: On an unknown group, or a `vmax` that is not above 0 or has no place.
+        ValueError: an unknown group, or a `vmax` that is not above 0 or has no place.
     """
     checks.one_of("normalise", normalise, SHARED)
     if vmax is not None:
@@ -62,15 +62,15 @@ def sides(
 
     Args:
         values: [r, c, h, w, t].
-        limit: What `limits` returned.
-        magnitude: What carries |value|: the mark's area or its side.
+        limit: what `limits` returned.
+        magnitude: what carries |value|: the mark's area or its side.
 
     Returns:
         [r, c, h, w, t] in 0..1 (values beyond the limit are cut to 1), NaN where the value
         is not finite.
 
     Raises:
-        ValueError: On an unknown magnitude.
+        ValueError: an unknown magnitude.
     """
     checks.one_of("magnitude", magnitude, ("area", "side"))
     finite = np.isfinite(values)

@@ -32,11 +32,11 @@ class Page:
     """A page set.
 
     Attributes:
-        width: Points.
-        height: Points.
-        pitch: Side of a cell, points.
+        width: points.
+        height: points.
+        pitch: side of a cell, points.
         corners: [panel] top left corner of each panel, points.
-        items: Texts, ticks, frames and key.
+        items: texts, ticks, frames and key.
         frame_items: [t] texts that change; empty without frame labels.
     """
 
@@ -84,16 +84,16 @@ def place(
     gap: float,
     width: float,
 ) -> Page:
-    """Sets the page for cells of one size.
+    """Set the page for cells of one size.
 
     Args:
-        grid: What is drawn; only its shape is read.
-        labels: The texts.
-        entries: The key's; none for no key.
-        style: Colours and sizes.
-        pitch: Side of a cell, points.
-        gap: Least distance between panels, points.
-        width: Width that the page should not exceed, points.
+        grid: what is drawn; only its shape is read.
+        labels: the texts.
+        entries: the key's; none for no key.
+        style: colours and sizes.
+        pitch: side of a cell, points.
+        gap: least distance between panels, points.
+        width: width that the page should not exceed, points.
     """
     layout = lay_out(grid, labels, style, pitch, gap)
     corners = [(layout.lefts[column], layout.tops[row]) for row, column in grid.places()]

@@ -21,16 +21,16 @@ def panel_items(
     background: str,
     pictures: bool,
 ) -> tuple[Item, ...]:
-    """Draws one frame of every panel in its place.
+    """Draw one frame of every panel in its place.
 
     Args:
-        grid: The values.
+        grid: the values.
         sides: [r, c, h, w, t] in units of a full mark's side.
-        frame: Which moment.
-        page: Where the panels are.
-        look: How values become marks.
-        background: Colour behind pictures.
-        pictures: Whether panels are pixels instead of paths.
+        frame: which moment.
+        page: where the panels are.
+        look: how values become marks.
+        background: colour behind pictures.
+        pictures: whether panels are pixels instead of paths.
 
     Returns:
         One item per layer of marks, or one picture per panel.

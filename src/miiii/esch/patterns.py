@@ -37,8 +37,8 @@ class Grid:
 
     Attributes:
         values: [r, c, h, w, t], float64; places after the last panel hold zeros.
-        panels: How many of the r x c places hold a panel, in reading order.
-        animated: Whether the pattern named `t`.
+        panels: how many of the r x c places hold a panel, in reading order.
+        animated: whether the pattern named `t`.
     """
 
     values: NDArray[np.float64]
@@ -76,16 +76,16 @@ class Grid:
 
 
 def parse(pattern: str) -> tuple[str, ...]:
-    """Splits a pattern into its letters.
+    """Split a pattern into its letters.
 
     Args:
-        pattern: Letters of `n r c h w t` with spaces between them.
+        pattern: letters of `n r c h w t` with spaces between them.
 
     Returns:
         The letters, in the order written.
 
     Raises:
-        ValueError: On an unknown or repeated letter, `n` beside `r`, or no cells.
+        ValueError: an unknown or repeated letter, `n` beside `r`, or no cells.
     """
     letters = tuple(pattern.split())
     for letter in letters:
@@ -107,19 +107,19 @@ def parse(pattern: str) -> tuple[str, ...]:
 
 
 def arrange(pattern: str, array: Any, columns: int | None = None, most: int | None = None) -> Grid:
-    """Brings an array into the order [r, c, h, w, t].
+    """Bring an array into the order [r, c, h, w, t].
 
     Args:
-        pattern: What the array's axes are; see the module's text.
-        array: Real numbers or booleans, one axis per letter. Masked entries become NaN.
-        columns: Columns to wrap panels into; only for `n` without `c`.
-        most: Columns not to exceed where they are chosen here.
+        pattern: what the array's axes are; see the module's text.
+        array: real numbers or booleans, one axis per letter. Masked entries become NaN.
+        columns: columns to wrap panels into; only for `n` without `c`.
+        most: columns not to exceed where they are chosen here.
 
     Returns:
         The grid.
 
     Raises:
-        ValueError: Where pattern, array and `columns` do not fit together; the line
+        ValueError: where pattern, array and `columns` do not fit together; the line
             names the axis, what was expected and what was found.
     """
     letters = parse(pattern)

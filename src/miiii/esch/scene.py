@@ -73,9 +73,9 @@ class Timing:
     """How frames follow each other.
 
     Attributes:
-        duration: Seconds for one pass through all frames.
-        loop: Passes; None for no end.
-        still: The frame shown where nothing moves.
+        duration: seconds for one pass through all frames.
+        loop: passes; None for no end.
+        still: the frame shown where nothing moves.
     """
 
     duration: float
@@ -88,15 +88,15 @@ class Scene:
     """A page.
 
     Attributes:
-        width: Points.
-        height: Points.
-        anchor: The first panel's top left corner; stacked scenes line up by it.
-        background: Colour of the page.
+        width: points.
+        height: points.
+        anchor: the first panel's top left corner; stacked scenes line up by it.
+        background: colour of the page.
         font_family: CSS font list.
-        title: For readers that do not see the page.
-        items: What does not move, drawn first.
-        frames: What is drawn on top, one entry per moment; empty where nothing moves.
-        timing: How the frames follow each other; None where nothing moves.
+        title: for readers that do not see the page.
+        items: what does not move, drawn first.
+        frames: what is drawn on top, one entry per moment; empty where nothing moves.
+        timing: how the frames follow each other; None where nothing moves.
     """
 
     width: float

@@ -20,22 +20,22 @@ def stack(
     gap: float = 6.0,
     style: Style = LIGHT,
 ) -> Drawing:
-    """Puts drawings on one page, below each other or side by side.
+    """Put drawings on one page, below each other or side by side.
 
     The left edges (or the tops) of their first panels are brought into line.
 
     Args:
-        drawings: At least one. Those that move must share frames and timing.
+        drawings: at least one. Those that move must share frames and timing.
         direction: "down" or "right".
-        title: Above all of them.
-        gap: Between drawings, points.
-        style: Gives the title its colour and size.
+        title: above all of them.
+        gap: between drawings, points.
+        style: gives the title its colour and size.
 
     Returns:
         One drawing.
 
     Raises:
-        ValueError: Without drawings, or if backgrounds or timings differ.
+        ValueError: no drawings, or backgrounds or timings differ.
     """
     if not drawings:
         raise ValueError("drawings: expected at least 1, found 0")

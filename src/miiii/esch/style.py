@@ -18,20 +18,20 @@ class Style:
     """One look. Colours are CSS hex strings, sizes are points (1/72 inch).
 
     Attributes:
-        background: Colour of the page.
-        foreground: Colour of text and, unless colour is asked for, of every mark.
-        grey: Colour of secondary text and of axis lines.
-        light_grey: Colour of frames and hairlines.
-        positive: Colour of positive values where sign is shown by colour.
-        negative: Colour of negative values where sign is shown by colour.
-        accent: Colour of crosses (values that are not finite) and of emphasis.
-        palette: Categorical colours for curves, in order of use.
+        background: colour of the page.
+        foreground: colour of text and, unless colour is asked for, of every mark.
+        grey: colour of secondary text and of axis lines.
+        light_grey: colour of frames and hairlines.
+        positive: colour of positive values where sign is shown by colour.
+        negative: colour of negative values where sign is shown by colour.
+        accent: colour of crosses (values that are not finite) and of emphasis.
+        palette: categorical colours for curves, in order of use.
         font_family: CSS font list; the first one is what text is measured in.
-        font_size: Size of ordinary text, points.
-        small_size: Size of tick labels and legend entries, points.
-        title_size: Size of the drawing's title, points.
-        line_width: Width of curves, points.
-        hair_width: Width of frames and ticks, points.
+        font_size: size of ordinary text, points.
+        small_size: size of tick labels and legend entries, points.
+        title_size: size of the drawing's title, points.
+        line_width: width of curves, points.
+        hair_width: width of frames and ticks, points.
     """
 
     background: str = "#ffffff"
@@ -87,7 +87,7 @@ def matplotlib_style(style: Style = LIGHT) -> dict[Any, Any]:
     cycle through `style.palette`.
 
     Args:
-        style: The look to translate.
+        style: the look to translate.
 
     Returns:
         A dictionary of rcParams, names to values. Needs matplotlib's `cycler` when called.

@@ -28,7 +28,7 @@ def text_height(lines: int, size: float) -> float:
 
 
 def wrap(text: str, size: float, width: float) -> tuple[str, ...]:
-    """Breaks text at spaces so that no line is wider than `width` points.
+    """Break text at spaces so that no line is wider than `width` points.
 
     A single word that is wider stays whole. Line breaks in the text are kept.
     """

@@ -43,8 +43,8 @@ class Ticks:
     """The ticks along one axis.
 
     Attributes:
-        panels: Ticks of each panel in reading order, or one entry that all share.
-        shared: Whether all panels share them; then only outer panels show them.
+        panels: ticks of each panel in reading order, or one entry that all share.
+        shared: whether all panels share them; then only outer panels show them.
     """
 
     panels: tuple[tuple[Tick, ...], ...]
@@ -60,10 +60,10 @@ class Fitted:
     """Ticks with room found for their labels.
 
     Attributes:
-        ticks: All of them.
-        labels: Those whose labels are drawn.
-        size: Of the labels, points.
-        turned: Whether labels read upwards.
+        ticks: all of them.
+        labels: those whose labels are drawn.
+        size: of the labels, points.
+        turned: whether labels read upwards.
     """
 
     ticks: tuple[Tick, ...]
@@ -78,20 +78,20 @@ class Fitted:
 
 
 def read(name: str, ticks: TicksLike | None, axis: str, size: int, panels: int) -> Ticks:
-    """Reads ticks in any of the ways they may be written.
+    """Read ticks in any of the ways they may be written.
 
     Args:
-        name: The option's name, for errors.
-        ticks: See the module's text; None for no ticks.
-        axis: The axis's letter, for errors.
-        size: Cells along the axis.
-        panels: Panels in the drawing.
+        name: the option's name, for errors.
+        ticks: see the module's text; None for no ticks.
+        axis: the axis's letter, for errors.
+        size: cells along the axis.
+        panels: panels in the drawing.
 
     Returns:
         The ticks, sorted by cell.
 
     Raises:
-        ValueError: On cells outside the axis, or a list of the wrong length.
+        ValueError: on cells outside the axis, or a list of the wrong length.
     """
     if ticks is None:
         return Ticks(((),), shared=True)
@@ -131,7 +131,7 @@ def _mapping(name: str, ticks: Mapping[Any, Any], axis: str, size: int) -> tuple
 
 
 def fit_below(ticks: tuple[Tick, ...], pitch: float, style: Style) -> Fitted:
-    """Finds room for labels below a panel whose cells are `pitch` points wide."""
+    """Find room for labels below a panel whose cells are `pitch` points wide."""
     size = style.small_size
     labelled = tuple(tick for tick in ticks if tick.label)
     flat = _choose(labelled, pitch, [text_width(tick.label, size) + GAP for tick in labelled])
@@ -143,7 +143,7 @@ def fit_below(ticks: tuple[Tick, ...], pitch: float, style: Style) -> Fitted:
 
 
 def fit_beside(ticks: tuple[Tick, ...], pitch: float, style: Style) -> Fitted:
-    """Finds room for labels beside a panel whose cells are `pitch` points high."""
+    """Find room for labels beside a panel whose cells are `pitch` points high."""
     labelled = tuple(tick for tick in ticks if tick.label)
     size = style.small_size
     if len(labelled) > 1:

@@ -37,7 +37,7 @@ _ADVICE = {
 
 
 def explain(error: OSError) -> str:
-    """Returns an operating system's refusal in plain words, with what to do and its own text."""
+    """An operating system's refusal in plain words, with what to do and its own text."""
     text = error.strerror or str(error)
     advice = _ADVICE.get(error.errno or 0)
     return text if advice is None else f"{advice} ({text})"
@@ -45,7 +45,7 @@ def explain(error: OSError) -> str:
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turns any ``OSError`` of the block into a ``StorageError`` about ``path``."""
+    """Turn any `OSError` of the block into a `StorageError` about `path`."""
     try:
         yield
     except OSError as error:
@@ -53,7 +53,7 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def temporary_path(directory: Path) -> Path:
-    """Returns a new, unused temporary name in a directory, recognisable by its prefix.
+    """A new, unused temporary name in a directory, recognisable by its prefix.
 
     The name is short whatever it stands for, so that it fits wherever the final name fits.
     """
@@ -61,14 +61,14 @@ def temporary_path(directory: Path) -> Path:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Puts ``data`` at ``path``, all of it or nothing.
+    """Put `data` at `path`, all of it or nothing.
 
     Args:
-        path: Where the bytes are to be; its directory must exist. What is there is replaced.
-        data: The whole content.
+        path: where the bytes are to be; its directory must exist. What is there is replaced.
+        data: the whole content.
 
     Raises:
-        StorageError: The disk is full, a limit or a permission forbids it. ``path`` is unchanged.
+        StorageError: the disk is full, a limit or a permission forbids it. `path` is unchanged.
     """
     temporary = temporary_path(path.parent)
     with storage_errors(path):
@@ -96,7 +96,7 @@ def _write_new_file(path: Path, data: bytes) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Makes renames and removals in a directory survive a power cut, where the system can."""
+    """Make renames and removals in a directory survive a power cut, where the system can."""
     if os.name == "nt":
         return
     descriptor = os.open(directory, os.O_RDONLY)
@@ -111,36 +111,36 @@ def sync_directory(directory: Path) -> None:
 
 
 def make_directory(path: Path) -> None:
-    """Creates a directory and its parents where they are missing.
+    """Create a directory and its parents where they are missing.
 
     Raises:
-        StorageError: It cannot be created.
+        StorageError: it cannot be created.
     """
     with storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
 
 
 def remove_file(path: Path) -> None:
-    """Removes a file; one that is already gone is fine.
+    """Remove a file; one that is already gone is fine.
 
     Raises:
-        StorageError: It is there and cannot be removed.
+        StorageError: it is there and cannot be removed.
     """
     with storage_errors(path), suppress(FileNotFoundError):
         os.unlink(path)
 
 
 def remove_leftovers(directory: Path, recursive: bool = True) -> None:
-    """Removes the temporary files that a killed process left behind.
+    """Remove the temporary files that a killed process left behind.
 
     Call it under the run's lock: another process's file in the making looks the same.
 
     Args:
-        directory: Where to look; a missing one is fine.
-        recursive: Whether to look in its subdirectories too.
+        directory: where to look; a missing one is fine.
+        recursive: whether to look in its subdirectories too.
 
     Raises:
-        StorageError: A leftover cannot be removed.
+        StorageError: a leftover cannot be removed.
     """
     pattern = f"{TEMPORARY_PREFIX}*"
     found = directory.rglob(pattern) if recursive else directory.glob(pattern)
@@ -150,13 +150,13 @@ def remove_leftovers(directory: Path, recursive: bool = True) -> None:
 
 
 def check_writable(directory: Path) -> None:
-    """Checks that files can be created in a directory, or that the directory can be created.
+    """Check that files can be created in a directory, or that the directory can be created.
 
     Nothing is left behind: an existing directory is tried with a temporary file, a missing one by
     the permissions of the nearest directory above it.
 
     Raises:
-        StorageError: It cannot be written.
+        StorageError: it cannot be written.
     """
     if directory.is_dir():
         with storage_errors(directory):

@@ -1,6 +1,6 @@
 """Tensor files by epoch: checkpoints to resume from, snapshots to analyse.
 
-A file is named after its epoch, ``{epoch:09d}.safetensors``, and repeats the epoch in its metadata,
+A file is named after its epoch, `{epoch:09d}.safetensors`, and repeats the epoch in its metadata,
 so that a file under a wrong name is noticed. Of checkpoints the newest two are kept.
 """
 
@@ -29,10 +29,10 @@ class LoadedCheckpoint(NamedTuple):
     """A checkpoint that passed every check.
 
     Attributes:
-        epoch: The epoch after which it was taken.
-        arrays: The tensors by name.
-        metadata: The text stored with them.
-        warnings: One line for every newer checkpoint that was refused.
+        epoch: the epoch after which it was taken.
+        arrays: the tensors by name.
+        metadata: the text stored with them.
+        warnings: one line for every newer checkpoint that was refused.
     """
 
     epoch: int
@@ -42,12 +42,12 @@ class LoadedCheckpoint(NamedTuple):
 
 
 def epoch_path(directory: Path, epoch: int) -> Path:
-    """Returns where the file of an epoch is kept."""
+    """Where the file of an epoch is kept."""
     return directory / f"{epoch:09d}.safetensors"
 
 
 def list_epochs(directory: Path) -> list[int]:
-    """Returns the epochs that have a file, in rising order; none if the directory is missing."""
+    """The epochs that have a file, in rising order; none if the directory is missing."""
     matches = [_NAME.fullmatch(path.name) for path in directory.glob("*.safetensors")]
     return sorted(int(match[1]) for match in matches if match is not None)
 
@@ -55,17 +55,17 @@ def list_epochs(directory: Path) -> list[int]:
 def save_epoch(
     directory: Path, epoch: int, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]
 ) -> None:
-    """Writes the file of an epoch, atomically.
+    """Write the file of an epoch, atomically.
 
     Args:
-        directory: Where; created where missing.
-        epoch: The epoch after which the arrays were taken, from 0.
-        arrays: The tensors by name.
-        metadata: Text stored with them; ``epoch`` is added.
+        directory: where; created where missing.
+        epoch: the epoch after which the arrays were taken, from 0.
+        arrays: the tensors by name.
+        metadata: text stored with them; `epoch` is added.
 
     Raises:
-        ValueError: A negative epoch, or arrays or metadata that cannot be stored.
-        StorageError: The disk refused; what was there is intact.
+        ValueError: a negative epoch, or arrays or metadata that cannot be stored.
+        StorageError: the disk refused; what was there is intact.
     """
     if epoch < 0:
         raise ValueError(f"epoch must be at least 0, found {epoch}")
@@ -76,19 +76,19 @@ def save_epoch(
 def load_epoch(
     directory: Path, epoch: int, expected: Expected | None = None, identity: str | None = None
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Reads the file of an epoch and checks all of it.
+    """Read the file of an epoch and check all of it.
 
     Args:
-        directory: Where.
-        epoch: The epoch.
-        expected: Name, shape and dtype of every tensor; None skips this check.
-        identity: What the metadata's ``identity`` must be; None skips this check.
+        directory: where.
+        epoch: the epoch.
+        expected: name, shape and dtype of every tensor; None skips this check.
+        identity: what the metadata's `identity` must be; None skips this check.
 
     Returns:
         The arrays by name, and the metadata.
 
     Raises:
-        DamagedFileError: It is missing, truncated, altered, foreign, or of another epoch or run.
+        DamagedFileError: it is missing, truncated, altered, foreign, or of another epoch or run.
     """
     path = epoch_path(directory, epoch)
     arrays, metadata = load_tensors(path)
@@ -108,14 +108,14 @@ def load_epoch(
 def save_checkpoint(
     directory: Path, epoch: int, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]
 ) -> None:
-    """Writes a checkpoint, then removes all but the newest two up to its epoch.
+    """Write a checkpoint, then remove all but the newest two up to its epoch.
 
     Checkpoints of later epochs are not touched and do not count: a run that went back behind them
     found them unusable.
 
     Raises:
-        ValueError: Arrays or metadata that cannot be stored.
-        StorageError: The disk refused; the checkpoints that were there are intact.
+        ValueError: arrays or metadata that cannot be stored.
+        StorageError: the disk refused; the checkpoints that were there are intact.
     """
     save_epoch(directory, epoch, arrays, metadata)
     kept = [earlier for earlier in list_epochs(directory) if earlier <= epoch]
@@ -129,16 +129,16 @@ def load_checkpoint(
     expected: Expected | None = None,
     identity: str | None = None,
 ) -> LoadedCheckpoint:
-    """Reads the newest checkpoint that passes every check, or the one of an epoch.
+    """Read the newest checkpoint that passes every check, or the one of an epoch.
 
     Args:
-        directory: The directory of checkpoints.
-        epoch: The only epoch to try; None tries all, newest first.
-        expected: Name, shape and dtype of every tensor; None skips this check.
-        identity: What the metadata's ``identity`` must be; None skips this check.
+        directory: the directory of checkpoints.
+        epoch: the only epoch to try; None tries all, newest first.
+        expected: name, shape and dtype of every tensor; None skips this check.
+        identity: what the metadata's `identity` must be; None skips this check.
 
     Raises:
-        CheckpointNotFoundError: There is none, or none of that epoch.
+        CheckpointNotFoundError: there is none, or none of that epoch.
         DamagedFileError: None can be used; the message names every file and what is wrong with it.
     """
     existing = list_epochs(directory)
@@ -161,10 +161,10 @@ def load_checkpoint(
 
 
 def set_aside(path: Path) -> Path:
-    """Renames a file to ``*.damaged``, where nothing reads it; returns its new path.
+    """Rename a file to `*.damaged`, where nothing reads it; returns its new path.
 
     Raises:
-        StorageError: It cannot be renamed.
+        StorageError: it cannot be renamed.
     """
     aside = path.with_name(f"{path.name}.damaged")
     number = 2

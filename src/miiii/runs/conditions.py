@@ -2,7 +2,7 @@
 
 Two runs of one configuration are equal bit for bit on a CPU under equal conditions: the same
 versions, the same number of threads, the same flags of XLA and JAX, and a batch of as many runs.
-Conditions are recorded when a run starts and, under ``resumed``, whenever training goes on.
+Conditions are recorded when a run starts and, under `resumed`, whenever training goes on.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Change(NamedTuple):
 
 
 def changes(before: Record, now: Record) -> list[Change]:
-    """Returns the conditions in which two records differ; what either does not have is passed over.
+    """The conditions in which two records differ; what either does not have is passed over.
 
     The number of threads counts on a CPU only.
     """
@@ -50,17 +50,17 @@ def changes(before: Record, now: Record) -> list[Change]:
 
 
 def last_conditions(provenance: Record, done: int) -> Record:
-    """Returns the conditions under which a run trained its epoch `done`."""
+    """The conditions under which a run trained its epoch `done`."""
     earlier = resumptions(provenance, done)
     return earlier[-1] if earlier else provenance
 
 
 def resumptions(provenance: Record, done: int | None = None) -> list[Record]:
-    """Returns the records of going on, first to last.
+    """The records of going on, first to last.
 
     Args:
-        provenance: Of the run.
-        done: Epochs that are kept: what a later record trained is gone.
+        provenance: of the run.
+        done: epochs that are kept: what a later record trained is gone.
     """
     found = provenance.get(RESUMED_KEY)
     entries = [entry for entry in found if isinstance(entry, Mapping)] if found else []
@@ -68,7 +68,7 @@ def resumptions(provenance: Record, done: int | None = None) -> list[Record]:
 
 
 def changes_on_resuming(provenance: Record) -> list[tuple[Record, list[Change]]]:
-    """Returns every record of going on with what changed since the one before it.
+    """Every record of going on with what changed since the one before it.
 
     Where nothing had been trained before, the conditions of the start decided nothing.
     """
@@ -85,12 +85,12 @@ def _began_anew(provenance: Record) -> bool:
 
 
 def has_changed(provenance: Record) -> bool:
-    """Says whether a run went on under other conditions than it began under."""
+    """Whether a run went on under other conditions than it began under."""
     return any(changed for _, changed in changes_on_resuming(provenance))
 
 
 def resumption_lines(provenance: Record) -> list[str]:
-    """Returns one line per time that training went on."""
+    """One line per time that training went on."""
     return [
         f"resumed after epoch {entry.get('epoch', 0):,} ({entry.get('time')}): "
         + (changes_text(changed) if changed else "under the same conditions")
@@ -99,12 +99,12 @@ def resumption_lines(provenance: Record) -> list[str]:
 
 
 def changes_text(found: Sequence[Change]) -> str:
-    """Returns what changed, from what to what."""
+    """What changed, from what to what."""
     return ", ".join(f"{what} was {old}, is {new}" for what, old, new in found)
 
 
 def conditions_text(record: Record) -> str:
-    """Returns threads, devices and flags; empty for a run from before they were recorded."""
+    """Threads, devices and flags; empty for a run from before they were recorded."""
     parts = []
     if record.get("threads") is not None:
         count = record["threads"]
@@ -118,14 +118,14 @@ def conditions_text(record: Record) -> str:
 
 
 def batch_size(provenance: Record) -> int:
-    """Returns how many runs trained together as one program, this one included."""
+    """How many runs trained together as one program, this one included."""
     batch = provenance.get("batch")
     names = batch.get("names") if isinstance(batch, Mapping) else None
     return len(names) if names else 1
 
 
 def made_by(provenance: Record) -> str:
-    """Returns which version of miiii made a run, and which this is; empty where it is not known."""
+    """Which version of miiii made a run, and which this is; empty where it is not known."""
     version = _of(provenance, "versions", "miiii")
     return f"(the run was made by miiii {version}, this is {__version__})" if version else ""
 

@@ -34,10 +34,10 @@ _ABANDONED_AFTER_SECONDS = 3600.0
 
 
 def validate_name(name: str) -> str:
-    """Returns a run name that is fit to be a directory's name.
+    """A run name that is fit to be a directory's name.
 
     Raises:
-        RunNameError: It has other characters than letters, digits, ``.``, ``_`` and ``-``, starts
+        RunNameError: it has other characters than letters, digits, `.`, `_` and `-`, starts
             with a dot or a dash, is empty, or is too long.
     """
     if not _NAME.fullmatch(name):
@@ -50,12 +50,12 @@ def validate_name(name: str) -> str:
 
 
 def check_new_runs(runs_dir: Path, names: Iterable[str], force: bool = False) -> None:
-    """Refuses early, before anything is computed, what `create_directory` would refuse later.
+    """Refuse early, before anything is computed, what `create_directory` would refuse later.
 
     Raises:
-        RunNameError: A name is not allowed.
-        RunExistsError: A name is taken and ``force`` is not set.
-        StorageError: The directory of runs cannot be made or written.
+        RunNameError: a name is not allowed.
+        RunExistsError: a name is taken and `force` is not set.
+        StorageError: the directory of runs cannot be made or written.
     """
     for name in names:
         path = runs_dir / validate_name(name)
@@ -68,23 +68,23 @@ def check_new_runs(runs_dir: Path, names: Iterable[str], force: bool = False) ->
 def create_directory(
     runs_dir: Path, name: str, files: Mapping[str, bytes], force: bool = False
 ) -> Path:
-    """Creates a run directory with its subdirectories and first files, all at once.
+    """Create a run directory with its subdirectories and first files, all at once.
 
     Args:
-        runs_dir: The directory of all runs; created where missing.
-        name: The run's name.
-        files: Content by file name.
-        force: Whether an existing directory of that name is moved aside to
-            ``<name>.replaced-YYYYmmdd-HHMMSS`` instead of being refused.
+        runs_dir: the directory of all runs; created where missing.
+        name: the run's name.
+        files: content by file name.
+        force: whether an existing directory of that name is moved aside to
+            `<name>.replaced-YYYYmmdd-HHMMSS` instead of being refused.
 
     Returns:
         The run's path.
 
     Raises:
-        RunNameError: The name is not allowed.
-        RunExistsError: The name is taken and ``force`` is not set.
-        RunLockedError: The run to be moved aside is in use.
-        StorageError: The disk refused; nothing of the new run is left.
+        RunNameError: the name is not allowed.
+        RunExistsError: the name is taken and `force` is not set.
+        RunLockedError: the run to be moved aside is in use.
+        StorageError: the disk refused; nothing of the new run is left.
     """
     path = runs_dir / validate_name(name)
     if os.path.lexists(path) and not force:
@@ -139,7 +139,7 @@ def _move_aside(path: Path) -> None:
 
 
 def _remove_abandoned(runs_dir: Path) -> None:
-    """Removes half-made directories of killed processes, old enough not to be in the making."""
+    """Remove half-made directories of killed processes, old enough not to be in the making."""
     for path in runs_dir.glob(f"{TEMPORARY_PREFIX}*"):
         try:
             age = time.time() - path.stat().st_mtime

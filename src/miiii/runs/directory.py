@@ -7,7 +7,7 @@
       provenance.json  where the run comes from
       status.json      state, epoch, heartbeat
       lock, lock.pid   one process at a time
-      history/         segments of history (``miiii.runs.history``)
+      history/         segments of history (`miiii.runs.history`)
       checkpoints/     full states to resume from: the newest two
       snapshots/       weights through training
 """
@@ -47,7 +47,7 @@ __all__ = ["RunDirectory", "RunSummary", "list_runs"]
 class RunDirectory:
     """A run on disk; holds nothing but its path.
 
-    Reading needs no lock. Whoever writes holds ``lock()``.
+    Reading needs no lock. Whoever writes holds `lock()`.
     """
 
     path: Path
@@ -60,28 +60,28 @@ class RunDirectory:
         force: bool = False,
         files: Mapping[str, bytes] | None = None,
     ) -> RunDirectory:
-        """Creates a run, complete with its first files or not at all.
+        """Create a run, complete with its first files or not at all.
 
         Args:
-            runs_dir: The directory of all runs; created where missing.
-            name: Letters, digits, ``.``, ``_`` and ``-``.
-            force: Whether a run of that name is moved aside instead of being refused.
-            files: Content by file name, as ``config.toml``, ``provenance.json``, ``status.json``.
+            runs_dir: the directory of all runs; created where missing.
+            name: letters, digits, `.`, `_` and `-`.
+            force: whether a run of that name is moved aside instead of being refused.
+            files: content by file name, as `config.toml`, `provenance.json`, `status.json`.
 
         Raises:
-            RunNameError: The name is not allowed.
-            RunExistsError: The name is taken and ``force`` is not set.
-            RunLockedError: The run to be moved aside is in use.
-            StorageError: The disk refused; nothing of the new run is left.
+            RunNameError: the name is not allowed.
+            RunExistsError: the name is taken and `force` is not set.
+            RunLockedError: the run to be moved aside is in use.
+            StorageError: the disk refused; nothing of the new run is left.
         """
         return cls(create_directory(Path(runs_dir), name, files or {}, force))
 
     @classmethod
     def open(cls, runs_dir: Path, name_or_path: str | Path) -> RunDirectory:
-        """Finds a run by its name in ``runs_dir``, else by its path.
+        """Find a run by its name in `runs_dir`, else by its path.
 
         Raises:
-            RunNotFoundError: There is none; the message names the nearest run.
+            RunNotFoundError: there is none; the message names the nearest run.
         """
         runs_dir = Path(runs_dir)
         if str(name_or_path):
@@ -98,11 +98,11 @@ class RunDirectory:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Holds the run for this process alone, and clears away what a killed one left.
+        """Hold the run for this process alone, and clear away what a killed one left.
 
         Raises:
-            RunLockedError: Another process has it; raised at once.
-            StorageError: The lock file cannot be opened.
+            RunLockedError: another process has it; raised at once.
+            StorageError: the lock file cannot be opened.
         """
         with lock_directory(self.path):
             # Not in the whole tree: figures and reports are written without this lock.
@@ -115,25 +115,25 @@ class RunDirectory:
 
     @property
     def config_text(self) -> str:
-        """The text of ``config.toml``."""
+        """The text of `config.toml`."""
         return read_text(self.path / CONFIG_NAME)
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """The record in ``provenance.json``."""
+        """The record in `provenance.json`."""
         return read_json(self.path / PROVENANCE_NAME)
 
     @property
     def status(self) -> dict[str, Any]:
-        """The record in ``status.json``."""
+        """The record in `status.json`."""
         return read_json(self.path / STATUS_NAME)
 
     def write_status(self, status: Mapping[str, Any]) -> None:
-        """Replaces ``status.json``."""
+        """Replace `status.json`."""
         self.write_json(STATUS_NAME, status)
 
     def write_json(self, name: str, record: Mapping[str, Any]) -> None:
-        """Replaces a JSON file of the run; numbers that are not finite become ``null``."""
+        """Replace a JSON file of the run; numbers that are not finite become `null`."""
         write_atomically(self.path / name, encode_json(record))
 
     # Checkpoints: full states to resume from.
@@ -141,20 +141,20 @@ class RunDirectory:
     def save_checkpoint(
         self, epoch: int, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]
     ) -> None:
-        """Writes a checkpoint, then drops all but the newest two up to its epoch.
+        """Write a checkpoint, then drop all but the newest two up to its epoch.
 
         Raises:
-            ValueError: Arrays or metadata that cannot be stored.
-            StorageError: The disk refused; the checkpoints that were there are intact.
+            ValueError: arrays or metadata that cannot be stored.
+            StorageError: the disk refused; the checkpoints that were there are intact.
         """
         checkpoints.save_checkpoint(self.path / "checkpoints", epoch, arrays, metadata)
 
     def checkpoint_epochs(self) -> list[int]:
-        """Returns the epochs that have a checkpoint, usable or not, in rising order."""
+        """The epochs that have a checkpoint, usable or not, in rising order."""
         return checkpoints.list_epochs(self.path / "checkpoints")
 
     def checkpoint_path(self, epoch: int) -> Path:
-        """Returns the file of a checkpoint, whether or not it exists."""
+        """The file of a checkpoint, whether or not it exists."""
         return checkpoints.epoch_path(self.path / "checkpoints", epoch)
 
     def load_checkpoint(
@@ -163,21 +163,21 @@ class RunDirectory:
         expected: Expected | None = None,
         identity: str | None = None,
     ) -> checkpoints.LoadedCheckpoint:
-        """Returns ``(epoch, arrays, metadata, warnings)`` of the newest usable checkpoint.
+        """`(epoch, arrays, metadata, warnings)` of the newest usable checkpoint.
 
         Args:
-            epoch: The only epoch to try; None tries all, newest first.
-            expected: Name, shape and dtype of every tensor; None skips this check.
-            identity: What the metadata's ``identity`` must be; None skips this check.
+            epoch: the only epoch to try; None tries all, newest first.
+            expected: name, shape and dtype of every tensor; None skips this check.
+            identity: what the metadata's `identity` must be; None skips this check.
 
         Raises:
-            CheckpointNotFoundError: There is none, or none of that epoch.
+            CheckpointNotFoundError: there is none, or none of that epoch.
             DamagedFileError: None can be used; the message names them all.
         """
         return checkpoints.load_checkpoint(self.path / "checkpoints", epoch, expected, identity)
 
     def remove_checkpoints(self) -> bool:
-        """Removes what only going on needs, of a finished run whose last weights are a snapshot.
+        """Remove what only going on needs, of a finished run whose last weights are a snapshot.
 
         Returns:
             Whether they were removed; otherwise something would be lost, and all of it stays.
@@ -191,7 +191,7 @@ class RunDirectory:
         return True
 
     def set_aside(self, path: Path) -> Path:
-        """Renames a damaged file of the run to ``*.damaged`` and returns its new path."""
+        """Rename a damaged file of the run to `*.damaged` and return its new path."""
         return checkpoints.set_aside(path)
 
     # Snapshots: weights through training.
@@ -199,25 +199,25 @@ class RunDirectory:
     def save_snapshot(
         self, epoch: int, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]
     ) -> None:
-        """Writes the snapshot of an epoch; raises like ``save_checkpoint``."""
+        """Write the snapshot of an epoch; raises like `save_checkpoint`."""
         checkpoints.save_epoch(self.path / "snapshots", epoch, arrays, metadata)
 
     def snapshot_epochs(self) -> list[int]:
-        """Returns the epochs that have a snapshot, in rising order."""
+        """The epochs that have a snapshot, in rising order."""
         return checkpoints.list_epochs(self.path / "snapshots")
 
     def load_snapshot(
         self, epoch: int, expected: Expected | None = None, identity: str | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-        """Returns the arrays and the metadata of a snapshot.
+        """The arrays and the metadata of a snapshot.
 
         Raises:
-            DamagedFileError: It is missing, damaged or foreign.
+            DamagedFileError: it is missing, damaged or foreign.
         """
         return checkpoints.load_epoch(self.path / "snapshots", epoch, expected, identity)
 
     def remove_snapshots_after(self, epoch: int) -> None:
-        """Removes the snapshots of epochs later than ``epoch``."""
+        """Remove the snapshots of epochs later than `epoch`."""
         for later in self.snapshot_epochs():
             if later > epoch:
                 remove_file(checkpoints.epoch_path(self.path / "snapshots", later))
@@ -225,26 +225,26 @@ class RunDirectory:
     # History: what was measured at every epoch. Errors as in miiii.runs.history.
 
     def history(self, last: int | None = None) -> dict[str, np.ndarray]:
-        """Returns the history, up to epoch ``last`` where given: one array of rows per key.
+        """The history, up to epoch `last` where given: one array of rows per key.
 
-        Accuracies are among them, whatever form they are stored in (``miiii.runs.counts``).
+        Accuracies are among them, whatever form they are stored in (`miiii.runs.counts`).
         """
         return with_accuracies(history.read_history(self.path / "history", last))
 
     def append_history(self, first: int, last: int, arrays: Mapping[str, np.ndarray]) -> None:
-        """Adds the history of epochs ``first`` to ``last``, which must follow what is there."""
+        """Add the history of epochs `first` to `last`, which must follow what is there."""
         history.append_segment(self.path / "history", first, last, without_accuracies(arrays))
 
     def count_history(self, sizes: Mapping[str, int]) -> None:
-        """Makes an older run's history one of counts, so that it can go on as one.
+        """Make an older run's history one of counts, so that it can go on as one.
 
         Args:
-            sizes: Of train and validation, how many numbers an epoch asks.
+            sizes: of train and validation, how many numbers an epoch asks.
         """
         rows = history.read_history(self.path / "history")
         if not is_counted(rows):
             history.replace_history(self.path / "history", counted(rows, sizes))
 
     def truncate_history(self, last: int) -> None:
-        """Drops the history after epoch ``last``."""
+        """Drop the history after epoch `last`."""
         history.truncate_history(self.path / "history", last)

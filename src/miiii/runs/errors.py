@@ -1,7 +1,7 @@
 """What can go wrong with a run on disk.
 
 Every message is one line that names the file or run, says what is wrong and what to do about it.
-The constructor arguments are the exception's ``args``, so that all of them survive pickling on
+The constructor arguments are the exception's `args`, so that all of them survive pickling on
 their way back from a worker process.
 """
 
@@ -29,8 +29,8 @@ class RunNameError(RunError, ValueError):
     """A run name that cannot be the name of a directory on every system.
 
     Args:
-        name: The name as given.
-        problem: What is wrong with it.
+        name: the name as given.
+        problem: what is wrong with it.
     """
 
     def __init__(self, name: str, problem: str) -> None:
@@ -46,7 +46,7 @@ class RunExistsError(RunError):
     """The name of a new run is taken.
 
     Args:
-        path: The directory that exists.
+        path: the directory that exists.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,9 +64,9 @@ class RunNotFoundError(RunError):
     """No run has this name or path.
 
     Args:
-        name: The name or path as given.
-        runs_dir: The directory that was searched, or what else was.
-        existing: The names of the runs in it; the nearest is part of the message.
+        name: the name or path as given.
+        runs_dir: the directory that was searched, or what else was.
+        existing: the names of the runs in it; the nearest is part of the message.
     """
 
     def __init__(self, name: str, runs_dir: Path | str, existing: Sequence[str] = ()) -> None:
@@ -87,9 +87,9 @@ class RunLockedError(RunError):
     """Another process works on the run.
 
     Args:
-        path: The run directory.
-        pid: The process that holds it, where known.
-        host: Its host, where the lock is a marker because the file system has no locks.
+        path: the run directory.
+        pid: the process that holds it, where known.
+        host: its host, where the lock is a marker because the file system has no locks.
     """
 
     def __init__(self, path: Path, pid: int | None = None, host: str | None = None) -> None:
@@ -113,9 +113,9 @@ class CheckpointNotFoundError(RunError):
     """The run has no checkpoint, or none of the epoch asked for.
 
     Args:
-        directory: The directory of checkpoints.
-        epoch: The epoch asked for; None for the newest.
-        existing: The epochs that there are.
+        directory: the directory of checkpoints.
+        epoch: the epoch asked for; None for the newest.
+        existing: the epochs that there are.
     """
 
     def __init__(
@@ -139,8 +139,8 @@ class DamagedFileError(RunError):
     """A file is truncated, altered, foreign or missing, and was not used.
 
     Args:
-        path: The file.
-        problem: What is wrong with it.
+        path: the file.
+        problem: what is wrong with it.
     """
 
     def __init__(self, path: Path, problem: str) -> None:
@@ -156,8 +156,8 @@ class StorageError(RunError):
     """The operating system refused to write; what was saved before is intact.
 
     Args:
-        path: The file or directory that was to be written.
-        problem: Why it was not, and what to do.
+        path: the file or directory that was to be written.
+        problem: why it was not, and what to do.
     """
 
     def __init__(self, path: Path, problem: str) -> None:

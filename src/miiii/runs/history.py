@@ -1,17 +1,17 @@
 """Append-only history of a run: what was measured at every epoch.
 
-``history/`` holds segments, each an uncompressed ``.npz`` of a span of epochs. NumPy alone reads
+`history/` holds segments, each an uncompressed `.npz` of a span of epochs. NumPy alone reads
 them; each key is an array whose leading axis is rows::
 
     import glob, numpy as np
     segments = [np.load(path) for path in sorted(glob.glob("runs/NAME/history/*.npz"))]
     train_loss = np.concatenate([segment["train_loss"] for segment in segments])
 
-Shapes: E epochs, M validations, N tasks, W weights. ``epoch`` [E] indexes ``train_loss`` [E, N] and
-every other key, except that ``validation_epoch`` [M] indexes the keys starting with
-``validation_``. Accuracies are stored as counts, ``train_correct / train_examples[:, None]``; runs
-from before that hold ``train_accuracy``, rounded to float32 (``miiii.runs.counts``). (Right after a
-crash two segments may cover the same epochs, with the same rows; ``read_history`` takes each epoch
+Shapes: E epochs, M validations, N tasks, W weights. `epoch` [E] indexes `train_loss` [E, N] and
+every other key, except that `validation_epoch` [M] indexes the keys starting with
+`validation_`. Accuracies are stored as counts, `train_correct / train_examples[:, None]`; runs
+from before that hold `train_accuracy`, rounded to float32 (`miiii.runs.counts`). (Right after a
+crash two segments may cover the same epochs, with the same rows; `read_history` takes each epoch
 once, and the next resume tidies up.)
 
 A process may be killed between any two steps here. The order of the steps is what makes that
@@ -43,20 +43,20 @@ MERGE_ABOVE = 64
 def append_segment(
     directory: Path, first: int, last: int, arrays: Mapping[str, np.ndarray]
 ) -> None:
-    """Adds the history of epochs ``first`` to ``last``, which must follow what is there.
+    """Add the history of epochs `first` to `last`, which must follow what is there.
 
     Args:
-        directory: The history directory; created where missing.
-        first: The first epoch of the segment; 1 in an empty history.
-        last: The last epoch of the segment, included.
-        arrays: ``epoch`` [E] int64 with any arrays of E rows, and optionally ``validation_epoch``
-            [M] int64 with any ``validation_*`` arrays of M rows. Every segment of a run must have
+        directory: the history directory; created where missing.
+        first: the first epoch of the segment; 1 in an empty history.
+        last: the last epoch of the segment, included.
+        arrays: `epoch` [E] int64 with any arrays of E rows, and optionally `validation_epoch`
+            [M] int64 with any `validation_*` arrays of M rows. Every segment of a run must have
             the same keys, row shapes and dtypes; a segment without a validation has zero rows.
 
     Raises:
-        ValueError: The arrays do not fit together, the span, or the segments before.
-        DamagedFileError: The history does not end at epoch ``first - 1``, or could not be merged.
-        StorageError: The disk refused; what was there is intact.
+        ValueError: the arrays do not fit together, the span, or the segments before.
+        DamagedFileError: the history does not end at epoch `first - 1`, or could not be merged.
+        StorageError: the disk refused; what was there is intact.
     """
     make_directory(directory)
     chain = _chain(directory, list_segments(directory))
@@ -77,19 +77,19 @@ def append_segment(
 
 
 def read_history(directory: Path, last: int | None = None) -> dict[str, np.ndarray]:
-    """Returns the history from the first epoch on, in the order of epochs.
+    """The history from the first epoch on, in the order of epochs.
 
     Needs no lock: a segment that another process merges away meanwhile is read where it went.
 
     Args:
-        directory: The history directory; a missing or empty one has no keys.
-        last: The last epoch wanted; None for all.
+        directory: the history directory; a missing or empty one has no keys.
+        last: the last epoch wanted; None for all.
 
     Returns:
-        One array per key: the rows of all segments, [E, ...] or [M, ...] for ``validation_*``.
+        One array per key: the rows of all segments, [E, ...] or [M, ...] for `validation_*`.
 
     Raises:
-        DamagedFileError: A segment is damaged, or epochs are missing; the message says which.
+        DamagedFileError: a segment is damaged, or epochs are missing; the message says which.
     """
     while True:
         segments = list_segments(directory)
@@ -118,11 +118,11 @@ def _read(chain: list[Segment], last: int | None) -> dict[str, np.ndarray]:
 
 
 def truncate_history(directory: Path, last: int) -> None:
-    """Drops everything after epoch ``last``.
+    """Drop everything after epoch `last`.
 
     Raises:
-        DamagedFileError: The segment to be shortened is damaged, or earlier epochs are missing.
-        StorageError: The disk refused; the history still reads, perhaps with more rows.
+        DamagedFileError: the segment to be shortened is damaged, or earlier epochs are missing.
+        StorageError: the disk refused; the history still reads, perhaps with more rows.
     """
     segments = list_segments(directory)
     chain = _chain(directory, segments, last)
@@ -138,11 +138,11 @@ def truncate_history(directory: Path, last: int) -> None:
 
 
 def merge_history(directory: Path) -> None:
-    """Rewrites the history as a single segment.
+    """Rewrite the history as a single segment.
 
     Raises:
-        DamagedFileError: A segment is damaged, or epochs are missing; nothing is removed.
-        StorageError: The disk refused; what was there is intact.
+        DamagedFileError: a segment is damaged, or epochs are missing; nothing is removed.
+        StorageError: the disk refused; what was there is intact.
     """
     segments = list_segments(directory)
     chain = _chain(directory, segments)
@@ -158,15 +158,15 @@ def merge_history(directory: Path) -> None:
 
 
 def replace_history(directory: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes the same epochs in another form, as a single segment.
+    """Write the same epochs in another form, as a single segment.
 
     Args:
-        directory: A history that is not empty.
-        arrays: Of all its epochs, as ``append_segment`` takes them.
+        directory: a history that is not empty.
+        arrays: of all its epochs, as `append_segment` takes them.
 
     Raises:
-        DamagedFileError: Epochs are missing; nothing is removed.
-        StorageError: The disk refused; what was there is intact.
+        DamagedFileError: epochs are missing; nothing is removed.
+        StorageError: the disk refused; what was there is intact.
     """
     segments = list_segments(directory)
     chain = _chain(directory, segments)
@@ -179,7 +179,7 @@ def replace_history(directory: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def _chain(directory: Path, segments: list[Segment], last: int | None = None) -> list[Segment]:
-    """Returns the fewest segments that cover epochs 1 to ``last`` (or to the end) without a gap.
+    """The fewest segments that cover epochs 1 to `last` (or to the end) without a gap.
 
     Where segments overlap, the one that reaches furthest is taken: a shorter one is the remains of
     a merge or a truncation that was cut off, and holds the same rows.
@@ -209,7 +209,7 @@ def _chain_end(chain: list[Segment]) -> int:
 def _find_difference(
     piece: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]
 ) -> str | None:
-    """Returns how keys, row shapes or dtypes differ; None if rows of both can be concatenated."""
+    """How keys, row shapes or dtypes differ; None if rows of both can be concatenated."""
     for key in sorted(set(piece) ^ set(reference)):
         return f"key {key!r} is {'new' if key in piece else 'missing'}"
     for key, expected in reference.items():

@@ -12,16 +12,16 @@ from miiii.runs.errors import DamagedFileError
 
 
 def encode_json(record: Mapping[str, Any]) -> bytes:
-    """Returns a record as indented UTF-8 JSON.
+    """A record as indented UTF-8 JSON.
 
     NumPy scalars and arrays become numbers and lists, paths become text. JSON has no NaN and no
-    infinity: such numbers become ``null``, so that a run that diverged can still write its status.
+    infinity: such numbers become `null`, so that a run that diverged can still write its status.
 
     Args:
-        record: Text keys; values of JSON's types or those above.
+        record: text keys; values of JSON's types or those above.
 
     Raises:
-        TypeError: A value is of another type.
+        TypeError: a value is of another type.
     """
     text = json.dumps(_plain(record), indent=2, ensure_ascii=False, allow_nan=False)
     return (text + "\n").encode("utf-8")
@@ -43,10 +43,10 @@ def _plain(value: Any) -> Any:
 
 
 def read_text(path: Path) -> str:
-    """Returns the text of a UTF-8 file.
+    """The text of a UTF-8 file.
 
     Raises:
-        DamagedFileError: It is missing, unreadable or not UTF-8.
+        DamagedFileError: it is missing, unreadable or not UTF-8.
     """
     try:
         return path.read_bytes().decode("utf-8")
@@ -59,10 +59,10 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Returns the record in a JSON file.
+    """The record in a JSON file.
 
     Raises:
-        DamagedFileError: It is missing, unreadable, or not a JSON object.
+        DamagedFileError: it is missing, unreadable, or not a JSON object.
     """
     text = read_text(path)
     try:

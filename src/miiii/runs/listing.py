@@ -24,16 +24,16 @@ STOPPED_KEY = "stopped"
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One line of a list of runs, from the run's ``status.json``.
+    """One line of a list of runs, from the run's `status.json`.
 
     Attributes:
-        name: The run's name.
-        path: Its directory.
-        state: What the run says of itself, or ``damaged``.
-        epoch: The last epoch it reported; None if unknown.
-        heartbeat: When it last reported, as it wrote it; None if unknown.
-        problem: Why it is damaged; None if it is not.
-        status: The whole record; empty if it is damaged.
+        name: the run's name.
+        path: its directory.
+        state: what the run says of itself, or `damaged`.
+        epoch: the last epoch it reported; None if unknown.
+        heartbeat: when it last reported, as it wrote it; None if unknown.
+        problem: why it is damaged; None if it is not.
+        status: the whole record; empty if it is damaged.
     """
 
     name: str
@@ -51,7 +51,7 @@ class RunSummary:
 
 
 def is_run(path: Path) -> bool:
-    """Says whether a directory looks like a run, damaged or not.
+    """Whether a directory looks like a run, damaged or not.
 
     One that may not be looked into counts as a run, for reading it to say so.
     """
@@ -64,13 +64,13 @@ def is_run(path: Path) -> bool:
 
 
 def list_runs(runs_dir: Path) -> list[RunSummary]:
-    """Returns all runs of a directory by name; none if it is missing.
+    """All runs of a directory by name; none if it is missing.
 
-    A run whose status cannot be read is listed as ``damaged`` with the reason. Other directories,
+    A run whose status cannot be read is listed as `damaged` with the reason. Other directories,
     and those whose name starts with a dot, are passed over.
 
     Raises:
-        RunError: The directory is there and cannot be read.
+        RunError: the directory is there and cannot be read.
     """
     try:
         names = sorted(path.name for path in runs_dir.iterdir())
@@ -86,7 +86,7 @@ def list_runs(runs_dir: Path) -> list[RunSummary]:
 
 
 def summarize(path: Path) -> RunSummary:
-    """Returns how a run stands; never raises for what its files hold."""
+    """How a run stands; never raises for what its files hold."""
     try:
         status = read_json(path / STATUS_NAME)
         state, epoch, heartbeat = (status.get(key) for key in ("state", "epoch", "heartbeat"))
@@ -107,12 +107,12 @@ ALIVE_SECONDS = 120.0
 
 
 def live_state(summary: RunSummary) -> str:
-    """Says what a run's state is now, whatever its files said when they were last written.
+    """What a run's state is now, whatever its files said when they were last written.
 
     Returns:
-        As stored; of a run that says it is running: ``running``, ``killed`` where nobody holds it,
-        and where its lock cannot be asked ``running, as far as can be told`` after a fresh sign of
-        life, else ``cannot be told``.
+        As stored; of a run that says it is running: `running`, `killed` where nobody holds it,
+        and where its lock cannot be asked `running, as far as can be told` after a fresh sign of
+        life, else `cannot be told`.
     """
     if summary.state not in ("running", "created"):
         return summary.state
@@ -125,7 +125,7 @@ def live_state(summary: RunSummary) -> str:
 
 
 def ending_text(status: Mapping[str, Any]) -> str:
-    """Says how its stopping rule ended a run; empty where none did."""
+    """How its stopping rule ended a run; empty where none did."""
     found = status.get(STOPPED_KEY)
     if not isinstance(found, Mapping):
         return ""

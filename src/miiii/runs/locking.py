@@ -1,9 +1,9 @@
 """One process at a time on a run.
 
-The lock is the operating system's, on the file ``lock``: it ends with the process that holds it,
-however that process ends. The file ``lock.pid`` names that process for the message to others.
+The lock is the operating system's, on the file `lock`: it ends with the process that holds it,
+however that process ends. The file `lock.pid` names that process for the message to others.
 
-Where the file system has no locks (``flock`` is not implemented), the file itself is the lock: a
+Where the file system has no locks (`flock` is not implemented), the file itself is the lock: a
 marker with the holder's process and host. One that another host's process left cannot be told from
 one that is held.
 """
@@ -52,17 +52,17 @@ class Marker(NamedTuple):
 def lock_directory(
     path: Path, announce: bool = True, seconds: float = ASKED_SECONDS
 ) -> Iterator[None]:
-    """Holds a run directory exclusively for the length of the block.
+    """Hold a run directory exclusively for the length of the block.
 
     Args:
-        path: The run directory.
-        announce: Whether to leave this process's id for others to read.
-        seconds: How long to wait for another holder.
+        path: the run directory.
+        announce: whether to leave this process's id for others to read.
+        seconds: how long to wait for another holder.
 
     Raises:
-        RunNotFoundError: There is no such directory.
-        RunLockedError: Another holder has it, and does not leave it in time.
-        StorageError: The lock file cannot be opened.
+        RunNotFoundError: there is no such directory.
+        RunLockedError: another holder has it, and does not leave it in time.
+        StorageError: the lock file cannot be opened.
     """
     if not path.is_dir():
         # The lock would create it.
@@ -105,7 +105,7 @@ def _held(path: Path) -> RunLockedError:
 
 
 def acquire_quietly(lock: FileLock, **options: Any) -> None:
-    """Acquires a lock without filelock's own warning where the file system has none.
+    """Acquire a lock without filelock's own warning where the file system has none.
 
     What takes its place is said by us (`marker_note`).
     """
@@ -115,10 +115,10 @@ def acquire_quietly(lock: FileLock, **options: Any) -> None:
 
 
 def lock_state(path: Path) -> LockState:
-    """Says whether a live process holds a run directory; asking needs no permission to write.
+    """Whether a live process holds a run directory; asking needs no permission to write.
 
     Returns:
-        ``held``, ``free``, or ``unknown`` where the lock may not be read, the file system refuses
+        `held`, `free`, or `unknown` where the lock may not be read, the file system refuses
         to answer, or its marker is another host's.
     """
     file = path / LOCK_NAME
@@ -168,12 +168,12 @@ def _state_of_marker(file: Path) -> LockState:
 
 
 def is_locked(path: Path) -> bool:
-    """Says whether a run directory may be held: a lock that cannot be asked counts as held."""
+    """Whether a run directory may be held: a lock that cannot be asked counts as held."""
     return lock_state(path) != "free"
 
 
 def read_marker(file: Path) -> Marker | None:
-    """Returns who holds a lock that is only a marker; None for a lock of the system's."""
+    """Who holds a lock that is only a marker; None for a lock of the system's."""
     try:
         pid, host, *_ = file.read_text().splitlines()
         return Marker(int(pid), host.strip())
@@ -182,7 +182,7 @@ def read_marker(file: Path) -> Marker | None:
 
 
 def unsure_text(path: Path) -> str:
-    """Returns why it cannot be told whether a run is held, and the remedy, as half a sentence."""
+    """Why it cannot be told whether a run is held, and the remedy, as half a sentence."""
     marker = read_marker(path / LOCK_NAME)
     if marker is None:
         return f"its lock, {path / LOCK_NAME}, cannot be asked"
@@ -193,7 +193,7 @@ def unsure_text(path: Path) -> str:
 
 
 def marker_note(path: Path) -> str:
-    """Returns one line where a lock that is held is only a marker; empty otherwise."""
+    """One line where a lock that is held is only a marker; empty otherwise."""
     if read_marker(path / LOCK_NAME) is None:
         return ""
     return (
@@ -203,7 +203,7 @@ def marker_note(path: Path) -> str:
 
 
 def read_holder(path: Path) -> int | None:
-    """Returns the process that holds a run directory, or did when it was killed."""
+    """The process that holds a run directory, or did when it was killed."""
     try:
         return int((path / HOLDER_NAME).read_text())
     except (OSError, ValueError):

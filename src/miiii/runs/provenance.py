@@ -24,23 +24,23 @@ _PATH_IN_TEXT = re.compile(r"(?<![^\s=:,;'\"(\[])~?/[^\s/=:,;'\")\]]+/[^\s=:,;'\
 
 
 def plain_command(command: Sequence[str]) -> list[str]:
-    """Returns a command line with the machine taken out: absolute paths are shortened."""
+    """A command line with the machine taken out: absolute paths are shortened."""
     return [_without_machine_argument(argument) for argument in command]
 
 
 def collect_provenance(command: list[str], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the record for ``provenance.json``.
+    """The record for `provenance.json`.
 
     Args:
-        command: The command line, program first.
-        extra: More to record, as device, precision, seed and the hash of the split.
+        command: the command line, program first.
+        extra: more to record, as device, precision, seed and the hash of the split.
 
     Returns:
-        ``time`` (UTC, ISO 8601), ``command``, ``versions`` (None for a package that is not
-        installed), ``platform``, ``git`` (None outside a checkout), then ``extra``.
+        `time` (UTC, ISO 8601), `command`, `versions` (None for a package that is not
+        installed), `platform`, `git` (None outside a checkout), then `extra`.
 
     Raises:
-        ValueError: ``extra`` repeats one of these names.
+        ValueError: `extra` repeats one of these names.
     """
     record: dict[str, Any] = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -60,7 +60,7 @@ def collect_provenance(command: list[str], extra: Mapping[str, Any]) -> dict[str
 
 
 def package_versions() -> dict[str, str | None]:
-    """Returns the installed versions of the packages that decide about numbers."""
+    """The installed versions of the packages that decide about numbers."""
     versions: dict[str, str | None] = {}
     for name in PACKAGES:
         try:
@@ -76,10 +76,10 @@ def _source_tree() -> Path:
 
 
 def git_revision(source: Path) -> dict[str, Any] | None:
-    """Returns the revision of a source tree and whether its ``src`` has changes (``dirty``).
+    """The revision of a source tree and whether its `src` has changes (`dirty`).
 
     Args:
-        source: The root of the tree.
+        source: the root of the tree.
 
     Returns:
         None where it is not the root of a checkout with a commit, or git cannot be asked. An
@@ -115,10 +115,10 @@ def _git(source: Path, *arguments: str) -> str | None:
 
 
 def without_machine(value: Any) -> Any:
-    """Returns a record with the machine taken out of every text in it.
+    """A record with the machine taken out of every text in it.
 
     An absolute path below the working directory becomes relative to it, any other keeps only its
-    last name; an address such as ``postgresql://user@host/base`` keeps only its scheme.
+    last name; an address such as `postgresql://user@host/base` keeps only its scheme.
     """
     if isinstance(value, Mapping):
         return {key: without_machine(item) for key, item in value.items()}
@@ -152,7 +152,7 @@ def _shorten(text: str) -> str:
 
 
 def branch_text(provenance: Mapping[str, Any]) -> str:
-    """Returns where a run begins, in one line; "" where it is no branch."""
+    """Where a run begins, in one line; "" where it is no branch."""
     found = provenance.get("branch")
     if not isinstance(found, Mapping):
         return ""

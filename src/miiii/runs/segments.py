@@ -1,8 +1,8 @@
-"""One segment of history: a span of epochs in one uncompressed ``.npz`` file.
+"""One segment of history: a span of epochs in one uncompressed `.npz` file.
 
-Its name says which epochs, ``{first:09d}-{last:09d}.npz``; its rows are found through two index
-arrays: keys that start with ``validation_`` belong to the epochs in ``validation_epoch``, all
-others to those in ``epoch``.
+Its name says which epochs, `{first:09d}-{last:09d}.npz`; its rows are found through two index
+arrays: keys that start with `validation_` belong to the epochs in `validation_epoch`, all
+others to those in `epoch`.
 
 The checksums of the format cover each array but not the list of arrays: a single altered byte can
 make some of them disappear. The archive's comment, which is the end of the file, therefore holds
@@ -42,34 +42,34 @@ class Segment:
 
 
 def segment_path(directory: Path, first: int, last: int) -> Path:
-    """Returns where the segment of epochs ``first`` to ``last`` is kept."""
+    """Where the segment of epochs `first` to `last` is kept."""
     return directory / f"{first:09d}-{last:09d}.npz"
 
 
 def list_segments(directory: Path) -> list[Segment]:
-    """Returns the segments in a directory by first, then last epoch; none if it is missing."""
+    """The segments in a directory by first, then last epoch; none if it is missing."""
     matches = [(path, _NAME.fullmatch(path.name)) for path in directory.glob("*.npz")]
     segments = [Segment(path, int(m[1]), int(m[2])) for path, m in matches if m is not None]
     return sorted(segments, key=lambda segment: (segment.first, segment.last))
 
 
 def index_key(key: str) -> str:
-    """Returns the name of the array that says which epochs the rows of ``key`` belong to."""
+    """The name of the array that says which epochs the rows of `key` belong to."""
     return VALIDATION_EPOCH_KEY if key.startswith(VALIDATION_PREFIX) else EPOCH_KEY
 
 
 def write_segment(directory: Path, first: int, last: int, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes one segment, atomically.
+    """Write one segment, atomically.
 
     Args:
-        directory: The history directory; it must exist.
-        first: Its first epoch, from 1.
-        last: Its last epoch.
-        arrays: Arrays whose leading axis is rows, with their index arrays (see the module).
+        directory: the history directory; it must exist.
+        first: its first epoch, from 1.
+        last: its last epoch.
+        arrays: arrays whose leading axis is rows, with their index arrays (see the module).
 
     Raises:
-        ValueError: The arrays do not fit together or do not fit the span.
-        StorageError: The file cannot be written.
+        ValueError: the arrays do not fit together or do not fit the span.
+        StorageError: the file cannot be written.
     """
     if not 1 <= first <= last:
         raise ValueError(f"a segment spans epochs from 1 upwards, found {first} to {last}")
@@ -88,10 +88,10 @@ def write_segment(directory: Path, first: int, last: int, arrays: Mapping[str, n
 
 
 def read_segment(segment: Segment) -> dict[str, np.ndarray]:
-    """Reads one segment and checks all of it.
+    """Read one segment and check all of it.
 
     Raises:
-        DamagedFileError: It is missing, truncated, altered or foreign.
+        DamagedFileError: it is missing, truncated, altered or foreign.
     """
     try:
         data = segment.path.read_bytes()
@@ -120,7 +120,7 @@ def _compute_digest(first: int, last: int, content: bytes) -> bytes:
 
 
 def find_inconsistency(first: int, last: int, arrays: Mapping[str, np.ndarray]) -> str | None:
-    """Returns why arrays cannot be the history of epochs ``first`` to ``last``; None if they can.
+    """Why arrays cannot be the history of epochs `first` to `last`; None if they can.
 
     Index arrays grow strictly and stay within the span; the one that starts at epoch 1 may also
     hold epoch 0, the state before training.
@@ -151,7 +151,7 @@ def find_inconsistency(first: int, last: int, arrays: Mapping[str, np.ndarray]) 
 def select_rows(
     arrays: Mapping[str, np.ndarray], after: int | None, last: int | None
 ) -> dict[str, np.ndarray]:
-    """Returns the rows of epochs above ``after`` and up to ``last``; None leaves an end open."""
+    """The rows of epochs above `after` and up to `last`; None leaves an end open."""
     kept = {}
     for key, array in arrays.items():
         index = arrays[index_key(key)]

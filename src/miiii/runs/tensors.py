@@ -1,7 +1,7 @@
 """Named arrays in one safetensors file, with a digest that notices every change.
 
 The digest is the SHA-256 of the metadata and of every tensor's name, dtype, shape and bytes. It is
-part of the file's own metadata, under ``digest``; any safetensors reader can open these files.
+part of the file's own metadata, under `digest`; any safetensors reader can open these files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from miiii.runs.errors import DamagedFileError
 DIGEST_KEY = "digest"
 
 Expected = Mapping[str, tuple[tuple[int, ...], str]]
-"""What a file should hold: for every tensor's name its shape and dtype, as ``((3, 4), "float32")``.
+"""What a file should hold: for every tensor's name its shape and dtype, as `((3, 4), "float32")`.
 """
 
 _INTEGERS = {"bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"}
@@ -32,17 +32,17 @@ _ALIGNMENT = 8
 
 
 def save_tensors(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
-    """Writes named arrays and text to one safetensors file, atomically.
+    """Write named arrays and text to one safetensors file, atomically.
 
     Args:
-        path: The file; what is there is replaced.
-        arrays: Arrays of any shape (0-d and empty ones too) and any memory layout.
-        metadata: Text to text; ``digest`` is reserved.
+        path: the file; what is there is replaced.
+        arrays: arrays of any shape (0-d and empty ones too) and any memory layout.
+        metadata: text to text; `digest` is reserved.
 
     Raises:
-        ValueError: A dtype that the format cannot hold, a reserved name, or metadata that is not
+        ValueError: a dtype that the format cannot hold, a reserved name, or metadata that is not
             text.
-        StorageError: The file cannot be written; what was there is intact.
+        StorageError: the file cannot be written; what was there is intact.
     """
     if DIGEST_KEY in metadata:
         raise ValueError(f"metadata key {DIGEST_KEY!r} is reserved")
@@ -79,7 +79,7 @@ def _contiguous(name: str, array: np.ndarray) -> np.ndarray:
 
 
 def stored_digest(path: Path) -> str | None:
-    """Returns the digest that a file carries, unchecked; None if it has none or cannot be read."""
+    """The digest that a file carries, unchecked; None if it has none or cannot be read."""
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             return (file.metadata() or {}).get(DIGEST_KEY)
@@ -88,7 +88,7 @@ def stored_digest(path: Path) -> str | None:
 
 
 def compute_digest(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> str:
-    """Returns the SHA-256, in hexadecimal, of metadata and arrays, whatever order they come in."""
+    """The SHA-256, in hexadecimal, of metadata and arrays, whatever order they come in."""
     digest = hashlib.sha256()
 
     def add(record: object) -> None:
@@ -106,17 +106,17 @@ def compute_digest(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]
 def load_tensors(
     path: Path, expected: Expected | None = None
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Reads a file that ``save_tensors`` wrote, and checks all of it.
+    """Read a file that `save_tensors` wrote, and check all of it.
 
     Args:
-        path: The file.
-        expected: Name, shape and dtype of every tensor that must be there; None skips this check.
+        path: the file.
+        expected: name, shape and dtype of every tensor that must be there; None skips this check.
 
     Returns:
         The arrays by name, and the metadata without its digest.
 
     Raises:
-        DamagedFileError: The file is missing, truncated, altered, foreign, or holds other tensors
+        DamagedFileError: the file is missing, truncated, altered, foreign, or holds other tensors
             than expected; the message names the file and the first difference.
     """
     try:
@@ -165,10 +165,10 @@ def _read_metadata(path: Path, data: bytes) -> dict[str, str]:
 
 
 def check_expected(path: Path, arrays: Mapping[str, np.ndarray], expected: Expected) -> None:
-    """Checks every tensor's name, shape and dtype.
+    """Check every tensor's name, shape and dtype.
 
     Raises:
-        DamagedFileError: Something differs; the message says which tensor, what was expected and
+        DamagedFileError: something differs; the message says which tensor, what was expected and
             what was found.
     """
     missing = sorted(set(expected) - set(arrays))
