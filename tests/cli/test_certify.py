@@ -329,3 +329,14 @@ def test_help_states_the_exit_codes(capsys):
 def test_waves_are_refused_by_the_python_interface_too(runs):
     with pytest.raises(ValueError, match="run waves is of T_waves"):
         certify_run(load_run("waves", runs))
+
+
+@pytest.mark.parametrize("command", [["certify"], ["export", "--to", "csv"], ["resume"]])
+def test_a_configuration_that_cannot_be_read_is_a_damaged_run(tmp_path, capsys, command):
+    path = store(tmp_path, "run", BASE, ())
+    (path / "config.toml").write_text("[task]\nbase = 7.5\n")
+    words = [command[0], "run", *command[1:], "--runs-dir", str(tmp_path)]
+    assert run(words) == 1
+    said = capsys.readouterr().err
+    assert "config.toml" in said
+    assert "base is 7.5: it must be a whole number" in said

@@ -235,22 +235,34 @@ def stored_config(directory: RunDirectory) -> Config:
         DamagedFileError: the configuration or the labels cannot be read, or a setting that decides
             numbers is not the one that the run was started with.
     """
-    try:
-        provenance: Mapping[str, Any] = directory.provenance
-    except DamagedFileError:
-        provenance = {}
-    path = directory.path / "config.toml"
-    try:
-        config = from_toml(directory.config_text)
-    except ValueError as error:
-        raise DamagedFileError(path, f"{error} {made_by(provenance)}".strip()) from error
+    config, provenance = written_config(directory), _provenance(directory)
     if provenance.get("identity", identity(config)) != identity(config):
-        raise DamagedFileError(path, _edited(config, provenance))
+        raise DamagedFileError(directory.path / "config.toml", _edited(config, provenance))
     if config.task.labels:
         read_labels(directory.path / FILE, config.task.labels)
     if given_sizes(config.task.split):
         keep_stored_split(directory.path, config.task.split)
     return config
+
+
+def written_config(directory: RunDirectory) -> Config:
+    """A run's configuration as its file says it; labels and a split of its own are not read.
+
+    Raises:
+        DamagedFileError: it cannot be read.
+    """
+    try:
+        return from_toml(directory.config_text)
+    except ValueError as error:
+        text = f"{error} {made_by(_provenance(directory))}".strip()
+        raise DamagedFileError(directory.path / "config.toml", text) from error
+
+
+def _provenance(directory: RunDirectory) -> Mapping[str, Any]:
+    try:
+        return directory.provenance
+    except DamagedFileError:
+        return {}
 
 
 def _edited(config: Config, provenance: Mapping[str, Any]) -> str:

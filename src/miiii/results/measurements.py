@@ -18,7 +18,6 @@ from miiii.analysis.parts.embeddings import (
     embedding_spectrum,
     positional_embeddings,
 )
-from miiii.analysis.parts.gradients import gradient_norms
 from miiii.analysis.parts.neurons import neuron_spectra
 from miiii.analysis.parts.singular import singular_spectrum
 from miiii.analysis.permuting import permutations, sample_numbers
@@ -34,8 +33,8 @@ from miiii.claims.measurements import (
 )
 from miiii.claims.rules import paper as rules
 from miiii.experiment.run import Run
-from miiii.model.initialise import standard_deviations
 from miiii.model.parameters import Parameters
+from miiii.results.paper import Results
 from miiii.results.spectra import snapshot_spectra
 from miiii.runs.listing import ending_text
 from miiii.runs.measured import History
@@ -52,9 +51,6 @@ NEED_DRAWS = 3
 """Renamings whose median frequency need is taken; they hardly differ."""
 EMBEDDING_DRAWS, RANDOM_EMBEDDINGS = 199, 20
 """Renamings of the digits and random matrices for embeddings, which cost nothing."""
-GRADIENT_WINDOW = 25
-"""Epochs of the running median over gradient norms, so that single spikes do not decide."""
-
 SHARING_DRAWS, SHARING_NUMBERS = 2, 2048
 """Random circuits to compare with, and numbers to score on: one accuracy is known to 0.011, their
 mean over pairs of tasks far better."""
@@ -176,18 +172,8 @@ def domain_accuracy(logits: NDArray[np.floating], dataset: Dataset) -> tuple[flo
 
 def gradients(run: Run) -> Gradients:
     """When each weight's gradient comes to rest."""
-    history = run.history
-    measured = history.has_gradients
-    epochs = history.epoch[measured]
-    window = min(GRADIENT_WINDOW, (len(epochs) - 1) // 2 * 2 + 1)
-    found = gradient_norms(
-        epochs,
-        history.gradient_norm[measured],
-        history.weight_names,
-        rest=rules.AT_REST,
-        window=window,
-    )
-    return Gradients(found.names, found.settled, _floats(found.share[-1]), window)
+    found = Results(run).gradient_norms
+    return Gradients(found.names, found.settled, _floats(found.share[-1]), found.window)
 
 
 def neurons(hidden: NDArray[np.floating], output: NDArray[np.floating]) -> Neurons:
@@ -281,12 +267,8 @@ def sharing(run: Run, held_from: Sequence[int | None]) -> Sharing | None:
 
 def embeddings(run: Run, parameters: Parameters) -> Embeddings:
     """Token and positional embeddings of the last weights."""
-    config, dataset = run.config, run.dataset
-    deviation = standard_deviations(
-        config.model, config.task.base, sum(dataset.class_sizes), len(dataset.class_sizes)
-    )["token_embedding"]
     matrix = digit_embeddings(parameters)
-    spectrum = embedding_spectrum(matrix, deviation, draws=EMBEDDING_DRAWS)
+    spectrum = embedding_spectrum(matrix, Results(run).initial_deviation, draws=EMBEDDING_DRAWS)
     singular = singular_spectrum(matrix)
     positions = np.asarray(parameters.position_embedding, np.float64)
     drawn = generator(Stream.FEW_FREQUENCIES_NULL)

@@ -33,6 +33,7 @@ from miiii.analysis.parts.neurons import NeuronGrids, neuron_grids, neuron_spect
 from miiii.analysis.parts.singular import SingularSpectrum, singular_spectrum
 from miiii.analysis.parts.waves_fit import WavesFit, waves_fit
 from miiii.analysis.permuting import permutations
+from miiii.claims.rules import paper as rules
 from miiii.experiment.model_at import ModelAt
 from miiii.experiment.run import Run
 from miiii.model.initialise import standard_deviations
@@ -113,7 +114,8 @@ class Results:
         measured = history.has_gradients
         epochs, norms = history.epoch[measured], history.gradient_norm[measured]
         window = min(GRADIENT_WINDOW, (len(epochs) - 1) // 2 * 2 + 1)
-        return gradient_norms(epochs, norms, history.weight_names, window=window)
+        names = history.weight_names
+        return gradient_norms(epochs, norms, names, rest=rules.AT_REST, window=window)
 
     @cached_property
     def neurons(self) -> NeuronGrids:
@@ -161,11 +163,14 @@ class Results:
     @cached_property
     def embedding_spectrum(self) -> EmbeddingSpectrum:
         """The token embedding along the token axis, beside random matrices like its initial one."""
-        config, dataset = self.run.config, self.run.dataset
-        deviation = standard_deviations(
-            config.model, config.task.base, sum(dataset.class_sizes), len(dataset.class_sizes)
-        )["token_embedding"]
-        return embedding_spectrum(digit_embeddings(self.parameters), deviation)
+        return embedding_spectrum(digit_embeddings(self.parameters), self.initial_deviation)
+
+    @property
+    def initial_deviation(self) -> float:
+        """Standard deviation of the token embedding's initial entries."""
+        config, sizes = self.run.config, self.run.dataset.class_sizes
+        deviations = standard_deviations(config.model, config.task.base, sum(sizes), len(sizes))
+        return deviations["token_embedding"]
 
     @cached_property
     def singular_spectrum(self) -> SingularSpectrum:

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from miiii import __version__
-from miiii.config.config import Config, differences, from_toml
+from miiii.config.config import Config, differences
+from miiii.experiment.members import written_config
 from miiii.runs.atomic import make_directory, write_atomically
 from miiii.runs.creation import validate_name
+from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import DamagedFileError, RunError, RunNotFoundError
 from miiii.runs.jsonfiles import read_text
 from miiii.runs.listing import DAMAGED, is_run, summarize
@@ -140,11 +142,7 @@ class Study:
 
     def _check(self, run: PlannedRun) -> None:
         """A run directory must hold the run that the study means."""
-        path = self.run_path(run) / "config.toml"
-        try:
-            found = from_toml(read_text(path))
-        except ValueError as error:
-            raise DamagedFileError(path, str(error)) from error
+        found = written_config(RunDirectory(self.run_path(run)))
         if listed := _differences(found, run.config):
             raise StudyDiffersError(
                 f"{self.run_path(run)} is not the run that the study means: {listed}; "

@@ -10,8 +10,8 @@ from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from miiii.analysis.parts.curves import Curves
-from miiii.config.config import from_toml
 from miiii.experiment.history import stored_history
+from miiii.experiment.members import written_config
 from miiii.report.page.charts import charts
 from miiii.results.curves import history_curves
 from miiii.runs.directory import RunDirectory, RunSummary, list_runs
@@ -147,7 +147,7 @@ class Pages:
         directory, summary = RunDirectory(path), summarize(path)
         problem, history, found = summary.problem or "", None, None
         try:
-            config = from_toml(directory.config_text)
+            config = written_config(directory)
             history = stored_history(directory, config)
             found = history_curves(config, history) if len(history.epoch) else None
         except (RunError, ValueError) as error:

@@ -12,7 +12,6 @@ from rich.table import Table
 
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.console import print_out
-from miiii.config.config import from_toml
 from miiii.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -49,7 +48,9 @@ def certify_command(words: list[str]) -> int:
     """`miiii certify`."""
     arguments = parse(CertifyArguments, words, "miiii certify")
     directory = RunDirectory.open(arguments.runs_dir, arguments.run)
-    if from_toml(directory.config_text).task.is_regression:
+    from miiii.experiment.members import written_config
+
+    if written_config(directory).task.is_regression:
         raise UsageError(
             f"run {directory.name} is of T_waves, whose output is a real number: "
             "expected a task with classes, whose answers are right or wrong"

@@ -12,12 +12,11 @@ from rich.table import Table
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.console import print_out
 from miiii.cli.text import percent
-from miiii.config.config import Config, from_toml
+from miiii.config.config import Config
 from miiii.results.comparison import Comparison, check_comparable, compare
 from miiii.runs.atomic import make_directory
-from miiii.runs.conditions import batch_size, made_by
+from miiii.runs.conditions import batch_size
 from miiii.runs.directory import RunDirectory
-from miiii.runs.errors import DamagedFileError
 from miiii.runs.jsonfiles import encode_json
 
 FORMATS = (".svg", ".pdf", ".png")
@@ -77,6 +76,8 @@ def _open(arguments: CompareArguments) -> dict[str, tuple[RunDirectory, Config]]
     if len(arguments.runs) < 2:
         given = f"only {arguments.runs[0]!r} was given" if arguments.runs else "none was given"
         raise UsageError(f"which runs? Give at least two, {given}; `miiii list` lists them")
+    from miiii.experiment.members import written_config
+
     opened = [RunDirectory.open(arguments.runs_dir, name) for name in arguments.runs]
     names = [directory.name for directory in opened]
     found: dict[str, tuple[RunDirectory, Config]] = {}
@@ -86,13 +87,8 @@ def _open(arguments: CompareArguments) -> dict[str, tuple[RunDirectory, Config]]
         if place in seen:
             raise UsageError(f"run {name} was given twice: give runs that differ")
         seen[place] = name
-        try:
-            config = from_toml(directory.config_text)
-        except ValueError as error:
-            text = f"{error} {made_by(directory.provenance)}".strip()
-            raise DamagedFileError(directory.path / "config.toml", text) from error
         shown = name if names.count(name) == 1 else str(directory.path)
-        found[shown] = (directory, config)
+        found[shown] = (directory, written_config(directory))
     return found
 
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
-from miiii.config.config import Config, from_toml
+from miiii.config.config import Config
 from miiii.interchange.exports.layout import MODEL_FOLDER_FILES, TRANSFORMER_LENS_FILES, epoch_name
 from miiii.interchange.exports.placing import check_place, write_file, write_folder
 from miiii.runs.directory import RunDirectory
-from miiii.runs.errors import DamagedFileError
 
 if TYPE_CHECKING:
     from miiii.experiment.model_at import ModelAt
@@ -68,10 +67,9 @@ def export_command(words: list[str]) -> int:
     """`miiii export`."""
     arguments = parse(ExportArguments, words, "miiii export")
     directory = RunDirectory.open(arguments.runs_dir, arguments.run)
-    try:
-        config = from_toml(directory.config_text)
-    except ValueError as error:
-        raise DamagedFileError(directory.path / "config.toml", str(error)) from error
+    from miiii.experiment.members import written_config
+
+    config = written_config(directory)
     is_history = arguments.to in ("csv", "parquet")
     if arguments.model_index and arguments.to != "hf-folder":
         raise UsageError(f"--model-index belongs to --to hf-folder, not to --to {arguments.to}")

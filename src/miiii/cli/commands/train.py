@@ -134,7 +134,9 @@ def resume(words: list[str]) -> int:
     trackers = load_trackers(arguments.track)
     config = None
     if arguments.config_file is not None:
-        config = read_config(arguments.config_file, from_toml(directory.config_text))
+        from miiii.experiment.members import written_config
+
+        config = read_config(arguments.config_file, written_config(directory))
     given = {"stop_when": arguments.stop_when, "stop_after": arguments.stop_after}
     rule = {name: value for name, value in given.items() if value is not None}
 
