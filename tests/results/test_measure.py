@@ -3,11 +3,16 @@
 import json
 import math
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import miiii
+from analysis.planted_circuits import circuit_model
+from miiii.analysis.circuits.causal import harmonic_removal, neuron_removal
+from miiii.analysis.circuits.sharing import sharing_index
+from miiii.analysis.permuting import sample_numbers
 from miiii.claims.judge import judge
 from miiii.claims.rules import paper as rules
 from miiii.config.config import replace_fields
@@ -16,6 +21,7 @@ from miiii.results import measurements as measuring
 from miiii.results.multiples import passing
 from miiii.results.store import NAME, dependencies, depth_for, measure, measure_runs
 from miiii.runs.errors import RunError
+from miiii.tasks.dataset import build_dataset
 from results.stored_runs import SNAPSHOTS, forward, store
 
 SMALLEST = replace_fields(
@@ -230,6 +236,33 @@ def test_sharing_is_measured_where_all_tasks_hold(runs):
     assert measuring.sharing(run, (3, None, 9)) is None
     assert measuring.sharing(run, (3, 4, 25)) is None
     assert measuring.sharing(opened(runs, "nanda"), (3,)) is None
+
+
+def test_sharing_is_that_of_the_snapshots_weights():
+    """Of models whose tasks have neurons of their own, more of them at the last snapshot."""
+    moduli, tasks = (3, 5, 7), ((3, 1), (5, 2), (7, 3))
+    config = replace_fields(SMALLEST, base=13, moduli=moduli)
+    few, many = (
+        circuit_model(
+            13, moduli, [([task], size) for task, size in zip(tasks, sizes, strict=True)]
+        )[0]
+        for sizes in ((40, 60, 80), (80, 60, 60))
+    )
+    dataset = build_dataset(config.task, 0)
+    snapshots = {0: many, 8: few, 16: many, 24: many}
+    run = SimpleNamespace(config=config, dataset=dataset, snapshots=snapshots)
+    found = measuring.sharing(run, (3, 5, 8))
+    assert found.epochs == (8, 24)
+    numbers = sample_numbers(13, measuring.SHARING_NUMBERS)
+    for kind, removal in (("neurons", neuron_removal), ("harmonics", harmonic_removal)):
+        for at, weights in enumerate((few, many)):
+            matrix = removal(weights, dataset, draws=measuring.SHARING_DRAWS, numbers=numbers)
+            index = sharing_index(matrix).index
+            values = [getattr(found, kind + end)[at] for end in ("", "_low", "_high")]
+            assert values == [index.value, index.low, index.high]
+    # Nothing is shared, and equal values would not tell one epoch or kind from another.
+    assert max(found.neurons + found.harmonics) < 0.05
+    assert len({*found.neurons, found.harmonics[0]}) == 3
 
 
 def test_other_tasks_are_measured_as_far_as_they_go(runs):
