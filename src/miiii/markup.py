@@ -1,6 +1,9 @@
-"""Records as HTML for a notebook: tables whose every text is escaped."""
+"""Tables as HTML for a notebook, whose every text is escaped, as Markdown and as CSV."""
 
-from collections.abc import Iterable, Sequence
+import csv
+import io
+import re
+from collections.abc import Collection, Iterable, Sequence
 from html import escape
 
 _CELL = "text-align:left;vertical-align:top;padding:0.1em 0.8em 0.1em 0"
@@ -44,3 +47,39 @@ def table(
 def folded(summary: str, inside: str) -> str:
     """What is shown when its summary is clicked; `inside` is HTML already."""
     return f"<details><summary>{text(summary)}</summary>{inside}</details>"
+
+
+def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table as comma-separated values.
+
+    Args:
+        head: the columns' names.
+        rows: of values; None is empty, a number its shortest text that reads back the same.
+    """
+    stream = io.StringIO()
+    # Python's own writer makes None an empty cell.
+    csv.writer(stream, lineterminator="\n").writerows([head, *rows])
+    return stream.getvalue()
+
+
+def markdown(words: str) -> str:
+    """A text as one line that means itself in GitHub's Markdown."""
+    return re.sub(r"([\\`*_|\[\]<>])", r"\\\1", " ".join(words.split()))
+
+
+def markdown_table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[str] = ()
+) -> list[str]:
+    """The lines of a table in GitHub's Markdown.
+
+    Args:
+        head: the columns' names.
+        rows: of cells in Markdown; a bar in one is escaped here.
+        right: names of columns that are set flush right.
+    """
+    lines = [
+        "| " + " | ".join(re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in row) + " |"
+        for row in (head, *rows)
+    ]
+    lines.insert(1, "|" + "".join("---:|" if name in right else "---|" for name in head))
+    return lines

@@ -1,7 +1,5 @@
 """The ledger: every claim's finding, the study that it rests on, and how many hold."""
 
-import csv
-import io
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 from miiii.claims.finding import ANSWERS, VERDICTS, Finding, Quantity, Verdict
 from miiii.claims.plain import to_plain
 from miiii.claims.text import interval_text, number, spread_text
-from miiii.markup import heading, table
+from miiii.markup import csv_text, heading, markdown_table, table
 
 VERSION = 1
 """Of the JSON form."""
@@ -154,13 +152,8 @@ class Ledger:
 
     def to_csv(self) -> str:
         """One row per quantity, with a header; see `COLUMNS`."""
-        stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for finding in self.findings:
-            for item in finding.quantities:
-                writer.writerow(_row(finding, item))
-        return stream.getvalue()
+        rows = [_row(finding, item) for finding in self.findings for item in finding.quantities]
+        return csv_text(COLUMNS, rows)
 
     def _repr_html_(self) -> str:
         """A row per claim: verdict and reason."""
@@ -218,10 +211,7 @@ def _sentence(text: str) -> str:
 
 def _claim_table(findings: tuple[Finding, ...]) -> list[str]:
     """A row per claim."""
-    lines = [
-        "| claim | | verdict | statistic | value | paper |",
-        "|---|---|---|---|---|---|",
-    ]
+    rows = []
     for finding in findings:
         shown = finding.headline
         cells = (
@@ -232,8 +222,8 @@ def _claim_table(findings: tuple[Finding, ...]) -> list[str]:
             "; ".join(f"{item.experiment}: {value_text(item)}" for item in shown),
             "; ".join(f"{item.experiment}: {item.paper}" for item in shown if item.paper),
         )
-        lines.append(_table_row(cells))
-    return lines
+        rows.append(cells)
+    return markdown_table(("claim", "", "verdict", "statistic", "value", "paper"), rows)
 
 
 def _record(finding: Finding) -> dict[str, Any]:
@@ -278,24 +268,13 @@ def _row(finding: Finding, item: Quantity) -> list[Any]:
     return ["" if value != value else value for value in row]
 
 
-def _table_row(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
 def _experiment_table(experiments: tuple[ExperimentSummary, ...]) -> list[str]:
-    names = ("experiment", "task", "p", "width", "seeds", "epochs", "generalised")
-    more = (
-        "optimiser",
-        "learning rate",
-        "λ",
-        "dropout",
-        "weight decay",
-        "training share",
-        "masked",
+    names = (
+        *("experiment", "task", "p", "width", "seeds", "epochs", "generalised"),
+        *("optimiser", "learning rate", "λ", "dropout", "weight decay", "training share", "masked"),
     )
-    lines = [_table_row((*names, *more)), "|" + "---|" * (len(names) + len(more))]
-    for it in experiments:
-        cells = (
+    rows = [
+        (
             *(it.experiment, it.task, str(it.base), str(it.width)),
             ", ".join(map(str, it.seeds)),
             spread_text(min(it.epochs), max(it.epochs)),
@@ -305,8 +284,9 @@ def _experiment_table(experiments: tuple[ExperimentSummary, ...]) -> list[str]:
             number(it.train_fraction),
             ", ".join(map(str, it.masked)) or "–",
         )
-        lines.append(_table_row(cells))
-    return lines
+        for it in experiments
+    ]
+    return markdown_table(names, rows)
 
 
 def _section(finding: Finding) -> list[str]:
@@ -326,9 +306,8 @@ def _section(finding: Finding) -> list[str]:
         f"- {no}: {claim.not_reproduced}",
         f"- Undecided: {claim.undecided}",
         "",
-        "| statistic | experiment | median (spread) | interval | paper | per seed |",
-        "|---|---|---|---|---|---|",
     ]
+    rows = []
     for item in finding.quantities:
         per_seed = ", ".join(
             f"{seed}: {number(value, item.unit)}"
@@ -342,5 +321,6 @@ def _section(finding: Finding) -> list[str]:
             *(name, item.experiment, value_text(item), interval_text(item.interval, item.unit)),
             *(item.paper or "–", per_seed or "–"),
         )
-        lines.append(_table_row(cells))
-    return lines
+        rows.append(cells)
+    head = ("statistic", "experiment", "median (spread)", "interval", "paper", "per seed")
+    return lines + markdown_table(head, rows)

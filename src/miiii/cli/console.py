@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.measure import Measurement
+from rich.table import Table
 
 PIPE_WIDTH = 240
 """Columns of a table in a file or a pipe; more where its names need more."""
@@ -46,6 +47,11 @@ def print_out(*shown: RenderableType) -> None:
     plain: Any = {"markup": False, "highlight": False, "emoji": False}
     for each in shown:
         ruler = Console(width=_ENDLESS, force_terminal=False, **plain)
+        for column in each.columns if isinstance(each, Table) else ():
+            if column.no_wrap:  # Rich takes its longest word for what it needs.
+                cells = [column.header, *column.cells]
+                needed = [Measurement.get(ruler, ruler.options, cell).maximum for cell in cells]
+                column.min_width = max(needed)
         least = Measurement.get(ruler, ruler.options, each).minimum
         if terminal:
             console = Console(force_terminal=True, **plain)

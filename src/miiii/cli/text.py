@@ -18,3 +18,8 @@ def percent(share: float | None) -> str:
         return "-"
     # A perfect float32 share may be 0.99999994; one miss in a million is still no 100 %.
     return f"{math.floor(share * 1000 + 1e-4) / 10:.1f} %"
+
+
+def shown(value: float | None, form: str, absent: str = "-") -> str:
+    """A number in one of Python's formats; a dash where there is none."""
+    return absent if value is None else format(value, form)

@@ -1,13 +1,12 @@
 """Tables of settings, from data (paper Tables 1 and 2): as Markdown, LaTeX and CSV."""
 
-import csv
-import io
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from miiii.figures.numerals import latex_numeral, numeral, plain
+from miiii.markup import csv_text, markdown, markdown_table
 
 MARK = "*"
 """Beside a value that is not in the search space."""
@@ -116,19 +115,17 @@ def settings_table(
 
 def to_markdown(table: Table) -> str:
     """The table as GitHub's Markdown."""
-    lines = [
-        _line(["", *map(_markdown_text, table.symbols)], table),
-        _line(["---", *["---"] * len(table.fields)], table),
-    ]
+    rows = []
     for row in table.rows:
         cells = [
             ", ".join(map(numeral, values)) + (f"\\{MARK}" if field in row.outside else "")
             for field, values in zip(table.fields, row.values, strict=True)
         ]
-        lines.append(_line([_markdown_text(row.label), *cells], table))
-    parts = [_markdown_text(table.caption), "\n".join(lines)]
+        rows.append([markdown(row.label), *cells])
+    head, *rows = _columns([["", *map(markdown, table.symbols)], *rows], table)
+    parts = [markdown(table.caption), "\n".join(markdown_table(head, rows))]
     if table.note:
-        parts.append(f"\\{MARK} {_markdown_text(table.note)}")
+        parts.append(f"\\{MARK} {markdown(table.note)}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -142,10 +139,9 @@ def to_latex(table: Table) -> str:
             for field, values in zip(table.fields, row.values, strict=True)
         ]
         body.append([_latex_text(row.label), *cells])
-    labelled = _labelled(table)
-    lines = [["", *heads], *body]
-    written_lines = [" & ".join(line if labelled else line[1:]) + r" \\" for line in lines]
-    columns = ("l" if labelled else "") + "c" * len(heads)
+    lines = _columns([["", *heads], *body], table)
+    written_lines = [" & ".join(line) + r" \\" for line in lines]
+    columns = "l" * (len(lines[0]) - len(heads)) + "c" * len(heads)
     parts = [
         r"\begin{table}",
         r"\centering",
@@ -169,15 +165,13 @@ def to_csv(table: Table) -> str:
     Columns: row, field, symbol, value (the shortest text that reads back to the same number) and
     in_search_space (true or false).
     """
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["row", "field", "symbol", "value", "in_search_space"])
-    for row in table.rows:
-        for field, symbol, values in zip(table.fields, table.symbols, row.values, strict=True):
-            inside = "false" if field in row.outside else "true"
-            for value in values:
-                writer.writerow([row.label, field, symbol, repr(plain(value)), inside])
-    return stream.getvalue()
+    lines = [
+        [row.label, field, symbol, plain(value), "false" if field in row.outside else "true"]
+        for row in table.rows
+        for field, symbol, values in zip(table.fields, table.symbols, row.values, strict=True)
+        for value in values
+    ]
+    return csv_text(["row", "field", "symbol", "value", "in_search_space"], lines)
 
 
 def _symbols(fields: Iterable[str], symbols: Mapping[str, str]) -> tuple[str, ...]:
@@ -190,16 +184,10 @@ def _symbols(fields: Iterable[str], symbols: Mapping[str, str]) -> tuple[str, ..
     return tuple(symbols[name] for name in names)
 
 
-def _labelled(table: Table) -> bool:
-    return any(row.label for row in table.rows)
-
-
-def _line(cells: Sequence[str], table: Table) -> str:
-    return "| " + " | ".join(cells if _labelled(table) else cells[1:]) + " |"
-
-
-def _markdown_text(text: str) -> str:
-    return re.sub(r"([\\`*_|\[\]<>])", r"\\\1", " ".join(text.split()))
+def _columns(lines: list[list[str]], table: Table) -> list[list[str]]:
+    """The lines without the column of labels where no row has one."""
+    labelled = any(row.label for row in table.rows)
+    return lines if labelled else [line[1:] for line in lines]
 
 
 def _latex_text(text: str) -> str:

@@ -1,7 +1,5 @@
 """What `miiii circuits` found, as plain data: a JSON record, and a row per neuron as CSV."""
 
-import csv
-import io
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields
@@ -11,6 +9,7 @@ import numpy as np
 
 from miiii.analysis.circuits.causal import CausalMatrix
 from miiii.analysis.circuits.sharing import SharingIndex, sharing_index
+from miiii.markup import csv_text
 from miiii.results.circuits import Circuits
 from miiii.results.paper import MissingInputError
 from miiii.runs.conditions import RESUMED_KEY
@@ -84,12 +83,10 @@ def neuron_rows(circuits: Circuits) -> str:
     """A row per neuron as CSV: task, frequencies, shares, belief, tasks served."""
     matched, served, attribution = circuits.matched, circuits.served, circuits.attribution
     moduli = circuits.dataset.moduli
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(COLUMNS)
+    rows = []
     for index in range(len(matched.task)):
         silent = bool(matched.silent[index])
-        rows.writerow(
+        rows.append(
             [
                 index,
                 "" if silent else moduli[matched.task[index]],
@@ -104,7 +101,7 @@ def neuron_rows(circuits: Circuits) -> str:
                 _short(attribution.explained_with_digits[index]),
             ]
         )
-    return text.getvalue()
+    return csv_text(COLUMNS, rows)
 
 
 def _heads(circuits: Circuits) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """A study's results as a small folder that can be committed: ledger, tasks, figures, settings."""
 
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +7,7 @@ from typing import TYPE_CHECKING
 from miiii.claims.ledger import Ledger
 from miiii.claims.rules.paper import GENERALISED_AT
 from miiii.claims.rules.published import PUBLISHED_BASE, PUBLISHED_FIRST
+from miiii.markup import csv_text, markdown_table
 from miiii.report.kept import histories_npz, kept_measurements
 from miiii.report.page.settings import reached_text, study_settings
 from miiii.report.pictures.catalogue import choose
@@ -127,10 +126,7 @@ def task_rows(
 
 def tasks_csv(runs: "Mapping[str, Sequence[Run]]") -> str:
     """`task_rows` as CSV."""
-    text = io.StringIO()
-    head, rows = task_rows(runs)
-    csv.writer(text, lineterminator="\n").writerows([head, *rows])
-    return text.getvalue()
+    return csv_text(*task_rows(runs))
 
 
 def _draw(
@@ -189,7 +185,7 @@ def _readme(
         lines += [f"Runs that went on under other conditions: {settings.changed}.", ""]
     lines += [f"- {name}: {line}" for name, line in settings.resumed]
     lines += [""] * bool(settings.resumed)
-    lines += ["## Runs", "", *_table(*_run_rows(study, runs)), ""]
+    lines += ["## Runs", "", *markdown_table(*_run_rows(study, runs)), ""]
     head, rows = task_rows(runs, ends=False)
     lines += [
         "## Tasks",
@@ -198,18 +194,18 @@ def _readme(
         "empty: it does not. The accuracies at the last epoch: [tasks.csv](tasks.csv)."
         + (" Paper: first epoch at 0.9 in its Figure 4, ±6 %." if "paper" in head else ""),
         "",
-        *_table(head, rows),
+        *markdown_table(head, rows),
         "",
         "## Claims",
         "",
         "Rules, statistics and evidence: [ledger.md](ledger.md).",
         "",
-        *_table(
+        *markdown_table(
             ["claim", "verdict", "judged under", "what is claimed", "why"],
             [
                 [
                     *(one.id, one.said, one.under.text if one.under else "–"),
-                    *(one.claim.claim, one.reason.replace("|", "/")),
+                    *(one.claim.claim, one.reason),
                 ]
                 for one in ledger.findings
             ],
@@ -243,12 +239,3 @@ def _run_rows(
         shown = "" if run.config.task.is_regression else f"{accuracy:.4f}"
         rows.append([planned.name, what, state, shown])
     return ["run", "what", "epochs", "mean validation accuracy"], rows
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A table in Markdown."""
-    return [
-        "| " + " | ".join(head) + " |",
-        "|" + "---|" * len(head),
-        *("| " + " | ".join(row) + " |" for row in rows),
-    ]

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tyro
-from rich.table import Table
 
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.console import print_out
+from miiii.cli.tables import text_table
 from miiii.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from miiii.analysis.certificate.certify import Certificate, TaskCertificate
 
 _QUIET = 5.0  # seconds between two lines of progress
@@ -99,15 +101,12 @@ class _Told:
             print(f"certifying: {done} of {count} {what}", file=sys.stderr, flush=True)
 
 
-def certificate_table(certificate: "Certificate") -> Table:
+def certificate_table(certificate: "Certificate") -> "Table":
     """One row per task."""
-    table = Table(box=None, pad_edge=False)
-    columns = ("task", "wrong", "smallest margin", "at n", "bound", "bound, float32", "verdict")
-    for name in columns:
-        table.add_column(name, justify="left" if name == "verdict" else "right", no_wrap=True)
-    structured = any(task.structure is not None for task in certificate.tasks)
-    if structured:
-        table.add_column("decided by n mod q", justify="right", no_wrap=True)
+    head = ["task", "wrong", "smallest margin", "at n", "bound", "bound, float32", "verdict"]
+    if any(task.structure is not None for task in certificate.tasks):
+        head.append("decided by n mod q")
+    rows = []
     for task in certificate.tasks:
         cells = [
             str(task.modulus),
@@ -122,8 +121,8 @@ def certificate_table(certificate: "Certificate") -> Table:
             decided = int(task.structure.decided.sum())
             whole = "all" if task.structure.certified else f"{decided:,}"
             cells.append(f"{whole} of {len(task.margin):,}")
-        table.add_row(*cells)
-    return table
+        rows.append(cells)
+    return text_table(head, rows, whole=head)
 
 
 def verdict(task: "TaskCertificate") -> str:

@@ -11,6 +11,7 @@ import tyro
 
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.commands.figures import listed, track
+from miiii.cli.text import shown
 from miiii.runs.atomic import make_directory
 from miiii.runs.directory import RunDirectory
 
@@ -135,15 +136,15 @@ def summary(record: dict) -> list[str]:
         shares = record["mlp"]
         x0, x1 = shares["share_of_x0_and_x1"]
         lines.append(
-            f"hidden neurons' variance: x0 alone {_number(x0)}, x1 alone {_number(x1)}; with all "
-            f"tasks' harmonics {_number(shares['explained_with_digits'])}"
+            f"hidden neurons' variance: x0 alone {_three(x0)}, x1 alone {_three(x1)}; with all "
+            f"tasks' harmonics {_three(shares['explained_with_digits'])}"
         )
     if "neurons" in record:
         neurons = record["neurons"]
         lines.append(
-            f"matched pair (k/q, pk/q) explains a median {_number(neurons['matched_share_median'])}"
+            f"matched pair (k/q, pk/q) explains a median {_three(neurons['matched_share_median'])}"
             " of a neuron's digit profiles, paired at random "
-            f"{_number(neurons['matched_share_paired_at_random_median'])}; each task has "
+            f"{_three(neurons['matched_share_paired_at_random_median'])}; each task has "
             f"{min(neurons['neurons_per_task'])} to {max(neurons['neurons_per_task'])} neurons"
         )
     for name in ("neurons", "harmonics", "frequencies"):
@@ -165,14 +166,14 @@ def summary(record: dict) -> list[str]:
     return lines
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+def _three(value: float | None) -> str:
+    return shown(value, ".3f", "–")
 
 
 def _interval(found: dict) -> str:
     if found["value"] is None:
         return "undefined"
-    return f"{_number(found['value'])} ({_number(found['low'])} to {_number(found['high'])})"
+    return f"{_three(found['value'])} ({_three(found['low'])} to {_three(found['high'])})"
 
 
 commands = {"circuits": circuits_command}

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from miiii.cleaning.finding import Candidate, Found, find
 from miiii.cleaning.kinds import KINDS, Kind, chosen_kinds
 from miiii.cleaning.removal import remove
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.console import print_out
+from miiii.cli.tables import text_table
 from miiii.experiment.compiled_programs import cache_directory
 from miiii.runs.locking import lock_state, unsure_text
 
@@ -95,29 +94,22 @@ def _confirmed(what: str) -> bool:
 
 
 def _list(found: Found, kinds: Iterable[Kind], going: set[str], every: bool) -> None:
-    table = Table(box=None, pad_edge=False)
-    for name in ("kind", "where", "what", "size"):
-        table.add_column(
-            name, justify="right" if name == "size" else "left", no_wrap=name in ("kind", "size")
-        )
-    totals = Table(box=None, pad_edge=False)
-    for name in ("kind", "size", "what it is", "afterwards"):
-        totals.add_column(name, justify="right" if name == "size" else "left")
+    rows, totals = [], []
     for kind in kinds:
         own = [one for one in found.candidates if one.kind == kind.name]
         for where, several in _grouped(own, every).items():
             size = size_text(sum(one.size for one in several))
-            table.add_row(kind.name, str(where), _inside(several), size)
+            rows.append([kind.name, str(where), _inside(several), size])
         if own:
             named = "" if kind.name in going else f" (only with --only {kind.name})"
             size = size_text(sum(one.size for one in own))
-            totals.add_row(kind.name, size, kind.what, kind.afterwards + named)
+            totals.append([kind.name, size, kind.what, kind.afterwards + named])
     if not found.candidates:
         print("there is nothing to clean")
     else:
-        print_out(table)
+        print_out(text_table(("kind", "where", "what", "size"), rows, whole=("kind", "size")))
         print()
-        print_out(totals)
+        print_out(text_table(("kind", "size", "what it is", "afterwards"), totals))
     for path in found.in_use:
         told = "in use by a process"
         if lock_state(path) == "unknown":

@@ -3,15 +3,16 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import tyro
-from rich.table import Table
 
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.console import print_out
-from miiii.cli.text import percent
+from miiii.cli.tables import text_table
+from miiii.cli.text import percent, shown
 from miiii.config.config import Config
 from miiii.results.comparison import Comparison, check_comparable, compare
 from miiii.runs.atomic import make_directory
@@ -157,12 +158,13 @@ def _print(comparison: Comparison, batches: dict[str, int]) -> None:
         )
     regression = all(curves.regression for curves in comparison.curves.values())
     unit = "mean squared error" if regression else "guessing = 1"
+    epoch, loss = partial(shown, form=","), partial(shown, form=".3g")
     measures: list[tuple[str, str, Callable[[Any], str]]] = [
-        ("epoch from which validation accuracy holds 0.9", "held_from", _epoch),
+        ("epoch from which validation accuracy holds 0.9", "held_from", epoch),
         ("validation accuracy at the end", "validation_accuracy", percent),
-        (f"validation loss at the end, {unit}", "validation_loss", _loss),
+        (f"validation loss at the end, {unit}", "validation_loss", loss),
         ("training accuracy at the end", "train_accuracy", percent),
-        (f"training loss at the end, {unit}", "train_loss", _loss),
+        (f"training loss at the end, {unit}", "train_loss", loss),
     ]
     ends = [f"{epoch:,}" for epoch in comparison.epochs]
     together = [str(batches[name]) for name in names]
@@ -184,21 +186,7 @@ def _print(comparison: Comparison, batches: dict[str, int]) -> None:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = Table(box=None, pad_edge=False)
-    table.add_column(head[0], no_wrap=True, justify="right" if head[0] == "modulus" else "left")
-    for name in head[1:]:
-        table.add_column(name, justify="right", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    print_out(table)
-
-
-def _epoch(value: int | None) -> str:
-    return "-" if value is None else f"{value:,}"
-
-
-def _loss(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
+    print_out(text_table(head, rows, whole=head[:1], words=["task"]))
 
 
 commands = {"compare": compare_command}

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from rich.table import Table
 
 from miiii.cli.arguments import parse
 from miiii.cli.console import print_out
-from miiii.cli.text import percent
+from miiii.cli.tables import text_table
+from miiii.cli.text import percent, shown
 from miiii.runs.conditions import batch_size, conditions_text, has_changed, resumption_lines
 from miiii.runs.listing import UNSURE, RunSummary, ending_text, list_runs, live_state
 from miiii.runs.locking import unsure_text
@@ -52,30 +52,27 @@ def list_command(words: list[str]) -> int:
     if not summaries:
         print(f"no runs in {arguments.runs_dir}; make one with: miiii train", file=sys.stderr)
         return 0
-    table = Table(box=None, pad_edge=False)
-    for name in ("run", "state", "task", "p", "seed", "epoch", "validation", "solved", "saved"):
-        numeric = name in ("p", "seed", "epoch", "validation", "solved")
-        # A name is what one copies: it is never cut short.
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
-    for summary in summaries:
-        status = summary.status
-        epochs = status.get("epochs")
-        table.add_row(
-            summary.name,
-            live_state(summary) + (" (rule)" if ending_text(status) else ""),
-            str(status.get("task", "")),
-            str(status.get("base", "")),
-            str(status.get("seed", "")),
-            f"{summary.epoch:,}/{epochs:,}" if epochs and summary.epoch is not None else "",
-            percent(status.get("validation_accuracy")),
-            str(len(status["solved"])) if "solved" in status else "",
-            str(summary.heartbeat or "")[:16].replace("T", " "),
-        )
-    print_out(table)
+    head = ("run", "state", "task", "p", "seed", "epoch", "validation", "solved", "saved")
+    # A name is what one copies: it is never cut short.
+    print_out(text_table(head, list(map(_cells, summaries)), whole=head, words=["task"]))
     for summary in summaries:
         if summary.problem:
             print(f"{summary.name}: {summary.problem}", file=sys.stderr)
     return 0
+
+
+def _cells(summary: RunSummary) -> list[str]:
+    status = summary.status
+    epochs = status.get("epochs")
+    return [
+        summary.name,
+        live_state(summary) + (" (rule)" if ending_text(status) else ""),
+        *(str(status.get(name, "")) for name in ("task", "base", "seed")),
+        f"{summary.epoch:,}/{epochs:,}" if epochs and summary.epoch is not None else "",
+        percent(status.get("validation_accuracy")),
+        str(len(status["solved"])) if "solved" in status else "",
+        str(summary.heartbeat or "")[:16].replace("T", " "),
+    ]
 
 
 def _record(summary: RunSummary) -> dict[str, Any]:
@@ -156,21 +153,19 @@ def show_command(words: list[str]) -> int:
         f"{', '.join(f'{epoch:,}' for epoch in run.directory.checkpoint_epochs()) or 'no epoch'}"
     )
     print()
-    table = Table(box=None, pad_edge=False)
-    names = ["modulus", "train", "validation", "loss", "first ≥ 0.99", "holds 0.9 from"]
-    for name in [*names, *(["raw weights"] if averaged else [])]:
-        table.add_column(name, justify="right")
-    for column, task in enumerate(tasks):
-        loss = task["validation_loss"]
-        table.add_row(
+    head = ["modulus", "train", "validation", "loss", "first ≥ 0.99", "holds 0.9 from"]
+    rows = [
+        [
             str(task["modulus"]),
             percent(task["train_accuracy"]),
             percent(task["validation_accuracy"]),
-            "-" if loss is None else f"{loss:.3g}",
+            shown(task["validation_loss"], ".3g"),
             *(_epoch(task[key], history, column) for key in ("first_0.99", "holds_0.9_from")),
             *([percent(task["raw_validation_accuracy"])] if averaged else []),
-        )
-    print_out(table)
+        ]
+        for column, task in enumerate(tasks)
+    ]
+    print_out(text_table([*head, "raw weights"] if averaged else head, rows))
     if len(history.validation_epoch):
         print(f"\n{_solved_line(history)}")
         if averaged:

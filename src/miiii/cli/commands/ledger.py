@@ -11,8 +11,9 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from miiii.cli.arguments import UsageError, parse
+from miiii.cli.arguments import parse
 from miiii.cli.console import live_console, print_out
+from miiii.cli.tables import chosen_form
 from miiii.studies.study import open_study
 
 if TYPE_CHECKING:
@@ -46,9 +47,7 @@ class LedgerArguments:
 def ledger_command(words: list[str]) -> int:
     """`miiii ledger`."""
     arguments = parse(LedgerArguments, words, "miiii ledger")
-    forms = [name for name in ("json", "csv", "markdown") if getattr(arguments, name)]
-    if len(forms) > 1:
-        raise UsageError(f"--{forms[0]} and --{forms[1]} exclude each other: choose one")
+    form = chosen_form(arguments)
     study = open_study(arguments.study, arguments.studies_dir)  # refuses before JAX is imported
     from miiii.cli.machine import prepare_jax
 
@@ -59,12 +58,11 @@ def ledger_command(words: list[str]) -> int:
     with MeasuringProgress() as progress:
         measured = measure_runs(study.runs(), progress.told)
     ledger = judge(measured, study.name)
-    if forms == ["json"]:
+    written = {"csv": ledger.to_csv, "markdown": ledger.to_markdown}
+    if form == "json":
         print(ledger.to_json())
-    elif forms == ["csv"]:
-        print(ledger.to_csv(), end="")
-    elif forms == ["markdown"]:
-        print(ledger.to_markdown(), end="")
+    elif form in written:
+        print(written[form](), end="")
     else:
         print_out(ledger_table(ledger))
         print(f"\n{ledger.summary}")

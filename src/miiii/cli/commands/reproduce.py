@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from rich.table import Table
-
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.console import print_out
+from miiii.cli.tables import text_table
 from miiii.cli.text import clock
 from miiii.experiment.interrupts import StopRequest
 from miiii.studies.plan import EXPERIMENTS, LEAST_SEEDS, plan
@@ -181,10 +180,7 @@ def _train(
 
 def _show(study: Study, agenda: "Agenda") -> None:
     """The runs that this call is about: what is done, what is left, how long it will take."""
-    table = Table(box=None, pad_edge=False)
-    for name in ("experiment", "what", "seeds", "epochs", "state", "time"):
-        numeric = name in ("seeds", "epochs", "time")
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+    head, rows = ("experiment", "what", "seeds", "epochs", "state", "time"), []
     seconds = dict.fromkeys(study.plan.configs, 0.0)
     for job, each in zip(agenda.jobs, agenda.job_seconds, strict=True):
         for run in job.runs:
@@ -195,15 +191,17 @@ def _show(study: Study, agenda: "Agenda") -> None:
         states = [state for run, state in agenda.survey.states if run.experiment == key]
         words = {"finished": "done", "unfinished": "begun", "missing": "to train"}
         counts = {state: states.count(state) for state in dict.fromkeys(states)}
-        table.add_row(
-            key,
-            EXPERIMENTS[key].what if key in EXPERIMENTS else "",
-            ", ".join(str(seed) for seed in study.plan.seeds[key]),
-            f"{config.training.epochs:,}",
-            ", ".join(f"{count} {words.get(state, state)}" for state, count in counts.items()),
-            clock(seconds[key]) if seconds[key] else "",
+        rows.append(
+            [
+                key,
+                EXPERIMENTS[key].what if key in EXPERIMENTS else "",
+                ", ".join(str(seed) for seed in study.plan.seeds[key]),
+                f"{config.training.epochs:,}",
+                ", ".join(f"{count} {words.get(state, state)}" for state, count in counts.items()),
+                clock(seconds[key]) if seconds[key] else "",
+            ]
         )
-    print_out(table)
+    print_out(text_table(head, rows, whole=head))
     if others:
         print(f"not among --only, left as they are: {others} runs of the study")
     if agenda.jobs:

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,14 @@ from miiii.cli.sweep.text import (
     SweepArguments,
     absent_runs,
     direction_text,
+    four_digits,
     missing_line,
+    named,
     open_results,
-    print_table,
     setting_text,
     where_option,
 )
+from miiii.cli.tables import print_table
 from miiii.cli.text import percent
 from miiii.runs.conditions import batch_size
 from miiii.runs.directory import RunDirectory
@@ -70,27 +72,32 @@ def best(words: list[str]) -> int:
     places = range(len(objectives)) if front else [place]
     found, refused = _importances(results, places)
     near = [] if front else neighbours(results, chosen[0])
+    absent = absent_runs(sweep, results)
+    best_ones = [_run_record(sweep, results, run) for run in chosen]
+    importance = [_importance_record(one) for one in found]
     if arguments.json:
         record: dict[str, Any] = {
             "sweep": results.name,
             "objectives": [objectives[each] for each in places],
             "done": len(results.done),
             "missing": missing_line(results, where_option(arguments)) or None,
-            "absent": absent_runs(sweep, results),
-            "best": [_run_record(sweep, results, run) for run in chosen],
+            "absent": absent,
+            "best": best_ones,
             "neighbours": [_neighbour_record(results, one) for one in near],
-            "importance": [_importance_record(one) for one in found],
+            "importance": importance,
             "not_computed": refused,
         }
         print(json.dumps(record, indent=2))
         return 0
     if front:
-        _print_front(sweep, results, chosen)
+        _print_front(results, best_ones)
     else:
-        _print_best(sweep, results, chosen[0], place, near)
+        _print_best(results, chosen[0], objectives[place])
+        _print_command(best_ones[0], absent)
+        _print_neighbours(chosen[0], place, objectives[place], near)
     if missing := missing_line(results, where_option(arguments)):
         print(f"\n{missing}")
-    for one in found:
+    for one in importance:
         _print_importance(one)
     if found:
         print(_FOLLOWED if found[0].followed else _SPREAD)
@@ -128,16 +135,36 @@ def _importances(
     return found, list(dict.fromkeys(refused))
 
 
-def _print_best(
-    sweep: "Sweep", results: "SweepResults", run: "RunRecord", place: int, near: "list[Neighbour]"
-) -> None:
-    name = results.definition.objectives[place]
+def _print_best(results: "SweepResults", run: "RunRecord", name: str) -> None:
     print(
         f"best of {results.name} by {name} ({direction_text(name)}): {run.run}, "
         f"of {len(results.done):,} done\n"
     )
-    print_table(["", ""], _about(results, run))
-    _print_command(sweep, results, run)
+    rows = [[name, setting_text(run.params[name])] for name in results.settings]
+    rows += [[name, f"{each:.6g}"] for name, each in (named(results, run.values) or {}).items()]
+    if run.accuracy is not None:
+        rows.append(["validation accuracy", f"{percent(run.accuracy)} (mean over tasks)"])
+    if run.solved is not None:
+        rows.append(["tasks solved", str(run.solved)])
+    print_table(["", ""], [*rows, ["epochs", f"{run.epochs:,}"]])
+
+
+def _print_command(best: Mapping[str, Any], absent: Collection[str]) -> None:
+    away = " (its weights are not here: it was trained elsewhere)" * (best["run"] in absent)
+    print(f"\nthe run: {best['path']}{away}")
+    if best["command"] is not None:
+        print(f"train it again: {best['command']}")
+        batch = _batch_of(Path(best["path"]))
+        if batch > 1:
+            print(
+                f"(it trained in a batch of {batch}: alone its numbers differ, in the last bits at "
+                "first)"
+            )
+
+
+def _print_neighbours(
+    run: "RunRecord", place: int, objective: str, near: "list[Neighbour]"
+) -> None:
     if not near:
         print("\nno neighbours: no other run is done that differs in a setting")
         return
@@ -156,7 +183,7 @@ def _print_best(
         ]
         rows.append([*row, one.exact if grid else f"{one.distance:.2f}"])
     print(f"\nneighbours: {_neighbour_heading(near)}\n")
-    head = ["setting", "from → to", name, "change", "run", "differs also in"]
+    head = ["setting", "from → to", objective, "change", "run", "differs also in"]
     print_table([*head, "point itself" if grid else "distance"], rows)
     if not grid:
         print("\ndistance: in the other settings, from 0 to 1 (root mean square over their ranges)")
@@ -174,35 +201,6 @@ def _neighbour_heading(near: "list[Neighbour]") -> str:
         f"for every other value of one setting the nearest run that is done ({exact} of "
         f"{len(near)} differ in nothing else)"
     )
-
-
-def _about(results: "SweepResults", run: "RunRecord") -> list[list[str]]:
-    rows = [[name, setting_text(run.params[name])] for name in results.settings]
-    rows += [
-        [name, f"{value:.6g}"]
-        for name, value in zip(results.definition.objectives, run.values or (), strict=True)
-    ]
-    if run.accuracy is not None:
-        rows.append(["validation accuracy", f"{percent(run.accuracy)} (mean over tasks)"])
-    if run.solved is not None:
-        rows.append(["tasks solved", str(run.solved)])
-    rows.append(["epochs", f"{run.epochs:,}"])
-    return rows
-
-
-def _print_command(sweep: "Sweep", results: "SweepResults", run: "RunRecord") -> None:
-    absent = run.run in absent_runs(sweep, results)
-    note = " (its weights are not here: it was trained elsewhere)" if absent else ""
-    print(f"\nthe run: {sweep.runs_dir / run.run}{note}")
-    words = _train_words(sweep, run)
-    if words is not None:
-        print(f"train it again: {shlex.join(words)}")
-        batch = _batch_of(sweep.runs_dir / run.run)
-        if batch > 1:
-            print(
-                f"(it trained in a batch of {batch}: alone its numbers differ, in the last bits at "
-                "first)"
-            )
 
 
 def _batch_of(path: Path) -> int:
@@ -226,7 +224,7 @@ def _train_words(sweep: "Sweep", run: "RunRecord") -> list[str] | None:
         return None
 
 
-def _print_front(sweep: "Sweep", results: "SweepResults", front: "Sequence[RunRecord]") -> None:
+def _print_front(results: "SweepResults", front: Sequence[Mapping[str, Any]]) -> None:
     names = results.definition.objectives
     described = ", ".join(f"{name} ({direction_text(name)})" for name in names)
     print(f"best of {results.name} by {described}:")
@@ -236,44 +234,41 @@ def _print_front(sweep: "Sweep", results: "SweepResults", front: "Sequence[RunRe
     )
     rows = [
         [
-            run.run,
-            *(f"{value:.4g}" for value in run.values or ()),
-            *(setting_text(run.params[name]) for name in results.settings),
+            run["run"],
+            *map(four_digits, run["values"].values()),
+            *map(setting_text, run["params"].values()),
         ]
         for run in front
     ]
     print_table(["run", *names, *results.settings], rows)
     print()
     for run in front[:3]:
-        words = _train_words(sweep, run)
-        if words is not None:
-            print(f"train {run.run} again: {shlex.join(words)}")
+        if run["command"] is not None:
+            print(f"train {run['run']} again: {run['command']}")
     if len(front) > 3:
         print("(--json has the commands of all)")
 
 
-def _print_importance(one: "Importances") -> None:
-    print(
-        f"\nwhich settings decide {one.objective}, of {one.runs} runs that followed results\n"
-        if one.followed
-        else f"\nwhich settings decide whether a run is among the best {one.best} of {one.runs} by "
-        f"{one.objective}\n"
-    )
-    if one.followed:
-        shares = [
-            [each.setting, percent(each.variance), percent(each.share)] for each in one.settings
-        ]
+def _print_importance(one: Mapping[str, Any]) -> None:
+    settings, runs, objective = one["settings"].items(), one["runs"], one["objective"]
+    if one["runs_followed_results"]:
+        print(f"\nwhich settings decide {objective}, of {runs} runs that followed results\n")
+        shares = [[name, percent(it["variance"]), percent(it["share"])] for name, it in settings]
         print_table(["setting", "share of variance", "among the best"], shares)
         return
+    print(
+        f"\nwhich settings decide whether a run is among the best {one['best']} of {runs} by "
+        f"{objective}\n"
+    )
     rows = [
         [
-            each.setting,
-            percent(each.share),
-            f"{each.divergence:.2g}",
-            f"{each.chance:.2g}",
-            "yes" if each.beyond_chance else "no",
+            name,
+            percent(it["share"]),
+            f"{it['divergence']:.2g}",
+            f"{it['by_chance']:.2g}",
+            "yes" if it["beyond_chance"] else "no",
         ]
-        for each in one.settings
+        for name, it in settings
     ]
     print_table(["setting", "share", "divergence", "by chance", "more than chance"], rows)
 
@@ -288,7 +283,7 @@ def _run_record(sweep: "Sweep", results: "SweepResults", run: "RunRecord") -> di
     return {
         "run": run.run,
         "params": {name: run.params[name] for name in results.settings},
-        "values": _named(results, run),
+        "values": named(results, run.values),
         "epochs": run.epochs,
         "seconds": run.seconds,
         "attempts": run.attempts,
@@ -304,7 +299,7 @@ def _neighbour_record(results: "SweepResults", one: "Neighbour") -> dict[str, An
         "setting": one.setting,
         "value": one.value,
         "run": one.run.run,
-        "values": _named(results, one.run),
+        "values": named(results, one.run.values),
         "differs_also_in": {name: one.run.params[name] for name in one.also},
         "distance": one.distance,
         "exact": one.exact or None,
@@ -328,9 +323,3 @@ def _importance_record(one: "Importances") -> dict[str, Any]:
             for each in one.settings
         },
     }
-
-
-def _named(results: "SweepResults", run: "RunRecord") -> dict[str, float] | None:
-    if run.values is None:
-        return None
-    return dict(zip(results.definition.objectives, run.values, strict=True))

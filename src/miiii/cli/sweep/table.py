@@ -1,7 +1,7 @@
 """`miiii sweep table`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,24 +9,27 @@ from miiii.cli.arguments import UsageError, parse
 from miiii.cli.sweep.text import (
     SweepArguments,
     absent_runs,
-    csv_text,
     direction_text,
-    markdown_text,
+    four_digits,
     missing_line,
+    named,
     open_results,
-    print_table,
     setting_text,
     where_option,
 )
-from miiii.cli.text import percent
+from miiii.cli.tables import Column, chosen_form, print_records, print_table
+from miiii.cli.text import percent, shown
+from miiii.markup import csv_text
 from miiii.refusals import unknown_name
 
 if TYPE_CHECKING:
-    from miiii.sweeps.outcome.hyperparameters import ChosenRow, ValueRow
+    from miiii.sweeps.outcome.hyperparameters import ChosenRow
     from miiii.sweeps.outcome.results import RunRecord, SweepResults
 
 MARK = "*"
 """Beside a value that the sweep did not try."""
+KINDS = ("best", "median")
+"""What Table 1 has of every objective."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,10 @@ class TableArguments(SweepArguments):
 def table(words: list[str]) -> int:
     """`miiii sweep table`: returns the exit code."""
     arguments = parse(TableArguments, words, "miiii sweep table")
-    forms = [name for name in ("json", "csv", "markdown") if getattr(arguments, name)]
-    if len(forms) > 1:
-        raise UsageError(f"--{forms[0]} and --{forms[1]} exclude each other: choose one")
+    form = chosen_form(arguments)
     if arguments.paper and (arguments.sort or arguments.descending):
         raise UsageError("--sort and --descending go with the table of runs, not with --paper")
     sweep, results = open_results(arguments)
-    form = forms[0] if forms else "text"
     if arguments.paper:
         _print_paper(results, form)
     else:
@@ -78,57 +78,40 @@ def table(words: list[str]) -> int:
 
 
 def _print_runs(results: "SweepResults", form: str, sort: str, descending: bool) -> None:
+    columns = _columns(results)
     rows = [_row(results, run) for run in _sorted(results, sort, descending)]
     if form == "json":
         print(json.dumps({"sweep": results.name, "runs": rows}, indent=2))
         return
-    head = list(_columns(results))
-    if form == "csv":
-        print(csv_text(head, [list(row.values()) for row in rows]), end="")
-        return
-    settings, objectives = results.settings, results.definition.objectives
-    shown = ["run", "state", *settings, *objectives, "epochs_trained", "seconds", "attempts"]
-    if any(row["problem"] for row in rows):
-        shown.append("problem")
-
-    def text(name: str, value: Any) -> str:
-        if value is None:
-            return "-"
-        if name in objectives:
-            return f"{value:.4g}"
-        if name in settings:
-            return setting_text(value)
-        return f"{value:,.1f}" if name == "seconds" else str(value)
-
-    cells = [[text(name, row[name]) for name in shown] for row in rows]
-    heads = ["trained" if name == "epochs_trained" else name for name in shown]
-    if form == "markdown":
-        print(markdown_text(heads, cells), end="")
-        if note := _followed(results):
-            print(f"\n{note}")
-        return
-    print_table(heads, cells)
-    if not rows:
+    print_records(columns, rows, form)
+    if form == "text" and not rows:
         print("no run was made")
-    if note := _followed(results):
+    if form != "csv" and (note := _followed(results)):
         print(f"\n{note}")
 
 
-def _columns(results: "SweepResults") -> tuple[str, ...]:
-    settings, objectives = results.settings, results.definition.objectives
-    after = ("epochs_trained", "seconds", "attempts", "accuracy", "solved", "ended", "problem")
-    return ("run", "state", *settings, *objectives, *after)
+def _columns(results: "SweepResults") -> list[Column]:
+    return [
+        Column("run"),
+        Column("state"),
+        *(Column(name, setting_text) for name in results.settings),
+        *(Column(name, four_digits) for name in results.definition.objectives),
+        Column("epochs_trained", head="trained"),
+        Column("seconds", "{:,.1f}".format),
+        Column("attempts"),
+        *(Column(name, shown=False) for name in ("accuracy", "solved", "ended")),
+        Column("problem", shown=any(run.problem for run in results.runs)),
+    ]
 
 
 def _row(results: "SweepResults", run: "RunRecord") -> dict[str, Any]:
     """A run by column; None where there is nothing."""
     objectives = results.definition.objectives
-    values = run.values or (None,) * len(objectives)
     return {
         "run": run.run,
         "state": run.state,
         **{name: run.params.get(name) for name in results.settings},
-        **dict(zip(objectives, values, strict=True)),
+        **(named(results, run.values) or dict.fromkeys(objectives)),
         "epochs_trained": run.epochs,
         "seconds": run.seconds,
         "attempts": run.attempts,
@@ -143,7 +126,7 @@ def _sorted(results: "SweepResults", sort: str, descending: bool) -> "list[RunRe
     from miiii.sweeps.outcome.results import STATES
 
     runs = list(results.runs)
-    known = list(_columns(results))
+    known = [column.name for column in _columns(results)]
     if not sort:
         from miiii.sweeps.outcome.ranking import ranked
 
@@ -170,43 +153,40 @@ def _sorted(results: "SweepResults", sort: str, descending: bool) -> "list[RunRe
 
 
 def _print_paper(results: "SweepResults", form: str) -> None:
-    from miiii.sweeps.outcome.hyperparameters import chosen_rows, space_rows
-
-    space, chosen = space_rows(results), chosen_rows(results)
-    remark = _remark(results, chosen)
+    record = _paper_record(results)
     if form == "json":
-        print(json.dumps(_paper_record(results, space, chosen, remark), indent=2))
+        print(json.dumps(record, indent=2))
         return
     if form == "csv":
-        print(_paper_csv(results, space, chosen), end="")
+        print(_paper_csv(results, record), end="")
         return
-    objectives = results.definition.objectives
-    symbols = {row.setting: row.symbol for row in space}
-    head = ["setting", "symbol", "value", "runs"]
-    head += [f"{kind} {name}" for name in objectives for kind in ("best", "median")]
-    cells = [_space_cells(row, len(objectives)) for row in space]
+    space, chosen, remark = record["table_1"], record["table_2"], record["remark"]
+    objectives, markdown = results.definition.objectives, form == "markdown"
     directions = "; ".join(f"{name}: {direction_text(name)}" for name in objectives)
     first = f"Table 1. The search space of {results.name}, filled with {_done(results)}."
     second = "Table 2. The best setting" + (", beside the paper's." if len(chosen) > 1 else ".")
-    rows = [_chosen_cells(row, results) for row in chosen]
-    titles = ["", *(symbols[name] for name in results.settings), *objectives]
-    if form == "markdown":
-        print(f"{first} {directions}.\n\n{markdown_text(head, cells)}")
-        print(f"{second}\n\n{markdown_text(titles, rows)}", end="")
-        if remark:
-            print(f"\n\\{MARK} {remark}")
-        if note := _followed(results):
-            print(f"\n{note}")
-        return
-    print(f"{first}\n{directions}\n")
-    print_table(head, cells)
+    print(f"{first} {directions}.\n" if markdown else f"{first}\n{directions}\n")
+    heads = [f"{kind} {name}" for name in objectives for kind in KINDS]
+    cells = [
+        [row["setting"], row["symbol"], _value_text(row), str(row["runs"]), *_texts(each)]
+        for row, each in ((row, _best_and_median(results, row)) for row in space)
+    ]
+    print_table(["setting", "symbol", "value", "runs", *heads], cells, form)
     print(f"\n{second}\n")
-    print_table(titles, rows)
-    if not results.done:
-        print("\nno run is done yet")
-    if remark:
-        print(f"\n{MARK} {remark}")
-    if note := _followed(results):
+    symbols = {row["setting"]: row["symbol"] for row in space}
+    cells = []
+    for row in chosen:
+        values = row["values"] or dict.fromkeys(objectives)
+        settings = [
+            setting_text(value) + MARK * (name in row["outside"])
+            for name, value in row["params"].items()
+        ]
+        cells.append([row["row"], *settings, *_texts(values.values())])
+    print_table(["", *(symbols[name] for name in results.settings), *objectives], cells, form)
+    notes = [] if results.done or markdown else ["no run is done yet"]
+    notes += [f"\\{MARK} {remark}" if markdown else f"{MARK} {remark}"] if remark else []
+    notes += [note] if (note := _followed(results)) else []
+    for note in notes:
         print(f"\n{note}")
 
 
@@ -251,85 +231,66 @@ def _remark(results: "SweepResults", chosen: "Sequence[ChosenRow]") -> str:
     return f"not in the search space: the paper's Table 2 has {odd}, which its Table 1 lacks"
 
 
-def _space_cells(row: "ValueRow", objectives: int) -> list[str]:
-    if row.limits is None:
-        value = setting_text(row.value)
-    else:
-        value = f"{row.limits[0]:.4g} to {row.limits[1]:.4g}"
-    cells = [row.setting, row.symbol, value, str(row.runs)]
-    for place in range(objectives):
-        pair = (row.best, row.median)
-        cells += ["-" if each is None else f"{each[place]:.4g}" for each in pair]
-    return cells
+def _value_text(row: Mapping[str, Any]) -> str:
+    if row["limits"] is None:
+        return setting_text(row["value"])
+    low, high = map(four_digits, row["limits"])
+    return f"{low} to {high}"
 
 
-def _chosen_cells(row: "ChosenRow", results: "SweepResults") -> list[str]:
-    cells = [
-        setting_text(value) + (MARK if name in row.outside else "")
-        for name, value in row.params.items()
-    ]
-    values = row.values or (None,) * len(results.definition.objectives)
-    return [row.label, *cells, *("-" if each is None else f"{each:.4g}" for each in values)]
+def _best_and_median(results: "SweepResults", row: Mapping[str, Any]) -> list[float | None]:
+    """Both of every objective; None where no run is done."""
+    names = results.definition.objectives
+    return [row[kind] and row[kind][name] for name in names for kind in KINDS]
 
 
-def _paper_csv(
-    results: "SweepResults", space: "Sequence[ValueRow]", chosen: "Sequence[ChosenRow]"
-) -> str:
+def _texts(values: Iterable[float | None]) -> list[str]:
+    return [shown(value, ".4g") for value in values]
+
+
+def _paper_csv(results: "SweepResults", record: Mapping[str, Any]) -> str:
     """Both tables in one, a line per value, so that nothing is lost."""
     objectives = results.definition.objectives
-    symbols = {row.setting: row.symbol for row in space}
+    symbols = {row["setting"]: row["symbol"] for row in record["table_1"]}
     head = ["table", "row", "setting", "symbol", "value", "low", "high", "in_search_space", "runs"]
-    head += [f"{kind}_{name}" for name in objectives for kind in ("best", "median")]
-    lines: list[list[Any]] = []
-    for row in space:
-        limits = row.limits or (None, None)
-        line: list[Any] = [1, "", row.setting, row.symbol, row.value, *limits, "true", row.runs]
-        for place in range(len(objectives)):
-            line += [each and each[place] for each in (row.best, row.median)]
-        lines.append(line)
-    for each in chosen:
-        for name, value in each.params.items():
-            inside = "false" if name in each.outside else "true"
-            lines.append(
-                [2, each.label, name, symbols[name], value, None, None, inside, None]
-                + [None] * (2 * len(objectives))
-            )
+    head += [f"{kind}_{name}" for name in objectives for kind in KINDS]
+    lines: list[list[Any]] = [
+        [
+            *(1, "", row["setting"], row["symbol"], row["value"], *(row["limits"] or (None, None))),
+            *("true", row["runs"], *_best_and_median(results, row)),
+        ]
+        for row in record["table_1"]
+    ]
+    for row in record["table_2"]:
+        for name, value in row["params"].items():
+            inside = "false" if name in row["outside"] else "true"
+            line = [2, row["row"], name, symbols[name], value, None, None, inside]
+            lines.append([*line, *[None] * (len(head) - len(line))])
     return csv_text(head, lines)
 
 
-def _paper_record(
-    results: "SweepResults",
-    space: "Sequence[ValueRow]",
-    chosen: "Sequence[ChosenRow]",
-    remark: str,
-) -> dict[str, Any]:
-    objectives = results.definition.objectives
+def _paper_record(results: "SweepResults") -> dict[str, Any]:
+    from miiii.sweeps.outcome.hyperparameters import chosen_rows, space_rows
 
-    def named(values: Sequence[float] | None) -> dict[str, float] | None:
-        return None if values is None else dict(zip(objectives, values, strict=True))
-
+    chosen = chosen_rows(results)
     return {
         "sweep": results.name,
         "table_1": [
             {
-                "setting": row.setting,
-                "symbol": row.symbol,
-                "value": row.value,
-                "limits": row.limits,
+                **{name: getattr(row, name) for name in ("setting", "symbol", "value", "limits")},
                 "runs": row.runs,
-                "best": named(row.best),
-                "median": named(row.median),
+                **{kind: named(results, getattr(row, kind)) for kind in KINDS},
             }
-            for row in space
+            for row in space_rows(results)
         ],
         "table_2": [
             {
                 "row": row.label,
                 "params": row.params,
                 "outside": row.outside,
-                "values": named(row.values),
+                "values": named(results, row.values),
             }
             for row in chosen
         ],
-        "remark": remark or None,
+        "remark": _remark(results, chosen) or None,
     }

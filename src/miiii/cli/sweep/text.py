@@ -1,8 +1,5 @@
-"""What the commands that look at a sweep share: opening it, and tables of text."""
+"""What the commands that look at a sweep share: opening it, and its values as text."""
 
-import csv
-import io
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,9 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
-from rich.table import Table
 
-from miiii.cli.console import print_out
 from miiii.figures.numerals import numeral
 from miiii.sweeps.search.objectives import OBJECTIVES
 
@@ -110,41 +105,11 @@ def direction_text(objective: str) -> str:
     return "smaller is better" if smaller else "larger is better"
 
 
-WORDS = ("", "run", "state", "setting", "symbol", "differs also in", "point itself", "problem")
-"""Heads of columns that hold words."""
+def named(results: "SweepResults", values: Sequence[float] | None) -> dict[str, float] | None:
+    """Values by objective; None where there are none."""
+    names = results.definition.objectives
+    return None if values is None else dict(zip(names, values, strict=True))
 
 
-def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns on stdout.
-
-    Args:
-        head: of the columns; without any text there is no line for it.
-        rows: of texts.
-    """
-    table = Table(box=None, pad_edge=False, show_header=any(head))
-    for name in head:
-        table.add_column(name, justify="left" if name in WORDS else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    print_out(table)
-
-
-def csv_text(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Comma-separated values; numbers by their shortest text that reads back the same."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows([["" if cell is None else cell for cell in row] for row in rows])
-    return stream.getvalue()
-
-
-def markdown_text(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of GitHub's Markdown."""
-    rule = ["---" if name in WORDS else "---:" for name in head]
-    lines = [[_escaped(cell) for cell in row] for row in (head, *rows)]
-    lines.insert(1, rule)
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([\\`*_|\[\]<>])", r"\\\1", " ".join(text.split()))
+four_digits = "{:.4g}".format
+"""A value of an objective for people."""

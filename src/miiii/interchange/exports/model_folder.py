@@ -13,6 +13,7 @@ from miiii.config.config import SECTIONS, to_toml
 from miiii.experiment.model_at import ModelAt
 from miiii.interchange.exports.layout import CONFIG, README, WEIGHTS
 from miiii.interchange.exports.model_index import model_index
+from miiii.markup import markdown_table
 from miiii.model.config import ModelConfig
 from miiii.runs.conditions import batch_size, conditions_text, resumption_lines
 from miiii.runs.provenance import branch_text
@@ -168,16 +169,11 @@ def _scores(exported: ModelAt) -> str:
     parts = exported.accuracies()
     regression = run.config.task.is_regression
     what = "Mean squared error" if regression else "Share of numbers answered right"
-    lines = [
-        f"{what}, dropout off:",
-        "",
-        "| task | " + " | ".join(parts) + " |",
-        "|---:|" + "---:|" * len(parts),
-    ]
+    head, rows = ["task", *parts], []
     for index, modulus in enumerate(run.dataset.moduli):
-        name = "waves" if regression else str(modulus)
         cells = [_score(values[index], regression) for values in parts.values()]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        rows.append(["waves" if regression else str(modulus), *cells])
+    lines = [f"{what}, dropout off:", "", *markdown_table(head, rows, right=head)]
     if mirrored := mirrored_text(run.dataset):
         lines += ["", f"Of the validation: {mirrored}."]
     return "\n".join(lines)

@@ -1,7 +1,5 @@
 """A run at p = 113 beside what the paper published: its Figure 4, and later training."""
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Sequence
 
@@ -19,6 +17,7 @@ from miiii.claims.rules.published import (
 )
 from miiii.claims.statistics import RankCorrelation
 from miiii.figures.published import published_epochs, ratio_text
+from miiii.markup import csv_text, markdown_table
 from miiii.report.pictures.picture import Picture
 from miiii.report.pictures.sources import Look, Sources, origin
 from miiii.results.paper import MissingInputError, Results
@@ -101,11 +100,7 @@ def later_training(sources: Sources, look: Look) -> Iterator[Picture]:
 
 def table_forms(head: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, str]:
     """A table as Markdown and as CSV, by file ending."""
-    lines = ["| " + " | ".join(row) + " |" for row in (head, *rows)]
-    lines.insert(1, "|" + "---|" * len(head))
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([head, *rows])
-    return {"md": "\n".join(lines) + "\n", "csv": text.getvalue()}
+    return {"md": "\n".join(markdown_table(head, rows)) + "\n", "csv": csv_text(head, rows)}
 
 
 def _how_far(main: Results) -> str:

@@ -1,0 +1,228 @@
+"""`miiii sweep new`: makes a search of settings."""
+
+import sys
+import time
+from collections.abc import Set
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from miiii.cli.arguments import UsageError, option_names, parse
+from miiii.cli.commands.train import peek, read_config
+from miiii.config.config import Config
+from miiii.config.presets import get_preset
+from miiii.sweeps.search.definition import MOST_TRIALS, Definition, Keep, Sampler
+from miiii.sweeps.search.pruning import Prune
+from miiii.sweeps.search.spacefile import read_space
+
+if TYPE_CHECKING:
+    from miiii.sweeps.queue.earlier import Earlier
+    from miiii.sweeps.queue.sweep import Sweep
+
+PROGRESS_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class NewArguments:
+    """Make a sweep. The same words again finish making it; more --trials give it more."""
+
+    name: tyro.conf.Positional[str] = field(metadata={"option": None})
+    """Name of the sweep, and of its directory."""
+    space: str = ""
+    """What is searched: table1 (the paper's, 384 points), or a TOML file with lines such as
+    width = [128, 256] and learning_rate = { low = 1e-4, high = 1e-2, log = true }."""
+    from_sweep: str = ""
+    """An earlier sweep (of --sweeps-dir) to widen: its finished runs whose settings all stand in
+    this one come first, and are taken over with their results instead of being trained."""
+    enqueue: Path | None = None
+    """A TOML file of points that come first, a table [[points]] with every searched setting for
+    each."""
+    study: str = ""
+    """Instead of a space: a study of `miiii reproduce` (its name in studies/, or its path), whose
+    runs are the trials."""
+    sampler: Sampler = "tpe"
+    """tpe (each trial chosen from the results so far), grid (every point once), or random."""
+    trials: int | None = None
+    """How many; default: the whole grid, or as many runs as the study has, else 100."""
+    objective: str = "validation_loss"
+    """What is looked for, with commas between several (then the best are those that none beats in
+    all): validation_loss, solved_epoch (first epoch from which all tasks hold 0.9), area (mean
+    accuracy over log epoch)."""
+    prune: Prune = "none"
+    """none, or stuck: give up a run whose training loss, after a quarter of its epochs, has come
+    down by less than a tenth. Nothing is ever given up for its validation loss, which stands still
+    before grokking."""
+    keep: Keep = "all"
+    """What stays of a finished run: all, or weights (without the checkpoints to go on from, which
+    are most of its bytes)."""
+    sampler_seed: int = 0
+    """Seed of the sampler."""
+    storage: str = ""
+    """Where the trials are kept: a path, or a URL as SQLAlchemy has them
+    (postgresql://user@host/database); default: a journal file in the sweep's directory."""
+    sweeps_dir: Path = Path("sweeps")
+    """The directory that holds the sweeps."""
+    preset: str = "small"
+    """Where the settings that are not searched start from."""
+    config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE")] = field(
+        default=None, metadata={"option": "--config"}
+    )
+    """A TOML file of fields, whole or in part, laid over the preset."""
+    config: tyro.conf.OmitArgPrefixes[Config] = field(default_factory=Config)
+
+
+def new(words: list[str]) -> int:
+    """`miiii sweep new`: returns the exit code."""
+    preset, file = peek(words, "--preset"), peek(words, "--config")
+    config = get_preset(preset or NewArguments.preset)
+    if file is not None:
+        config = read_config(Path(file), config)
+    arguments = parse(
+        NewArguments,
+        words,
+        "miiii sweep new",
+        default=NewArguments("", preset=preset or NewArguments.preset, config=config)
+        if "--help" not in words and "-h" not in words
+        else None,
+    )
+    given = {word.split("=")[0].replace("_", "-") for word in words if word.startswith("--")}
+    definition = _definition(arguments, given)
+    from miiii.sweeps.queue.sweep import make_sweep
+
+    told = _Told()
+    definition, earlier = _first_points(definition, arguments)
+    runs = () if earlier is None else earlier.runs
+
+    def take(made: "Sweep") -> None:
+        from miiii.sweeps.queue.attempts import run_name
+        from miiii.sweeps.queue.earlier import take_run
+
+        for number, source in enumerate(runs):
+            take_run(source, made.runs_dir / run_name(number))
+
+    made = make_sweep(
+        definition,
+        arguments.sweeps_dir,
+        arguments.storage,
+        told,
+        take,
+        None if earlier is None else earlier.record,
+        _say,
+    )
+    definition = made.definition
+    where = "" if arguments.sweeps_dir == Path("sweeps") else f" --sweeps-dir {made.path.parent}"
+    searched = f"space {arguments.space}" if definition.space else f"study {definition.study}"
+    print(
+        f"sweep {made.name} in {made.path}: {made.made:,} trials ({searched}, "
+        f"{definition.sampler}), for {', '.join(definition.objectives)}"
+    )
+    if earlier is not None and earlier.recorded:
+        print(
+            f"{len(runs):,} runs of {arguments.from_sweep} were taken over when this sweep was "
+            f"made ({made.path / 'sweep.toml'} lists them); {arguments.from_sweep} has "
+            f"{earlier.done:,} done runs now, and a sweep of another name can take those"
+        )
+    elif earlier is not None:
+        print(
+            f"{len(runs):,} of the {earlier.done:,} done runs of {arguments.from_sweep} are points "
+            "here too: they come first, and are not trained again"
+        )
+        if earlier.absent:
+            print(
+                f"{earlier.absent:,} more are, but their runs are not here: they are trained again"
+            )
+    if definition.space is not None:
+        epochs = definition.base.training.epochs
+        print(f"each trial trains {epochs:,} epochs at p = {definition.base.task.base}")
+        for name in definition.space.fields:
+            option = "--" + name.replace("_", "-")
+            if option in given:
+                print(f"note: {option} is searched, so that the value given for it is not used")
+        if arguments.space == "table1":
+            print("note: the paper's best weight decay, 1/3 (Table 2), is no point of its Table 1")
+    print(f"next: miiii sweep worker {made.name}{where}")
+    return 0
+
+
+def _definition(arguments: NewArguments, given: Set[str]) -> Definition:
+    """What is asked for, checked as far as it can be without the storage."""
+    if bool(arguments.space) == bool(arguments.study):
+        raise UsageError("give either --space (table1, or a TOML file) or --study")
+    objectives = [name.strip() for name in arguments.objective.split(",") if name.strip()]
+    space, study, sampler, trials = None, "", arguments.sampler, arguments.trials
+    if arguments.study:
+        from miiii.studies.study import open_study
+
+        found = open_study(arguments.study)
+        if trials is not None:
+            raise UsageError("--trials goes with --space: the trials of a study are its runs")
+        settings = {"--preset", "--config", *option_names(Config)} & given
+        if settings:
+            raise UsageError(
+                f"{', '.join(sorted(settings))} goes with --space: a study has settings of its own"
+            )
+        # Relative to here, as every path on the command line: workers start in the same place.
+        study, sampler, trials = str(found.path), "grid", len(found.plan.runs)
+    else:
+        space = read_space(arguments.space, arguments.config)
+        if trials is None:
+            trials = space.size if sampler == "grid" and space.is_grid else 100
+        if not 1 <= trials <= MOST_TRIALS:
+            raise UsageError(f"--trials is {trials}: it must be from 1 to {MOST_TRIALS:,}")
+    return Definition(
+        arguments.name,
+        arguments.config,
+        space,
+        trials,
+        sampler,
+        tuple(objectives),
+        arguments.sampler_seed,
+        arguments.prune,
+        arguments.keep,
+        study,
+    )
+
+
+def _first_points(
+    definition: Definition, arguments: NewArguments
+) -> "tuple[Definition, Earlier | None]":
+    """The definition with the points that come first, and what an earlier sweep has of them."""
+    if not arguments.from_sweep and arguments.enqueue is None:
+        return definition, None
+    if definition.space is None:
+        raise UsageError("--from-sweep and --enqueue go with --space: a study has its own runs")
+    from miiii.sweeps.queue.earlier import equal_points, recorded, with_first
+    from miiii.sweeps.queue.sweep import SweepNotFoundError, open_sweep
+    from miiii.sweeps.search.points import read_points
+
+    earlier, points = None, ()
+    if arguments.from_sweep:
+        found = open_sweep(arguments.from_sweep, arguments.sweeps_dir)
+        # The earlier sweep may have grown since: what was settled stays.
+        with suppress(SweepNotFoundError):
+            made = open_sweep(arguments.name, arguments.sweeps_dir, arguments.storage)
+            earlier = recorded(made, found)
+        earlier = earlier or equal_points(found, definition)
+        points = earlier.points
+    if arguments.enqueue is not None:
+        points += read_points(arguments.enqueue, definition.space)
+    return with_first(definition, points), earlier
+
+
+class _Told:
+    """Lines while many trials are made."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + PROGRESS_SECONDS
+
+    def __call__(self, made: int, everything: int) -> None:
+        if time.monotonic() >= self._next:
+            print(f"made {made:,} of {everything:,} trials", file=sys.stderr, flush=True)
+            self._next = time.monotonic() + PROGRESS_SECONDS
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
