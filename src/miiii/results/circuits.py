@@ -42,6 +42,7 @@ from miiii.analysis.recording import record
 from miiii.model.parameters import Parameters
 from miiii.results.certificates import certify_run
 from miiii.results.paper import MissingInputError, Results
+from miiii.runs.thinning import log_spaced
 from miiii.runs.thresholds import HELD
 from miiii.tasks.dataset import Dataset
 
@@ -238,9 +239,5 @@ class Circuits:
 
     def followed_epochs(self) -> list[int]:
         """Epochs of the snapshots that are followed, from the first to the last, log-spaced."""
-        epochs = np.array(sorted(self.results.run.snapshots), np.int64)
-        if not self.followed or len(epochs) <= self.followed:
-            return epochs.tolist()
-        wanted = np.geomspace(max(epochs[0], 1), epochs[-1], self.followed)
-        nearest = np.abs(np.log(np.maximum(epochs, 1)) - np.log(wanted)[:, None]).argmin(axis=1)
-        return epochs[np.unique(nearest)].tolist()
+        epochs = sorted(self.results.run.snapshots)
+        return log_spaced(epochs, self.followed) if self.followed else epochs

@@ -1,6 +1,6 @@
-"""Fewer rows of a history: enough for its curves, small enough to keep in a repository."""
+"""Fewer epochs: of a history, small enough to keep in a repository; of snapshots, to look at."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,19 @@ def thin_history(history: Mapping[str, np.ndarray], most: int) -> dict[str, np.n
         raise ValueError(f"most is {most}: it must be at least 2")
     kept = {name: _places(history[name], most) for name in {index_key(key) for key in history}}
     return {key: np.asarray(array)[kept[index_key(key)]] for key, array in history.items()}
+
+
+def log_spaced(epochs: Sequence[int], most: int) -> list[int]:
+    """At most so many of ascending epochs, about evenly spaced in log epoch (0 counts as 1).
+
+    The first and the last are among them; a single one is the last.
+    """
+    if len(epochs) <= most:
+        return list(epochs)
+    logs = np.log(np.maximum(epochs, 1))
+    wanted = np.linspace(logs[-1 if most == 1 else 0], logs[-1], most)
+    nearest = np.abs(logs - wanted[:, None]).argmin(axis=1)
+    return [epochs[place] for place in np.unique(nearest)]
 
 
 def _places(epochs: NDArray[np.int64], most: int) -> NDArray[np.int64]:

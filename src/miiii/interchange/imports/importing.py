@@ -31,6 +31,7 @@ from miiii.interchange.imports.imported_history import (
 from miiii.interchange.imports.plain_transformer import ordered
 from miiii.runs.atomic import write_atomically
 from miiii.runs.splits import FILE, encode_split
+from miiii.runs.thinning import log_spaced
 from miiii.runs.thresholds import SOLVED, reached
 from miiii.streams import Stream, generator
 from miiii.tasks.config import Operation
@@ -122,7 +123,7 @@ def import_checkpoint(
         ValueError: the model is none that ours can be, or the split does not fit it.
         RunError: the name is taken, or the disk refuses.
     """
-    kept = _spaced(sorted(checkpoint.states), wanted.snapshots)
+    kept = log_spaced(sorted(checkpoint.states), wanted.snapshots)
     models = {
         # Epoch 0 is before training, where a history has no row: alone, it stands as the first.
         max(epoch, 1 if len(kept) == 1 else 0): convert(
@@ -294,17 +295,6 @@ def _extra_answers(logits: NDArray[np.float64], model: Converted) -> list[str]:
     won = int((logits.argmax(axis=1) >= model.base).sum())
     what = "that class" if model.extra_classes.shape[1] == 1 else "one of these classes"
     return [f"{what} would have been the answer to {won:,} of {model.base**2:,}"]
-
-
-def _spaced(epochs: Sequence[int], count: int) -> list[int]:
-    """The first, the last, and others evenly spaced in log epoch."""
-    if len(epochs) <= count:
-        return list(epochs)
-    if count == 1:
-        return [epochs[-1]]
-    places = np.log1p(np.asarray(epochs, float))
-    grid = np.linspace(places[0], places[-1], count)
-    return sorted({epochs[int(np.abs(places - each).argmin())] for each in grid})
 
 
 def _config(model: Converted, epochs: int, wanted: Wanted, checkpoint: Checkpoint) -> Config:

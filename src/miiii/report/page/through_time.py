@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 
 from miiii.report.page.slider import Moving, moving_pictures, percent
 from miiii.results.paper import MissingInputError, Results
+from miiii.runs.thinning import log_spaced
 from miiii.runs.thresholds import HELD, reached
+
+STOPS = 40
+"""Epochs at most that the slider stops at where there are no snapshots."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +56,12 @@ def through_time(results: Results, *, pictures: bool = True) -> ThroughTime:
         raise MissingInputError(f"needs a task with classes: {run.name} learns a real number")
     if not len(run.history.epoch):
         raise MissingInputError(f"needs a history: run {run.name} has none yet")
-    epochs = tuple(run.snapshots) or _log_spaced(int(run.history.epoch[-1]))
+    trained = range(1, int(run.history.epoch[-1]) + 1)
+    epochs = tuple(run.snapshots) or tuple(log_spaced(trained, STOPS))
     train, validation = _accuracies(results, epochs)
     moving = moving_pictures(results) if pictures and len(run.snapshots) else ()
     asked = run.history.validation_examples[-1:].max(initial=1)
     return ThroughTime(epochs, moving, train, validation, int(asked))
-
-
-def _log_spaced(last: int) -> tuple[int, ...]:
-    """Epochs to stop at where there are no snapshots."""
-    return tuple(np.unique(np.rint(np.geomspace(1, last, 40)).astype(int)).tolist())
 
 
 def _accuracies(
