@@ -2,7 +2,7 @@
 
 There are two ways to permute them:
 
-- digits: the values of x0 are renamed at random, and those of x1. What depends on one digit alone
+- digits: the values of x0 are renamed at random, and those of x1. What depends on only one digit
   still does, so that only the order of the digits, which is what a frequency needs, is lost.
 - numbers: all p² numbers change places. Nothing of the grid is left, which any model stands out
   against, an untrained one too: it answers to x0 and x1 one by one.
@@ -27,7 +27,7 @@ def permutations(
     Args:
         base: p.
         draws: R.
-        seed: the orders are a function of it alone.
+        seed: the orders are a function of it only.
         permuted: what changes places, as above.
 
     Returns:

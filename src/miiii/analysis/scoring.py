@@ -17,7 +17,7 @@ class TaskScores:
     loss: FloatArray
     """[…, N]: mean cross-entropy / ln(classes), so that guessing costs 1."""
     accuracy: FloatArray
-    """[…, N], 0 to 1: share of numbers whose label has the largest logit, alone."""
+    """[…, N], 0 to 1: share of numbers whose label, and no other, has the largest logit."""
 
 
 def score_tasks(logits: ArrayLike, targets: ArrayLike, class_sizes: Sequence[int]) -> TaskScores:

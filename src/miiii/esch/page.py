@@ -51,7 +51,7 @@ class Page:
 def fit(make: Callable[[float], Page], grid: Grid, width: float, height: float) -> Page:
     """The page with the largest cells that is at most so wide and high.
 
-    Where text alone needs more room than that, cells take a plain share of it and the
+    Where text by itself needs more room than that, cells take a plain share of it and the
     page grows.
     """
 

@@ -17,7 +17,7 @@ FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 
 def write(scene: Scene, about: About | None = None) -> str:
-    """The scene as an SVG document; it moves by CSS alone where the scene has frames."""
+    """The scene as an SVG document; it moves by CSS only where the scene has frames."""
     fixed = "".join(_item(item) for item in scene.items)
     frames = ["".join(_item(item) for item in frame) for frame in scene.frames]
     moving, rules = "", ""

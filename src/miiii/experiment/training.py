@@ -209,7 +209,7 @@ def resume(
         epochs: a larger number of epochs than configured; default: as configured. A run that its
             stopping rule has ended then goes on without the rule, unless `rule` says otherwise.
         config: the configuration that the caller believes the run to have; it may differ in
-            `epochs` alone, upwards, and in the stopping rule.
+            `epochs`, upwards, and in the stopping rule, and in nothing else.
         rule: `stop_when` and `stop_after` from now on; default: as configured.
         command: recorded as what went on with it.
         progress: as in `start`.

@@ -38,7 +38,7 @@ def dropout_masks(
         key: randomness.
         rate: share of elements to drop, 0 ≤ rate < 1; may be traced.
         samples: B; 1 gives one mask for all samples.
-        depth: blocks; the last one has the answer position alone.
+        depth: blocks; the last one has the answer position only.
         positions: T.
         width: D.
         dtype: of the masks.

@@ -1,7 +1,7 @@
 """The forward pass: exact, and computing only what reaches the output.
 
 Only the last position of the last block is read, so there queries, MLP and unembedding exist for
-that position alone. Digits are one of p, so the first block's projections are tables over
+that position only. Digits are one of p, so the first block's projections are tables over
 (position, token), looked up per sample. With one block and an answer token, whose query is the same
 for every sample, the work that is left per sample is W_o, the MLP and the unembedding.
 """
@@ -218,7 +218,7 @@ def _attention(
     *,
     last_only: bool,
 ):
-    """A later block's attention; the last block asks from the last position alone."""
+    """A later block's attention; the last block asks from the last position only."""
     assert residual is not None
     asking = residual[:, -1:] if last_only else residual
     query = jnp.einsum("bqd,hdk->bqhk", asking, block.query)

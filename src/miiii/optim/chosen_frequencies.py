@@ -1,10 +1,10 @@
-"""Amplify the slow gradient on chosen frequencies of the digits alone (beyond paper Eq. 11).
+"""Amplify the slow gradient on chosen frequencies of the digits only (beyond paper Eq. 11).
 
 Grokfast amplifies the slow part of every gradient. The paper's further work asks for something
 narrower: to amplify what the circuits of chosen tasks are made of. On the digits, a circuit for
 n mod q is made of the frequencies k/q, in cycles per digit: n = x0 + p·x1, so that the harmonic k
 turns k/q with each step of x0 and p·k/q (modulo 1) with each step of x1. Those are again harmonics
-of q, so that both digits' frequencies of a task together are the k/q alone.
+of q, so that both digits' frequencies of a task together are only the k/q.
 
     >>> import optax
     >>> directions = lambda tokens: task_directions(tokens - 1, (2, 3, 5, 7))

@@ -40,7 +40,7 @@ class OptimConfig:
     """Added to AdamW's denominator (> 0)."""
     filter: Filter = "ema"
     """Grokfast: ema (exponential moving average of the gradients), ma (mean of the last
-    filter_window), or none. ema_on_tasks amplifies the ema of the digits' embedding alone, and of
+    filter_window), or none. ema_on_tasks amplifies the ema of only the digits' embedding, and of
     it only the frequencies k/q of the filter_tasks; ema_on_random is its control, as many random
     directions."""
     filter_strength: float = 0.5

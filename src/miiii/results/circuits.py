@@ -115,7 +115,7 @@ class Circuits:
 
     @cached_property
     def spectrum(self) -> NumberSpectrum:
-        """All neurons' spectrum on the number line, what needs both digits alone."""
+        """All neurons' spectrum on the number line, only what needs both digits."""
         base, moduli = self.parameters.base, self.dataset.moduli
         return number_spectrum(self.hidden, base, moduli, both_digits=True)
 

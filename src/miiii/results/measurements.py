@@ -213,7 +213,7 @@ def frequencies(
     Args:
         run: None is returned where it kept no snapshots.
         progress: told after each snapshot.
-        last_only: measure the last snapshot alone.
+        last_only: measure only the last snapshot.
     """
     epochs = sorted(run.snapshots)[-1:] if last_only else sorted(run.snapshots)
     if not epochs:

@@ -98,7 +98,7 @@ class RunDirectory:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the run for this process alone, and clear away what a killed one left.
+        """Hold the run for this process only, and clear away what a killed one left.
 
         Raises:
             RunLockedError: another process has it; raised at once.

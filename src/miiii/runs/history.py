@@ -1,6 +1,6 @@
 """Append-only history of a run: what was measured at every epoch.
 
-`history/` holds segments, each an uncompressed `.npz` of a span of epochs. NumPy alone reads
+`history/` holds segments, each an uncompressed `.npz` of a span of epochs. NumPy reads
 them; each key is an array whose leading axis is rows::
 
     import glob, numpy as np

@@ -118,7 +118,7 @@ class Study:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the study's file for this process alone, while it is changed.
+        """Hold the study's file for this process only, while it is changed.
 
         Its directory is made where it is missing. Training holds the runs, not the study.
 

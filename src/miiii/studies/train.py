@@ -9,7 +9,7 @@ takes a tenth (p = 41, width 128) to a third (p = 31, width 64) less processor t
 and no batch of two or four runs took less than the same runs one after the other, up to a quarter
 more. It also makes a run's numbers independent of how many cores there are and of what else there
 is to train. On an accelerator one process trains runs of one shape as one batch, as many as fit
-into its memory. A run that is remade alone then differs in the last bits from the same run in a
+into its memory. A run that is remade by itself then differs in the last bits from the same run in a
 batch, because batched products are added up in another order.
 """
 

@@ -21,7 +21,7 @@ from miiii.tracking.protocol import TrackedRun
 FOLDER = "tensorboard"
 """Of a run's directory."""
 PATTERN = "events.out.tfevents.*.miiii"
-"""Our own files; those of others are left alone."""
+"""Our own files; those of others stay."""
 FLUSH_SECONDS = 5.0
 
 

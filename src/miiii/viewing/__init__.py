@@ -1,1 +1,1 @@
-"""A page on this machine alone that shows runs and studies while they go on. Without JAX."""
+"""A page, for this machine only, that shows runs and studies while they go on. Without JAX."""

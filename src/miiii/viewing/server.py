@@ -1,8 +1,8 @@
-"""The server: this machine alone, reading alone.
+"""The server: for this machine only, and for reading only.
 
 The standard library's `http.server` is enough: one reader, a handful of pages, no secrets that a
 network could carry away. What it leaves open is shut here: it binds to 127.0.0.1, answers GET and
-HEAD alone, and refuses every host name but its own, so that a page elsewhere cannot reach it by
+HEAD only, and refuses every host name but its own, so that a page elsewhere cannot reach it by
 renaming itself (DNS rebinding). Files are handed out by `places`, never by the library.
 """
 
@@ -91,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, write: Callable[[bytes], Any]) -> None:
         host = (self.headers.get("Host") or "").lower()
-        # The name alone: a forwarded port (ssh -L) is another one at the browser's end.
+        # Only the name: a forwarded port (ssh -L) is another one at the browser's end.
         name, colon, port = host.rpartition(":")
         # A final dot is the root of the domain names: `localhost.` is `localhost`.
         name = (name if colon and port.isdigit() else host).removesuffix(".")

@@ -52,7 +52,7 @@ class Network:
         architecture: what the weights' shapes do not tell.
 
     Raises:
-        ValueError: the activation is not ReLU, for whose rounding alone there is a bound here.
+        ValueError: the activation is not ReLU, for whose rounding only there is a bound here.
     """
 
     def __init__(

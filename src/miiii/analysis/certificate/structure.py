@@ -1,4 +1,4 @@
-"""The structural form of the certificate: a head whose answer is decided by n mod q alone.
+"""The structural form of the certificate: a head whose answer is decided by n mod q only.
 
 A head's restricted logits are its logits averaged over the numbers of each residue class n ≡ r
 (mod q), which projects them onto the constant and the harmonics of q. Their margin m(r) is one

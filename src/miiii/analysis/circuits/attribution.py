@@ -2,7 +2,7 @@
 
 For anything that has a value for every number (a neuron, a direction of the residual stream, an
 attention weight, a logit): the share of its variance on each task's harmonics, on the harmonics
-that two tasks have only together, on one digit alone, and on none of them.
+that two tasks have only together, on only one digit, and on none of them.
 """
 
 from collections.abc import Sequence

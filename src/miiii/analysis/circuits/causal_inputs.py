@@ -97,7 +97,7 @@ def embedding_removal(
         numbers: which to score; default: all p².
 
     Returns:
-        A causal matrix whose sizes count frequencies per digit; nothing is kept alone.
+        A causal matrix whose sizes count frequencies per digit; no circuit is kept by itself.
 
     Raises:
         ValueError: as in `head_removal`, or the neurons were matched with other moduli.

@@ -3,8 +3,8 @@
 The frequencies k/q of a task lie between the p digits' own DFT bins, so each latent dimension is
 fitted by least squares. Multiplying by p only reorders the k, so the set is the same for x0 (k/q)
 and for x1 (pk/q). Waves of near frequencies overlap: ⌊p/2⌋ can be told apart, and the harmonics of
-a large q alone span most of what p digits can hold. So each share stands beside what digits renamed
-at random reach.
+a large q by itself span most of what p digits can hold. So each share stands beside what digits
+renamed at random reach.
 """
 
 from collections.abc import Sequence

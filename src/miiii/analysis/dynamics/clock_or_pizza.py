@@ -1,6 +1,6 @@
 """How a model of T_nanda adds: the clock or the pizza (Zhong et al. 2023).
 
-The clock multiplies what the two digits bring, so its logits depend on x0 + x1 alone and the
+The clock multiplies what the two digits bring, so its logits depend on x0 + x1 only and the
 digits' roles differ inside. The pizza adds their embeddings first: its logits shrink with the
 distance x0 − x1, and exchanging the digits changes nothing. Three numbers describe them:
 
@@ -13,7 +13,7 @@ distance x0 − x1, and exchanging the digits changes nothing. Three numbers des
 - circularity: near 1 where the first four principal components of the embedding are waves, as they
   are in both.
 
-All of them assume a symmetric task, so they are for addition alone.
+All of them assume a symmetric task, so they are for addition only.
 """
 
 import random
@@ -143,7 +143,7 @@ def distance_irrelevance(logits: ArrayLike) -> float:
         logits: [p², p] of x0 + x1 mod p, in the canonical order.
 
     Returns:
-        0 where the correct logit depends on the distance alone; NaN where it is constant.
+        0 where the correct logit depends on the distance only; NaN where it is constant.
 
     Raises:
         ValueError: the logits have another shape or are not finite.

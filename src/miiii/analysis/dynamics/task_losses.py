@@ -5,7 +5,7 @@ frequencies. Carried to a task q: the logits of its head, as functions of n, are
 mean, their part in the span of q's harmonics and the rest. Mean and span together are the functions
 of n mod q, so the split takes nothing but averages over the residue classes.
 
-- restricted: mean and span alone, scored on all p² numbers.
+- restricted: only mean and span, scored on all p² numbers.
 - excluded: mean and rest, scored on the numbers trained on: low where they are known by something
   that averages out over the classes.
 - carried: as restricted, with the averages taken over the numbers that were not trained on.
@@ -15,7 +15,7 @@ then hold the labels, restricted loss falls and excluded loss rises without any 
 loss is low only for what holds for other numbers too.
 
 For T_nanda the functions of the operation's result (x0 + x1 mod p) take the place of those of
-n mod q; the key frequencies alone are in `trigonometric`.
+n mod q; those on the key frequencies only are in `trigonometric`.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class TaskProgress:
     """Loss and accuracy of N tasks, of the whole logits and of their parts; dropout off.
 
     Losses are cross-entropies / ln(classes), so that guessing costs 1; accuracies are shares of
-    numbers whose label has the largest logit, alone.
+    numbers whose label, and no other, has the largest logit.
     """
 
     moduli: tuple[int, ...]
@@ -60,7 +60,7 @@ class TaskProgress:
     held_out_accuracy: FloatArray
     """[N]."""
     restricted_loss: FloatArray
-    """[N]: mean and span alone, all p² numbers."""
+    """[N]: only mean and span, all p² numbers."""
     restricted_accuracy: FloatArray
     """[N]."""
     carried_loss: FloatArray

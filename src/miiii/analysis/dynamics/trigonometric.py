@@ -63,7 +63,7 @@ class Trigonometric:
     """Loss and accuracy of addition mod p by J key frequencies.
 
     Losses are cross-entropies / ln p, so that guessing costs 1. Accuracies are shares of inputs
-    whose label has the largest logit, alone.
+    whose label, and no other, has the largest logit.
     """
 
     base: int

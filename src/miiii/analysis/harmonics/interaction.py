@@ -1,7 +1,7 @@
 """The tasks' harmonics apart from what one digit alone tells.
 
 A harmonic k/q is no function of x0 plus one of x1, but has a part that is: near a frequency of 0 on
-one digit, its mean over that digit does not vanish. Where q divides p, n mod q depends on x0 alone.
+one digit, its mean over that digit does not vanish. Where q divides p, n mod q depends on x0 only.
 To ask what a task explains beyond the digits, that part is taken off its harmonics.
 """
 

@@ -99,7 +99,7 @@ def harmonics(base: int, modulus: int) -> FloatArray:
     Angles come from whole numbers modulo q, so they are exact however large n is.
 
     Returns:
-        [p², q − 1]: cos 1, sin 1, cos 2, sin 2, …; for an even q the last is cos(πn) alone.
+        [p², q − 1]: cos 1, sin 1, cos 2, sin 2, …; for an even q the last is only cos(πn).
 
     Raises:
         ValueError: the modulus is below 2 or not below p².

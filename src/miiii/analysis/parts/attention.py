@@ -32,8 +32,8 @@ class AttentionPattern:
     preferred_digit: NDArray[np.int64]
     """[H]: 0 or 1, the digit with the larger mean; 0 where they are equal."""
     preference: NDArray[np.float64]
-    """[H], −1 to 1: (mean to x0 − mean to x1) / (mean to x0 + mean to x1): 1 looks at x0 alone,
-    −1 at x1 alone; 0 where neither gets anything."""
+    """[H], −1 to 1: (mean to x0 − mean to x1) / (mean to x0 + mean to x1): 1 looks at x0 only,
+    −1 at x1 only; 0 where neither gets anything."""
 
 
 def entropy(weights: ArrayLike, axis: int = -1) -> NDArray[np.float64]:

@@ -162,7 +162,7 @@ def neuron_examples(
     count: int = 5,
     rule: Rule = "ranks",
 ) -> NeuronExamples:
-    """Pick neurons for a picture, by their concentration alone.
+    """Pick neurons for a picture, by their concentration only.
 
     Silent neurons are left out; the others stand in the order of their share of variance in the
     `count` strongest pairs. Then

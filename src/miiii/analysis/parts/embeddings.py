@@ -1,6 +1,6 @@
 """Token and positional embeddings (paper §4.4, Figures 10, 14 and 15; claims C10 and C13).
 
-The transform is along the token axis alone: the digits 0 … p − 1 are the points, each latent
+The transform is along the token axis only: the digits 0 … p − 1 are the points, each latent
 dimension is a signal of its own. The answer token is no digit and is left out.
 """
 

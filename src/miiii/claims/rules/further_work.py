@@ -38,7 +38,7 @@ EXPERIMENTS = (
     "unregularised-orthogonal",
     "tenfold",
 )
-"""What a study trains for these questions alone."""
+"""What a study trains for these questions only."""
 
 FOLLOWED = ("tenfold",)
 """Experiments whose insides are followed through training (B7)."""

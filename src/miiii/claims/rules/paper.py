@@ -105,7 +105,7 @@ go with the noise of the digits' order alone."""
 BEFORE_SHARE = 0.5
 """If more than this share of the final count is there at generalisation, they came before it."""
 COUNT_FACTOR = 2.0
-"""The paper's 9 and 4 (at p = 113 alone) are met by counts within this factor."""
+"""The paper's 9 and 4 (at p = 113 only) are met by counts within this factor."""
 PAPER_COUNT_END, PAPER_COUNT_FIRST_FOUR, PAPER_BASE = 9, 4, 113
 SNAPSHOT_REACH = 1.25
 """A snapshot stands for an epoch if it is at most this many times as late: snapshots are a factor

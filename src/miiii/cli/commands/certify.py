@@ -28,7 +28,7 @@ class CertifyArguments:
 
     Every head's margin (right logit minus the largest other one) is set against a rigorous bound on
     the rounding error of the logits. Writes certificate.json, the weights as certificate.npz, and
-    check_certificate.py, which verifies both with NumPy alone.
+    check_certificate.py, which verifies both with NumPy only.
 
     Exit code: 0 every task is certified; 1 some task is not; 2 refused.
     """

@@ -21,7 +21,7 @@ PORT = 8059
 class ViewArguments:
     """Show runs and studies in the browser, live: the page follows a run that goes on.
 
-    It can be reached from this machine alone, and only read. Ctrl-C ends it.
+    It can be reached from this machine only, and only read. Ctrl-C ends it.
     """
 
     name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|STUDY")] = field(

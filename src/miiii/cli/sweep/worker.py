@@ -124,7 +124,7 @@ def _work(
     if tally.gave_up:
         _say(
             f"error: {len(tally.accidents)} runs failed and none was completed: this worker leaves "
-            "the others alone; see why above"
+            "the others as they are; see why above"
         )
     if tally.accidents:
         _say(

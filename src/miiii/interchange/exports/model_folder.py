@@ -1,6 +1,6 @@
 """`--to hf-folder`: a folder as the Hugging Face Hub has models: weights, settings, model card.
 
-The card is made from the run, and the loading code in it needs NumPy and safetensors alone.
+The card is made from the run, and the loading code in it needs only NumPy and safetensors.
 """
 
 import dataclasses
@@ -115,7 +115,7 @@ Seed {config.seed}. All settings, as miiii reads them back (`miiii train --confi
 
 ## How to load it
 
-With NumPy alone:
+With NumPy only:
 
 ```python
 {loading_code(model)}

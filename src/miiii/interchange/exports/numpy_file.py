@@ -1,4 +1,4 @@
-"""`--to numpy`: a run in one .npz that NumPy alone reads, without pickled objects.
+"""`--to numpy`: a run in one .npz that NumPy reads, without pickled objects.
 
 | key | shape | what it is |
 |---|---|---|

@@ -52,7 +52,7 @@ def refuse_unknown(model: ModelConfig) -> None:
     if model.attention_coefficient != 1:
         reason = (
             f"attention_coefficient is {model.attention_coefficient}: TransformerLens' attention "
-            "is the softmax alone, so it must be 1"
+            "is only the softmax, so it must be 1"
         )
     elif model.activation == "tanh":
         reason = (

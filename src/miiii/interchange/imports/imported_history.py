@@ -59,7 +59,7 @@ class Measuring:
         return np.logaddexp(0, np.logaddexp.reduce(rivals, axis=1))
 
     def right(self, logits: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """[p²]: whether the right class has the largest logit, alone."""
+        """[p²]: whether the right class and no other has the largest logit."""
         rivals = logits.copy()
         places = np.arange(len(logits)), self._labels
         rivals[places] = -np.inf

@@ -2,7 +2,7 @@
 
 Before grokking nothing improves, so that a pruner that compares validation losses halfway (Optuna's
 default is the median) stops exactly the runs that are looked for. The rule here, off by default,
-looks at the training loss alone, which falls long before anything generalises: a trial is given up
+looks only at the training loss, which falls long before anything generalises: a trial is given up
 when, after a quarter of its epochs, its training loss, mean over tasks, has come down by less than
 a tenth of what it was at first. Such a run learns nothing, not even by heart. A run whose loss
 rises is among them. With dropout the loss of single epochs jumps about, so the loss "now" is the

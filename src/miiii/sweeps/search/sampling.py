@@ -74,7 +74,7 @@ def choose(
     """Let TPE choose the settings of a trial that has begun, from the results so far.
 
     What others are training counts as bad until it is known to be good, so that workers spread. The
-    seed is the sweep's and the trial's number: the choice depends on the results alone.
+    seed is the sweep's and the trial's number: the choice depends on the results only.
     """
     assert definition.space is not None
     study.sampler = optuna.samplers.TPESampler(

@@ -97,7 +97,7 @@ def check_space(space: SearchSpace, base: Config) -> None:
     """Refuse what no run could have: every value, and both ends of every interval.
 
     Raises:
-        ValueError: a value is of the wrong type or out of its limits, alone with `base`.
+        ValueError: a value is of the wrong type or out of its limits, where `base` has the others.
     """
     for each in space.dimensions:
         tried = each.values if isinstance(each, Dimension) else _ends(each)

@@ -116,7 +116,7 @@ def _spectrum(number: str, results: Results, look: Look, *, random: bool) -> Pic
         number,
         f"figure-{number}-embedding-spectrum",
         f"Fourier spectrum of the token embedding, {_task(results)}",
-        "Transformed along the token axis alone (the paper's was a 2D transform over tokens and "
+        "Transformed along the token axis only (the paper's was a 2D transform over tokens and "
         "latent dimensions); row norms below. "
         + ("Then a random matrix of the same shape, drawn as the weights were. " if random else "")
         + f"{spectrum.count} frequencies above μ + {spectrum.multiple:g}σ; random matrices have "
