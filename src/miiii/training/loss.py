@@ -33,8 +33,8 @@ def task_cross_entropy(
 
     Returns:
         Cross-entropy in nats [N], and a count [N]: the samples whose label has the largest logit of
-        its task, and no other has it (a tie counts as wrong). It is no share, because XLA divides by
-        a constant through its rounded reciprocal: all of 41 samples would be 0.99999994.
+        its task, and no other has it (a tie counts as wrong). It is no share, because XLA divides
+        by a constant through its rounded reciprocal: all of 41 samples would be 0.99999994.
     """
     return _cross_entropy_forward(logits, labels, class_sizes, smoothing)[0]
 
