@@ -1,6 +1,7 @@
 """`miiii compare`, on runs whose histories are planted."""
 
 import json
+import math
 import re
 from xml.etree import ElementTree
 
@@ -12,6 +13,7 @@ from miiii.cli.main import run
 from miiii.config.config import replace_fields
 from miiii.config.presets import get_preset
 from miiii.results.comparison import check_comparable, differing_settings
+from miiii.results.seeds import seed_groups, summary
 from results.stored_runs import store
 
 EPOCHS = 24
@@ -131,6 +133,51 @@ def test_the_tables_are_for_people(folder, monkeypatch, capsys):
     assert "epoch from which validation accuracy holds 0.9" in text
     assert text.splitlines()[-1] == "figure: a/b.png"
     assert (folder / "a" / "b.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_runs_that_differ_in_their_seed_are_put_together(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("miiii.cli.machine.prepare_jax", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    for name, seed, held in (("x-seed3", 3, 4), ("x-seed4", 4, 9), ("x-seed5", 5, None)):
+        accuracy = np.full((EPOCHS, 3), 0.2)
+        accuracy[held - 1 if held else EPOCHS :] = 1.0
+        store(tmp_path / "runs", name, replace_fields(SMALLEST, seed=seed), accuracy=accuracy)
+    store(tmp_path / "runs", "wide", replace_fields(SMALLEST, width=16))
+    words = ["compare", "x-seed3", "x-seed4", "wide", "x-seed5", "--spread"]
+    assert run([*words, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["seeds"] == {"x (3 seeds)": ["x-seed3", "x-seed4", "x-seed5"], "wide": ["wide"]}
+    assert run(words) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["seed", "3,", "4,", "5", "3"] in lines
+    assert ["width", "8", "16"] in lines
+    # A task that one seed never learnt is later than in any other.
+    assert ["2", "9", "(4", "to", "-)", "-"] in lines
+    picture = (tmp_path / record["figure"]).read_text()
+    assert picture.count(">x (3 seeds)</text>") == 4
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([3, 1, 2], (2, 1, 3)),
+        ([1, 2], (1.5, 1, 2)),
+        ([1, None, 2], (2, 1, math.inf)),
+        ([1, None], (math.inf, 1, math.inf)),
+        ([None, None], None),
+    ],
+)
+def test_what_is_never_reached_is_later_than_all_else(values, expected):
+    assert summary(values) == expected
+
+
+def test_groups_of_seeds_are_called_by_what_their_names_share():
+    seeds = [replace_fields(SMALLEST, seed=seed) for seed in range(6)]
+    names = ["a-seed0", "a-seed1", "a-seed10", "b", "c", "d"]
+    wide = replace_fields(SMALLEST, width=16)
+    found = seed_groups(dict(zip(names[:3], seeds, strict=False)) | {"b": wide})
+    assert found == {"a (3 seeds)": ("a-seed0", "a-seed1", "a-seed10"), "b": ("b",)}
+    assert list(seed_groups({"one": seeds[0], "two": seeds[1]})) == ["one (2 seeds)"]
 
 
 @pytest.mark.parametrize(

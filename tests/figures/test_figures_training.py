@@ -6,7 +6,7 @@ import pytest
 from esch.svg_reading import key_entries, texts
 from figures.artists import assert_readable, boxes, lines, names
 from figures.drawn import panels, words
-from miiii.analysis.parts.curves import curve_strips, curves, mean_strips
+from miiii.analysis.parts.curves import SeedCurves, curve_strips, curves, mean_strips
 from miiii.esch import DARK, LIGHT
 from miiii.figures.comparison import comparison_lines, comparison_strip
 from miiii.figures.training import accuracy_lines, accuracy_strip, loss_lines, loss_strip
@@ -210,6 +210,32 @@ def test_figure_24_has_a_line_per_run_in_every_panel():
         assert len({line.get_color() for line in drawn.values()}) == 6
         for label, one in runs.items():
             np.testing.assert_allclose(drawn[label].get_ydata(), getattr(one, name).mean(axis=1))
+
+
+def test_of_several_seeds_the_mean_is_a_line_and_the_range_is_shaded():
+    seeds = [run(seed=index, epochs=30 + index) for index in range(3)]
+    runs = {"three": SeedCurves(tuple(seeds)), "alone": run(seed=9)}
+    figure = comparison_lines(runs)
+    assert_readable(figure)
+    tables = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
+    for axes, name in zip(figure.axes, tables, strict=True):
+        axis = "epoch" if name.startswith("train") else "validation_epoch"
+        rows = [
+            dict(zip(getattr(one, axis), getattr(one, name).mean(axis=1), strict=True))
+            for one in seeds
+        ]
+        shared = [epoch for epoch in rows[0] if all(epoch in row for row in rows)]
+        assert 1 < len(shared) < 32
+        drawn = lines(axes)["three"]
+        np.testing.assert_array_equal(drawn.get_xdata(), shared)
+        values = np.array([[row[epoch] for row in rows] for epoch in shared])
+        np.testing.assert_allclose(drawn.get_ydata(), values.mean(axis=1))
+        (band,) = axes.collections
+        corners = {tuple(corner) for corner in band.get_paths()[0].vertices}
+        edges = zip(shared * 2, [*values.min(axis=1), *values.max(axis=1)], strict=True)
+        assert {(float(x), float(y)) for x, y in edges} <= corners
+    with pytest.raises(ValueError, match="losses of one unit, found none"):
+        SeedCurves(())
 
 
 def test_more_runs_than_colours_are_told_by_dashes():

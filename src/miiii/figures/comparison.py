@@ -7,9 +7,6 @@ rate that is 1 + λ times as large. Two forms, lines and a heat strip with a row
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from miiii import esch
 from miiii.esch.style import LIGHT, Style, matplotlib_style
 from miiii.figures.lines.end_names import Line
@@ -20,16 +17,17 @@ from miiii.figures.training import UNITS, accuracy_strip, loss_strip, split_head
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from miiii.analysis.parts.curves import Curves, CurveStrips
+    from miiii.analysis.parts.curves import Curves, CurveStrips, SeedCurves
 
 
 def comparison_lines(
-    runs: "Mapping[str, Curves]", *, title: str = "", style: Style = LIGHT
+    runs: "Mapping[str, Curves | SeedCurves]", *, title: str = "", style: Style = LIGHT
 ) -> "Figure":
     """Paper Figure 24: training and validation, loss (log axis) and below it accuracy.
 
     Args:
-        runs: name to curves, at least one; regressions show losses only.
+        runs: name to curves, at least one; regressions show losses only. Of several seeds the mean
+            is a line, and the range from the lowest to the highest is shaded.
         title: stands above the picture.
         style: colours and fonts.
 
@@ -53,7 +51,8 @@ def comparison_lines(
             logarithmic = measure == "loss"
             limits = (-0.03, 1.03)
             if logarithmic:
-                limits = value_limits([line.values for line in lines], logarithmic=True)
+                seen = [each for line in lines for each in (line.values, *(line.band or ()))]
+                limits = value_limits(seen, logarithmic=True)
             draw_lines(
                 panel, lines, style, size, logarithmic=logarithmic, limits=limits, epochs=epochs
             )
@@ -80,18 +79,15 @@ def comparison_strip(
     return esch.stack(losses, accuracy_strip(strips, style=style), title=title, style=style)
 
 
-def _run_lines(runs: "Mapping[str, Curves]", split: str, measure: str, style: Style) -> list[Line]:
+def _run_lines(
+    runs: "Mapping[str, Curves | SeedCurves]", split: str, measure: str, style: Style
+) -> list[Line]:
     colours = run_colours(len(runs), style)
     lines = []
     for index, (name, run) in enumerate(runs.items()):
-        table: NDArray[np.float64] = getattr(run, f"{split}_{measure}")
+        drawn = run.over_tasks(split, measure)
+        dashed = len(style.palette) <= index < len(runs) <= 2 * len(style.palette)
         lines.append(
-            Line(
-                name,
-                run.epoch if split == "train" else run.validation_epoch,
-                table.mean(axis=1),
-                colours[index],
-                dashed=len(style.palette) <= index < len(runs) <= 2 * len(style.palette),
-            )
+            Line(name, drawn.epochs, drawn.values, colours[index], dashed=dashed, band=drawn.band)
         )
     return lines

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from functools import reduce
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,17 @@ squared error: mean squared error of a regression (paper Eq. 4.2)."""
 
 Rows = Literal["modulus", "task", "run"]
 """What stands in the rows of a heat strip."""
+
+
+class MeanLine(NamedTuple):
+    """A measure's mean over tasks, through training."""
+
+    epochs: NDArray[np.int64]
+    """[E], ascending."""
+    values: NDArray[np.float64]
+    """[E]; of several seeds their mean."""
+    band: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    """[E] twice: the lowest and the highest of several seeds."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,60 @@ class Curves:
     def regression(self) -> bool:
         """Whether the output is a real number, without accuracy."""
         return self.unit == "squared error"
+
+    def over_tasks(self, split: str, measure: str) -> MeanLine:
+        """The mean over tasks of loss or accuracy, in train or validation."""
+        epochs = self.epoch if split == "train" else self.validation_epoch
+        return MeanLine(epochs, getattr(self, f"{split}_{measure}").mean(axis=1))
+
+
+@dataclass(frozen=True)
+class SeedCurves:
+    """Curves of S runs that differ only in their seed.
+
+    Raises:
+        ValueError: there is none, or losses are of different units.
+    """
+
+    runs: tuple[Curves, ...]
+
+    def __post_init__(self) -> None:
+        units = sorted({run.unit for run in self.runs})
+        if len(units) != 1:
+            found = ", ".join(units) or "none"
+            raise ValueError(f"runs: expected losses of one unit, found {found}")
+
+    @property
+    def unit(self) -> LossUnit:
+        """Of the losses."""
+        return self.runs[0].unit
+
+    @property
+    def regression(self) -> bool:
+        """As of one run."""
+        return self.runs[0].regression
+
+    @property
+    def dropout(self) -> bool:
+        """As of one run."""
+        return self.runs[0].dropout
+
+    @property
+    def epoch(self) -> NDArray[np.int64]:
+        """[E]: the epochs that every run has."""
+        return reduce(np.intersect1d, [run.epoch for run in self.runs])
+
+    @property
+    def validation_epoch(self) -> NDArray[np.int64]:
+        """[M]: those at which every run was validated."""
+        return reduce(np.intersect1d, [run.validation_epoch for run in self.runs])
+
+    def over_tasks(self, split: str, measure: str) -> MeanLine:
+        """As of one run, at the epochs that every run has: the mean over seeds, and their range."""
+        epochs = self.epoch if split == "train" else self.validation_epoch
+        lines = [run.over_tasks(split, measure) for run in self.runs]
+        rows = np.stack([line.values[np.isin(line.epochs, epochs)] for line in lines])
+        return MeanLine(epochs, rows.mean(axis=0), (rows.min(axis=0), rows.max(axis=0)))
 
 
 @dataclass(frozen=True)

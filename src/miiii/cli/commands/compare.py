@@ -1,7 +1,8 @@
 """`miiii compare`."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any
 
 import tyro
 
+from miiii.analysis.parts.curves import Curves, SeedCurves
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.console import print_out
 from miiii.cli.tables import text_table
 from miiii.cli.text import percent, shown
 from miiii.config.config import Config
 from miiii.results.comparison import Comparison, check_comparable, compare
+from miiii.results.seeds import seed_groups, summary
 from miiii.runs.atomic import make_directory
 from miiii.runs.conditions import batch_size
 from miiii.runs.directory import RunDirectory
@@ -33,6 +36,9 @@ class CompareArguments:
     """Names of the runs, or their paths; at least two."""
     output: Path | None = None
     """The figure's file, .svg, .pdf or .png; default: figures/compare-….svg."""
+    spread: bool = False
+    """Put runs together that differ only in their seed: one line for their mean, with the range
+    from the lowest to the highest shaded, and in the tables the median with the range."""
     dark: bool = False
     """Draw light on dark instead of dark on light."""
     runs_dir: Path = Path("runs")
@@ -44,7 +50,7 @@ class CompareArguments:
 def compare_command(words: list[str]) -> int:
     """`miiii compare`."""
     arguments = parse(CompareArguments, words, "miiii compare")
-    found = _open(arguments)
+    found, spread = _open(arguments), arguments.spread
     output = arguments.output or Path("figures") / f"compare-{_joined(list(found))}.svg"
     if output.suffix not in FORMATS:
         raise UsageError(f"--output is {str(output)!r}: it must end in {', '.join(FORMATS)}")
@@ -63,11 +69,14 @@ def compare_command(words: list[str]) -> int:
     )
     runs = [(name, directory.provenance) for name, (directory, _) in found.items()]
     about = about_pictures(["miiii", "compare", *words], runs)
-    _draw(comparison, output, arguments.dark, about)
+    names = {name: (name,) for name in found}
+    groups = seed_groups({n: config for n, (_, config) in found.items()}) if spread else names
+    _draw(comparison, groups, output, arguments.dark, about)
     if arguments.json:
-        print(encode_json(_record(comparison, found, output)).decode(), end="")
+        record = _record(comparison, found, output) | ({"seeds": groups} if spread else {})
+        print(encode_json(record).decode(), end="")
         return 0
-    _print(comparison, _batches(found))
+    _print(comparison, _batches(found), groups)
     print(f"\nfigure: {output}")
     return 0
 
@@ -100,13 +109,25 @@ def _joined(names: Sequence[str]) -> str:
     return f"{words[0]}-and-{len(words) - 1}-more"[:150]
 
 
-def _draw(comparison: Comparison, output: Path, dark: bool, about: Any) -> None:
+def _draw(
+    comparison: Comparison,
+    groups: Mapping[str, Sequence[str]],
+    output: Path,
+    dark: bool,
+    about: Any,
+) -> None:
     from miiii.esch.style import DARK, LIGHT
     from miiii.figures.comparison import comparison_lines
     from miiii.report.pictures.picture import save
 
     style = DARK if dark else LIGHT
-    figure = comparison_lines(comparison.curves, style=style)
+    drawn: dict[str, Curves | SeedCurves] = {
+        name: SeedCurves(tuple(comparison.curves[run] for run in runs))
+        if len(runs) > 1
+        else comparison.curves[runs[0]]
+        for name, runs in groups.items()
+    }
+    figure = comparison_lines(drawn, style=style)
     make_directory(output.parent)
     save(figure, output, style, about)
 
@@ -143,14 +164,22 @@ def _batches(found: dict[str, tuple[RunDirectory, Config]]) -> dict[str, int]:
     return {name: batch_size(directory.provenance) for name, (directory, _) in found.items()}
 
 
-def _print(comparison: Comparison, batches: dict[str, int]) -> None:
+def _print(
+    comparison: Comparison, batches: dict[str, int], groups: Mapping[str, Sequence[str]]
+) -> None:
     from miiii.report.page.settings import value_text
 
     names = comparison.names
+
+    def each(texts: Iterable[str]) -> list[str]:
+        """Of every group the texts of its runs, each once."""
+        of = dict(zip(names, texts, strict=True))
+        return [", ".join(dict.fromkeys(of[run] for run in runs)) for runs in groups.values()]
+
     print("settings that differ" + ("" if comparison.settings else ": none") + "\n")
     if comparison.settings:
-        rows = [[name, *map(value_text, values)] for name, values in comparison.settings.items()]
-        _table(["setting", *names], rows)
+        rows = [[name, *each(map(value_text, row))] for name, row in comparison.settings.items()]
+        _table(["setting", *groups], rows)
         print()
     if len({curves.labels for curves in comparison.curves.values()}) > 1:
         print(
@@ -168,7 +197,8 @@ def _print(comparison: Comparison, batches: dict[str, int]) -> None:
     ]
     ends = [f"{epoch:,}" for epoch in comparison.epochs]
     together = [str(batches[name]) for name in names]
-    _table(["", *names], [["epochs trained", *ends], ["runs in its batch", *together]])
+    rows = [["epochs trained", *each(ends)], ["runs in its batch", *each(together)]]
+    _table(["", *groups], rows)
     if len(set(together)) > 1:
         print(
             "note: a run alone and the same run in a batch differ from the last bits on: batched "
@@ -177,12 +207,29 @@ def _print(comparison: Comparison, batches: dict[str, int]) -> None:
     for title, name, written in measures:
         if regression and name in ("held_from", "validation_accuracy", "train_accuracy"):
             continue
-        print(f"\n{title}\n")
-        rows = [
-            [row.task, *(written(value) for value in getattr(row, name))]
-            for row in comparison.tasks
-        ]
-        _table(["task" if regression else "modulus", *names], rows)
+        over = len(groups) < len(names)
+        print(f"\n{title}{'; of seeds the median (lowest to highest)' if over else ''}\n")
+        rows = []
+        for row in comparison.tasks:
+            values = dict(zip(names, getattr(row, name), strict=True))
+            cells = [_cell([values[run] for run in runs], written) for runs in groups.values()]
+            rows.append([row.task, *cells])
+        _table(["task" if regression else "modulus", *groups], rows)
+
+
+def _cell(values: Sequence[Any], written: Callable[[Any], str]) -> str:
+    """One run's value, or the median and the range of several."""
+    if len(values) == 1:
+        return written(values[0])
+    found = summary(values)
+    if found is None:
+        return written(None)
+    whole = all(isinstance(value, int) for value in values if value is not None)
+    texts = []
+    for value in found:
+        number = int(value) if whole and value.is_integer() else value
+        texts.append(written(None if math.isinf(value) else number))
+    return f"{texts[0]} ({texts[1]} to {texts[2]})"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -35,6 +35,8 @@ class Line:
     weight: float = 1.0
     """Multiple of the style's line width."""
     dashed: bool = False
+    band: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    """[E] twice: the lowest and the highest, shaded."""
 
     @property
     def dashes(self) -> Any:

@@ -119,6 +119,12 @@ def draw_lines(
     epoch_axis(axes, *(epochs or epoch_range([line.epochs for line in lines])))
     for line in lines:
         kept = log_spaced_rows(line.epochs, ROWS)
+        if line.band is not None:
+            floor = low if logarithmic else -np.inf
+            least, most = (np.maximum(edge[kept], floor) for edge in line.band)
+            axes.fill_between(
+                line.epochs[kept], least, most, color=line.colour, alpha=0.2, linewidth=0
+            )
         shown = np.where(np.isfinite(line.values[kept]), line.values[kept], np.nan)
         axes.plot(
             line.epochs[kept],

@@ -1,0 +1,54 @@
+"""Runs that differ only in their seed: which they are, and a number's range over them."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from os.path import commonprefix
+
+import numpy as np
+
+from miiii.config.config import Config, replace_fields
+
+
+def seed_groups(configs: Mapping[str, Config]) -> dict[str, tuple[str, ...]]:
+    """Runs put together where nothing but the seed differs.
+
+    Args:
+        configs: by name of the run.
+
+    Returns:
+        Name of the group to its runs, both in the order given. A run by itself keeps its name;
+        several are called by what their names begin with and their number: `small (3 seeds)`.
+    """
+    groups: dict[Config, list[str]] = {}
+    for name, config in configs.items():
+        groups.setdefault(replace_fields(config, seed=0), []).append(name)
+    found: dict[str, tuple[str, ...]] = {}
+    for runs in groups.values():
+        name = _common_name(runs)
+        if name in found:
+            name = f"{runs[0]} and {len(runs) - 1} more"
+        found[name] = tuple(runs)
+    return found
+
+
+def _common_name(runs: Sequence[str]) -> str:
+    if len(runs) == 1:
+        return runs[0]
+    # Letter by letter: what several names of one directory begin with.
+    start = commonprefix(list(runs))  # noqa: RUF071
+    start = re.sub(r"([-_.]+(seed|s)?|seed)\d*$", "", start) or runs[0]
+    return f"{start} ({len(runs)} seeds)"
+
+
+def summary(values: Sequence[float | None]) -> tuple[float, float, float] | None:
+    """Median, lowest and highest over seeds; None, a task that was never learnt, is infinite.
+
+    Returns:
+        The three; None where every value is.
+    """
+    known = [math.inf if value is None else float(value) for value in values]
+    if all(math.isinf(value) for value in known):
+        return None
+    # The median is infinite where at least half of the seeds never learnt the task.
+    return float(np.median(known)), min(known), max(known)
