@@ -99,3 +99,13 @@ def _one_line(box: str) -> str:
     if missing := re.match(r"Missing from (.*?): (?:STR|PATH) (.*?) \(required\)", message):
         return f"{missing[1]} needs an argument: {missing[2].rstrip('.').lower()}"
     return re.sub(r"^Error parsing (config\.?\w*|[\w.]+): ", "", message)
+
+
+def peek(words: Sequence[str], option: str) -> str | None:
+    """The value of an option, before everything is parsed."""
+    for index, word in enumerate(words):
+        if word == option and index + 1 < len(words):
+            return words[index + 1]
+        if word.startswith(option + "="):
+            return word.split("=", 1)[1]
+    return None

@@ -12,12 +12,12 @@ from typing import Annotated, Any
 
 import tyro
 
-from miiii.cli.arguments import UsageError, option_names, parse
+from miiii.cli.arguments import UsageError, option_names, parse, peek
+from miiii.cli.config_file import read_config
 from miiii.cli.text import clock
-from miiii.config.config import Config, from_toml, replace_fields
+from miiii.config.config import Config, replace_fields
 from miiii.config.presets import PRESETS, get_preset
 from miiii.runs.listing import ending_text
-from miiii.tasks.split_sizes import given_sizes
 from miiii.tracking.loading import load_trackers
 from miiii.tracking.protocol import Factory
 
@@ -214,58 +214,6 @@ def _origin(arguments: TrainArguments) -> Any:
     from miiii.experiment.branching import Origin
 
     return Origin(arguments.from_run, arguments.from_epoch, arguments.from_optimiser)
-
-
-def peek(words: Sequence[str], option: str) -> str | None:
-    """The value of an option, before everything is parsed."""
-    for index, word in enumerate(words):
-        if word == option and index + 1 < len(words):
-            return words[index + 1]
-        if word.startswith(option + "="):
-            return word.split("=", 1)[1]
-    return None
-
-
-def read_config(path: Path, base: Config) -> Config:
-    """A file of fields, laid over a configuration.
-
-    Raises:
-        UsageError: it cannot be read, or says what no configuration can have.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"--config is {str(path)!r}: it cannot be read ({reason})") from error
-    try:
-        config = from_toml(text, base)
-    except ValueError as error:
-        raise UsageError(f"{path}: {error}") from error
-    if config.task.labels:
-        _keep_labels_beside(path, config.task.labels)
-    if given_sizes(config.task.split):
-        _keep_split_beside(path, config.task.split)
-    return config
-
-
-def _keep_labels_beside(path: Path, digest: str) -> None:
-    from miiii.tasks.labels import FILE, decode_labels
-
-    beside = path.with_name(FILE)
-    if beside.exists():
-        try:
-            decode_labels(beside.read_bytes(), digest)
-        except (OSError, ValueError, EOFError) as error:
-            raise UsageError(f"{beside}: {error}") from error
-
-
-def _keep_split_beside(path: Path, text: str) -> None:
-    from miiii.runs.splits import FILE
-
-    if path.with_name(FILE).exists():
-        from miiii.experiment.members import keep_stored_split
-
-        keep_stored_split(path.parent, text)
 
 
 def _names(arguments: TrainArguments, seeds: list[int]) -> list[str]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from miiii.cli.arguments import UsageError, option_names, parse
-from miiii.cli.commands.train import peek, read_config
+from miiii.cli.arguments import UsageError, option_names, parse, peek
+from miiii.cli.config_file import read_config
 from miiii.config.config import Config
 from miiii.config.presets import get_preset
 from miiii.sweeps.search.definition import MOST_TRIALS, Definition, Keep, Sampler
