@@ -1,5 +1,7 @@
 """The completion scripts, run by the shells themselves."""
 
+import contextlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -67,6 +69,24 @@ def test_every_command_and_option_is_known(words):
     assert train["--runs-dir"].follows == "directory"
     for one in words:
         assert {"--help"} <= {option.name for option in one.options}
+
+
+def test_options_are_those_that_the_help_prints(words, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    for one in words:
+        places = [("sweep", action) for action in one.arguments if one.name == "sweep"]
+        printed = set()
+        for place in places or [(one.name,)]:
+            with contextlib.suppress(SystemExit):
+                run([*place, "--help"])
+            # Before an option stand two spaces, wherever it stands; within a sentence there is one.
+            for names in re.findall(
+                r"(?:^|[|│]|\s) {1,2}(?:-h, )?(--[a-z][\w-]*(?:, --[\w-]+)*)(?= |$)",
+                capsys.readouterr().out,
+                re.MULTILINE,
+            ):
+                printed |= set(names.split(", "))
+        assert {option.name for option in one.options} == printed
 
 
 def test_names_that_decide_what_is_offered_exist():

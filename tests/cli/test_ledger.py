@@ -9,7 +9,7 @@ import pytest
 
 from claims.planted_runs import study as planted_study
 from miiii.claims.judge import judge
-from miiii.cli.commands.ledger import MeasuringProgress, ledger_table
+from miiii.cli.commands.ledger import ledger_table, measuring
 from miiii.cli.main import run
 from miiii.config.config import replace_fields
 from miiii.config.presets import get_preset
@@ -114,7 +114,7 @@ def test_the_table_shows_verdicts_values_and_seeds():
 
 
 def test_progress_names_each_run_once(capsys):
-    with MeasuringProgress() as progress:
+    with measuring() as told:
         for word in (("a", 0, 1), ("a", 1, 2), ("b", 0, 1)):
-            progress.told(*word)
+            told(*word)
     assert capsys.readouterr().err == "measuring a\nmeasuring b\n"

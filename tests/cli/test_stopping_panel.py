@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.live import Live
 
 import miiii
-from miiii.cli.progress.run import STOPPING, PlainProgress, render_panel
+from miiii.cli.progress.run import view_of
+from miiii.cli.progress.screen import STOPPING, framed
 from miiii.cli.progress.standing import Standing
 from miiii.experiment.members import Member
 from miiii.runs.directory import RunDirectory
@@ -20,28 +21,24 @@ def test_stopping_stands_at_the_head_of_a_panel_of_a_hundred_tasks():
     screen = io.StringIO()
     console = Console(file=screen, width=80, height=24, force_terminal=True, color_system=None)
     with Live(console=console, auto_refresh=False) as live:
-        live.update(render_panel(standing, 80, stopping=True), refresh=True)
+        live.update(framed(view_of(standing), 80, stopping=True), refresh=True)
         shown = screen.getvalue()
     # What a terminal of 24 lines shows of more than 50.
     assert len(shown.splitlines()) <= 24
     assert STOPPING in shown
     console = Console(file=io.StringIO(), width=80, force_terminal=True)
-    console.print(render_panel(standing, 80))
+    console.print(framed(view_of(standing), 80))
     assert STOPPING not in console.file.getvalue()
 
 
 @pytest.mark.parametrize(("last", "named"), [(31, range(2, 32)), (101, range(2, 32))])
-def test_a_plain_line_names_at_most_thirty_tasks(last, named, capsys):
+def test_a_plain_line_names_at_most_thirty_tasks(last, named):
     moduli = tuple(range(2, last + 1))
     config = miiii.replace_fields(miiii.get_preset("tiny"), moduli=moduli)
-    progress = PlainProgress()
-    progress.started([Member(RunDirectory(Path("many")), config)], 0, 40)
-    assert progress.standing is not None
+    standing = Standing([Member(RunDirectory(Path("many")), config)], 0, 40)
     # The later tasks are at 50 % and above, all that are named below.
-    progress.standing.validation[0] = [0.01 * (q if q < 32 else 50) for q in moduli]
-    progress.standing.done = 1
-    progress.__exit__(None, None, None)
-    line = capsys.readouterr().err.splitlines()[-1]
+    standing.validation[0] = [0.01 * (q if q < 32 else 50) for q in moduli]
+    line = view_of(standing).line()
     listed = line[line.index("[") + 1 : -1]
     lowest, _, rest = listed.rpartition("lowest 30 of 100: ")
     assert bool(len(listed) != len(rest)) == (last == 101), lowest

@@ -5,7 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from miiii.cli.progress.study import PanelStudyProgress, PlainStudyProgress, run_line
+from miiii.cli.progress.screen import Lines, LivePanel
+from miiii.cli.progress.study import StudyProgress, run_line
 from miiii.config.config import replace_fields
 from miiii.config.presets import get_preset
 from miiii.studies.jobs import Job
@@ -48,8 +49,8 @@ def test_a_run_in_one_line(tally):
 
 
 def test_a_log_has_a_line_per_interval_and_one_per_run_that_ends(tally, capsys):
-    progress = PlainStudyProgress(seconds=3600.0)
-    with progress:
+    with Lines(seconds=3600.0) as screen:
+        progress = StudyProgress(screen)
         progress.changed(tally, None)
         for done in (250, 500):
             progress.changed(tally, put(tally, 0, "training", done, 0.5, 2))
@@ -67,7 +68,7 @@ def test_a_log_has_a_line_per_interval_and_one_per_run_that_ends(tally, capsys):
 
 
 def test_a_log_names_every_run_at_work(tally, capsys):
-    progress = PlainStudyProgress(seconds=0.0)
+    progress = StudyProgress(Lines(seconds=0.0))
     progress.changed(tally, None)
     put(tally, 0, "starting", 0)
     progress.changed(tally, put(tally, 2, "training", 500, 0.5))
@@ -79,7 +80,8 @@ def test_a_log_names_every_run_at_work(tally, capsys):
 def test_the_panel_shows_the_whole_and_the_runs_at_work(tally):
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=90, color_system=None)
-    with PanelStudyProgress(console) as progress:
+    with LivePanel(console) as panel:
+        progress = StudyProgress(panel)
         progress.changed(tally, None)
         progress.changed(tally, put(tally, 0, "training", 600, 0.5, 2))
         progress.warned("going back")

@@ -4,14 +4,17 @@ import contextlib
 import dataclasses
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar, get_type_hints
 
 import tyro
 
+from miiii.cli.text import listed
 from miiii.refusals import nearest, not_among
 
 Arguments = TypeVar("Arguments")
+FORMATS = ("svg", "pdf", "png")
+"""Of pictures."""
 
 
 class UsageError(ValueError):
@@ -47,14 +50,18 @@ def option_names(kind: Any) -> list[str]:
 
     A field's metadata may say `option`: another spelling, or None for a positional argument.
     """
-    names = []
+    return [name for name, _ in typed_options(kind) if name]
+
+
+def typed_options(kind: Any) -> Iterator[tuple[str | None, Any]]:
+    """Every option as in `option_names`, None for a positional argument, with its type."""
+    hints = get_type_hints(kind)
     for item in dataclasses.fields(kind):
-        hint = get_type_hints(kind)[item.name]
+        hint = hints[item.name]
         if dataclasses.is_dataclass(hint):
-            names += option_names(hint)
+            yield from typed_options(hint)
         else:
-            names.append(item.metadata.get("option", "--" + item.name.replace("_", "-")))
-    return [name for name in names if name]
+            yield item.metadata.get("option", "--" + item.name.replace("_", "-")), hint
 
 
 def _refuse_unknown_options(kind: Any, words: Sequence[str]) -> None:
@@ -109,3 +116,18 @@ def peek(words: Sequence[str], option: str) -> str | None:
         if word.startswith(option + "="):
             return word.split("=", 1)[1]
     return None
+
+
+def picture_formats(text: str) -> tuple[str, ...]:
+    """The file formats that `--format` lists.
+
+    Raises:
+        UsageError: one is unknown, or there is none.
+    """
+    found = listed(text)
+    for name in found:
+        if name not in FORMATS:
+            raise UsageError(f"--format has {name!r}: it must be among {', '.join(FORMATS)}")
+    if not found:
+        raise UsageError(f"--format is empty: it must be among {', '.join(FORMATS)}")
+    return found

@@ -6,7 +6,9 @@ wide a table is, is asked of the stream itself.
 
 import os
 import sys
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from rich.console import Console, RenderableType
 from rich.measure import Measurement
@@ -35,6 +37,40 @@ def live_console() -> Console | None:
     if not is_live(sys.stderr):
         return None
     return Console(stderr=True, force_terminal=True)
+
+
+def say(line: str) -> None:
+    """A line on stderr, at once."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def seldom(seconds: float = 5.0) -> Callable[[str], None]:
+    """Says lines on stderr, of those that come within so many seconds only the first.
+
+    What takes less time than that says nothing.
+    """
+    ready = time.monotonic() + seconds
+
+    def tell(line: str) -> None:
+        nonlocal ready
+        if time.monotonic() >= ready:
+            ready = time.monotonic() + seconds
+            say(line)
+
+    return tell
+
+
+def timed() -> Callable[[str], None]:
+    """Says on stderr what is done, with the seconds since this call."""
+    began = time.monotonic()
+    return lambda what: say(f"{time.monotonic() - began:5.1f} s  {what}")
+
+
+def leave(code: int) -> NoReturn:
+    """End at once: a compiler thread may still be at work, and cannot be waited for."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def print_out(*shown: RenderableType) -> None:

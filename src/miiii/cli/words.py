@@ -1,19 +1,19 @@
 """The words that the command line knows: each command's options, and what may follow them.
 
-Read off the commands' own help, so that a new option needs nothing here.
+Read off the records that the commands parse their words into, so that a new option needs nothing
+here.
 """
 
-import contextlib
-import io
-import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from unittest.mock import patch
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
 
 from miiii.cleaning.kinds import KINDS
+from miiii.cli.arguments import typed_options
 from miiii.cli.main import COMMANDS
+from miiii.cli.sweep.sweep import ACTIONS
 from miiii.config.presets import PRESETS
 
 RUN_COMMANDS = (
@@ -24,15 +24,6 @@ STUDY_COMMANDS = ("ledger", "report", "view")
 """Commands whose arguments are studies."""
 RUN_OPTIONS = ("--compare", "--baseline", "--no-dropout", "--filters", "--waves")
 """Options of `miiii figures` that are followed by runs."""
-SHELLS = ("bash", "zsh", "fish")
-
-_OPTION = re.compile(
-    # Two spaces stand before an option, wherever it stands; within a sentence there is one.
-    r"(?:^|[│|]|(?<=\s)) {1,2}(?:-h, )?(--[\w-]+(?:, --[\w-]+)*)(?: (\S+))?(?= |$)"
-)
-_CHOICES = re.compile(r"\{([\w.,-]+)\}")
-_WIDE = "400"
-"""Columns of the help that is read, so that no option is broken over two lines."""
 
 
 @dataclass(frozen=True)
@@ -61,35 +52,36 @@ def known_words() -> tuple[CommandWords, ...]:
     """Every command with its words, in the order of the overview."""
     found = []
     for name, (module, purpose) in COMMANDS.items():
-        actions = tuple(getattr(import_module(module), "ACTIONS", ())) if name == "sweep" else ()
-        texts = [_help_of(name, [action, "--help"]) for action in actions]
-        texts = texts or [_help_of(name, ["--help"])]
-        options = {one.name: one for text in texts for one in _options(name, text)}
-        arguments = SHELLS if name == "completion" else actions
-        found.append(CommandWords(name, purpose, tuple(options.values()), arguments))
+        actions = tuple(ACTIONS) if name == "sweep" else ()
+        places = [(f"miiii.cli.sweep.{action}", action) for action in actions] or [(module, name)]
+        kinds = [_arguments_of(*place) for place in places]
+        options = {one.name: one for kind in kinds for one in _options(name, kind)}
+        words = actions or tuple(
+            word
+            for kind in kinds
+            for at, hint in typed_options(kind)
+            if not at
+            for word in _choices(hint)
+        )
+        found.append(CommandWords(name, purpose, tuple(options.values()), words))
     return tuple(found)
 
 
-def _help_of(name: str, words: list[str]) -> str:
-    text = io.StringIO()
-    with (
-        patch.dict(os.environ, {"COLUMNS": _WIDE}),
-        contextlib.redirect_stdout(text),
-        contextlib.suppress(SystemExit),
-    ):
-        import_module(COMMANDS[name][0]).commands[name](words)
-    return text.getvalue()
+def _arguments_of(module: str, name: str) -> Any:
+    """The dataclass of a command's arguments: TrainArguments of train."""
+    return getattr(import_module(module), f"{name.capitalize()}Arguments")
 
 
-def _options(command: str, text: str) -> Iterator[Option]:
-    for line in text.splitlines():
-        for match in _OPTION.finditer(line):
-            for name in match[1].split(", "):
-                yield _option(command, name, match[2] or "")
+def _options(command: str, kind: Any) -> Iterator[Option]:
+    yield Option("--help", "nothing")
+    for name, hint in typed_options(kind):
+        if name and hint is bool:
+            yield from (Option(each, "nothing") for each in (name, f"--no-{name[2:]}"))
+        elif name:
+            yield _option(command, name, hint)
 
 
-def _option(command: str, name: str, kind: str) -> Option:
-    choices = _CHOICES.search(kind.removeprefix("{None}|"))
+def _option(command: str, name: str, hint: Any) -> Option:
     if name == "--preset":
         return Option(name, "values", tuple(PRESETS))
     if command == "clean" and name == "--only":
@@ -98,9 +90,13 @@ def _option(command: str, name: str, kind: str) -> Option:
         return Option(name, "runs")
     if name.endswith("-dir"):
         return Option(name, "directory")
-    words = choices[1].split(",") if choices is not None else []
-    if values := tuple(word for word in words if word != "None"):
+    if values := _choices(hint):
         return Option(name, "values", values)
-    if kind.endswith(("PATH", "FILE")):
-        return Option(name, "file")
-    return Option(name, "text" if kind else "nothing")
+    return Option(name, "file" if Path in (hint, *get_args(hint)) else "text")
+
+
+def _choices(hint: Any) -> tuple[str, ...]:
+    """The words that a type is one of, itself or in a union; none: it is of any other kind."""
+    if get_origin(hint) is Literal:
+        return tuple(map(str, get_args(hint)))
+    return tuple(word for part in get_args(hint) for word in _choices(part))

@@ -39,6 +39,9 @@ class Progress(Protocol):
     def advanced(self, report: Report) -> None:
         """A chunk is done."""
 
+    def left(self, members: Sequence[Member], done: int) -> None:
+        """Training was interrupted, and is saved as it was after `done` epochs."""
+
     def warned(self, message: str) -> None:
         """Something that the user should know and that stops nothing."""
 
@@ -50,6 +53,9 @@ class Silent:
         """Nothing."""
 
     def advanced(self, report: Report) -> None:
+        """Nothing."""
+
+    def left(self, members: Sequence[Member], done: int) -> None:
         """Nothing."""
 
     def warned(self, message: str) -> None:

@@ -34,7 +34,7 @@ from miiii.experiment.members import (
 )
 from miiii.experiment.pace import CheckpointClock, Pace
 from miiii.experiment.program import Waiting, compile_program, numerics
-from miiii.experiment.progress import NotebookLine, Progress, Report, default_progress
+from miiii.experiment.progress import Progress, Report, default_progress
 from miiii.experiment.recorder import Recorder
 from miiii.experiment.schedules import longer_notes
 from miiii.markup import heading, table
@@ -311,12 +311,6 @@ def _ended_for_good(members: Sequence[Member]) -> int:
     return 0
 
 
-def _say_left(progress: Progress, members: Sequence[Member], done: int) -> None:
-    """Tell a notebook, where nothing else says that an interrupted run is saved."""
-    if isinstance(progress, NotebookLine):
-        progress.left(members, done)
-
-
 def _finished(recorder: Recorder, done: int) -> Outcome:
     """Nothing is left to do."""
     return Outcome("finished", recorder.paths, done, stopped=recorder.ends)
@@ -341,7 +335,7 @@ def _train(
         program = compile_program(batch, stop)
         if program is None:
             recorder.leave("interrupted", done)
-            _say_left(progress, members, done)
+            progress.left(members, done)
             return Outcome("interrupted", recorder.paths, done)
         states = program.place(program.initial_states() if states is None else states)
         stops = snapshot_epochs(epochs, training.snapshots)
@@ -382,7 +376,7 @@ def _train(
         state = "finished" if done >= epochs or not recorder.alive else "interrupted"
         recorder.save(states, done, state)
         if state == "interrupted":
-            _say_left(progress, members, done)
+            progress.left(members, done)
     if recorder.problems:
         return Outcome("failed", recorder.paths, done, tuple(recorder.problems), recorder.ends)
     return Outcome(state, recorder.paths, done, stopped=recorder.ends)

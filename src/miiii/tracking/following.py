@@ -49,6 +49,10 @@ class TrackedProgress:
             for follower in followers:
                 follower.take(rows, report.epochs_per_second)
 
+    def left(self, members: Sequence[Member], done: int) -> None:
+        """Training was interrupted."""
+        self._progress.left(members, done)
+
     def warned(self, message: str) -> None:
         """Something that stops nothing."""
         self._progress.warned(message)

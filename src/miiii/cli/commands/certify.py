@@ -1,8 +1,6 @@
 """`miiii certify`."""
 
 import shlex
-import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +8,7 @@ from typing import TYPE_CHECKING
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
-from miiii.cli.console import print_out
+from miiii.cli.console import print_out, seldom
 from miiii.cli.tables import text_table
 from miiii.runs.directory import RunDirectory
 
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from miiii.analysis.certificate.certify import Certificate, TaskCertificate
-
-_QUIET = 5.0  # seconds between two lines of progress
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,12 @@ def certify_command(words: list[str]) -> int:
     from miiii.results.certificates import certify_run, no_structure, write_certificate
 
     run = load_run(arguments.run, arguments.runs_dir)
-    certificate = certify_run(run, arguments.epoch, _Told())
+    tell = seldom()
+    certificate = certify_run(
+        run,
+        arguments.epoch,
+        lambda what, done, count: tell(f"certifying: {done} of {count} {what}"),
+    )
     target = arguments.output_dir
     if target is None:
         target = run.path / "analysis"
@@ -87,18 +88,6 @@ def certify_command(words: list[str]) -> int:
         again = shlex.join(["python", str(written.checker), str(written.certificate)])
         print(f"{written.certificate}; check it again with: {again}")
     return 0 if certificate.certified else 1
-
-
-class _Told:
-    """A line every few seconds on stderr."""
-
-    def __init__(self) -> None:
-        self._shown = time.monotonic()
-
-    def __call__(self, what: str, done: int, count: int) -> None:
-        if time.monotonic() - self._shown > _QUIET and done < count:
-            self._shown = time.monotonic()
-            print(f"certifying: {done} of {count} {what}", file=sys.stderr, flush=True)
 
 
 def certificate_table(certificate: "Certificate") -> "Table":

@@ -1,17 +1,16 @@
 """`miiii circuits`."""
 
 import json
-import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from miiii.cli.arguments import UsageError, parse
-from miiii.cli.commands.figures import listed, track
-from miiii.cli.text import shown
+from miiii.cli.arguments import UsageError, parse, picture_formats
+from miiii.cli.commands.figures import track
+from miiii.cli.console import timed
+from miiii.cli.text import listed, shown
 from miiii.runs.atomic import make_directory
 from miiii.runs.directory import RunDirectory
 
@@ -57,10 +56,7 @@ class CircuitsArguments:
 def circuits_command(words: list[str]) -> int:
     """`miiii circuits`."""
     arguments = parse(CircuitsArguments, words, "miiii circuits")
-    formats = listed(arguments.format)
-    for name in formats:
-        if name not in ("svg", "pdf", "png"):
-            raise UsageError(f"--format has {name!r}: it must be among svg, pdf, png")
+    formats = picture_formats(arguments.format)
     if arguments.draws < 1:
         raise UsageError(f"--draws is {arguments.draws}: it must be at least 1")
     if arguments.snapshots < 0:
@@ -103,15 +99,12 @@ def circuits_command(words: list[str]) -> int:
         raise UsageError(f"run {run.name} learns a real number: expected a task with classes")
     directory = arguments.output_dir or run.path / "circuits"
     make_directory(directory)
-    started = time.monotonic()
-
-    def drawn(label: str) -> None:
-        print(f"{time.monotonic() - started:5.1f} s  {label}", file=sys.stderr, flush=True)
-
     look = Look(DARK if arguments.dark else LIGHT, None)
     sources = Sources(main=results, circuits=circuits)
     command = ["miiii", "circuits", *words]
-    written = write_pictures(entries, sources, look, directory, formats, drawn, "Circuits", command)
+    written = write_pictures(
+        entries, sources, look, directory, formats, timed(), "Circuits", command
+    )
     parts = frozenset(entry.number for entry in entries)
     record = circuit_record(circuits, parts)
     write_atomically(directory / "circuits.json", encode_json(record))

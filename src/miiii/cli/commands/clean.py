@@ -14,6 +14,7 @@ from miiii.cleaning.removal import remove
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.console import print_out
 from miiii.cli.tables import text_table
+from miiii.cli.text import counted, listed
 from miiii.experiment.compiled_programs import cache_directory
 from miiii.runs.locking import lock_state, unsure_text
 
@@ -49,7 +50,7 @@ def clean_command(words: list[str]) -> int:
     arguments = parse(CleanArguments, words, "miiii clean")
     if arguments.yes and arguments.dry_run:
         raise UsageError("--yes and --dry-run exclude each other: choose one")
-    names = tuple(part.strip() for part in arguments.only.split(",") if part.strip())
+    names = listed(arguments.only)
     kinds = chosen_kinds(names)
     # Compiled programs are every project's: who cleans some directory does not mean them.
     elsewhere = (arguments.runs_dir, arguments.studies_dir) != (Path("runs"), Path("studies"))
@@ -139,8 +140,8 @@ def _count(candidates: Iterable[Candidate]) -> str:
     every = list(candidates)
     runs = sum(one.paths == (one.owner,) for one in every)
     files = sum(len(one.paths) for one in every) - runs
-    parts = [f"{files} {'file' if files == 1 else 'files'}"] if files or not runs else []
-    parts += [f"{runs} whole {'run' if runs == 1 else 'runs'}"] if runs else []
+    parts = [counted(files, "file")] if files or not runs else []
+    parts += [counted(runs, "whole run")] if runs else []
     return " and ".join(parts)
 
 

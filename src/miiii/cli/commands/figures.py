@@ -1,7 +1,6 @@
 """`miiii figures`."""
 
 import json
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +9,9 @@ from typing import Annotated, Any
 
 import tyro
 
-from miiii.cli.arguments import UsageError, parse
+from miiii.cli.arguments import UsageError, parse, picture_formats
+from miiii.cli.console import seldom, timed
+from miiii.cli.text import listed
 from miiii.runs.atomic import make_directory
 from miiii.runs.directory import RunDirectory
 
@@ -61,10 +62,7 @@ class FiguresArguments:
 def figures_command(words: list[str]) -> int:
     """`miiii figures`."""
     arguments = parse(FiguresArguments, words, "miiii figures")
-    formats = listed(arguments.format)
-    for name in formats:
-        if name not in ("svg", "pdf", "png"):
-            raise UsageError(f"--format has {name!r}: it must be among svg, pdf, png")
+    formats = picture_formats(arguments.format)
     if arguments.run is None and not arguments.model_free:
         raise UsageError("which run? Give its name, or --model-free; `miiii list` lists them")
     if arguments.corner < 0:
@@ -90,13 +88,8 @@ def figures_command(words: list[str]) -> int:
     if directory is None:
         directory = sources.main.run.path / "figures" if sources.main else Path("figures")
     make_directory(directory)
-    started = time.monotonic()
-
-    def drawn(label: str) -> None:
-        print(f"{time.monotonic() - started:5.1f} s  {label}", file=sys.stderr, flush=True)
-
     written = write_pictures(
-        entries, sources, look, directory, formats, drawn, command=["miiii", "figures", *words]
+        entries, sources, look, directory, formats, timed(), command=["miiii", "figures", *words]
     )
     if arguments.json:
         record = {
@@ -112,11 +105,6 @@ def figures_command(words: list[str]) -> int:
         print(f"gallery: {written.gallery}")
     # Asked for by number and not drawn is a failure; a run that was never given is not.
     return 1 if written.missing and arguments.only else 0
-
-
-def listed(text: str) -> tuple[str, ...]:
-    """What stands between commas."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _runs(arguments: FiguresArguments) -> list[tuple[str, str]]:
@@ -159,14 +147,12 @@ def _sources(arguments: FiguresArguments, runs: list[tuple[str, str]]) -> Any:
 
 def track(items: Iterable[Any], what: str, count: int) -> Iterator[Any]:
     """A line every few seconds about what takes long."""
-    started = shown = time.monotonic()
+    started, tell = time.monotonic(), seldom()
     for done, item in enumerate(items, start=1):
         yield item
-        now = time.monotonic()
-        if now - shown > 5 and done < count:
-            shown = now
-            left = (now - started) / done * (count - done)
-            print(f"         {what}: {done} of {count}, {left:.0f} s left", file=sys.stderr)
+        left = (time.monotonic() - started) / done * (count - done)
+        if done < count:
+            tell(f"         {what}: {done} of {count}, {left:.0f} s left")
 
 
 commands = {"figures": figures_command}

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
+from miiii.cli.console import seldom
+from miiii.cli.text import directory_option
 from miiii.interchange.imports.checkpoint_file import (
     Checkpoint,
     read_checkpoint,
@@ -26,7 +27,6 @@ from miiii.tasks.config import Operation
 if TYPE_CHECKING:
     from miiii.interchange.imports.importing import Imported
 
-_QUIET = 5.0  # seconds between two lines of progress
 _LONGEST = 600  # characters of an error, which may hold what a file says
 
 
@@ -96,6 +96,7 @@ def import_command(words: list[str]) -> int:
         arguments.seed,
         given,
     )
+    tell = seldom()
     try:
         imported = import_checkpoint(
             checkpoint,
@@ -105,7 +106,7 @@ def import_command(words: list[str]) -> int:
             wanted,
             force=arguments.force,
             command=["miiii", "import", *words],
-            told=_Told(),
+            told=lambda done, count: tell(f"measuring: {done} of {count} epochs"),
             expected=expected,
         )
     except ValueError as error:
@@ -122,7 +123,7 @@ def import_command(words: list[str]) -> int:
     held = f"epoch {epochs[0]:,}" if len(epochs) == 1 else f"{len(epochs)} of {epochs[-1]:,} epochs"
     print(f"imported: {imported.path} ({held})")
     print(_score(imported))
-    where = "" if arguments.runs_dir == Path("runs") else f" --runs-dir {arguments.runs_dir}"
+    where = directory_option(arguments.runs_dir, "runs")
     print(f"next: miiii figures {arguments.name}{where}")
     return 0
 
@@ -240,18 +241,6 @@ def _printable(text: str) -> str:
     """One line of a message that may quote a file: no control characters, and not too long."""
     line = "".join(one if one.isprintable() else "?" for one in " ".join(text.split()))
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
-
-
-class _Told:
-    """A line every few seconds on stderr."""
-
-    def __init__(self) -> None:
-        self._shown = time.monotonic()
-
-    def __call__(self, done: int, count: int) -> None:
-        if time.monotonic() - self._shown > _QUIET and done < count:
-            self._shown = time.monotonic()
-            print(f"measuring: {done} of {count} epochs", file=sys.stderr, flush=True)
 
 
 commands = {"import": import_command}

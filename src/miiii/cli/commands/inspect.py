@@ -12,7 +12,7 @@ import tyro
 from miiii.cli.arguments import parse
 from miiii.cli.console import print_out
 from miiii.cli.tables import text_table
-from miiii.cli.text import percent, shown
+from miiii.cli.text import directory_option, percent, shown
 from miiii.runs.conditions import batch_size, conditions_text, has_changed, resumption_lines
 from miiii.runs.listing import UNSURE, RunSummary, ending_text, list_runs, live_state
 from miiii.runs.locking import unsure_text
@@ -178,7 +178,7 @@ def show_command(words: list[str]) -> int:
     print(run.directory.config_text)
     state = live_state(summary)
     if state in ("killed", "interrupted"):
-        where = "" if arguments.runs_dir == Path("runs") else f" --runs-dir {arguments.runs_dir}"
+        where = directory_option(arguments.runs_dir, "runs")
         print(f"go on with: miiii resume {arguments.run}{where}")
     if state in UNSURE:
         print(_unknown_line(summary))

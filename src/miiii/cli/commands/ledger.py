@@ -1,9 +1,9 @@
 """`miiii ledger`: which of the paper's claims hold in a study."""
 
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import tyro
@@ -12,13 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from miiii.cli.arguments import parse
-from miiii.cli.console import live_console, print_out
+from miiii.cli.console import live_console, print_out, say
 from miiii.cli.tables import chosen_form
 from miiii.studies.study import open_study
 
 if TYPE_CHECKING:
     from miiii.claims.finding import Finding
     from miiii.claims.ledger import Ledger
+    from miiii.results.store import StudyProgress
 
 COLOURS = {"reproduced": "green", "not reproduced": "red", "undecided": "yellow"}
 
@@ -55,8 +56,8 @@ def ledger_command(words: list[str]) -> int:
     from miiii.claims.judge import judge
     from miiii.results.store import measure_runs
 
-    with MeasuringProgress() as progress:
-        measured = measure_runs(study.runs(), progress.told)
+    with measuring() as told:
+        measured = measure_runs(study.runs(), told)
     ledger = judge(measured, study.name)
     written = {"csv": ledger.to_csv, "markdown": ledger.to_markdown}
     if form == "json":
@@ -71,37 +72,21 @@ def ledger_command(words: list[str]) -> int:
     return 0
 
 
-class MeasuringProgress:
-    """Which run is being measured: a line on a terminal's stderr, one line per run elsewhere."""
+@contextmanager
+def measuring() -> "Iterator[StudyProgress]":
+    """Tell which run is measured: a line on a terminal's stderr, one line per run elsewhere."""
+    console, seen = live_console(), set()
+    with Status("", console=console) if console else nullcontext() as status:
 
-    def __init__(self) -> None:
-        console = live_console()
-        self._status = None if console is None else Status("", console=console)
-        self._run = ""
+        def told(run: str, done: int, count: int) -> None:
+            if status is not None:
+                share = f", snapshot {done} of {count}" if done else ""
+                status.update(f"measuring {run}{share}")
+            elif run not in seen:
+                say(f"measuring {run}")
+            seen.add(run)
 
-    def __enter__(self) -> "MeasuringProgress":
-        if self._status is not None:
-            self._status.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leave the terminal as it was."""
-        if self._status is not None:
-            self._status.stop()
-
-    def told(self, run: str, done: int, count: int) -> None:
-        """A run is begun, or a snapshot of it is done."""
-        if self._status is not None:
-            share = f", snapshot {done} of {count}" if done else ""
-            self._status.update(f"measuring {run}{share}")
-        elif run != self._run:
-            print(f"measuring {run}", file=sys.stderr, flush=True)
-        self._run = run
+        yield told
 
 
 def ledger_table(ledger: "Ledger") -> Table:

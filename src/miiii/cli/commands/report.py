@@ -1,14 +1,13 @@
 """`miiii report`."""
 
 import json
-import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
+from miiii.cli.console import timed
 from miiii.studies.study import open_study
 
 FILE_NAME = "report.html"
@@ -50,18 +49,14 @@ def report_command(words: list[str]) -> int:
 
     prepare_jax()
     from miiii.claims.judge import judge
-    from miiii.cli.commands.ledger import MeasuringProgress
+    from miiii.cli.commands.ledger import measuring
     from miiii.report.export import export_study
     from miiii.report.page.page import write_report
     from miiii.results.store import measure_runs
 
-    started = time.monotonic()
-
-    def done(what: str) -> None:
-        print(f"{time.monotonic() - started:5.1f} s  {what}", file=sys.stderr, flush=True)
-
-    with MeasuringProgress() as progress:
-        ledger = judge(measure_runs(study.runs(), progress.told), study.name)
+    done = timed()
+    with measuring() as told:
+        ledger = judge(measure_runs(study.runs(), told), study.name)
     command = ["miiii", "report", *words]
     if arguments.export is None:
         write_report(study, ledger, output, progress=done, command=command)

@@ -1,17 +1,15 @@
 """`miiii reproduce`: the paper's experiments, trained as one study, and its claims judged."""
 
-import os
 import shlex
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from miiii.cli.arguments import UsageError, parse
-from miiii.cli.console import print_out
+from miiii.cli.console import leave, print_out, say
 from miiii.cli.tables import text_table
-from miiii.cli.text import clock
+from miiii.cli.text import clock, listed
 from miiii.experiment.interrupts import StopRequest
 from miiii.studies.plan import EXPERIMENTS, LEAST_SEEDS, plan
 from miiii.studies.study import Study, join_study
@@ -60,7 +58,7 @@ def reproduce(words: list[str]) -> int:
         value = getattr(arguments, name)
         if value is not None and value < 1:
             raise UsageError(f"--{name} is {value}: it must be at least 1")
-    only = [name.strip() for name in arguments.only.split(",") if name.strip()]
+    only = list(listed(arguments.only))
     wanted = plan(
         arguments.scale, arguments.preset or None, arguments.seeds, only, arguments.beyond
     )
@@ -72,7 +70,7 @@ def reproduce(words: list[str]) -> int:
     if not arguments.dry_run:
         _check_place(study)
     if arguments.seeds is not None and arguments.seeds < LEAST_SEEDS:
-        _say(f"note: one seed leaves most claims undecided, their rules ask for {LEAST_SEEDS}")
+        say(f"note: one seed leaves most claims undecided, their rules ask for {LEAST_SEEDS}")
     with stop.listening():
         if not arguments.dry_run:
             with study.lock():
@@ -84,13 +82,10 @@ def reproduce(words: list[str]) -> int:
         state = _train(study, experiments, arguments, ["miiii", "reproduce", *words], stop)
     if state == "interrupted":
         if not arguments.dry_run:
-            _say(f"saved; go on with: {shlex.join(['miiii', 'reproduce', *words])}")
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # A compiler thread may still be at work, and cannot be waited for.
-        os._exit(stop.exit_code)
+            say(f"saved; go on with: {shlex.join(['miiii', 'reproduce', *words])}")
+        leave(stop.exit_code)
     if arguments.dry_run:
-        _say("nothing was written (--dry-run)")
+        say("nothing was written (--dry-run)")
         return 0
     if state == "elsewhere":
         return 0
@@ -133,7 +128,7 @@ def _train(
     from miiii.cli.machine import prepare_jax
 
     prepare_jax()
-    from miiii.cli.progress.study import make_study_progress
+    from miiii.cli.progress.study import study_progress
     from miiii.studies.train import choose_workers, make_agenda, train_study
 
     began = time.monotonic()
@@ -146,14 +141,14 @@ def _train(
     )
     workers = choose_workers(arguments.workers)
     agenda = make_agenda(
-        study, workers, stop, lambda: _say("compiling, and timing a few epochs …"), experiments
+        study, workers, stop, lambda: say("compiling, and timing a few epochs …"), experiments
     )
     if agenda is None:
         return "interrupted"
     _show(study, agenda)
     if arguments.dry_run or not agenda.jobs:
         return "finished"
-    with make_study_progress() as progress:
+    with study_progress() as progress:
         stop.notify = progress.stopping
         outcome = train_study(
             study,
@@ -164,9 +159,9 @@ def _train(
             stop=stop,
         )
     for problem in outcome.problems:
-        _say(f"warning: {problem}")
+        say(f"warning: {problem}")
     if outcome.changed:
-        _say(
+        say(
             f"note: {outcome.changed} of the study's runs went on under other versions, threads or "
             "flags than they began under, and are not bit for bit what they would have been "
             "(miiii show RUN)"
@@ -215,19 +210,15 @@ def _show(study: Study, agenda: "Agenda") -> None:
         print("nothing is left to train", flush=True)
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 def judge_claims(study: Study) -> "Ledger":
     """Measure every run, judge every claim, and keep the ledger beside the runs."""
     from miiii.claims.judge import judge
-    from miiii.cli.commands.ledger import MeasuringProgress
+    from miiii.cli.commands.ledger import measuring
     from miiii.results.store import measure_runs
     from miiii.runs.atomic import write_atomically
 
-    with MeasuringProgress() as progress:
-        ledger = judge(measure_runs(study.runs(), progress.told), study.name)
+    with measuring() as told:
+        ledger = judge(measure_runs(study.runs(), told), study.name)
     forms = {"json": ledger.to_json(), "csv": ledger.to_csv(), "md": ledger.to_markdown()}
     for ending, text in forms.items():
         write_atomically(study.path / f"ledger.{ending}", text.encode())
@@ -240,4 +231,4 @@ def write_page(study: Study, ledger: "Ledger", command: list[str]) -> Path:
     from miiii.report.page.page import write_report
 
     page = study.path / FILE_NAME
-    return write_report(study, ledger, page, progress=_say, command=command)
+    return write_report(study, ledger, page, progress=say, command=command)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -14,7 +13,8 @@ import tyro
 
 from miiii.cli.arguments import UsageError, option_names, parse, peek
 from miiii.cli.config_file import read_config
-from miiii.cli.text import clock
+from miiii.cli.console import leave, say
+from miiii.cli.text import clock, directory_option
 from miiii.config.config import Config, replace_fields
 from miiii.config.presets import PRESETS, get_preset
 from miiii.runs.listing import ending_text
@@ -266,9 +266,9 @@ def _supervise(
     stop, began = StopRequest(), time.monotonic()
     with stop.listening():
         prepare_jax()
-        from miiii.cli.progress.run import make_progress
+        from miiii.cli.progress.run import run_progress
 
-        with make_progress() as progress:
+        with run_progress() as progress:
             stop.notify = progress.stopping
             outcome = _tracked(run, progress, stop, trackers)
     if as_json:
@@ -279,25 +279,20 @@ def _supervise(
         for problem in outcome.problems:
             print(f"error: {problem}", file=sys.stderr)
         return 1
-    where = "" if runs_dir == Path("runs") else f" --runs-dir {runs_dir}"
-    if outcome.state == "finished":
-        if not as_json:
-            took = clock(time.monotonic() - began)
-            for path, ended in zip(outcome.paths, outcome.stopped, strict=True):
-                print(f"finished: {path} ({ended or outcome.done:,} epochs; {took} in this call)")
-                if ended is not None:
-                    name = RunDirectory(path).name
-                    print(f"  {ending_text(RunDirectory(path).status)}")
-                    print(f"  without the rule: miiii resume {name}{where} --stop-when 0")
-            print(f"next: miiii figures {outcome.paths[0].name}{where}")
-        return 0
-    print(
-        f"saved at epoch {outcome.done:,}; go on with: miiii resume {name}{where}", file=sys.stderr
-    )
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # A compiler thread may still be at work, and cannot be waited for.
-    os._exit(stop.exit_code)
+    where = directory_option(runs_dir, "runs")
+    if outcome.state != "finished":
+        say(f"saved at epoch {outcome.done:,}; go on with: miiii resume {name}{where}")
+        leave(stop.exit_code)
+    if not as_json:
+        took = clock(time.monotonic() - began)
+        for path, ended in zip(outcome.paths, outcome.stopped, strict=True):
+            print(f"finished: {path} ({ended or outcome.done:,} epochs; {took} in this call)")
+            if ended is not None:
+                name = RunDirectory(path).name
+                print(f"  {ending_text(RunDirectory(path).status)}")
+                print(f"  without the rule: miiii resume {name}{where} --stop-when 0")
+        print(f"next: miiii figures {outcome.paths[0].name}{where}")
+    return 0
 
 
 def _tracked(run, progress, stop, trackers: Sequence[Factory]) -> Any:
@@ -333,11 +328,10 @@ def _dry_run(configs: list[Config], arguments: TrainArguments) -> int:
             begins = [("origin", f"{branching.run.name} after epoch {done:,}")]
             for message in branching.warnings(configs[0]):
                 print(f"warning: {message}", file=sys.stderr)
-        print("compiling, and timing a few epochs …", file=sys.stderr, flush=True)
+        say("compiling, and timing a few epochs …")
         found = estimate(configs, stop, done=done)
     if found is None:
-        sys.stderr.flush()
-        os._exit(stop.exit_code)
+        leave(stop.exit_code)
     if arguments.json:
         print(json.dumps(dataclasses.asdict(found)))
         return 0

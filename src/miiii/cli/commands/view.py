@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
+from miiii.cli.text import listed
 from miiii.refusals import unknown_name
 from miiii.runs.listing import is_run, list_runs
 from miiii.studies.study import FILE_NAME, study_names
@@ -48,7 +49,7 @@ def view_command(words: list[str]) -> int:
         raise UsageError(f"--port is {arguments.port}: it must be from 0 to 65535")
     if arguments.prefix and not arguments.prefix.startswith("/"):
         raise UsageError(f"--prefix is {arguments.prefix!r}: it must begin with a slash")
-    hosts = [name.strip() for name in arguments.host.split(",") if name.strip()]
+    hosts = list(listed(arguments.host))
     roots, first, other = _places(arguments)
     from miiii.viewing.pages import Pages
     from miiii.viewing.server import ViewServer

@@ -15,6 +15,8 @@ from typing import Literal
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
+from miiii.cli.console import say
+from miiii.cli.text import counted, directory_option
 from miiii.experiment.interrupts import StopRequest
 from miiii.sweeps.jobs.launch import Resources, divide_cores, divide_gpus, visible_gpus
 from miiii.sweeps.jobs.worker_job import WorkerJob
@@ -243,7 +245,7 @@ def _here(arguments: LaunchArguments, jobs: Sequence[WorkerJob], folder: Path) -
 
     machine = os.cpu_count() or 1
     if arguments.workers * arguments.cpus > machine and not arguments.gpus:
-        _say(
+        say(
             f"note: {arguments.workers * arguments.cpus} cores are asked for and this machine has "
             f"{machine}: workers will share them"
         )
@@ -269,19 +271,19 @@ def _wait(pids: Sequence[int], folder: Path, stop: StopRequest) -> int:
         now = Counter(states.values())
         if now != before or time.monotonic() - spoken > LINE_SECONDS:
             counts = ", ".join(f"{count} {state}" for state, count in sorted(now.items()))
-            _say(f"{time.strftime('%H:%M:%S')} {len(pids)} workers: {counts}")
+            say(f"{time.strftime('%H:%M:%S')} {len(pids)} workers: {counts}")
             before, spoken = now, time.monotonic()
         if not now["running"]:
             break
         if stop() and not told:
             told = True
-            _say("workers were told to save and end; a second Ctrl-C leaves without waiting")
+            say("workers were told to save and end; a second Ctrl-C leaves without waiting")
             end(pid for pid, state in states.items() if state == "running")
         time.sleep(LOOK_SECONDS)
     for pid, state in states.items():
         if state in ("failed", "vanished"):
             log = log_of(folder, pid)
-            _say(f"error: worker {pid} {state}: {_last_words(log)}; its log: {shown(log)}")
+            say(f"error: worker {pid} {state}: {_last_words(log)}; its log: {shown(log)}")
     if stop():
         return stop.exit_code
     return 1 if now["failed"] + now["vanished"] else 0
@@ -298,16 +300,13 @@ def _last_words(log: Path) -> str:
 
 
 def _described(arguments: LaunchArguments) -> str:
-    each = f"{arguments.cpus} core{'s' * (arguments.cpus > 1)}, "
-    each += f"{arguments.gpus} GPU{'s' * (arguments.gpus > 1)}" if arguments.gpus else "no GPU"
-    plural = "s" * (arguments.workers > 1)
-    return f"{arguments.workers} worker{plural} of sweep {arguments.name} ({each} each)"
+    each = f"{counted(arguments.cpus, 'core')}, "
+    each += counted(arguments.gpus, "GPU") if arguments.gpus else "no GPU"
+    return f"{counted(arguments.workers, 'worker')} of sweep {arguments.name} ({each} each)"
 
 
 def _status(arguments: LaunchArguments) -> str:
-    where = ""
-    if arguments.sweeps_dir != DEFAULT_DIRECTORY:
-        where = f" --sweeps-dir {arguments.sweeps_dir}"
+    where = directory_option(arguments.sweeps_dir, "sweeps")
     return f"miiii sweep status {arguments.name}{where}"
 
 
@@ -317,7 +316,3 @@ def shown(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -1,7 +1,5 @@
 """`miiii sweep new`: makes a search of settings."""
 
-import sys
-import time
 from collections.abc import Set
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +10,8 @@ import tyro
 
 from miiii.cli.arguments import UsageError, option_names, parse, peek
 from miiii.cli.config_file import read_config
+from miiii.cli.console import say, seldom
+from miiii.cli.text import directory_option, listed
 from miiii.config.config import Config
 from miiii.config.presets import get_preset
 from miiii.sweeps.search.definition import MOST_TRIALS, Definition, Keep, Sampler
@@ -21,8 +21,6 @@ from miiii.sweeps.search.spacefile import read_space
 if TYPE_CHECKING:
     from miiii.sweeps.queue.earlier import Earlier
     from miiii.sweeps.queue.sweep import Sweep
-
-PROGRESS_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def new(words: list[str]) -> int:
     definition = _definition(arguments, given)
     from miiii.sweeps.queue.sweep import make_sweep
 
-    told = _Told()
+    tell = seldom()
     definition, earlier = _first_points(definition, arguments)
     runs = () if earlier is None else earlier.runs
 
@@ -107,13 +105,13 @@ def new(words: list[str]) -> int:
         definition,
         arguments.sweeps_dir,
         arguments.storage,
-        told,
+        lambda done, every: tell(f"made {done:,} of {every:,} trials"),
         take,
         None if earlier is None else earlier.record,
-        _say,
+        say,
     )
     definition = made.definition
-    where = "" if arguments.sweeps_dir == Path("sweeps") else f" --sweeps-dir {made.path.parent}"
+    where = directory_option(arguments.sweeps_dir, "sweeps")
     searched = f"space {arguments.space}" if definition.space else f"study {definition.study}"
     print(
         f"sweep {made.name} in {made.path}: {made.made:,} trials ({searched}, "
@@ -151,7 +149,7 @@ def _definition(arguments: NewArguments, given: Set[str]) -> Definition:
     """What is asked for, checked as far as it can be without the storage."""
     if bool(arguments.space) == bool(arguments.study):
         raise UsageError("give either --space (table1, or a TOML file) or --study")
-    objectives = [name.strip() for name in arguments.objective.split(",") if name.strip()]
+    objectives = listed(arguments.objective)
     space, study, sampler, trials = None, "", arguments.sampler, arguments.trials
     if arguments.study:
         from miiii.studies.study import open_study
@@ -178,7 +176,7 @@ def _definition(arguments: NewArguments, given: Set[str]) -> Definition:
         space,
         trials,
         sampler,
-        tuple(objectives),
+        objectives,
         arguments.sampler_seed,
         arguments.prune,
         arguments.keep,
@@ -210,19 +208,3 @@ def _first_points(
     if arguments.enqueue is not None:
         points += read_points(arguments.enqueue, definition.space)
     return with_first(definition, points), earlier
-
-
-class _Told:
-    """Lines while many trials are made."""
-
-    def __init__(self) -> None:
-        self._next = time.monotonic() + PROGRESS_SECONDS
-
-    def __call__(self, made: int, everything: int) -> None:
-        if time.monotonic() >= self._next:
-            print(f"made {made:,} of {everything:,} trials", file=sys.stderr, flush=True)
-            self._next = time.monotonic() + PROGRESS_SECONDS
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -1,17 +1,17 @@
 """`miiii sweep plot`."""
 
 import json
-import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from miiii.cli.arguments import UsageError, parse
+from miiii.cli.arguments import UsageError, parse, picture_formats
+from miiii.cli.console import timed
 from miiii.cli.sweep.best import check_done
 from miiii.cli.sweep.text import SweepArguments, open_results
+from miiii.cli.text import counted, listed
 from miiii.refusals import unknown_name
 from miiii.runs.atomic import make_directory
 from miiii.runs.directory import RunDirectory
@@ -20,8 +20,6 @@ from miiii.runs.errors import RunError
 if TYPE_CHECKING:
     from miiii.sweeps.outcome.results import SweepResults
     from miiii.sweeps.queue.sweep import Sweep
-
-FORMATS = ("svg", "pdf", "png")
 
 
 @dataclass(frozen=True)
@@ -46,12 +44,7 @@ class PlotArguments(SweepArguments):
 def plot(words: list[str]) -> int:
     """`miiii sweep plot`: returns the exit code."""
     arguments = parse(PlotArguments, words, "miiii sweep plot")
-    formats = _listed(arguments.format)
-    for name in formats:
-        if name not in FORMATS:
-            raise UsageError(f"--format has {name!r}: it must be among {', '.join(FORMATS)}")
-    if not formats:
-        raise UsageError(f"--format is empty: it must be among {', '.join(FORMATS)}")
+    formats = picture_formats(arguments.format)
     sweep, results = open_results(arguments)
     from miiii.sweeps.outcome.ranking import choose_objective
 
@@ -61,18 +54,13 @@ def plot(words: list[str]) -> int:
     from miiii.report.pictures.making import about_pictures
     from miiii.report.sweep_pictures import NAMES, write_plots
 
-    names = _listed(arguments.only)
+    names = listed(arguments.only)
     for name in names:
         if name not in NAMES:
             raise UsageError(f"--only: {unknown_name('picture', name, list(NAMES))}")
     several = len(results.definition.objectives) > 1
     directory = arguments.output_dir or sweep.path / "figures"
     make_directory(directory)
-    began = time.monotonic()
-
-    def drawn(name: str) -> None:
-        print(f"{time.monotonic() - began:5.1f} s  {name}", file=sys.stderr, flush=True)
-
     written = write_plots(
         results,
         names or [name for name in NAMES if name != "pareto" or several],
@@ -81,7 +69,7 @@ def plot(words: list[str]) -> int:
         formats,
         DARK if arguments.dark else LIGHT,
         about_pictures(["miiii", "sweep", "plot", *words], _origins(sweep, results)),
-        drawn,
+        timed(),
     )
     if arguments.json:
         record = {
@@ -93,8 +81,7 @@ def plot(words: list[str]) -> int:
     else:
         for name, why in written.missing:
             print(f"not drawn: {name}, {why}")
-        count = len(written.files)
-        files = "1 file" if count == 1 else f"{count} files"
+        files = counted(len(written.files), "file")
         print(f"{files} in {directory}, captions in {written.captions.name}")
     # Asked for by name and not drawn is a failure.
     return 1 if written.missing and names else 0
@@ -105,7 +92,3 @@ def _origins(sweep: "Sweep", results: "SweepResults") -> Iterator[tuple[str, Map
     for run in results.done:
         with suppress(RunError):
             yield run.run, RunDirectory.open(sweep.runs_dir, run.run).provenance
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())

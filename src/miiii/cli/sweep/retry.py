@@ -1,11 +1,11 @@
 """`miiii sweep retry`."""
 
-import sys
 from dataclasses import dataclass, field
 
 import tyro
 
 from miiii.cli.arguments import parse
+from miiii.cli.console import say
 from miiii.cli.sweep.text import SweepArguments, where_option
 from miiii.refusals import unknown_name
 
@@ -29,7 +29,7 @@ def retry(words: list[str]) -> int:
     from miiii.sweeps.queue.sweep import open_sweep
 
     sweep = open_sweep(arguments.name, arguments.sweeps_dir, arguments.storage)
-    sweep.storage.away = lambda message: print(message, file=sys.stderr, flush=True)
+    sweep.storage.away = say
     results = read_results(sweep)
     failed = {run.run: run for run in results.runs if run.state == "failed"}
     every = {run.run: run for run in results.runs}

@@ -17,7 +17,7 @@ from rich.text import Text
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.console import is_live
 from miiii.cli.sweep.text import SweepArguments, open_results, values_text, where_option
-from miiii.cli.text import clock, percent
+from miiii.cli.text import clock, counted, percent
 
 if TYPE_CHECKING:
     from miiii.sweeps.outcome.results import RunRecord, SweepResults, WorkerRecord
@@ -92,11 +92,11 @@ def _lines(results: "SweepResults", where: str) -> list[str]:
         )
     again = sum(run.attempts > 1 for run in results.runs)
     if again:
-        lines.append(f"{_runs(again)} went on after a worker left or vanished")
+        lines.append(f"{counted(again, 'run')} went on after a worker left or vanished")
     lines += _best_lines(results)
     workers = results.workers
     if workers:
-        lines.append(f"at work: {len(workers):,} worker{'s' * (len(workers) > 1)}")
+        lines.append(f"at work: {counted(len(workers), 'worker')}")
         lines += [f"  {_worker_text(results, worker)}" for worker in workers[:SHOWN_WORKERS]]
         if len(workers) > SHOWN_WORKERS:
             lines.append(f"  and {len(workers) - SHOWN_WORKERS:,} more (--json lists all)")
@@ -108,7 +108,9 @@ def _lines(results: "SweepResults", where: str) -> list[str]:
     failed = [run for run in results.runs if run.state == "failed"]
     lines += [f"{run.run} failed: {run.problem}" for run in failed[:SHOWN_PROBLEMS]]
     if len(failed) > SHOWN_PROBLEMS:
-        lines.append(f"and {_runs(len(failed) - SHOWN_PROBLEMS)} more failed (miiii sweep table)")
+        lines.append(
+            f"and {counted(len(failed) - SHOWN_PROBLEMS, 'run')} more failed (miiii sweep table)"
+        )
     return lines
 
 
@@ -137,7 +139,7 @@ def _worker_text(results: "SweepResults", worker: "WorkerRecord") -> str:
     least, most = min(worker.epochs), max(worker.epochs)
     epochs = f"{least:,}" if least == most else f"{least:,} to {most:,}"
     text = (
-        f"{worker.worker or 'not heard of yet'}: {_runs(len(worker.runs))} ({shown}), "
+        f"{worker.worker or 'not heard of yet'}: {counted(len(worker.runs), 'run')} ({shown}), "
         f"epoch {epochs} of {max(budgets[run] for run in worker.runs):,}"
     )
     if _is_gone(worker.worker):
@@ -169,8 +171,7 @@ def _line(results: "SweepResults") -> str:
         for place, (name, run) in enumerate(_best(results))
     )
     left = results.seconds_left
-    workers = len(results.workers)
-    extra = [best or "none is done", f"{workers} worker{'s' * (workers != 1)}"]
+    extra = [best or "none is done", counted(len(results.workers), "worker")]
     extra += [f"{clock(left)} left"] if left is not None else []
     return f"{datetime.now():%H:%M:%S}  {', '.join(parts)} of {total:,}; {'; '.join(extra)}"
 
@@ -197,7 +198,3 @@ def _record(results: "SweepResults") -> dict[str, Any]:
         ],
         "seconds_left": results.seconds_left,
     }
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count:,} runs"

@@ -18,7 +18,7 @@ from miiii.cli.sweep.text import (
     where_option,
 )
 from miiii.cli.tables import Column, chosen_form, print_records, print_table
-from miiii.cli.text import percent, shown
+from miiii.cli.text import counted, percent, shown
 from miiii.markup import csv_text
 from miiii.refusals import unknown_name
 
@@ -214,7 +214,7 @@ def _done(results: "SweepResults") -> str:
     done, space = len(results.done), results.definition.space
     if results.definition.sampler == "grid" and space is not None:
         return f"{done:,} of its {space.size:,} points"
-    return f"{done:,} run{'s' * (done != 1)}"
+    return counted(done, "run")
 
 
 def _remark(results: "SweepResults", chosen: "Sequence[ChosenRow]") -> str:

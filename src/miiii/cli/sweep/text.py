@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
+from miiii.cli.text import directory_option
 from miiii.figures.numerals import numeral
 from miiii.sweeps.search.objectives import OBJECTIVES
 
@@ -80,8 +81,7 @@ def absent_runs(sweep: "Sweep", results: "SweepResults") -> list[str]:
 
 def where_option(arguments: SweepArguments) -> str:
     """The options by which the sweep is found again, with a space before."""
-    default = arguments.sweeps_dir == Path("sweeps")
-    return "" if default else f" --sweeps-dir {arguments.sweeps_dir}"
+    return directory_option(arguments.sweeps_dir, "sweeps")
 
 
 def setting_text(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
+from miiii.cli.console import leave, say
 from miiii.cli.sweep.text import shared_line
-from miiii.cli.text import clock
+from miiii.cli.text import clock, counted, directory_option
 
 if TYPE_CHECKING:
     from miiii.experiment.interrupts import StopRequest
@@ -76,15 +76,15 @@ def worker(words: list[str]) -> int:
 def _work(
     opened: "Sweep", arguments: WorkerArguments, command: Sequence[str], stop: "StopRequest"
 ) -> int:
-    from miiii.cli.progress.run import make_progress
+    from miiii.cli.progress.run import run_progress
     from miiii.sweeps.queue.storage import StorageAwayError
     from miiii.sweeps.queue.worker import Worker
 
     began = time.monotonic()
     if shared := shared_line(opened):
-        _say(shared)
+        say(shared)
     if opened.made < opened.definition.trials:
-        _say(
+        say(
             f"warning: only {opened.made:,} of {opened.definition.trials:,} trials were made: "
             "call `miiii sweep new` with the same words again"
         )
@@ -93,16 +93,16 @@ def _work(
         batch=arguments.batch,
         patience=arguments.patience,
         wait=arguments.wait,
-        progress=make_progress,
-        tell=_say,
+        progress=run_progress,
+        tell=say,
         stop=stop,
         command=command,
     )
     try:
         tally = one.work()
     except StorageAwayError as error:
-        _say(f"error: {error}; what was trained is saved, start a worker again to go on")
-        _leave(stop.exit_code or AGAIN)
+        say(f"error: {error}; what was trained is saved, start a worker again to go on")
+        leave(stop.exit_code or AGAIN)
     done = ", ".join(
         f"{count:,} {what}"
         for what, count in dataclasses.asdict(tally).items()
@@ -114,20 +114,16 @@ def _work(
         flush=True,
     )
     if stop():
-        where = (
-            ""
-            if arguments.sweeps_dir == Path("sweeps")
-            else (f" --sweeps-dir {arguments.sweeps_dir}")
-        )
-        _say(f"go on with: miiii sweep worker {opened.name}{where}")
-        _leave(stop.exit_code)
+        where = directory_option(arguments.sweeps_dir, "sweeps")
+        say(f"go on with: miiii sweep worker {opened.name}{where}")
+        leave(stop.exit_code)
     if tally.gave_up:
-        _say(
+        say(
             f"error: {len(tally.accidents)} runs failed and none was completed: this worker leaves "
             "the others as they are; see why above"
         )
     if tally.accidents:
-        _say(
+        say(
             f"failed: {', '.join(tally.accidents)}; once the reason is gone: "
             f"miiii sweep retry {opened.name}"
         )
@@ -143,16 +139,5 @@ def _nothing(opened: "Sweep", stopped: bool) -> str:
     failed = read_results(opened).counts["failed"]
     if not failed:
         return "nothing was left"
-    runs = "1 run" if failed == 1 else f"{failed:,} runs"
-    return f"nothing was left but {runs} that failed (miiii sweep status {opened.name} says why)"
-
-
-def _leave(code: int) -> None:
-    """At once: a compiler thread may still be at work, and cannot be waited for."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    why = f"miiii sweep status {opened.name} says why"
+    return f"nothing was left but {counted(failed, 'run')} that failed ({why})"

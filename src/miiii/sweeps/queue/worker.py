@@ -333,6 +333,10 @@ class _Watching:
             self.stuck = all(falling.is_stuck for falling in self._falling)
         self._shown.advanced(report)
 
+    def left(self, members: Sequence[Member], done: int) -> None:
+        """As in `experiment.Progress`."""
+        self._shown.left(members, done)
+
     def warned(self, message: str) -> None:
         """As in `experiment.Progress`."""
         self._shown.warned(message)
