@@ -51,3 +51,22 @@ def at_least(name: str, value: int, least: int) -> int:
     if value < least:
         raise ValueError(f"{name} is {value}: expected at least {least}")
     return int(value)
+
+
+def chosen_numbers(numbers: ArrayLike | None, domain: int) -> NDArray[np.int64]:
+    """Some numbers of the domain, all of them by default.
+
+    Raises:
+        ValueError: there are none, or one is outside 0 … domain − 1.
+    """
+    if numbers is None:
+        return np.arange(domain)
+    chosen = np.asarray(numbers)
+    if chosen.ndim != 1 or chosen.size == 0 or not np.issubdtype(chosen.dtype, np.integer):
+        raise ValueError("numbers must be a list of whole numbers, at least one")
+    if chosen.min() < 0 or chosen.max() >= domain:
+        raise ValueError(
+            f"numbers has {chosen.min() if chosen.min() < 0 else chosen.max()}: "
+            f"each must be from 0 to p² − 1 = {domain - 1}"
+        )
+    return chosen.astype(np.int64)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 from jaxtyping import Array
 from numpy.typing import NDArray
 
+from miiii.analysis.checks import chosen_numbers
 from miiii.config.config import Config
 from miiii.experiment.batch import program_setting
 from miiii.experiment.members import identity
@@ -73,15 +73,7 @@ class StoredWeights:
         """As `Run.activations`, of given weights."""
         wanted = (names,) if isinstance(names, str) else names
         check_names(wanted or ())
-        domain = len(dataset.digits)
-        chosen = np.arange(domain) if numbers is None else np.asarray(numbers)
-        if chosen.ndim != 1 or chosen.size == 0 or not np.issubdtype(chosen.dtype, np.integer):
-            raise ValueError("numbers must be a list of whole numbers, at least one")
-        if chosen.min() < 0 or chosen.max() >= domain:
-            raise ValueError(
-                f"numbers has {chosen.min() if chosen.min() < 0 else chosen.max()}: "
-                f"each must be from 0 to p² − 1 = {domain - 1}"
-            )
+        chosen = chosen_numbers(numbers, len(dataset.digits))
         digits: Any = dataset.digits[chosen]
         with numerics(self._setting):
             if wanted is None:

@@ -19,9 +19,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from miiii.analysis.checks import at_least
+from miiii.analysis.checks import at_least, chosen_numbers
 from miiii.analysis.circuits.matching import MatchedNeurons, match_neurons
-from miiii.analysis.circuits.removal import LowRank, Readout, chosen_numbers, readout, score_without
+from miiii.analysis.circuits.removal import LowRank, Readout, readout, score_without
 from miiii.analysis.circuits.subspaces import random_subspace
 from miiii.analysis.harmonics.dictionary import harmonic_dictionary
 from miiii.analysis.harmonics.task_harmonics import FloatArray

@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Array
 from numpy.typing import ArrayLike, NDArray
 
-from miiii.analysis.checks import at_least
+from miiii.analysis.checks import at_least, chosen_numbers
 from miiii.analysis.circuits.ablation import ablate, remove_digit_waves, remove_heads
 from miiii.analysis.circuits.causal import CausalMatrix, attributed_neurons
 from miiii.analysis.circuits.matching import MatchedNeurons
-from miiii.analysis.circuits.removal import answered_among, chosen_numbers
+from miiii.analysis.circuits.removal import answered_among
 from miiii.analysis.harmonics.task_harmonics import FloatArray
 from miiii.analysis.scoring import TaskScores, class_targets, score_tasks
 from miiii.model.intervention import Intervention

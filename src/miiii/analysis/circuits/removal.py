@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from miiii.analysis.checks import chosen_numbers
 from miiii.analysis.harmonics.task_harmonics import FloatArray
 from miiii.analysis.recording import record
 from miiii.analysis.scoring import TaskScores, class_targets, mean_scores, score_sums
@@ -120,25 +121,6 @@ def score_without(
                 total[:, index] = sum(pool.map(score, pieces))
                 done = stage.stop
     return [mean_scores(total, len(chosen), class_sizes) for total in totals]
-
-
-def chosen_numbers(numbers: ArrayLike | None, domain: int) -> NDArray[np.int64]:
-    """The numbers to score, all of them by default.
-
-    Raises:
-        ValueError: there are none, or one is outside 0 … domain − 1.
-    """
-    if numbers is None:
-        return np.arange(domain)
-    chosen = np.asarray(numbers)
-    if chosen.ndim != 1 or chosen.size == 0 or not np.issubdtype(chosen.dtype, np.integer):
-        raise ValueError("numbers must be a list of whole numbers, at least one")
-    if chosen.min() < 0 or chosen.max() >= domain:
-        raise ValueError(
-            f"numbers has {chosen.min() if chosen.min() < 0 else chosen.max()}: "
-            f"each must be from 0 to p² − 1 = {domain - 1}"
-        )
-    return chosen.astype(np.int64)
 
 
 def answered_among(numbers: NDArray[np.int64], targets: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from miiii.analysis.checks import at_least
+from miiii.analysis.checks import at_least, chosen_numbers
 from miiii.analysis.circuits.attribution import Attribution, attribute
-from miiii.analysis.circuits.removal import chosen_numbers
 from miiii.analysis.dynamics.gini import gini
 from miiii.analysis.harmonics.digit_split import share_of, split_digits
 from miiii.analysis.harmonics.task_harmonics import FloatArray, residue_sums
