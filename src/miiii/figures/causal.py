@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from miiii import esch
-from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.esch.style import LIGHT, Style
 from miiii.figures.lines.log_axes import epoch_axis
+from miiii.figures.styled import put_title, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,6 +103,7 @@ def head_effects(effects: "HeadEffects", *, title: str = "", style: Style = LIGH
     )
 
 
+@styled
 def sharing_curve(
     sharing: "SharingThroughTraining", *, title: str = "", style: Style = LIGHT
 ) -> "Figure":
@@ -112,7 +114,6 @@ def sharing_curve(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     names: dict[Literal["own", "others", "control"], tuple[str, str]] = {
@@ -120,27 +121,25 @@ def sharing_curve(
         "others": ("without another's", style.palette[1]),
         "control": ("without as much at random", style.palette[2]),
     }
-    with rc_context(matplotlib_style(style)):
-        figure = Figure(figsize=(_WIDTH, 4.6))
-        above, middle, below = figure.subplots(3, 1, sharex=True, height_ratios=[3, 3, 1.4])
-        if title:
-            figure.suptitle(title, x=0.01, ha="left")
-        above.axhline(0, color=style.light_grey, linewidth=style.hair_width)
-        above.axhline(1, color=style.light_grey, linewidth=style.hair_width)
-        _band(above, sharing.epochs, sharing.series("index"), style.foreground, "")
-        above.set_title("sharing index: 0 separate circuits, 1 one circuit for all")
-        above.set_ylim(-0.4, 1.1)
-        for name, (label, colour) in names.items():
-            _band(middle, sharing.epochs, sharing.series(name), colour, label)
-        middle.set_title("accuracy that a solved task loses")
-        middle.set_ylim(-0.05, 1.05)
-        middle.legend(loc="upper left")
-        solved = sharing.solved.sum(axis=1)
-        below.step(sharing.epochs, solved, where="post", color=style.foreground)
-        below.set_title(f"solved tasks (accuracy at least {sharing.threshold:g})")
-        below.set_ylim(0, len(sharing.moduli) * 1.1)
-        below.set_xlabel("epoch")
-        epoch_axis(below, int(sharing.epochs[0]), max(int(sharing.epochs[-1]), 2))
+    figure = Figure(figsize=(_WIDTH, 4.6))
+    above, middle, below = figure.subplots(3, 1, sharex=True, height_ratios=[3, 3, 1.4])
+    put_title(figure, title)
+    above.axhline(0, color=style.light_grey, linewidth=style.hair_width)
+    above.axhline(1, color=style.light_grey, linewidth=style.hair_width)
+    _band(above, sharing.epochs, sharing.series("index"), style.foreground, "")
+    above.set_title("sharing index: 0 separate circuits, 1 one circuit for all")
+    above.set_ylim(-0.4, 1.1)
+    for name, (label, colour) in names.items():
+        _band(middle, sharing.epochs, sharing.series(name), colour, label)
+    middle.set_title("accuracy that a solved task loses")
+    middle.set_ylim(-0.05, 1.05)
+    middle.legend(loc="upper left")
+    solved = sharing.solved.sum(axis=1)
+    below.step(sharing.epochs, solved, where="post", color=style.foreground)
+    below.set_title(f"solved tasks (accuracy at least {sharing.threshold:g})")
+    below.set_ylim(0, len(sharing.moduli) * 1.1)
+    below.set_xlabel("epoch")
+    epoch_axis(below, int(sharing.epochs[0]), max(int(sharing.epochs[-1]), 2))
     return figure
 
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.esch.style import LIGHT, Style
+from miiii.figures.styled import put_title, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +21,7 @@ _LEAST = 2.0  # half the width of the axis where tasks are few, tasks
 _SHARES = (0.01, 0.1, 0.5, 0.9, 0.99)
 
 
+@styled
 def certificate_margins(
     certificate: "Certificate", *, title: str = "", style: Style = LIGHT
 ) -> "Figure":
@@ -35,25 +37,22 @@ def certificate_margins(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     tasks = certificate.tasks
     places = np.arange(len(tasks))
-    with rc_context(matplotlib_style(style)):
-        figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
-        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.5, 1.0))
-        _distributions(above, certificate, style)
-        _smallest(below, certificate, style)
-        below.set_xticks(places, [str(task.modulus) for task in tasks])
-        middle, half = (len(tasks) - 1) / 2, max(_LEAST, len(tasks) / 2 + 0.2)
-        below.set_xlim(middle - half, middle + half)
-        below.set_xlabel("task q" if len(tasks) > 1 else "task")
-        size = style.small_size if len(tasks) < _MANY else _SMALLEST
-        for axes in (above, below):
-            axes.tick_params(axis="x", length=0, labelsize=size)
-        if title:
-            figure.suptitle(title, x=0.01, ha="left", wrap=True)
+    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.5, 1.0))
+    _distributions(above, certificate, style)
+    _smallest(below, certificate, style)
+    below.set_xticks(places, [str(task.modulus) for task in tasks])
+    middle, half = (len(tasks) - 1) / 2, max(_LEAST, len(tasks) / 2 + 0.2)
+    below.set_xlim(middle - half, middle + half)
+    below.set_xlabel("task q" if len(tasks) > 1 else "task")
+    size = style.small_size if len(tasks) < _MANY else _SMALLEST
+    for axes in (above, below):
+        axes.tick_params(axis="x", length=0, labelsize=size)
+    put_title(figure, title)
     return figure
 
 
@@ -69,12 +68,7 @@ def _distributions(axes: "Axes", certificate: "Certificate", style: Style) -> No
     right = lowest > 0
     axes.plot(places[right], lowest[right], "o", color=style.foreground)
     axes.plot(
-        places[~right],
-        lowest[~right],
-        "x",
-        color=style.accent,
-        markersize=4.5,
-        markeredgewidth=1.2,
+        places[~right], lowest[~right], "x", color=style.accent, markersize=4.5, markeredgewidth=1.2
     )
     counts = [f"{len(task.wrong):,}" for task in tasks]
     low, high = min(0.0, float(lowest.min())), float(max(spread[-1].max(), lowest.max()))

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.esch.style import LIGHT, Style
+from miiii.figures.styled import put_title, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,6 +17,7 @@ _WIDTH = 7.0  # inches
 _MANY = 12  # tasks from which on their labels are set smaller
 
 
+@styled
 def neuron_table(
     matched: "MatchedNeurons",
     served: "ServedTasks",
@@ -37,7 +39,6 @@ def neuron_table(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     order = np.lexsort((-np.nan_to_num(matched.share), matched.harmonic, matched.task))
@@ -50,32 +51,31 @@ def neuron_table(
             np.where(served.served, served.share, 0.0),
         ),
     )
-    with rc_context(matplotlib_style(style)):
-        figure = Figure(figsize=(_WIDTH, 2 * max(0.09 * tasks, 0.9) + 1.2))
-        axes = figure.subplots(2, 1, sharex=True)
-        if title:
-            figure.suptitle(title, x=0.01, ha="left")
-        for panel, (heading, table) in zip(axes, panels, strict=True):
-            image = panel.imshow(
-                np.nan_to_num(table[order]).T,
-                aspect="auto",
-                interpolation="none",  # "nearest" leaves cells out of PDF and SVG files
-                cmap="Greys_r" if style.background < "#7" else "Greys",
-                vmin=0,
-                extent=(0, len(order), tasks - 0.5, -0.5),
-            )
-            panel.set_title(heading)
-            panel.set_yticks(range(tasks), [str(modulus) for modulus in matched.moduli])
-            panel.tick_params(axis="y", labelsize=5 if tasks > _MANY else style.small_size)
-            panel.set_ylabel("modulus")
-            bar = figure.colorbar(image, ax=panel, pad=0.01, fraction=0.02)
-            bar.outline.set_linewidth(style.hair_width)
-        silent = int(matched.silent.sum())
-        note = f" ({silent} silent left out)" if silent else ""
-        axes[-1].set_xlabel(f"neurons, sorted by task{note}")
+    figure = Figure(figsize=(_WIDTH, 2 * max(0.09 * tasks, 0.9) + 1.2))
+    axes = figure.subplots(2, 1, sharex=True)
+    put_title(figure, title)
+    for panel, (heading, table) in zip(axes, panels, strict=True):
+        image = panel.imshow(
+            np.nan_to_num(table[order]).T,
+            aspect="auto",
+            interpolation="none",  # "nearest" leaves cells out of PDF and SVG files
+            cmap="Greys_r" if style.background < "#7" else "Greys",
+            vmin=0,
+            extent=(0, len(order), tasks - 0.5, -0.5),
+        )
+        panel.set_title(heading)
+        panel.set_yticks(range(tasks), [str(modulus) for modulus in matched.moduli])
+        panel.tick_params(axis="y", labelsize=5 if tasks > _MANY else style.small_size)
+        panel.set_ylabel("modulus")
+        bar = figure.colorbar(image, ax=panel, pad=0.01, fraction=0.02)
+        bar.outline.set_linewidth(style.hair_width)
+    silent = int(matched.silent.sum())
+    note = f" ({silent} silent left out)" if silent else ""
+    axes[-1].set_xlabel(f"neurons, sorted by task{note}")
     return figure
 
 
+@styled
 def neuron_counts(
     matched: "MatchedNeurons",
     served: "ServedTasks",
@@ -93,42 +93,39 @@ def neuron_counts(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     tasks = len(matched.moduli)
     by_count = served.neurons_by_count
     by_count = by_count[: max(np.flatnonzero(by_count).max(initial=1) + 1, 3)]
-    with rc_context(matplotlib_style(style)):
-        figure = Figure(figsize=(_WIDTH, 2.4))
-        per_task, per_neuron = figure.subplots(1, 2, width_ratios=[max(tasks, 6), 6])
-        if title:
-            figure.suptitle(title, x=0.01, ha="left")
-        place = np.arange(tasks)
-        per_task.bar(
-            place - 0.2,
-            matched.neurons_per_task,
-            width=0.4,
-            color=style.foreground,
-            label=f"best matched pair (before the {activation})",
-        )
-        per_task.bar(
-            place + 0.2,
-            served.neurons_per_task,
-            width=0.4,
-            color=style.positive,
-            label=f"served (after the {activation})",
-        )
-        per_task.set_xticks(place, [str(modulus) for modulus in matched.moduli])
-        per_task.tick_params(axis="x", labelsize=5 if tasks > _MANY else style.small_size, length=0)
-        per_task.set_xlabel("modulus")
-        per_task.set_ylabel("neurons")
-        per_task.set_ylim(
-            top=1.35 * max(matched.neurons_per_task.max(), served.neurons_per_task.max(), 1)
-        )
-        per_task.legend(loc="upper left")
-        per_neuron.bar(np.arange(len(by_count)), by_count, color=style.positive)
-        per_neuron.set_xlabel("tasks that a neuron serves")
-        per_neuron.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure = Figure(figsize=(_WIDTH, 2.4))
+    per_task, per_neuron = figure.subplots(1, 2, width_ratios=[max(tasks, 6), 6])
+    put_title(figure, title)
+    place = np.arange(tasks)
+    per_task.bar(
+        place - 0.2,
+        matched.neurons_per_task,
+        width=0.4,
+        color=style.foreground,
+        label=f"best matched pair (before the {activation})",
+    )
+    per_task.bar(
+        place + 0.2,
+        served.neurons_per_task,
+        width=0.4,
+        color=style.positive,
+        label=f"served (after the {activation})",
+    )
+    per_task.set_xticks(place, [str(modulus) for modulus in matched.moduli])
+    per_task.tick_params(axis="x", labelsize=5 if tasks > _MANY else style.small_size, length=0)
+    per_task.set_xlabel("modulus")
+    per_task.set_ylabel("neurons")
+    per_task.set_ylim(
+        top=1.35 * max(matched.neurons_per_task.max(), served.neurons_per_task.max(), 1)
+    )
+    per_task.legend(loc="upper left")
+    per_neuron.bar(np.arange(len(by_count)), by_count, color=style.positive)
+    per_neuron.set_xlabel("tasks that a neuron serves")
+    per_neuron.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from miiii import esch
-from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.esch.style import LIGHT, Style
 from miiii.figures.lines.end_names import Line
 from miiii.figures.lines.lines import draw_lines, panels, run_colours
 from miiii.figures.lines.log_axes import epoch_range, value_limits
+from miiii.figures.styled import styled
 from miiii.figures.training import UNITS, accuracy_strip, loss_strip, split_heading
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from miiii.analysis.parts.curves import Curves, CurveStrips, SeedCurves
 
 
+@styled
 def comparison_lines(
     runs: "Mapping[str, Curves | SeedCurves]", *, title: str = "", style: Style = LIGHT
 ) -> "Figure":
@@ -34,8 +36,6 @@ def comparison_lines(
     Raises:
         ValueError: there is no run, or losses are of different units.
     """
-    from matplotlib import rc_context
-
     chosen = list(runs.values())
     units = sorted({run.unit for run in chosen})
     if len(units) != 1:
@@ -44,22 +44,19 @@ def comparison_lines(
     rows = [(measure, split) for measure in measures for split in ("train", "validation")]
     epochs = epoch_range([one for run in chosen for one in (run.epoch, run.validation_epoch)])
     dropout = all(run.dropout for run in chosen)
-    with rc_context(matplotlib_style(style)):
-        figure, axes, size = panels(len(rows), 1, list(runs), style, title=title, least=86.0)
-        for (measure, split), (panel,) in zip(rows, axes, strict=True):
-            lines = _run_lines(runs, split, measure, style)
-            logarithmic = measure == "loss"
-            limits = (-0.03, 1.03)
-            if logarithmic:
-                seen = [each for line in lines for each in (line.values, *(line.band or ()))]
-                limits = value_limits(seen, logarithmic=True)
-            draw_lines(
-                panel, lines, style, size, logarithmic=logarithmic, limits=limits, epochs=epochs
-            )
-            panel.set_title(f"{split_heading(split, dropout)}, mean over tasks")
-            panel.set_ylabel(UNITS[units[0]] if logarithmic else "accuracy")
-            panel.tick_params(labelbottom=panel is axes[-1][0])
-        axes[-1][0].set_xlabel("epoch")
+    figure, axes, size = panels(len(rows), 1, list(runs), style, title=title, least=86.0)
+    for (measure, split), (panel,) in zip(rows, axes, strict=True):
+        lines = _run_lines(runs, split, measure, style)
+        logarithmic = measure == "loss"
+        limits = (-0.03, 1.03)
+        if logarithmic:
+            seen = [each for line in lines for each in (line.values, *(line.band or ()))]
+            limits = value_limits(seen, logarithmic=True)
+        draw_lines(panel, lines, style, size, logarithmic=logarithmic, limits=limits, epochs=epochs)
+        panel.set_title(f"{split_heading(split, dropout)}, mean over tasks")
+        panel.set_ylabel(UNITS[units[0]] if logarithmic else "accuracy")
+        panel.tick_params(labelbottom=panel is axes[-1][0])
+    axes[-1][0].set_xlabel("epoch")
     return figure
 
 

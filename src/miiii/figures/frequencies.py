@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miiii import esch
-from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.esch.style import LIGHT, Style
 from miiii.figures.lines.end_names import Line
 from miiii.figures.lines.lines import draw_lines, panels
+from miiii.figures.styled import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -89,6 +90,7 @@ def frequency_strip(
     return esch.stack(shares, variance, standing_out, title=title, style=style)
 
 
+@styled
 def frequency_counts(
     spectra: "SpectraThroughTraining", *, title: str = "", style: Style = LIGHT
 ) -> "Figure":
@@ -102,37 +104,32 @@ def frequency_counts(
     Raises:
         ValueError: the spectra were not calibrated.
     """
-    from matplotlib import rc_context
-
     counts = _counts(spectra)
     null = spectra.null_counts
     assert null is not None
     colours = (style.positive, style.grey, style.negative)
-    with rc_context(matplotlib_style(style)):
-        figure, ((above,), (below,)), size = panels(
-            2, 1, list(counts), style, title=title, least=130.0
-        )
-        variance = Line("variance", spectra.epochs, spectra.variance, style.foreground)
-        draw_lines(above, [variance], style, size, logarithmic=True)
-        above.set_title("variance of the neurons' power over the frequencies")
-        above.set_ylabel("activation⁴")
-        above.tick_params(labelbottom=False)
-        lines = [
-            Line(name, spectra.epochs, values, colour)
-            for (name, values), colour in zip(counts.items(), colours, strict=True)
-        ]
-        low, high = np.percentile(null, [5, 95], axis=1)
-        most = max(*(float(line.values.max()) for line in lines), float(high.max()), 1.0)
-        draw_lines(below, lines, style, size, limits=(-0.03 * most, 1.06 * most))
-        below.fill_between(
-            spectra.epochs, low, high, color=style.light_grey, alpha=0.6, linewidth=0, zorder=0
-        )
-        below.set_title(
-            f"how many of {len(spectra.frequencies)} frequencies stand out (shaded: 5 to 95 % of "
-            f"{null.shape[1]} renamings; calibrated: above all)"
-        )
-        below.set_ylabel("count")
-        below.set_xlabel("epoch")
+    figure, ((above,), (below,)), size = panels(2, 1, list(counts), style, title=title, least=130.0)
+    variance = Line("variance", spectra.epochs, spectra.variance, style.foreground)
+    draw_lines(above, [variance], style, size, logarithmic=True)
+    above.set_title("variance of the neurons' power over the frequencies")
+    above.set_ylabel("activation⁴")
+    above.tick_params(labelbottom=False)
+    lines = [
+        Line(name, spectra.epochs, values, colour)
+        for (name, values), colour in zip(counts.items(), colours, strict=True)
+    ]
+    low, high = np.percentile(null, [5, 95], axis=1)
+    most = max(*(float(line.values.max()) for line in lines), float(high.max()), 1.0)
+    draw_lines(below, lines, style, size, limits=(-0.03 * most, 1.06 * most))
+    below.fill_between(
+        spectra.epochs, low, high, color=style.light_grey, alpha=0.6, linewidth=0, zorder=0
+    )
+    below.set_title(
+        f"how many of {len(spectra.frequencies)} frequencies stand out (shaded: 5 to 95 % of "
+        f"{null.shape[1]} renamings; calibrated: above all)"
+    )
+    below.set_ylabel("count")
+    below.set_xlabel("epoch")
     return figure
 
 

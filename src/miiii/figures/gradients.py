@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from miiii import esch
-from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.esch.style import LIGHT, Style
 from miiii.figures.lines.end_names import Line
 from miiii.figures.lines.lines import draw_lines, panels, run_colours
+from miiii.figures.styled import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,6 +55,7 @@ def gradient_strip(
     )
 
 
+@styled
 def gradient_lines(norms: "GradientNorms", *, title: str = "", style: Style = LIGHT) -> "Figure":
     """Paper Figure 9 as lines: L2 norm of each weight's gradient, and as a share of its peak.
 
@@ -65,8 +67,6 @@ def gradient_lines(norms: "GradientNorms", *, title: str = "", style: Style = LI
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib import rc_context
-
     names = weight_labels(norms.names)
     colours = run_colours(len(names), style)
 
@@ -83,25 +83,24 @@ def gradient_lines(norms: "GradientNorms", *, title: str = "", style: Style = LI
         ]
 
     smoothed = "" if norms.window == 1 else f", running median of {norms.window} epochs"
-    with rc_context(matplotlib_style(style)):
-        figure, ((above,), (below,)), size = panels(2, 1, names, style, title=title)
-        draw_lines(above, lines(norms.peak.tolist()), style, size, logarithmic=True)
-        draw_lines(below, lines([1.0] * len(names)), style, size, logarithmic=True)
-        above.set_title(f"L2 norm of the gradient, before the filter{smoothed}")
-        above.tick_params(labelbottom=False)
-        below.set_title(
-            f"as a share of each weight's largest (hairline: {norms.rest:g}; "
-            "dot: below it from there on)"
-        )
-        below.axhline(norms.rest, color=style.light_grey, linewidth=style.hair_width, zorder=0)
-        for index, epoch in enumerate(norms.settled):
-            if epoch is not None:
-                share = norms.share[np.searchsorted(norms.epoch, epoch), index]
-                low = below.get_ylim()[0]
-                below.plot(
-                    epoch, max(share, low), "o", color=colours[index], markersize=3.5, label="_rest"
-                )
-        below.set_xlabel("epoch")
+    figure, ((above,), (below,)), size = panels(2, 1, names, style, title=title)
+    draw_lines(above, lines(norms.peak.tolist()), style, size, logarithmic=True)
+    draw_lines(below, lines([1.0] * len(names)), style, size, logarithmic=True)
+    above.set_title(f"L2 norm of the gradient, before the filter{smoothed}")
+    above.tick_params(labelbottom=False)
+    below.set_title(
+        f"as a share of each weight's largest (hairline: {norms.rest:g}; "
+        "dot: below it from there on)"
+    )
+    below.axhline(norms.rest, color=style.light_grey, linewidth=style.hair_width, zorder=0)
+    for index, epoch in enumerate(norms.settled):
+        if epoch is not None:
+            share = norms.share[np.searchsorted(norms.epoch, epoch), index]
+            low = below.get_ylim()[0]
+            below.plot(
+                epoch, max(share, low), "o", color=colours[index], markersize=3.5, label="_rest"
+            )
+    below.set_xlabel("epoch")
     return figure
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miiii import esch
-from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.esch.style import LIGHT, Style
+from miiii.figures.styled import put_title, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,6 +108,7 @@ def neuron_grids(
     return esch.stack(above, below, style=style)
 
 
+@styled
 def concentration(
     periodicities: Mapping[str, "Periodicity"],
     needs: Mapping[str, "FrequencyNeed"],
@@ -146,45 +148,42 @@ def concentration(
             f"runs have (count, permuted) of {sorted(settings)} and shares of {sorted(shares)}: "
             "expected one of each"
         )
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
     ((count, permuted),), (share,) = settings, shares
-    with rc_context(matplotlib_style(style)):
-        figure = Figure(figsize=(7.0, 3.2 + 0.17 * len(names)), layout="constrained")
-        left, right = figure.subplots(1, 2, sharey=True)
-        for place, name in enumerate(names):
-            colour = style.palette[place % len(style.palette)]
-            each = periodicities[name]
-            median, null = (_percent(np.nanmedian(v)) for v in (each.share, each.null))
-            _steps(left, each.null.ravel(), colour, style, dashed=True)
-            _steps(left, each.share, colour, style, f"{name}: {median} ({null})")
-            need = needs[name].needed
-            label = f"{name}: {needs[name].median:g}"
-            if name in nulls:
-                label += f" ({nulls[name].median:g})"
-                _steps(right, nulls[name].needed, colour, style, dashed=True)
-            _steps(right, need[need > 0], colour, style, label)
-        left.set_xlim(0, 1)
-        left.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-        left.set_xlabel(f"variance in the {count} strongest pairs of frequencies")
-        left.set_ylabel("share of neurons")
-        left.set_ylim(0, 1.02)
-        left.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-        right.set_xlim(left=0)
-        right.set_xlabel(f"single frequencies for {_percent(share)} of the variance")
-        figure.set_layout_engine("constrained", wspace=0.06)
-        for axes in (left, right):
-            axes.legend(
-                loc="upper left",
-                bbox_to_anchor=(0, -0.22),
-                title=f"median (dashed: {permuted} permuted)",
-                alignment="left",
-                borderaxespad=0,
-            )
-        if title:
-            figure.suptitle(title, x=0.01, ha="left", wrap=True)
+    figure = Figure(figsize=(7.0, 3.2 + 0.17 * len(names)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    for place, name in enumerate(names):
+        colour = style.palette[place % len(style.palette)]
+        each = periodicities[name]
+        median, null = (_percent(np.nanmedian(v)) for v in (each.share, each.null))
+        _steps(left, each.null.ravel(), colour, style, dashed=True)
+        _steps(left, each.share, colour, style, f"{name}: {median} ({null})")
+        need = needs[name].needed
+        label = f"{name}: {needs[name].median:g}"
+        if name in nulls:
+            label += f" ({nulls[name].median:g})"
+            _steps(right, nulls[name].needed, colour, style, dashed=True)
+        _steps(right, need[need > 0], colour, style, label)
+    left.set_xlim(0, 1)
+    left.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    left.set_xlabel(f"variance in the {count} strongest pairs of frequencies")
+    left.set_ylabel("share of neurons")
+    left.set_ylim(0, 1.02)
+    left.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    right.set_xlim(left=0)
+    right.set_xlabel(f"single frequencies for {_percent(share)} of the variance")
+    figure.set_layout_engine("constrained", wspace=0.06)
+    for axes in (left, right):
+        axes.legend(
+            loc="upper left",
+            bbox_to_anchor=(0, -0.22),
+            title=f"median (dashed: {permuted} permuted)",
+            alignment="left",
+            borderaxespad=0,
+        )
+    put_title(figure, title)
     return figure
 
 

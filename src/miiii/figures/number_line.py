@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from miiii import esch
-from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.esch.style import LIGHT, Style
 from miiii.figures.lines.lines import task_colours
+from miiii.figures.styled import put_title, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,6 +19,7 @@ _WIDTH, _HEIGHT, _ROW = 7.0, 2.2, 0.11  # inches: the page, the spectrum, a task
 _LARGEST = 40.0  # area of a full mark, points²
 
 
+@styled
 def number_line_spectrum(
     spectrum: "NumberSpectrum", *, title: str = "", style: Style = LIGHT
 ) -> "Figure":
@@ -30,46 +32,39 @@ def number_line_spectrum(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     colours = task_colours(len(spectrum.moduli), style)
     tasks = len(spectrum.moduli)
     below = max(_ROW * tasks, 0.5)
-    with rc_context(matplotlib_style(style)):
-        figure = Figure(figsize=(_WIDTH, _HEIGHT + below + 0.8))
-        above, rows = figure.subplots(2, 1, sharex=True, height_ratios=[_HEIGHT, below])
-        if title:
-            figure.suptitle(title, x=0.01, ha="left")
-        above.plot(
-            spectrum.frequency, spectrum.power, color=style.foreground, linewidth=0.5, zorder=1
+    figure = Figure(figsize=(_WIDTH, _HEIGHT + below + 0.8))
+    above, rows = figure.subplots(2, 1, sharex=True, height_ratios=[_HEIGHT, below])
+    put_title(figure, title)
+    above.plot(spectrum.frequency, spectrum.power, color=style.foreground, linewidth=0.5, zorder=1)
+    above.set_yscale("log")
+    floor = max(float(np.median(spectrum.power)) / 10, float(spectrum.power.max()) * 1e-7)
+    above.set_ylim(bottom=floor)
+    above.set_ylabel("share of variance per bin")
+    largest = max(float(shares.max(initial=0)) for shares in spectrum.harmonic_share)
+    for row, (modulus, shares) in enumerate(
+        zip(spectrum.moduli, spectrum.harmonic_share, strict=True)
+    ):
+        places = np.arange(1, len(shares) + 1) / modulus
+        rows.vlines(places, row - 0.4, row + 0.4, color=style.light_grey, linewidth=0.4, zorder=0)
+        rows.scatter(
+            places,
+            np.full(len(places), row),
+            s=_LARGEST * shares / largest if largest > 0 else 0,
+            color=colours[row],
+            linewidths=0,
+            zorder=2,
         )
-        above.set_yscale("log")
-        floor = max(float(np.median(spectrum.power)) / 10, float(spectrum.power.max()) * 1e-7)
-        above.set_ylim(bottom=floor)
-        above.set_ylabel("share of variance per bin")
-        largest = max(float(shares.max(initial=0)) for shares in spectrum.harmonic_share)
-        for row, (modulus, shares) in enumerate(
-            zip(spectrum.moduli, spectrum.harmonic_share, strict=True)
-        ):
-            places = np.arange(1, len(shares) + 1) / modulus
-            rows.vlines(
-                places, row - 0.4, row + 0.4, color=style.light_grey, linewidth=0.4, zorder=0
-            )
-            rows.scatter(
-                places,
-                np.full(len(places), row),
-                s=_LARGEST * shares / largest if largest > 0 else 0,
-                color=colours[row],
-                linewidths=0,
-                zorder=2,
-            )
-        rows.set_yticks(range(tasks), [str(modulus) for modulus in spectrum.moduli])
-        rows.tick_params(axis="y", labelsize=5 if tasks > 12 else style.small_size, length=0)
-        rows.set_ylim(tasks - 0.4, -0.6)
-        rows.set_xlim(0, 0.505)
-        rows.set_ylabel("modulus")
-        rows.set_xlabel("frequency, cycles per number")
+    rows.set_yticks(range(tasks), [str(modulus) for modulus in spectrum.moduli])
+    rows.tick_params(axis="y", labelsize=5 if tasks > 12 else style.small_size, length=0)
+    rows.set_ylim(tasks - 0.4, -0.6)
+    rows.set_xlim(0, 0.505)
+    rows.set_ylabel("modulus")
+    rows.set_xlabel("frequency, cycles per number")
     return figure
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miiii import esch
-from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.esch.style import LIGHT, Style
+from miiii.figures.styled import put_title, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,6 +24,7 @@ _ALL = 12  # digits up to which each has its tick
 _ABREAST = 6  # panels in one row
 
 
+@styled
 def number_spirals(
     spirals: Sequence["Spiral"], *, title: str = "", style: Style = LIGHT
 ) -> "Figure":
@@ -39,19 +41,16 @@ def number_spirals(
     Raises:
         ValueError: there is no spiral.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     if not spirals:
         raise ValueError("spirals are empty: expected at least one to draw")
-    with rc_context(matplotlib_style(style)):
-        height = _PANEL + 0.75 + (0.3 if title else 0.0)
-        figure = Figure(figsize=(_PANEL * len(spirals), height), layout="constrained")
-        panels = figure.subplots(1, len(spirals), squeeze=False, subplot_kw={"projection": "polar"})
-        for axes, spiral in zip(panels[0], spirals, strict=True):
-            _panel(axes, spiral, style)
-        if title:
-            figure.suptitle(title, x=0.01, ha="left", wrap=True)
+    height = _PANEL + 0.75 + (0.3 if title else 0.0)
+    figure = Figure(figsize=(_PANEL * len(spirals), height), layout="constrained")
+    panels = figure.subplots(1, len(spirals), squeeze=False, subplot_kw={"projection": "polar"})
+    for axes, spiral in zip(panels[0], spirals, strict=True):
+        _panel(axes, spiral, style)
+    put_title(figure, title)
     return figure
 
 
@@ -92,10 +91,7 @@ def output_space(spaces: "NumberSpaces", *, title: str = "", style: Style = LIGH
         "n h w",
         panels,
         title=title,
-        panel_labels=[
-            *(f"n mod {modulus}" for modulus in spaces.moduli),
-            f"(x0 + x1) mod {base}",
-        ],
+        panel_labels=[*(f"n mod {modulus}" for modulus in spaces.moduli), f"(x0 + x1) mod {base}"],
         x_label="x0",
         y_label="x1",
         x_ticks=_digits(base),

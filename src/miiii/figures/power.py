@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miiii import esch
-from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.esch.style import LIGHT, Style
 from miiii.esch.text import text_height, text_width, wrap
 from miiii.figures.frequencies import snapshot_ticks
 from miiii.figures.lines.log_axes import epoch_axis
+from miiii.figures.styled import styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,6 +75,7 @@ def power_strip(
     return esch.stack(*parts, title=title, style=style)
 
 
+@styled
 def power_panels(
     power: "PowerThroughTraining",
     progress: "ProgressThroughTraining",
@@ -98,7 +100,6 @@ def power_panels(
     Raises:
         ValueError: snapshots or tasks differ.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     _check(power, progress)
@@ -112,29 +113,28 @@ def power_panels(
     key = 2 * style.small_size
     width = (_PAGE - _LEFT - _RIGHT - (columns - 1) * _BETWEEN) / columns
     total = head + key + rows * (_ABOVE + _HEIGHT) + _BOTTOM
-    with rc_context(matplotlib_style(style)):
-        figure = Figure(figsize=(_PAGE / 72, total / 72))
-        figure.set_layout_engine("none")
-        if lines:
-            figure.text(
-                _EDGE / _PAGE,
-                1 - _EDGE / 2 / total,
-                "\n".join(lines),
-                size=style.title_size,
-                va="top",
-                parse_math=False,
-            )
-        _key(figure, appearance.accuracy, head + key / 2, total, style)
-        for task in range(count):
-            row, column = divmod(task, columns)
-            top = head + key + row * (_ABOVE + _HEIGHT) + _ABOVE
-            left = _LEFT + column * (width + _BETWEEN)
-            box = (left / _PAGE, 1 - (top + _HEIGHT) / total, width / _PAGE, _HEIGHT / total)
-            panel = figure.add_axes(box)
-            _task(panel, power, progress, appearance, task, style)
-            panel.tick_params(labelleft=column == 0, labelbottom=task + columns >= count)
-            if task + columns >= count:
-                panel.set_xlabel("epoch")
+    figure = Figure(figsize=(_PAGE / 72, total / 72))
+    figure.set_layout_engine("none")
+    if lines:
+        figure.text(
+            _EDGE / _PAGE,
+            1 - _EDGE / 2 / total,
+            "\n".join(lines),
+            size=style.title_size,
+            va="top",
+            parse_math=False,
+        )
+    _key(figure, appearance.accuracy, head + key / 2, total, style)
+    for task in range(count):
+        row, column = divmod(task, columns)
+        top = head + key + row * (_ABOVE + _HEIGHT) + _ABOVE
+        left = _LEFT + column * (width + _BETWEEN)
+        box = (left / _PAGE, 1 - (top + _HEIGHT) / total, width / _PAGE, _HEIGHT / total)
+        panel = figure.add_axes(box)
+        _task(panel, power, progress, appearance, task, style)
+        panel.tick_params(labelleft=column == 0, labelbottom=task + columns >= count)
+        if task + columns >= count:
+            panel.set_xlabel("epoch")
     return figure
 
 

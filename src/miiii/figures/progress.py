@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.esch.style import LIGHT, Style
 from miiii.figures.gradients import weight_labels
 from miiii.figures.lines.end_names import Line
 from miiii.figures.lines.lines import draw_lines, panels, run_colours, task_colours
+from miiii.figures.styled import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,6 +35,7 @@ PARTS = {
 """Fields of the record and what stands above them."""
 
 
+@styled
 def progress_lines(
     progress: "ProgressThroughTraining", *, title: str = "", style: Style = LIGHT
 ) -> "Figure":
@@ -44,34 +46,30 @@ def progress_lines(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib import rc_context
-
     labels = [str(modulus) for modulus in progress.moduli]
     several = len(labels) > 1
     colours = task_colours(len(labels), style)
-    with rc_context(matplotlib_style(style)):
-        figure, axes, size = panels(
-            len(PARTS), 1, [*labels, *["median"] * several], style, title=title
-        )
-        for (panel,), (name, heading) in zip(axes, PARTS.items(), strict=True):
-            table = getattr(progress, name)
-            lines = [
-                Line(label, progress.epochs, table[:, task], colour, 0.7 if several else 1.0)
-                for task, (label, colour) in enumerate(zip(labels, colours, strict=True))
-            ]
-            if several:
-                middle = np.median(table, axis=1)
-                lines.append(Line("median", progress.epochs, middle, style.foreground, 1.6))
-            panel.axhline(1, color=style.light_grey, linewidth=style.hair_width)
-            limits = _loss_limits([table])
-            draw_lines(panel, lines, style, size, logarithmic=True, limits=limits)
-            panel.set_title(heading)
-            panel.set_ylabel("loss, guessing = 1")
-            panel.tick_params(labelbottom=panel is axes[-1][0])
-        axes[-1][0].set_xlabel("epoch")
+    figure, axes, size = panels(len(PARTS), 1, [*labels, *["median"] * several], style, title=title)
+    for (panel,), (name, heading) in zip(axes, PARTS.items(), strict=True):
+        table = getattr(progress, name)
+        lines = [
+            Line(label, progress.epochs, table[:, task], colour, 0.7 if several else 1.0)
+            for task, (label, colour) in enumerate(zip(labels, colours, strict=True))
+        ]
+        if several:
+            middle = np.median(table, axis=1)
+            lines.append(Line("median", progress.epochs, middle, style.foreground, 1.6))
+        panel.axhline(1, color=style.light_grey, linewidth=style.hair_width)
+        limits = _loss_limits([table])
+        draw_lines(panel, lines, style, size, logarithmic=True, limits=limits)
+        panel.set_title(heading)
+        panel.set_ylabel("loss, guessing = 1")
+        panel.tick_params(labelbottom=panel is axes[-1][0])
+    axes[-1][0].set_xlabel("epoch")
     return figure
 
 
+@styled
 def structure_lines(
     progress: "ProgressThroughTraining",
     power: "PowerThroughTraining | None" = None,
@@ -88,8 +86,6 @@ def structure_lines(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib import rc_context
-
     names = weight_labels(progress.weight_names)
     colours = run_colours(len(names), style)
     epochs = progress.epochs
@@ -104,31 +100,31 @@ def structure_lines(
             for index, name in enumerate(names)
         ]
 
-    with rc_context(matplotlib_style(style)):
-        figure, axes, size = panels(3, 1, [*names, "embedding", "all"], style, title=title)
-        above, middle_panel, below = (row[0] for row in axes)
-        if power is not None:
-            low, _, high = power.table_gini.T
-            above.fill_between(
-                power.epochs, low, high, color=style.light_grey, alpha=0.6, linewidth=0, zorder=0
-            )
-        draw_lines(above, unequal, style, size, limits=(-0.03, 1.03))
-        above.set_title(
-            "Gini: the embedding's power over frequencies"
-            + (", neurons' power over tasks (shaded: middle half)" if power is not None else "")
+    figure, axes, size = panels(3, 1, [*names, "embedding", "all"], style, title=title)
+    above, middle_panel, below = (row[0] for row in axes)
+    if power is not None:
+        low, _, high = power.table_gini.T
+        above.fill_between(
+            power.epochs, low, high, color=style.light_grey, alpha=0.6, linewidth=0, zorder=0
         )
-        above.set_ylabel("0: all alike")
-        total = Line("all", epochs, progress.total_norm, style.foreground, 1.6)
-        draw_lines(middle_panel, [*per_weight(progress.norm), total], style, size, logarithmic=True)
-        middle_panel.set_title("L2 norm of the weights")
-        draw_lines(below, per_weight(progress.effective_rank), style, size, logarithmic=True)
-        below.set_title("effective rank: exp of the entropy of the shares σ² / Σσ²")
-        below.set_xlabel("epoch")
-        for panel in (above, middle_panel):
-            panel.tick_params(labelbottom=False)
+    draw_lines(above, unequal, style, size, limits=(-0.03, 1.03))
+    above.set_title(
+        "Gini: the embedding's power over frequencies"
+        + (", neurons' power over tasks (shaded: middle half)" if power is not None else "")
+    )
+    above.set_ylabel("0: all alike")
+    total = Line("all", epochs, progress.total_norm, style.foreground, 1.6)
+    draw_lines(middle_panel, [*per_weight(progress.norm), total], style, size, logarithmic=True)
+    middle_panel.set_title("L2 norm of the weights")
+    draw_lines(below, per_weight(progress.effective_rank), style, size, logarithmic=True)
+    below.set_title("effective rank: exp of the entropy of the shares σ² / Σσ²")
+    below.set_xlabel("epoch")
+    for panel in (above, middle_panel):
+        panel.tick_params(labelbottom=False)
     return figure
 
 
+@styled
 def addition_lines(
     addition: "AdditionThroughTraining", *, title: str = "", style: Style = LIGHT
 ) -> "Figure":
@@ -139,8 +135,6 @@ def addition_lines(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib import rc_context
-
     epochs = addition.epochs
     colours = style.palette
     losses = [
@@ -156,28 +150,26 @@ def addition_lines(
         Line("symmetricity", epochs, addition.gradient_symmetricity, colours[3]),
         Line("explained", epochs, addition.explained, colours[2], dashed=True),
     ]
-    with rc_context(matplotlib_style(style)):
-        figure, ((above,), (below,)), size = panels(
-            2, 1, [line.name for line in losses], style, title=title, least=130.0
-        )
-        above.axhline(1, color=style.light_grey, linewidth=style.hair_width)
-        limits = _loss_limits([line.values for line in losses])
-        draw_lines(above, losses, style, size, logarithmic=True, limits=limits)
-        above.set_title(
-            f"loss; key frequencies {', '.join(map(str, addition.frequencies))} of p = "
-            f"{addition.base}"
-            if len(addition.frequencies) <= 12
-            else f"loss; {len(addition.frequencies)} key frequencies of p = {addition.base}"
-        )
-        above.set_ylabel("loss, guessing = 1")
-        above.tick_params(labelbottom=False)
-        low = min(-0.03, 1.06 * float(np.nanmin([*addition.gradient_symmetricity, 0.0])))
-        draw_lines(below, shares, style, size, limits=(low, 1.06))
-        below.set_title(
-            "distance irrelevance (clock: 1), gradient symmetricity (pizza: 1), share of the "
-            "logits that is Σ cos"
-        )
-        below.set_xlabel("epoch")
+    figure, ((above,), (below,)), size = panels(
+        2, 1, [line.name for line in losses], style, title=title, least=130.0
+    )
+    above.axhline(1, color=style.light_grey, linewidth=style.hair_width)
+    limits = _loss_limits([line.values for line in losses])
+    draw_lines(above, losses, style, size, logarithmic=True, limits=limits)
+    above.set_title(
+        f"loss; key frequencies {', '.join(map(str, addition.frequencies))} of p = {addition.base}"
+        if len(addition.frequencies) <= 12
+        else f"loss; {len(addition.frequencies)} key frequencies of p = {addition.base}"
+    )
+    above.set_ylabel("loss, guessing = 1")
+    above.tick_params(labelbottom=False)
+    low = min(-0.03, 1.06 * float(np.nanmin([*addition.gradient_symmetricity, 0.0])))
+    draw_lines(below, shares, style, size, limits=(low, 1.06))
+    below.set_title(
+        "distance irrelevance (clock: 1), gradient symmetricity (pizza: 1), share of the "
+        "logits that is Σ cos"
+    )
+    below.set_xlabel("epoch")
     return figure
 
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.esch.style import LIGHT, Style
+from miiii.figures.styled import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _WIDTH, _ROW, _MARGINS = 7.0, 0.15, 1.0  # inches
 
 
+@styled
 def published_epochs(
     beside: "BesidePublished",
     *,
@@ -33,7 +35,6 @@ def published_epochs(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
     from matplotlib.ticker import StrMethodFormatter
 
@@ -43,42 +44,41 @@ def published_epochs(
     own = np.array([task.own for task in tasks])
     came = np.isfinite(own)
     one, other = style.palette[0], style.palette[1]
-    with rc_context(matplotlib_style(style)):
-        figure = Figure(figsize=(_WIDTH, _ROW * len(tasks) + _MARGINS), layout="constrained")
-        axes = figure.add_subplot()
-        for row in rows[came]:
-            axes.plot([published[row], own[row]], [row, row], color=style.light_grey, zorder=0)
-        axes.errorbar(
-            published,
-            rows,
-            xerr=published * reading_error,
-            fmt="s",
-            color=one,
-            markerfacecolor="none",
+    figure = Figure(figsize=(_WIDTH, _ROW * len(tasks) + _MARGINS), layout="constrained")
+    axes = figure.add_subplot()
+    for row in rows[came]:
+        axes.plot([published[row], own[row]], [row, row], color=style.light_grey, zorder=0)
+    axes.errorbar(
+        published,
+        rows,
+        xerr=published * reading_error,
+        fmt="s",
+        color=one,
+        markerfacecolor="none",
+        markersize=4,
+        linewidth=style.hair_width,
+        label="the paper's Figure 4",
+    )
+    axes.plot(own[came], rows[came], "o", color=other, markersize=4, label="this run")
+    if not came.all():
+        axes.plot(
+            np.full((~came).sum(), trained),
+            rows[~came],
+            "x",
+            color=other,
             markersize=4,
-            linewidth=style.hair_width,
-            label="the paper's Figure 4",
+            label=f"this run: not by epoch {trained:,}",
         )
-        axes.plot(own[came], rows[came], "o", color=other, markersize=4, label="this run")
-        if not came.all():
-            axes.plot(
-                np.full((~came).sum(), trained),
-                rows[~came],
-                "x",
-                color=other,
-                markersize=4,
-                label=f"this run: not by epoch {trained:,}",
-            )
-        axes.axvline(trained, color=style.light_grey, linewidth=style.hair_width, zorder=0)
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        axes.set_yticks(rows, [str(task.modulus) for task in tasks])
-        axes.set_ylim(len(tasks) - 0.4, -0.6)
-        axes.set_ylabel("modulus q")
-        axes.set_xlabel("first epoch with a validation accuracy of 0.9")
-        axes.legend(loc="lower left")
-        if title:
-            figure.suptitle(title)
+    axes.axvline(trained, color=style.light_grey, linewidth=style.hair_width, zorder=0)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.set_yticks(rows, [str(task.modulus) for task in tasks])
+    axes.set_ylim(len(tasks) - 0.4, -0.6)
+    axes.set_ylabel("modulus q")
+    axes.set_xlabel("first epoch with a validation accuracy of 0.9")
+    axes.legend(loc="lower left")
+    if title:
+        figure.suptitle(title)
     return figure
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.esch.style import LIGHT, Style
+from miiii.figures.styled import put_title, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +20,7 @@ _STEP = 2.7
 """From one vector down to the next, in units of the largest entry: room for the label."""
 
 
+@styled
 def singular_values(
     runs: Mapping[str, "SingularSpectrum"],
     *,
@@ -45,36 +47,30 @@ def singular_values(
         raise ValueError("runs are empty: expected at least one to draw")
     if first is not None and first < 1:
         raise ValueError(f"first is {first}: expected at least 1 component, or None for all")
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context(matplotlib_style(style)):
-        figure = Figure(figsize=(7.0, 0.6 + 1.9 * len(runs)), layout="constrained")
-        rows = figure.subplots(len(runs), 1, squeeze=False)[:, 0]
-        for axes, (name, spectrum) in zip(rows, runs.items(), strict=True):
-            count = len(spectrum.values)
-            shown = count if first is None else min(first, count)
-            place = np.arange(1, shown + 1)
-            axes.bar(place, spectrum.values[:shown], width=0.8, color=style.foreground)
-            axes.plot(place, spectrum.random_values[:shown], color=style.accent)
-            _mark_shares(axes, spectrum, shown, style)
-            axes.set_xlim(0.3, shown + 0.7)
-            axes.set_ylim(0, 1.4 * max(spectrum.values[0], spectrum.random_values[0]))
-            axes.set_ylabel("σ")
-            part = f"first {shown} of {count}" if shown < count else f"{count}"
-            axes.set_title(f"{name}: {part} singular values (line: a random matrix)")
-        rows[-1].set_xlabel("component (dotted: so much of Σσ² reached)")
-        if title:
-            figure.suptitle(title, x=0.01, ha="left", wrap=True)
+    figure = Figure(figsize=(7.0, 0.6 + 1.9 * len(runs)), layout="constrained")
+    rows = figure.subplots(len(runs), 1, squeeze=False)[:, 0]
+    for axes, (name, spectrum) in zip(rows, runs.items(), strict=True):
+        count = len(spectrum.values)
+        shown = count if first is None else min(first, count)
+        place = np.arange(1, shown + 1)
+        axes.bar(place, spectrum.values[:shown], width=0.8, color=style.foreground)
+        axes.plot(place, spectrum.random_values[:shown], color=style.accent)
+        _mark_shares(axes, spectrum, shown, style)
+        axes.set_xlim(0.3, shown + 0.7)
+        axes.set_ylim(0, 1.4 * max(spectrum.values[0], spectrum.random_values[0]))
+        axes.set_ylabel("σ")
+        part = f"first {shown} of {count}" if shown < count else f"{count}"
+        axes.set_title(f"{name}: {part} singular values (line: a random matrix)")
+    rows[-1].set_xlabel("component (dotted: so much of Σσ² reached)")
+    put_title(figure, title)
     return figure
 
 
+@styled
 def singular_vectors(
-    spectrum: "SingularSpectrum",
-    count: int = 12,
-    *,
-    title: str = "",
-    style: Style = LIGHT,
+    spectrum: "SingularSpectrum", count: int = 12, *, title: str = "", style: Style = LIGHT
 ) -> "Figure":
     """Paper Figures 12 (T_nanda) and 13 (T_miiii): the leading left vectors over the digits.
 
@@ -92,22 +88,19 @@ def singular_vectors(
     """
     if count < 1:
         raise ValueError(f"count is {count}: expected at least 1 vector")
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     shown = min(count, len(spectrum.values))
     lines = math.ceil(shown / _COLUMNS)
-    with rc_context(matplotlib_style(style)):
-        figure = Figure(figsize=(7.0, 2.6 + 0.62 * lines), layout="constrained")
-        grid = figure.add_gridspec(2, _COLUMNS, height_ratios=[0.62 * lines, 2.0])
-        reach = float(np.abs(spectrum.left[:shown]).max())
-        for column in range(min(_COLUMNS, shown)):
-            axes = figure.add_subplot(grid[0, column])
-            _vectors(axes, spectrum, range(column, shown, _COLUMNS), reach, style)
-            axes.set_ylim(-((lines - 1) * _STEP + 1.1) * reach, (_STEP - 1) * reach)
-        _shares(figure.add_subplot(grid[1, :]), spectrum, style)
-        if title:
-            figure.suptitle(title, x=0.01, ha="left", wrap=True)
+    figure = Figure(figsize=(7.0, 2.6 + 0.62 * lines), layout="constrained")
+    grid = figure.add_gridspec(2, _COLUMNS, height_ratios=[0.62 * lines, 2.0])
+    reach = float(np.abs(spectrum.left[:shown]).max())
+    for column in range(min(_COLUMNS, shown)):
+        axes = figure.add_subplot(grid[0, column])
+        _vectors(axes, spectrum, range(column, shown, _COLUMNS), reach, style)
+        axes.set_ylim(-((lines - 1) * _STEP + 1.1) * reach, (_STEP - 1) * reach)
+    _shares(figure.add_subplot(grid[1, :]), spectrum, style)
+    put_title(figure, title)
     return figure
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.esch.style import LIGHT, Style
+from miiii.figures.styled import put_title, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,12 +63,9 @@ class Bars:
     """What the values are."""
 
 
+@styled
 def best_so_far(
-    objectives: Sequence[Values],
-    lost: Sequence[int] = (),
-    *,
-    title: str = "",
-    style: Style = LIGHT,
+    objectives: Sequence[Values], lost: Sequence[int] = (), *, title: str = "", style: Style = LIGHT
 ) -> "Figure":
     """Each run's value in the order in which runs ended, and the best until then as a line.
 
@@ -78,55 +76,48 @@ def best_so_far(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     count = len(objectives[0].values)
-    with rc_context(matplotlib_style(style)):
-        figure = Figure(
-            figsize=(_WIDTH, 0.4 + 2.1 * len(objectives)), layout="constrained", dpi=DPI
+    figure = Figure(figsize=(_WIDTH, 0.4 + 2.1 * len(objectives)), layout="constrained", dpi=DPI)
+    panels = figure.subplots(len(objectives), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, objective in zip(panels, objectives, strict=True):
+        best = np.minimum if objective.smaller else np.maximum
+        order = np.arange(1, count + 1)
+        axes.plot(order, objective.values, "o", color=style.grey, label="a run", alpha=0.7)
+        axes.step(
+            order,
+            best.accumulate(objective.values),
+            where="post",
+            color=style.foreground,
+            label="best so far",
         )
-        panels = figure.subplots(len(objectives), 1, sharex=True, squeeze=False)[:, 0]
-        for axes, objective in zip(panels, objectives, strict=True):
-            best = np.minimum if objective.smaller else np.maximum
-            order = np.arange(1, count + 1)
-            axes.plot(order, objective.values, "o", color=style.grey, label="a run", alpha=0.7)
-            axes.step(
-                order,
-                best.accumulate(objective.values),
-                where="post",
-                color=style.foreground,
-                label="best so far",
+        place = objective.best
+        axes.plot(place + 1, objective.values[place], "o", color=style.accent, markersize=5)
+        _scale(axes, objective)
+        if len(lost):
+            axes.plot(
+                np.asarray(lost) + 0.5,
+                np.full(len(lost), 0.02),
+                "x",
+                transform=axes.get_xaxis_transform(),
+                color=style.accent,
+                label="failed or given up",
             )
-            place = objective.best
-            axes.plot(place + 1, objective.values[place], "o", color=style.accent, markersize=5)
-            _scale(axes, objective)
-            if len(lost):
-                axes.plot(
-                    np.asarray(lost) + 0.5,
-                    np.full(len(lost), 0.02),
-                    "x",
-                    transform=axes.get_xaxis_transform(),
-                    color=style.accent,
-                    label="failed or given up",
-                )
-            axes.set_ylabel(objective.name)
-            axes.set_title(objective.label)
-            axes.set_xlim(0.5 - 0.01 * count, count + 0.5 + 0.01 * count)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        panels[0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.1)
-        panels[-1].set_xlabel("runs that are done, in the order in which they ended")
-        _heading(figure, title)
+        axes.set_ylabel(objective.name)
+        axes.set_title(objective.label)
+        axes.set_xlim(0.5 - 0.01 * count, count + 0.5 + 0.01 * count)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    panels[0].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.1)
+    panels[-1].set_xlabel("runs that are done, in the order in which they ended")
+    put_title(figure, title)
     return figure
 
 
+@styled
 def trade_offs(
-    objectives: Sequence[Values],
-    front: NDArray[np.bool_],
-    *,
-    title: str = "",
-    style: Style = LIGHT,
+    objectives: Sequence[Values], front: NDArray[np.bool_], *, title: str = "", style: Style = LIGHT
 ) -> "Figure":
     """Every pair of objectives against each other; the runs that none beats stand out.
 
@@ -136,45 +127,44 @@ def trade_offs(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     pairs = list(combinations(objectives, 2))
-    with rc_context(matplotlib_style(style)):
-        figure = Figure(figsize=(max(4.6, 3.2 * len(pairs)), 3.6), layout="constrained", dpi=DPI)
-        panels = figure.subplots(1, len(pairs), squeeze=False)[0]
-        for axes, (one, other) in zip(panels, pairs, strict=True):
-            axes.plot(
-                one.values[~front],
-                other.values[~front],
-                "o",
-                color=style.grey,
-                alpha=0.6,
-                label="beaten by another run",
-            )
-            order = np.argsort(one.values[front])
-            axes.plot(
-                one.values[front][order],
-                other.values[front][order],
-                # Of three objectives the front is a surface, which no line can show.
-                "o-" if len(pairs) == 1 else "o",
-                # From a run towards worse values of the one, its other value is to be had.
-                drawstyle="steps-post" if one.smaller else "steps-pre",
-                linewidth=style.hair_width,
-                color=style.accent,
-                markersize=4.5,
-                label="beaten by none",
-            )
-            _scale(axes, other)
-            if one.logarithmic:
-                axes.set_xscale("log")
-            axes.set_xlabel(one.label)
-            axes.set_ylabel(other.label)
-        panels[0].legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.1)
-        _heading(figure, title)
+    figure = Figure(figsize=(max(4.6, 3.2 * len(pairs)), 3.6), layout="constrained", dpi=DPI)
+    panels = figure.subplots(1, len(pairs), squeeze=False)[0]
+    for axes, (one, other) in zip(panels, pairs, strict=True):
+        axes.plot(
+            one.values[~front],
+            other.values[~front],
+            "o",
+            color=style.grey,
+            alpha=0.6,
+            label="beaten by another run",
+        )
+        order = np.argsort(one.values[front])
+        axes.plot(
+            one.values[front][order],
+            other.values[front][order],
+            # Of three objectives the front is a surface, which no line can show.
+            "o-" if len(pairs) == 1 else "o",
+            # From a run towards worse values of the one, its other value is to be had.
+            drawstyle="steps-post" if one.smaller else "steps-pre",
+            linewidth=style.hair_width,
+            color=style.accent,
+            markersize=4.5,
+            label="beaten by none",
+        )
+        _scale(axes, other)
+        if one.logarithmic:
+            axes.set_xscale("log")
+        axes.set_xlabel(one.label)
+        axes.set_ylabel(other.label)
+    panels[0].legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.1)
+    put_title(figure, title)
     return figure
 
 
+@styled
 def importance_bars(groups: Sequence[Bars], *, title: str = "", style: Style = LIGHT) -> "Figure":
     """How much each setting decides, a panel per objective; a mark shows what chance reaches.
 
@@ -183,43 +173,36 @@ def importance_bars(groups: Sequence[Bars], *, title: str = "", style: Style = L
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     tall = max(len(group.names) for group in groups)
-    with rc_context(matplotlib_style(style)):
-        figure = Figure(
-            figsize=(max(4.6, 3.2 * len(groups)), 1.1 + 0.24 * tall), layout="constrained", dpi=DPI
+    figure = Figure(
+        figsize=(max(4.6, 3.2 * len(groups)), 1.1 + 0.24 * tall), layout="constrained", dpi=DPI
+    )
+    panels = figure.subplots(1, len(groups), squeeze=False)[0]
+    for axes, group in zip(panels, groups, strict=True):
+        places = np.arange(len(group.names))
+        real = group.values > group.chance
+        axes.barh(
+            places,
+            group.values,
+            height=0.62,
+            color=[style.foreground if each else style.light_grey for each in real],
         )
-        panels = figure.subplots(1, len(groups), squeeze=False)[0]
-        for axes, group in zip(panels, groups, strict=True):
-            places = np.arange(len(group.names))
-            real = group.values > group.chance
-            axes.barh(
-                places,
-                group.values,
-                height=0.62,
-                color=[style.foreground if each else style.light_grey for each in real],
+        if group.chance.any():
+            axes.vlines(
+                group.chance, places - 0.42, places + 0.42, color=style.negative, linewidth=1.4
             )
-            if group.chance.any():
-                axes.vlines(
-                    group.chance, places - 0.42, places + 0.42, color=style.negative, linewidth=1.4
-                )
-            axes.set_yticks(places, list(group.names))
-            axes.tick_params(axis="y", length=0)
-            axes.invert_yaxis()
-            axes.set_xlim(0, 1.04 * max(group.values.max(), group.chance.max(), 1e-9))
-            axes.set_title(group.title)
-            axes.set_xlabel(group.measure)
-        _heading(figure, title)
+        axes.set_yticks(places, list(group.names))
+        axes.tick_params(axis="y", length=0)
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1.04 * max(group.values.max(), group.chance.max(), 1e-9))
+        axes.set_title(group.title)
+        axes.set_xlabel(group.measure)
+    put_title(figure, title)
     return figure
 
 
 def _scale(axes: "Axes", objective: Values) -> None:
     if objective.logarithmic:
         axes.set_yscale("log")
-
-
-def _heading(figure: "Figure", title: str) -> None:
-    if title:
-        figure.suptitle(title, x=0.01, ha="left", wrap=True)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.esch.style import LIGHT, Style
 from miiii.esch.text import text_width
+from miiii.figures.styled import put_title, styled
 from miiii.figures.sweep import DPI, Values
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Setting:
         return (places - low) / (high - low)
 
 
+@styled
 def parallel_coordinates(
     settings: Sequence[Setting],
     objectives: Sequence[Values],
@@ -66,7 +68,6 @@ def parallel_coordinates(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib import rc_context
     from matplotlib.collections import LineCollection
     from matplotlib.figure import Figure
 
@@ -75,40 +76,39 @@ def parallel_coordinates(
     columns += [_value_heights(objective) for objective in objectives]
     table = np.stack(columns, axis=1)
     count, width = table.shape
-    with rc_context(matplotlib_style(style)):
-        figure = Figure(
-            figsize=(max(4.0, _AXIS * (width - 1) + 1.4), 3.7), layout="constrained", dpi=DPI
+    figure = Figure(
+        figsize=(max(4.0, _AXIS * (width - 1) + 1.4), 3.7), layout="constrained", dpi=DPI
+    )
+    axes = figure.subplots()
+    order = np.argsort(ranks)[::-1]  # the best on top
+    lines = np.stack([np.broadcast_to(np.arange(width), table.shape), table], axis=2)
+    axes.add_collection(
+        LineCollection(
+            list(lines[order]),
+            colors=_shades(ranks[order], style),
+            linewidths=float(np.clip(60 / count, 0.35, 1.1)),
         )
-        axes = figure.subplots()
-        order = np.argsort(ranks)[::-1]  # the best on top
-        lines = np.stack([np.broadcast_to(np.arange(width), table.shape), table], axis=2)
-        axes.add_collection(
-            LineCollection(
-                list(lines[order]),
-                colors=_shades(ranks[order], style),
-                linewidths=float(np.clip(60 / count, 0.35, 1.1)),
-            )
-        )
-        best = int(ranks.argmin())
-        axes.plot(np.arange(width), table[best], "-o", color=style.accent, linewidth=1.8)
-        axes.vlines(np.arange(width), 0, 1, color=style.grey, linewidth=style.hair_width)
-        for place, setting in enumerate(settings):
-            _setting_ticks(axes, place, setting, style)
-        for place, objective in enumerate(objectives, start=len(settings)):
-            _value_ticks(axes, place, objective, style)
-        names = [setting.name for setting in settings]
-        names += [objective.name for objective in objectives]
-        axes.set_xticks(np.arange(width), [name.replace("_", "\n") for name in names])
-        axes.tick_params(axis="x", length=0)
-        axes.set_yticks([])
-        axes.spines[:].set_visible(False)
-        axes.set_xlim(-0.35, width - 0.65)
-        axes.set_ylim(-0.04, 1.04)
-        if title:
-            figure.suptitle(title, x=0.01, ha="left", wrap=True)
+    )
+    best = int(ranks.argmin())
+    axes.plot(np.arange(width), table[best], "-o", color=style.accent, linewidth=1.8)
+    axes.vlines(np.arange(width), 0, 1, color=style.grey, linewidth=style.hair_width)
+    for place, setting in enumerate(settings):
+        _setting_ticks(axes, place, setting, style)
+    for place, objective in enumerate(objectives, start=len(settings)):
+        _value_ticks(axes, place, objective, style)
+    names = [setting.name for setting in settings]
+    names += [objective.name for objective in objectives]
+    axes.set_xticks(np.arange(width), [name.replace("_", "\n") for name in names])
+    axes.tick_params(axis="x", length=0)
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    axes.set_xlim(-0.35, width - 0.65)
+    axes.set_ylim(-0.04, 1.04)
+    put_title(figure, title)
     return figure
 
 
+@styled
 def setting_slices(
     settings: Sequence[Setting],
     objectives: Sequence[Values],
@@ -126,7 +126,6 @@ def setting_slices(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     lines = math.ceil(len(settings) / (_COLUMNS if len(objectives) == 1 else _MANY_COLUMNS))
@@ -135,27 +134,25 @@ def setting_slices(
     widest = max((len(setting.labels) for setting in settings), default=0)
     # Many values, as of a study's experiments, need room for their names.
     width = max(_PANEL[0], 0.24 * widest if widest > 8 else 0.0)
-    with rc_context(matplotlib_style(style)):
-        figure = Figure(
-            figsize=(width * columns + 0.6, (_PANEL[1] + 0.35) * rows + 0.2),
-            layout="constrained",
-            dpi=DPI,
-        )
-        panels = figure.subplots(rows, columns, squeeze=False, sharey=False)
-        for which, objective in enumerate(objectives):
-            for place in range(lines * columns):
-                row, column = which * lines + place // columns, place % columns
-                axes = panels[row][column]
-                if place >= len(settings):
-                    axes.set_axis_off()
-                    continue
-                _slice(axes, settings[place], objective, 72 * width, style)
-                if column == 0:
-                    axes.set_ylabel(objective.name)
-                else:
-                    axes.tick_params(labelleft=False)
-        if title:
-            figure.suptitle(title, x=0.01, ha="left", wrap=True)
+    figure = Figure(
+        figsize=(width * columns + 0.6, (_PANEL[1] + 0.35) * rows + 0.2),
+        layout="constrained",
+        dpi=DPI,
+    )
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=False)
+    for which, objective in enumerate(objectives):
+        for place in range(lines * columns):
+            row, column = which * lines + place // columns, place % columns
+            axes = panels[row][column]
+            if place >= len(settings):
+                axes.set_axis_off()
+                continue
+            _slice(axes, settings[place], objective, 72 * width, style)
+            if column == 0:
+                axes.set_ylabel(objective.name)
+            else:
+                axes.tick_params(labelleft=False)
+    put_title(figure, title)
     return figure
 
 

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miiii import esch
-from miiii.esch.style import LIGHT, Style, matplotlib_style
+from miiii.esch.style import LIGHT, Style
 from miiii.figures.lines.end_names import Line
 from miiii.figures.lines.lines import draw_lines, panels, task_colours
 from miiii.figures.lines.log_axes import epoch_range, value_limits
+from miiii.figures.styled import styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -124,39 +125,38 @@ def loss_strip(
     return _strip(runs, training, validation, names, label, LOSS_CUT, title, style)
 
 
+@styled
 def _lines(
     runs: "Sequence[Curves]", names: Sequence[str], measure: str, title: str, style: Style
 ) -> "Figure":
-    from matplotlib import rc_context
 
     several = max(len(run.labels) for run in runs) > 1
     written = [*max((run.labels for run in runs), key=len), *(["mean"] if several else [])]
     epochs = epoch_range([one for run in runs for one in (run.epoch, run.validation_epoch)])
-    with rc_context(matplotlib_style(style)):
-        figure, axes, size = panels(2, len(runs), written, style, title=title)
-        for row, split in enumerate(("train", "validation")):
-            tables = [getattr(run, f"{split}_{measure}") for run in runs]
-            limits = value_limits(tables, logarithmic=True) if measure == "loss" else (-0.03, 1.03)
-            for column, (run, table) in enumerate(zip(runs, tables, strict=True)):
-                panel = axes[row][column]
-                if measure == "loss" and np.ptp(run.guessing) == 0:
-                    cost = float(run.guessing[0])
-                    panel.axhline(cost, color=style.light_grey, linewidth=style.hair_width)
-                draw_lines(
-                    panel,
-                    _task_lines(run, split, table, style),
-                    style,
-                    size,
-                    logarithmic=measure == "loss",
-                    limits=limits,
-                    epochs=epochs,
-                )
-                heading = split_heading(split, run.dropout)
-                panel.set_title(f"{names[column]}: {heading}" if names else heading)
-                panel.tick_params(labelbottom=row == 1)
-            axes[row][0].set_ylabel(UNITS[runs[0].unit] if measure == "loss" else "accuracy")
-        for panel in axes[1]:
-            panel.set_xlabel("epoch")
+    figure, axes, size = panels(2, len(runs), written, style, title=title)
+    for row, split in enumerate(("train", "validation")):
+        tables = [getattr(run, f"{split}_{measure}") for run in runs]
+        limits = value_limits(tables, logarithmic=True) if measure == "loss" else (-0.03, 1.03)
+        for column, (run, table) in enumerate(zip(runs, tables, strict=True)):
+            panel = axes[row][column]
+            if measure == "loss" and np.ptp(run.guessing) == 0:
+                cost = float(run.guessing[0])
+                panel.axhline(cost, color=style.light_grey, linewidth=style.hair_width)
+            draw_lines(
+                panel,
+                _task_lines(run, split, table, style),
+                style,
+                size,
+                logarithmic=measure == "loss",
+                limits=limits,
+                epochs=epochs,
+            )
+            heading = split_heading(split, run.dropout)
+            panel.set_title(f"{names[column]}: {heading}" if names else heading)
+            panel.tick_params(labelbottom=row == 1)
+        axes[row][0].set_ylabel(UNITS[runs[0].unit] if measure == "loss" else "accuracy")
+    for panel in axes[1]:
+        panel.set_xlabel("epoch")
     return figure
 
 

@@ -42,7 +42,7 @@ def panels(
 ) -> "tuple[Figure, list[list[Axes]], float]":
     """A figure with panels that leave room for as many names at their right ends.
 
-    Call within `rc_context(matplotlib_style(style))`.
+    Call within a function that is `styled`.
 
     Args:
         rows: of panels.
