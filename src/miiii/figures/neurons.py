@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from miiii import esch
 from miiii.esch.style import LIGHT, Style
+from miiii.figures.numerals import percent
 from miiii.figures.styled import put_title, styled
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def neuron_grids(
         "c h w",
         examples.share,
         column_labels=[
-            f"({k1}, {k0}): {_percent(share)}\n{examples.count} strongest: {_percent(held)}"
+            f"({k1}, {k0}): {percent(share)}\n{examples.count} strongest: {percent(held)}"
             for (k1, k0), share, held in zip(
                 examples.pair, examples.pair_share, examples.concentration, strict=True
             )
@@ -157,7 +158,7 @@ def concentration(
     for place, name in enumerate(names):
         colour = style.palette[place % len(style.palette)]
         each = periodicities[name]
-        median, null = (_percent(np.nanmedian(v)) for v in (each.share, each.null))
+        median, null = (percent(np.nanmedian(v)) for v in (each.share, each.null))
         _steps(left, each.null.ravel(), colour, style, dashed=True)
         _steps(left, each.share, colour, style, f"{name}: {median} ({null})")
         need = needs[name].needed
@@ -173,7 +174,7 @@ def concentration(
     left.set_ylim(0, 1.02)
     left.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     right.set_xlim(left=0)
-    right.set_xlabel(f"single frequencies for {_percent(share)} of the variance")
+    right.set_xlabel(f"single frequencies for {percent(share)} of the variance")
     figure.set_layout_engine("constrained", wspace=0.06)
     for axes in (left, right):
         axes.legend(
@@ -206,11 +207,6 @@ def _steps(
             linestyle="--" if dashed else "-",
             linewidth=style.line_width * (0.8 if dashed else 1.2),
         )
-
-
-def _percent(share: float) -> str:
-    """A share for people; two digits below 10 %."""
-    return f"{share:.1%}".replace("%", " %") if share < 0.1 else f"{share:.0%}".replace("%", " %")
 
 
 def _round(size: int, *, inner: bool = False) -> list[int]:

@@ -48,6 +48,11 @@ def plain(value: float) -> float | int:
     return int(value) if isinstance(value, int) else float(value)
 
 
+def percent(share: float) -> str:
+    """A share for people; two digits below 10 %."""
+    return (f"{share:.0%}" if share >= 0.1 else f"{share:.1%}").replace("%", " %")
+
+
 def _number(
     value: float,
     fraction: Callable[[Fraction], str],

@@ -6,13 +6,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, PrefixLoader
 from numpy.typing import NDArray
 
 from miiii.analysis.parts.curves import Curves
 from miiii.experiment.history import stored_history
 from miiii.experiment.members import written_config
 from miiii.report.page.charts import charts
+from miiii.report.page.templating import environment
 from miiii.results.curves import history_curves
 from miiii.runs.directory import RunDirectory, RunSummary, list_runs
 from miiii.runs.errors import RunError
@@ -179,18 +180,11 @@ class Pages:
 
     @cached_property
     def _environment(self) -> Environment:
-        return Environment(
-            loader=PrefixLoader(
-                {
-                    "viewing": PackageLoader("miiii.viewing", "templates"),
-                    "report": PackageLoader("miiii.report", "templates/report"),
-                }
-            ),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            undefined=StrictUndefined,
-        )
+        rooms = {
+            "viewing": PackageLoader("miiii.viewing", "templates"),
+            "report": PackageLoader("miiii.report", "templates/report"),
+        }
+        return environment(PrefixLoader(rooms))
 
 
 def _lines(runs: Path) -> list[RunLine]:

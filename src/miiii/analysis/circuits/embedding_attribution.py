@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from miiii.analysis.checks import at_least, finite, share_of_one
 from miiii.analysis.harmonics.digit_waves import wave_basis, wave_power
-from miiii.analysis.harmonics.task_harmonics import FloatArray, check_modulus
+from miiii.analysis.harmonics.task_harmonics import FloatArray, as_table, check_modulus
 from miiii.streams import Stream, generator
 
 
@@ -57,10 +57,7 @@ class EmbeddingAttribution:
     @property
     def harmonic_table(self) -> FloatArray:
         """[N, largest ⌊q/2⌋]: `harmonic_share`, 0 where a task has no such harmonic."""
-        table = np.zeros((len(self.moduli), max(map(len, self.harmonic_share))))
-        for row, shares in zip(table, self.harmonic_share, strict=True):
-            row[: len(shares)] = shares
-        return table
+        return as_table(self.harmonic_share)
 
 
 def attribute_embedding(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from miiii.analysis.harmonics.digit_split import split_digits
-from miiii.analysis.harmonics.task_harmonics import FloatArray, as_columns, task_harmonics
+from miiii.analysis.harmonics.task_harmonics import FloatArray, as_columns, as_table, task_harmonics
 
 _CHUNK = 256
 """Functions in memory at a time."""
@@ -38,10 +38,7 @@ class NumberSpectrum:
     @property
     def harmonic_table(self) -> FloatArray:
         """[N, largest ⌊q/2⌋]: `harmonic_share`, 0 where a task has no such harmonic."""
-        table = np.zeros((len(self.moduli), max(map(len, self.harmonic_share))))
-        for row, shares in zip(table, self.harmonic_share, strict=True):
-            row[: len(shares)] = shares
-        return table
+        return as_table(self.harmonic_share)
 
 
 def number_spectrum(

@@ -9,6 +9,7 @@ nearly orthogonal. The classes of n mod q share no number, though: averaging ove
 exact least-squares projection on the functions of n mod q, and costs one pass.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -152,6 +153,12 @@ def as_columns(values: ArrayLike, base: int) -> tuple[FloatArray, tuple[int, ...
             f"values have shape {array.shape}: expected p² = {base**2} rows for base p = {base}"
         )
     return array.reshape(len(array), -1), array.shape[1:]
+
+
+def as_table(rows: Sequence[FloatArray]) -> FloatArray:
+    """[N, longest]: rows of several lengths below each other, zeros behind the shorter ones."""
+    longest = max(map(len, rows))
+    return np.stack([np.pad(row, (0, longest - len(row))) for row in rows])
 
 
 def check_modulus(base: int, modulus: int) -> None:

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader
-
 from miiii.esch import canvas
 from miiii.esch.about import About
 from miiii.esch.drawing import Drawing
 from miiii.esch.style import Style
+from miiii.report.page.templating import render
 from miiii.report.pictures.picture import DPI, Picture, figure_bytes, heading_of, svg_text
 from miiii.runs.atomic import write_atomically
 
@@ -60,13 +59,8 @@ def write_gallery(
         StorageError: the disk refuses.
     """
     cards = [_card(picture, files, path.parent, style, about) for picture, files in pictures]
-    environment = Environment(
-        loader=PackageLoader("miiii.report", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("gallery.html.jinja").render(
+    page = render(
+        "gallery.html.jinja",
         title=title,
         cards=cards,
         missing=missing,

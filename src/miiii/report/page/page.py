@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from miiii.claims.ledger import Ledger
 from miiii.claims.rules.paper import LEAST_SEEDS
@@ -21,11 +20,12 @@ from miiii.report.page.charts import Chart, EpochAxis, charts
 from miiii.report.page.gallery import image_uri, table_html
 from miiii.report.page.settings import study_settings
 from miiii.report.page.slider import Moving
+from miiii.report.page.templating import render
 from miiii.report.page.through_time import ThroughTime, through_time
 from miiii.report.pictures.catalogue import BESIDE, CATALOGUE, CIRCUITS, Entry
 from miiii.report.pictures.making import about_pictures
 from miiii.report.pictures.picture import Picture, heading_of, label_of
-from miiii.report.pictures.sources import Look, Sources, origin, study_sources
+from miiii.report.pictures.sources import Look, Sources, origin, plural, study_sources
 from miiii.results.paper import MissingInputError, Results
 from miiii.runs.atomic import make_directory, write_atomically
 from miiii.studies.plan import EXPERIMENTS
@@ -133,7 +133,8 @@ def write_report(
         command, [(one.run.name, one.run.provenance) for one in results.values()]
     )
     cards, missing = _figures(study_sources(results), ledger, about, done)
-    text = _render(
+    text = render(
+        "report/report.html.jinja",
         study=study,
         facts=_facts(runs),
         least_seeds=LEAST_SEEDS,
@@ -155,17 +156,6 @@ def write_report(
     return path
 
 
-def _render(**parts: Any) -> str:
-    environment = Environment(
-        loader=PackageLoader("miiii.report", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    return environment.get_template("report/report.html.jinja").render(**parts)
-
-
 def _facts(runs: "Mapping[str, Sequence[Run]]") -> str:
     """What was trained, in one sentence."""
     every = [run for group in runs.values() for run in group]
@@ -174,13 +164,13 @@ def _facts(runs: "Mapping[str, Sequence[Run]]") -> str:
     first = every[0]
     task, model = first.config.task, first.config.model
     counts = sorted({len(group) for group in runs.values()})
-    seeds = f"{counts[0]} to {counts[-1]} seeds" if len(counts) > 1 else _plural(counts[0], "seed")
+    seeds = f"{counts[0]} to {counts[-1]} seeds" if len(counts) > 1 else plural(counts[0], "seed")
     devices = dict.fromkeys((run.provenance.get("device") or {}).get("platform") for run in every)
     parts = [
         f"p = {task.base}",
-        _plural(len(task.task_moduli), "task"),
+        plural(len(task.task_moduli), "task"),
         f"d = {model.width}",
-        f"{_plural(len(every), 'run')} of {_plural(len(runs), 'experiment')}, {seeds} each",
+        f"{plural(len(every), 'run')} of {plural(len(runs), 'experiment')}, {seeds} each",
         f"up to {max(int(run.status['epoch']) for run in every):,} epochs",
         f"trained on {' and '.join(str(device) for device in devices if device)}",
     ]
@@ -297,7 +287,3 @@ def _evidence(
 
 def _has(views: Iterable[View], name: str) -> bool:
     return any(view.name == name for view in views)
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

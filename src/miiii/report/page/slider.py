@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miiii.analysis.dynamics.snapshots import SpectraThroughTraining
+from miiii.figures.numerals import percent
 from miiii.report.page.insides import MOST_DIGITS, Inside, look_inside
 from miiii.report.page.sheets import BAR, GAP, Sheet, bars, shaded
 from miiii.results.paper import Results
@@ -226,11 +227,6 @@ def _zoom(frames: NDArray[np.floating], wanted: int) -> int:
 
 def _bar_zoom(values: NDArray[np.floating], wanted: int) -> int:
     return max(1, round(wanted / (values.shape[-1] * (BAR + GAP))))
-
-
-def percent(share: float) -> str:
-    """A share for people; two digits below 10 %."""
-    return (f"{share:.0%}" if share >= 0.1 else f"{share:.1%}").replace("%", " %")
 
 
 def _signed(value: float) -> str:

@@ -144,10 +144,10 @@ def origin(results: Results, *, weights: bool = False) -> str:
     count = len(task.task_moduli)
     parts = [
         f"Run {results.run.name}: {TASK_NAMES.get(task.task, task.task)}, p = {task.base}",
-        *([_plural(count, "task")] if count > 1 else []),
+        *([plural(count, "task")] if count > 1 else []),
         f"{task.train_fraction:.3g} of the numbers",
-        f"d = {model.width}, {_plural(model.heads, 'head')}",
-        *([_plural(model.depth, "block")] if model.depth > 1 else []),
+        f"d = {model.width}, {plural(model.heads, 'head')}",
+        *([plural(model.depth, "block")] if model.depth > 1 else []),
         f"{optim.optimiser}, learning rate {optim.learning_rate:.3g}, "
         f"weight decay {optim.weight_decay:.3g}",
         "no gradient filter"
@@ -164,5 +164,6 @@ def origin(results: Results, *, weights: bool = False) -> str:
     return ", ".join(parts) + (f"; {end}." if weights else f"; {last:,} epochs.")
 
 
-def _plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str) -> str:
+    """A count with its noun."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
