@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar, get_type_hints
 
 import tyro
@@ -131,3 +131,11 @@ def picture_formats(text: str) -> tuple[str, ...]:
     if not found:
         raise UsageError(f"--format is empty: it must be among {', '.join(FORMATS)}")
     return found
+
+
+def check_epoch(epoch: int | None, run: str, epochs: Iterable[int]) -> None:
+    """A UsageError where `--epoch` is given and is none of a run's snapshots."""
+    known = list(epochs)
+    if epoch is not None and epoch not in known:
+        listed_epochs = ", ".join(map(str, known)) or "(none)"
+        raise UsageError(f"--epoch is {epoch}: run {run} has snapshots of epochs {listed_epochs}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from miiii.cli.arguments import UsageError, parse
+from miiii.cli.arguments import UsageError, check_epoch, parse
 from miiii.cli.console import print_out, seldom
 from miiii.cli.tables import text_table
 from miiii.runs.directory import RunDirectory
@@ -53,12 +53,7 @@ def certify_command(words: list[str]) -> int:
             f"run {directory.name} is of T_waves, whose output is a real number: "
             "expected a task with classes, whose answers are right or wrong"
         )
-    epochs = directory.snapshot_epochs()
-    if arguments.epoch is not None and arguments.epoch not in epochs:
-        raise UsageError(
-            f"--epoch is {arguments.epoch}: run {directory.name} has snapshots of epochs "
-            f"{', '.join(map(str, epochs)) or '(none)'}"
-        )
+    check_epoch(arguments.epoch, directory.name, directory.snapshot_epochs())
     from miiii.cli.machine import prepare_jax
 
     prepare_jax()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from miiii.cli.arguments import UsageError, parse, picture_formats
+from miiii.cli.arguments import UsageError, check_epoch, parse, picture_formats
 from miiii.cli.commands.figures import track
 from miiii.cli.console import timed
 from miiii.cli.text import listed, shown
@@ -88,11 +88,7 @@ def circuits_command(words: list[str]) -> int:
 
     assert arguments.run is not None
     run = load_run(arguments.run, arguments.runs_dir)
-    if arguments.epoch is not None and arguments.epoch not in run.snapshots:
-        raise UsageError(
-            f"--epoch is {arguments.epoch}: run {run.name} has snapshots of epochs "
-            + ", ".join(map(str, run.snapshots))
-        )
+    check_epoch(arguments.epoch, run.name, run.snapshots)
     results = Results(run, arguments.epoch, track)
     circuits = Circuits(results, arguments.draws, arguments.snapshots)
     if run.config.task.is_regression:

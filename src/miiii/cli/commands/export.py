@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from miiii.cli.arguments import UsageError, parse
+from miiii.cli.arguments import UsageError, check_epoch, parse
 from miiii.config.config import Config
 from miiii.interchange.exports.layout import MODEL_FOLDER_FILES, TRANSFORMER_LENS_FILES, epoch_name
 from miiii.interchange.exports.placing import check_place, write_file, write_folder
@@ -81,11 +81,7 @@ def export_command(words: list[str]) -> int:
     epochs = directory.snapshot_epochs()
     if arguments.all_snapshots and not epochs:
         raise UsageError(f"run {directory.name} has no snapshots: nothing to write")
-    if arguments.epoch is not None and arguments.epoch not in epochs:
-        raise UsageError(
-            f"--epoch is {arguments.epoch}: run {directory.name} has snapshots of epochs "
-            f"{', '.join(map(str, epochs)) or '(none)'}"
-        )
+    check_epoch(arguments.epoch, directory.name, epochs)
     if arguments.weights is not None:
         if is_history:
             raise UsageError(

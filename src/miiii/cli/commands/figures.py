@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from miiii.cli.arguments import UsageError, parse, picture_formats
+from miiii.cli.arguments import UsageError, check_epoch, parse, picture_formats
 from miiii.cli.console import seldom, timed
 from miiii.cli.text import listed
 from miiii.runs.atomic import make_directory
@@ -132,11 +132,7 @@ def _sources(arguments: FiguresArguments, runs: list[tuple[str, str]]) -> Any:
         if not len(run.history.epoch):
             raise UsageError(f"run {run.name} has no history yet: nothing was trained or saved")
         epoch = arguments.epoch if part == "main" else None
-        if epoch is not None and epoch not in run.snapshots:
-            raise UsageError(
-                f"--epoch is {epoch}: run {run.name} has snapshots of epochs "
-                + ", ".join(map(str, run.snapshots))
-            )
+        check_epoch(epoch, run.name, run.snapshots)
         results = Results(run, epoch, track)
         if part == "filters":
             parts["filters"] = (*parts.get("filters", ()), results)
