@@ -173,7 +173,7 @@ def test_solved_tasks_are_counted():
     train, validation = np.array([1.0, 0.5]), np.array([0.9, 0.2])
     planted = module.ThroughTime((1,), (), train[None], validation[None], 1000)
     assert planted.summary == (
-        "Mean training accuracy 75 %, validation 55 %, 1 of 2 tasks at 0.9 or above.",
+        "Mean training accuracy 75.0 %, validation 55.0 %, 1 of 2 tasks at 0.9 or above.",
     )
 
 

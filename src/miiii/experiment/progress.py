@@ -11,6 +11,7 @@ import numpy as np
 
 from miiii.experiment.members import Member
 from miiii.runs.errors import RunWarning
+from miiii.runs.text import clock, percent
 
 DRAW_SECONDS = 0.5
 """Between two states of a notebook's line."""
@@ -97,10 +98,10 @@ class NotebookLine:
         left = (report.epochs - report.done) / max(report.epochs_per_second, 1e-9)
         latest = [rows["validation_accuracy"][-1].mean() for rows in report.rows
                   if len(rows["validation_accuracy"])]  # fmt: skip
-        validation = f", validation {100 * np.mean(latest):.1f} %" if latest else ""
+        validation = f", validation {percent(np.mean(latest))}" if latest else ""
         self._show(
             f"{self._title}: epoch {report.done:,} of {report.epochs:,}, "
-            f"{report.epochs_per_second:,.0f} epochs/s, {_clock(left)} left{validation}"
+            f"{report.epochs_per_second:,.0f} epochs/s, {clock(left)} left{validation}"
         )
 
     def left(self, members: Sequence[Member], done: int) -> None:
@@ -119,12 +120,6 @@ class NotebookLine:
             self._handle = self._display(bundle, raw=True, display_id=True)
         else:
             self._handle.update(bundle, raw=True)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def default_progress() -> Progress:

@@ -43,14 +43,14 @@ def latex_numeral(value: float) -> str:
     return _number(value, fraction, scientific)
 
 
+def percent(share: float) -> str:
+    """A share of power or variance in per cent, two digits also below 10 %."""
+    return (f"{share:.0%}" if share >= 0.1 else f"{share:.1%}").replace("%", " %")
+
+
 def plain(value: float) -> float | int:
     """The number in Python's own types: NumPy's would write the type's name."""
     return int(value) if isinstance(value, int) else float(value)
-
-
-def percent(share: float) -> str:
-    """A share for people; two digits below 10 %."""
-    return (f"{share:.0%}" if share >= 0.1 else f"{share:.1%}").replace("%", " %")
 
 
 def _number(

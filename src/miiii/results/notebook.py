@@ -12,6 +12,7 @@ from miiii.figures.training import accuracy_strip
 from miiii.results.curves import curves_of
 from miiii.runs.listing import ending_text
 from miiii.runs.measured import History
+from miiii.runs.text import percent
 from miiii.runs.thresholds import SOLVED, dated
 
 
@@ -84,7 +85,7 @@ def _dated(history: History, column: int, epoch: int) -> str:
 
 
 def _share(values: np.ndarray, column: int) -> str:
-    return f"{100 * values[-1, column]:.1f} %" if len(values) else "–"
+    return percent(values[-1, column] if len(values) else None, "–")
 
 
 def _number(values: np.ndarray, column: int) -> str:

@@ -19,6 +19,7 @@ from miiii.runs.directory import RunDirectory, RunSummary, list_runs
 from miiii.runs.errors import RunError
 from miiii.runs.listing import STATUS_NAME, ending_text, live_state, summarize
 from miiii.runs.measured import History
+from miiii.runs.text import percent
 from miiii.runs.thresholds import HELD, SOLVED, dated
 from miiii.studies.study import RUNS_NAME, study_names
 from miiii.viewing.places import DRAWN, Place, Roots, is_shown, lies_inside
@@ -201,7 +202,7 @@ def _of_history(line: RunLine, history: History | None) -> RunLine:
         return line
     mean = float(history.validation_accuracy[-1].mean())
     solved = history.reached(SOLVED)[-1].sum()
-    return replace(line, validation=_percent(mean), solved=str(solved))
+    return replace(line, validation=percent(mean, ""), solved=str(solved))
 
 
 def _line(summary: RunSummary) -> RunLine:
@@ -218,7 +219,7 @@ def _line(summary: RunSummary) -> RunLine:
             if name in status
         ),
         epochs=f"{done} of {epochs:,}" if isinstance(epochs, int) else done,
-        validation=_percent(accuracy),
+        validation=percent(accuracy, ""),
         solved=str(len(status["solved"])) if isinstance(status.get("solved"), list) else "",
         saved=str(summary.heartbeat or "")[:19].replace("T", " "),
     )
@@ -236,18 +237,11 @@ def _tasks(found: Curves, history: History) -> list[TaskLine]:
         lines.append(
             TaskLine(
                 label=label,
-                train=_percent(float(history.train_accuracy[-1, column])),
-                validation=_percent(float(values[-1]) if len(values) else None),
+                train=percent(history.train_accuracy[-1, column], ""),
+                validation=percent(values[-1] if len(values) else None, ""),
                 loss=f"{loss[-1]:.3g}" if len(loss) else "",
                 solved=said(solved[modulus]),
                 held=said(held[modulus]),
             )
         )
     return lines
-
-
-def _percent(share: Any) -> str:
-    """A share as 98.7 %, never rounded up to 100 %."""
-    if not isinstance(share, int | float) or share != share:
-        return ""
-    return f"{int(share * 1000 + 1e-4) / 10:.1f} %"

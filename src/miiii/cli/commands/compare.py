@@ -14,7 +14,7 @@ from miiii.analysis.parts.curves import Curves, SeedCurves
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.console import print_out
 from miiii.cli.tables import text_table
-from miiii.cli.text import percent, shown
+from miiii.cli.text import shown
 from miiii.config.config import Config
 from miiii.results.comparison import Comparison, check_comparable, compare
 from miiii.results.seeds import seed_groups, summary
@@ -22,6 +22,7 @@ from miiii.runs.atomic import make_directory
 from miiii.runs.conditions import batch_size
 from miiii.runs.directory import RunDirectory
 from miiii.runs.jsonfiles import encode_json
+from miiii.runs.text import percent
 
 FORMATS = (".svg", ".pdf", ".png")
 NAMED = 3

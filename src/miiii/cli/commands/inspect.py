@@ -12,11 +12,12 @@ import tyro
 from miiii.cli.arguments import parse
 from miiii.cli.console import print_out
 from miiii.cli.tables import text_table
-from miiii.cli.text import directory_option, percent, shown
+from miiii.cli.text import directory_option, shown
 from miiii.runs.conditions import batch_size, conditions_text, has_changed, resumption_lines
 from miiii.runs.listing import UNSURE, RunSummary, ending_text, list_runs, live_state
 from miiii.runs.locking import unsure_text
 from miiii.runs.provenance import branch_text
+from miiii.runs.text import percent
 from miiii.runs.thresholds import HELD, SOLVED, dated
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.console import leave, print_out, say
 from miiii.cli.tables import text_table
-from miiii.cli.text import clock, listed
+from miiii.cli.text import listed
 from miiii.experiment.interrupts import StopRequest
+from miiii.runs.text import clock
 from miiii.studies.plan import EXPERIMENTS, LEAST_SEEDS, plan
 from miiii.studies.study import Study, join_study
 

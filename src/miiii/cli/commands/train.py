@@ -14,10 +14,11 @@ import tyro
 from miiii.cli.arguments import UsageError, option_names, parse, peek
 from miiii.cli.config_file import read_config
 from miiii.cli.console import leave, say
-from miiii.cli.text import clock, directory_option
+from miiii.cli.text import directory_option
 from miiii.config.config import Config, replace_fields
 from miiii.config.presets import PRESETS, get_preset
 from miiii.runs.listing import ending_text
+from miiii.runs.text import clock
 from miiii.tracking.loading import load_trackers
 from miiii.tracking.protocol import Factory
 

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from miiii.cli.progress.screen import Lines, View, bar, open_screen
 from miiii.cli.progress.standing import Standing
-from miiii.cli.text import clock, percent
 from miiii.experiment.members import Member
 from miiii.experiment.progress import Report
+from miiii.runs.text import clock, percent
 
 MOST_TASKS = 30
 """Tasks that a plain line names."""

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from miiii.cli.progress.screen import Lines, View, bar, open_screen
-from miiii.cli.text import clock, percent
+from miiii.runs.text import clock, percent
 from miiii.studies.progress import JobState, Tally
 
 

@@ -21,10 +21,10 @@ from miiii.cli.sweep.text import (
     where_option,
 )
 from miiii.cli.tables import print_table
-from miiii.cli.text import percent
 from miiii.runs.conditions import batch_size
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import DamagedFileError
+from miiii.runs.text import percent
 
 if TYPE_CHECKING:
     from miiii.sweeps.outcome.importance import Importances

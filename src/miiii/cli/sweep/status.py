@@ -17,7 +17,8 @@ from rich.text import Text
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.console import is_live
 from miiii.cli.sweep.text import SweepArguments, open_results, values_text, where_option
-from miiii.cli.text import clock, counted, percent
+from miiii.cli.text import counted
+from miiii.runs.text import clock, percent
 
 if TYPE_CHECKING:
     from miiii.sweeps.outcome.results import RunRecord, SweepResults, WorkerRecord

@@ -18,9 +18,10 @@ from miiii.cli.sweep.text import (
     where_option,
 )
 from miiii.cli.tables import Column, chosen_form, print_records, print_table
-from miiii.cli.text import counted, percent, shown
+from miiii.cli.text import counted, shown
 from miiii.markup import csv_text
 from miiii.refusals import unknown_name
+from miiii.runs.text import percent
 
 if TYPE_CHECKING:
     from miiii.sweeps.outcome.hyperparameters import ChosenRow

@@ -13,7 +13,8 @@ import tyro
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.console import leave, say
 from miiii.cli.sweep.text import shared_line
-from miiii.cli.text import clock, counted, directory_option
+from miiii.cli.text import counted, directory_option
+from miiii.runs.text import clock
 
 if TYPE_CHECKING:
     from miiii.experiment.interrupts import StopRequest

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from miiii.figures.numerals import percent
 from miiii.report.page.slider import Moving, moving_pictures
 from miiii.results.paper import MissingInputError, Results
+from miiii.runs.text import percent
 from miiii.runs.thinning import log_spaced
 from miiii.runs.thresholds import HELD, reached
 

@@ -1,8 +1,9 @@
 """Numbers as people read them."""
 
+import numpy as np
 import pytest
 
-from miiii.cli.text import clock, percent
+from miiii.runs.text import clock, percent
 
 
 @pytest.mark.parametrize(
@@ -15,6 +16,8 @@ from miiii.cli.text import clock, percent
         (0.0, "0.0 %"),
         (float("nan"), "-"),
         (None, "-"),
+        ("0.5", "-"),
+        (np.float32(0.99999994), "100.0 %"),
     ],
 )
 def test_a_share_is_never_rounded_up_to_perfect(share, text):
