@@ -4,17 +4,14 @@ import contextlib
 import dataclasses
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar, get_type_hints
 
 import tyro
 
-from miiii.cli.text import listed
 from miiii.refusals import nearest, not_among
 
 Arguments = TypeVar("Arguments")
-FORMATS = ("svg", "pdf", "png")
-"""Of pictures."""
 
 
 class UsageError(ValueError):
@@ -116,26 +113,3 @@ def peek(words: Sequence[str], option: str) -> str | None:
         if word.startswith(option + "="):
             return word.split("=", 1)[1]
     return None
-
-
-def picture_formats(text: str) -> tuple[str, ...]:
-    """The file formats that `--format` lists.
-
-    Raises:
-        UsageError: one is unknown, or there is none.
-    """
-    found = listed(text)
-    for name in found:
-        if name not in FORMATS:
-            raise UsageError(f"--format has {name!r}: it must be among {', '.join(FORMATS)}")
-    if not found:
-        raise UsageError(f"--format is empty: it must be among {', '.join(FORMATS)}")
-    return found
-
-
-def check_epoch(epoch: int | None, run: str, epochs: Iterable[int]) -> None:
-    """A UsageError where `--epoch` is given and is none of a run's snapshots."""
-    known = list(epochs)
-    if epoch is not None and epoch not in known:
-        listed_epochs = ", ".join(map(str, known)) or "(none)"
-        raise UsageError(f"--epoch is {epoch}: run {run} has snapshots of epochs {listed_epochs}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from miiii.cli.arguments import UsageError
+from miiii.cli.checks import only_one
 from miiii.cli.console import print_out
 from miiii.markup import csv_text, markdown, markdown_table
 
@@ -41,10 +41,7 @@ def chosen_form(arguments: Any) -> str:
     Raises:
         UsageError: more than one was.
     """
-    forms = [name for name in FORMS if getattr(arguments, name)]
-    if len(forms) > 1:
-        raise UsageError(f"--{forms[0]} and --{forms[1]} exclude each other: choose one")
-    return forms[0] if forms else "text"
+    return only_one(arguments, *FORMS) or "text"
 
 
 def print_records(

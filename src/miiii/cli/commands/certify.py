@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from miiii.cli.arguments import UsageError, check_epoch, parse
+from miiii.cli.arguments import UsageError, parse
+from miiii.cli.checks import check_epoch
 from miiii.cli.console import print_out, seldom
 from miiii.cli.tables import text_table
 from miiii.runs.directory import RunDirectory

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import tyro
 
-from miiii.cli.arguments import UsageError, check_epoch, parse, picture_formats
+from miiii.cli.arguments import UsageError, parse
+from miiii.cli.checks import check_epoch, check_range, picture_formats
 from miiii.cli.commands.figures import track
 from miiii.cli.console import timed
 from miiii.cli.text import listed, shown
@@ -57,10 +58,8 @@ def circuits_command(words: list[str]) -> int:
     """`miiii circuits`."""
     arguments = parse(CircuitsArguments, words, "miiii circuits")
     formats = picture_formats(arguments.format)
-    if arguments.draws < 1:
-        raise UsageError(f"--draws is {arguments.draws}: it must be at least 1")
-    if arguments.snapshots < 0:
-        raise UsageError(f"--snapshots is {arguments.snapshots}: it must be at least 0 (0: all)")
+    check_range(arguments, "draws", 1)
+    check_range(arguments, "snapshots", 0, more=" (0: all)")
     if not arguments.list:
         if arguments.run is None:
             raise UsageError("which run? Give its name; `miiii list` lists them")

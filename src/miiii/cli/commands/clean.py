@@ -11,7 +11,8 @@ from typing import Any
 from miiii.cleaning.finding import Candidate, Found, find
 from miiii.cleaning.kinds import KINDS, Kind, chosen_kinds
 from miiii.cleaning.removal import remove
-from miiii.cli.arguments import UsageError, parse
+from miiii.cli.arguments import parse
+from miiii.cli.checks import only_one
 from miiii.cli.console import print_out
 from miiii.cli.tables import text_table
 from miiii.cli.text import counted, listed
@@ -48,8 +49,7 @@ class CleanArguments:
 def clean_command(words: list[str]) -> int:
     """`miiii clean`."""
     arguments = parse(CleanArguments, words, "miiii clean")
-    if arguments.yes and arguments.dry_run:
-        raise UsageError("--yes and --dry-run exclude each other: choose one")
+    only_one(arguments, "yes", "dry-run")
     names = listed(arguments.only)
     kinds = chosen_kinds(names)
     # Compiled programs are every project's: who cleans some directory does not mean them.

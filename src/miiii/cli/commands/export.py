@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from miiii.cli.arguments import UsageError, check_epoch, parse
+from miiii.cli.arguments import UsageError, parse
+from miiii.cli.checks import check_epoch
 from miiii.config.config import Config
 from miiii.interchange.exports.layout import MODEL_FOLDER_FILES, TRANSFORMER_LENS_FILES, epoch_name
 from miiii.interchange.exports.placing import check_place, write_file, write_folder

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from miiii.cli.arguments import UsageError, check_epoch, parse, picture_formats
+from miiii.cli.arguments import UsageError, parse
+from miiii.cli.checks import check_epoch, check_range, picture_formats
 from miiii.cli.console import seldom, timed
 from miiii.cli.text import listed
 from miiii.runs.atomic import make_directory
@@ -65,8 +66,7 @@ def figures_command(words: list[str]) -> int:
     formats = picture_formats(arguments.format)
     if arguments.run is None and not arguments.model_free:
         raise UsageError("which run? Give its name, or --model-free; `miiii list` lists them")
-    if arguments.corner < 0:
-        raise UsageError(f"--corner is {arguments.corner}: it must be at least 0 (0: all digits)")
+    check_range(arguments, "corner", 0, more=" (0: all digits)")
     runs = _runs(arguments)
     for _, name in runs:  # refuses before JAX is imported
         RunDirectory.open(arguments.runs_dir, name)

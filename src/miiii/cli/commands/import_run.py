@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
+from miiii.cli.checks import check_range
 from miiii.cli.console import seldom
 from miiii.cli.text import directory_option
 from miiii.interchange.imports.checkpoint_file import (
@@ -68,16 +69,14 @@ class ImportArguments:
 def import_command(words: list[str]) -> int:
     """`miiii import`."""
     arguments = parse(ImportArguments, words, "miiii import")
-    if arguments.snapshots < 1:
-        raise UsageError(f"--snapshots is {arguments.snapshots}: it must be at least 1")
+    check_range(arguments, "snapshots", 1)
     if not 0 < arguments.train_fraction < 1:
         raise UsageError(
             f"--train-fraction is {arguments.train_fraction}: it must be strictly between 0 and 1"
         )
     if not 0 <= arguments.seed < 2**31:
         raise UsageError(f"--seed is {arguments.seed}: it must be from 0 to 2³¹ − 1")
-    if arguments.base is not None and not 3 <= arguments.base <= 4096:
-        raise UsageError(f"--base is {arguments.base}: it must be from 3 to 4096")
+    check_range(arguments, "base", 3, 4096)
     check_new_runs(arguments.runs_dir, [arguments.name], arguments.force)
     given = Given(arguments.layout, arguments.base)
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
+from miiii.cli.checks import only_one
 from miiii.cli.console import timed
 from miiii.studies.study import open_study
 
@@ -37,8 +38,7 @@ def report_command(words: list[str]) -> int:
     """`miiii report`."""
     arguments = parse(ReportArguments, words, "miiii report")
     study = open_study(arguments.study, arguments.studies_dir)
-    if arguments.export is not None and arguments.output is not None:
-        raise UsageError("--export and --output exclude each other: choose one")
+    only_one(arguments, "export", "output")
     if arguments.export is not None and arguments.export.is_file():
         raise UsageError(f"--export is {str(arguments.export)!r}: it must be a directory")
     output = arguments.output or study.path / FILE_NAME

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from miiii.cli.arguments import UsageError, parse
+from miiii.cli.checks import check_range
 from miiii.cli.console import leave, print_out, say
 from miiii.cli.tables import text_table
 from miiii.cli.text import listed
@@ -56,9 +57,7 @@ def reproduce(words: list[str]) -> int:
     """`miiii reproduce`: returns the exit code."""
     arguments = parse(ReproduceArguments, words, "miiii reproduce")
     for name in ("seeds", "workers"):
-        value = getattr(arguments, name)
-        if value is not None and value < 1:
-            raise UsageError(f"--{name} is {value}: it must be at least 1")
+        check_range(arguments, name, 1)
     only = list(listed(arguments.only))
     wanted = plan(
         arguments.scale, arguments.preset or None, arguments.seeds, only, arguments.beyond

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import tyro
 
 from miiii.cli.arguments import UsageError, option_names, parse, peek
+from miiii.cli.checks import check_range
 from miiii.cli.config_file import read_config
 from miiii.cli.console import leave, say
 from miiii.cli.text import directory_option
@@ -93,8 +94,7 @@ class ResumeArguments:
 def train(words: list[str]) -> int:
     """`miiii train`: returns the exit code."""
     arguments = _parse_train(words)
-    if arguments.seeds < 1:
-        raise UsageError(f"--seeds is {arguments.seeds}: it must be at least 1")
+    check_range(arguments, "seeds", 1)
     trackers = load_trackers(arguments.track)
     config = arguments.config
     seeds = range(config.seed, config.seed + arguments.seeds)

@@ -15,6 +15,7 @@ from typing import Literal
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
+from miiii.cli.checks import check_range
 from miiii.cli.console import say
 from miiii.cli.text import counted, directory_option
 from miiii.experiment.interrupts import StopRequest
@@ -118,13 +119,9 @@ def _checked(arguments: LaunchArguments) -> Resources:
         ("throttle", 1, MOST_WORKERS),
         ("batch", 1, 1_000_000),
     ):
-        value = getattr(arguments, name)
-        if value is not None and not least <= value <= most:
-            raise UsageError(f"--{name} is {value}: it must be from {least} to {most:,}")
-    if arguments.memory is not None and not 0.01 <= arguments.memory <= 100_000:
-        raise UsageError(f"--memory is {arguments.memory:g}: it must be from 0.01 to 100,000 GB")
-    if arguments.patience is not None and not 1 <= arguments.patience <= 86400:
-        raise UsageError(f"--patience is {arguments.patience:g}: it must be from 1 to 86,400 s")
+        check_range(arguments, name, least, most)
+    check_range(arguments, "memory", 0.01, 100_000, " GB")
+    check_range(arguments, "patience", 1, 86400, " s")
     if arguments.on == "local":
         for name in ONLY_SLURM:
             if getattr(arguments, name) not in (None, ()):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from miiii.cli.arguments import UsageError, parse, picture_formats
+from miiii.cli.arguments import UsageError, parse
+from miiii.cli.checks import picture_formats
 from miiii.cli.console import timed
 from miiii.cli.sweep.best import check_done
 from miiii.cli.sweep.text import SweepArguments, open_results

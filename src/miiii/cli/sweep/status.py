@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from miiii.cli.arguments import UsageError, parse
+from miiii.cli.arguments import parse
+from miiii.cli.checks import check_range
 from miiii.cli.console import is_live
 from miiii.cli.sweep.text import SweepArguments, open_results, values_text, where_option
 from miiii.cli.text import counted
@@ -46,8 +47,7 @@ class StatusArguments(SweepArguments):
 def status(words: list[str]) -> int:
     """`miiii sweep status`: returns the exit code."""
     arguments = parse(StatusArguments, words, "miiii sweep status")
-    if not 0.2 <= arguments.interval <= 86400:
-        raise UsageError(f"--interval is {arguments.interval:g}: it must be from 0.2 to 86,400 s")
+    check_range(arguments, "interval", 0.2, 86400, " s")
     sweep, results = open_results(arguments)
     where = where_option(arguments)
     if not arguments.watch:

@@ -4,16 +4,14 @@ import dataclasses
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import tyro
-
-from miiii.cli.arguments import UsageError, parse
+from miiii.cli.arguments import parse
+from miiii.cli.checks import check_range
 from miiii.cli.console import leave, say
-from miiii.cli.sweep.text import shared_line
-from miiii.cli.text import counted, directory_option
+from miiii.cli.sweep.text import SweepArguments, shared_line, where_option
+from miiii.cli.text import counted
 from miiii.runs.text import clock
 
 if TYPE_CHECKING:
@@ -25,11 +23,9 @@ AGAIN = 75
 
 
 @dataclass(frozen=True)
-class WorkerArguments:
+class WorkerArguments(SweepArguments):
     """Take trials and train them until none are left. Any number may run at once, anywhere."""
 
-    name: tyro.conf.Positional[str] = field(metadata={"option": None})
-    """Name of the sweep."""
     batch: int = 1
     """Trials of one shape to train together as one program."""
     patience: float = 120.0
@@ -41,19 +37,13 @@ class WorkerArguments:
     all to one."""
     any_version: bool = False
     """Work on a sweep that another version of miiii made."""
-    storage: str = ""
-    """Where the trials are kept; default: what the sweep's directory says."""
-    sweeps_dir: Path = Path("sweeps")
-    """The directory that holds the sweeps."""
 
 
 def worker(words: list[str]) -> int:
     """`miiii sweep worker`: returns the exit code."""
     arguments = parse(WorkerArguments, words, "miiii sweep worker")
-    if arguments.batch < 1:
-        raise UsageError(f"--batch is {arguments.batch}: it must be at least 1")
-    if not 1 <= arguments.patience <= 86400:
-        raise UsageError(f"--patience is {arguments.patience:g}: it must be from 1 to 86,400 s")
+    check_range(arguments, "batch", 1)
+    check_range(arguments, "patience", 1, 86400, " s")
     from miiii.experiment.interrupts import StopRequest
 
     stop = StopRequest()
@@ -115,8 +105,7 @@ def _work(
         flush=True,
     )
     if stop():
-        where = directory_option(arguments.sweeps_dir, "sweeps")
-        say(f"go on with: miiii sweep worker {opened.name}{where}")
+        say(f"go on with: miiii sweep worker {opened.name}{where_option(arguments)}")
         leave(stop.exit_code)
     if tally.gave_up:
         say(

@@ -1,0 +1,57 @@
+"""Values that several commands refuse, each in one wording."""
+
+import math
+from collections.abc import Collection
+from typing import Any
+
+from miiii.cli.arguments import UsageError
+from miiii.cli.text import listed
+
+FORMATS = ("svg", "pdf", "png")
+"""Of pictures."""
+
+
+def check_range(
+    arguments: Any, name: str, least: float, most: float = math.inf, more: str = ""
+) -> None:
+    """Refuse a number that is out of its range; None passes.
+
+    Args:
+        arguments: a command's.
+        name: of a field, in one word.
+        least: the smallest number allowed.
+        most: the largest.
+        more: what the message says behind the limits, such as a unit.
+    """
+    value = getattr(arguments, name)
+    if value is None or least <= value <= most:
+        return
+    shown = f"{value:g}" if isinstance(value, float) else value
+    limits = f"at least {least}" if most == math.inf else f"from {least} to {most:,}"
+    raise UsageError(f"--{name} is {shown}: it must be {limits}{more}")
+
+
+def only_one(arguments: Any, *names: str) -> str:
+    """The one of some options that was given; "" for none. Refuses two."""
+    given = [name for name in names if getattr(arguments, name.replace("-", "_"))]
+    if len(given) > 1:
+        raise UsageError(f"--{given[0]} and --{given[1]} exclude each other: choose one")
+    return given[0] if given else ""
+
+
+def check_epoch(epoch: int | None, run: str, epochs: Collection[int]) -> None:
+    """Refuse an epoch that is none of a run's snapshots; None passes."""
+    if epoch is not None and epoch not in epochs:
+        listed_epochs = ", ".join(map(str, epochs)) or "(none)"
+        raise UsageError(f"--epoch is {epoch}: run {run} has snapshots of epochs {listed_epochs}")
+
+
+def picture_formats(text: str) -> tuple[str, ...]:
+    """The file formats that `--format` lists; refuses an unknown one, and none."""
+    found = listed(text)
+    for name in found:
+        if name not in FORMATS:
+            raise UsageError(f"--format has {name!r}: it must be among {', '.join(FORMATS)}")
+    if not found:
+        raise UsageError(f"--format is empty: it must be among {', '.join(FORMATS)}")
+    return found
