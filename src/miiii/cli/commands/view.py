@@ -9,7 +9,6 @@ from typing import Annotated, NoReturn
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
-from miiii.cli.checks import check_range
 from miiii.cli.text import listed
 from miiii.refusals import unknown_name
 from miiii.runs.listing import is_run, list_runs
@@ -46,7 +45,8 @@ class ViewArguments:
 def view_command(words: list[str]) -> int:
     """`miiii view`."""
     arguments = parse(ViewArguments, words, "miiii view")
-    check_range(arguments, "port", 0, 65535)
+    if not 0 <= arguments.port <= 65535:
+        raise UsageError(f"--port is {arguments.port}: it must be from 0 to 65535")
     if arguments.prefix and not arguments.prefix.startswith("/"):
         raise UsageError(f"--prefix is {arguments.prefix!r}: it must begin with a slash")
     hosts = list(listed(arguments.host))
