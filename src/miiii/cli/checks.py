@@ -14,21 +14,12 @@ FORMATS = ("svg", "pdf", "png")
 def check_range(
     arguments: Any, name: str, least: float, most: float = math.inf, more: str = ""
 ) -> None:
-    """Refuse a number that is out of its range; None passes.
-
-    Args:
-        arguments: a command's.
-        name: of a field, in one word.
-        least: the smallest number allowed.
-        most: the largest.
-        more: what the message says behind the limits, such as a unit.
-    """
+    """Refuse a number, None is none, that is out of its range; `more` stands behind the limits."""
     value = getattr(arguments, name)
-    if value is None or least <= value <= most:
-        return
-    shown = f"{value:g}" if isinstance(value, float) else value
-    limits = f"at least {least}" if most == math.inf else f"from {least} to {most:,}"
-    raise UsageError(f"--{name} is {shown}: it must be {limits}{more}")
+    if value is not None and not least <= value <= most:
+        shown = f"{value:g}" if isinstance(value, float) else value
+        limits = f"at least {least}" if most == math.inf else f"from {least} to {most:,}"
+        raise UsageError(f"--{name} is {shown}: it must be {limits}{more}")
 
 
 def only_one(arguments: Any, *names: str) -> str:

@@ -9,65 +9,36 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 
 from miiii import __version__
 from miiii.cli.plain_letters import write_plainly
 from miiii.refusals import is_refusal, unknown_name
 
 COMMANDS = {
-    "train": ("miiii.cli.commands.train", "train one configuration, one seed or several at once"),
-    "resume": (
-        "miiii.cli.commands.train",
-        "go on with a run that was interrupted, or make it longer",
-    ),
-    "list": ("miiii.cli.commands.inspect", "list the runs"),
-    "show": (
-        "miiii.cli.commands.inspect",
-        "show one run: settings, state, when each task was solved",
-    ),
-    "compare": (
-        "miiii.cli.commands.compare",
-        "runs side by side: settings, epochs, accuracies, curves",
-    ),
-    "figures": ("miiii.cli.commands.figures", "draw the paper's figures and tables from your runs"),
-    "circuits": (
-        "miiii.cli.commands.circuits",
-        "which neurons serve which tasks, proved by ablation",
-    ),
-    "certify": (
-        "miiii.cli.commands.certify",
-        "prove which tasks a run answers right on every number",
-    ),
-    "reproduce": ("miiii.cli.commands.reproduce", "train all that the claims need, and judge them"),
-    "ledger": ("miiii.cli.commands.ledger", "which of the paper's claims hold in a study, and why"),
-    "report": (
-        "miiii.cli.commands.report",
-        "write a study's page: claims, curves, figures, settings",
-    ),
-    "export": (
-        "miiii.cli.commands.export",
-        "write a run for TransformerLens, NumPy, a model hub, tables",
-    ),
-    "track": (
-        "miiii.cli.commands.track",
-        "hand a stored run's numbers to TensorBoard or another tool",
-    ),
-    "view": ("miiii.cli.commands.view", "runs and studies in the browser, live"),
-    "import": (
-        "miiii.cli.commands.import_run",
-        "make a run of a published model of two digits modulo p",
-    ),
-    "clean": ("miiii.cli.commands.clean", "what could go from the disk, and how large it is"),
-    "sweep": (
-        "miiii.cli.sweep.sweep",
-        "search settings with Optuna, on as many machines as there are",
-    ),
-    "completion": ("miiii.cli.completion", "a script for bash, zsh or fish that completes words"),
-    "doctor": (
-        "miiii.cli.commands.doctor",
-        "check this machine: device, versions, precision, disk",
-    ),
+    "train": "train one configuration, one seed or several at once",
+    "resume": "go on with a run that was interrupted, or make it longer",
+    "list": "list the runs",
+    "show": "show one run: settings, state, when each task was solved",
+    "compare": "runs side by side: settings, epochs, accuracies, curves",
+    "figures": "draw the paper's figures and tables from your runs",
+    "circuits": "which neurons serve which tasks, proved by ablation",
+    "certify": "prove which tasks a run answers right on every number",
+    "reproduce": "train all that the claims need, and judge them",
+    "ledger": "which of the paper's claims hold in a study, and why",
+    "report": "write a study's page: claims, curves, figures, settings",
+    "export": "write a run for TransformerLens, NumPy, a model hub, tables",
+    "track": "hand a stored run's numbers to TensorBoard or another tool",
+    "view": "runs and studies in the browser, live",
+    "import": "make a run of a published model of two digits modulo p",
+    "clean": "what could go from the disk, and how large it is",
+    "sweep": "search settings with Optuna, on as many machines as there are",
+    "completion": "a script for bash, zsh or fish that completes words",
+    "doctor": "check this machine: device, versions, precision, disk",
 }
+"""Name and purpose, in the order of the overview."""
+_SHARED = {"resume": "train", "list": "inspect", "show": "inspect", "import": "import_run"}
+"""Commands whose module in `miiii.cli.commands` has another name."""
 
 FAILED, USAGE = 1, 2
 
@@ -81,7 +52,7 @@ def overview() -> str:
         "modular-arithmetic tasks at once, watch it grok, and take it apart.",
         "",
         "commands:",
-        *(f"  {name:11} {purpose}" for name, (_, purpose) in COMMANDS.items()),
+        *(f"  {name:11} {purpose}" for name, purpose in COMMANDS.items()),
         "",
         "  miiii COMMAND --help explains a command and every field of it.",
         "  miiii --version prints the version.",
@@ -89,6 +60,11 @@ def overview() -> str:
         "Start with: miiii train --preset small",
     ]
     return "\n".join(lines)
+
+
+def command_module(name: str) -> ModuleType:
+    """The module of a command; nothing is imported for the others."""
+    return import_module(f"miiii.cli.commands.{_SHARED.get(name, name)}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -111,7 +87,7 @@ def run(words: list[str]) -> int:
         return refuse(unknown_name("command", name, list(COMMANDS)))
     # A pipe that is closed early (`miiii list | head`) is no error.
     try:
-        return import_module(COMMANDS[name][0]).commands[name](rest)
+        return getattr(command_module(name), f"{name}_command")(rest)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -6,14 +6,13 @@ here.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from miiii.cleaning.kinds import KINDS
 from miiii.cli.arguments import typed_options
-from miiii.cli.main import COMMANDS
-from miiii.cli.sweep.sweep import ACTIONS
+from miiii.cli.commands.sweep import ACTIONS, action_module
+from miiii.cli.main import COMMANDS, command_module
 from miiii.config.presets import PRESETS
 
 RUN_COMMANDS = (
@@ -51,10 +50,12 @@ class CommandWords:
 def known_words() -> tuple[CommandWords, ...]:
     """Every command with its words, in the order of the overview."""
     found = []
-    for name, (module, purpose) in COMMANDS.items():
+    for name, purpose in COMMANDS.items():
         actions = tuple(ACTIONS) if name == "sweep" else ()
-        places = [(f"miiii.cli.sweep.{action}", action) for action in actions] or [(module, name)]
-        kinds = [_arguments_of(*place) for place in places]
+        places = [(action_module(action), action) for action in actions]
+        places = places or [(command_module(name), name)]
+        # TrainArguments of train.
+        kinds = [getattr(module, f"{one.capitalize()}Arguments") for module, one in places]
         options = {one.name: one for kind in kinds for one in _options(name, kind)}
         words = actions or tuple(
             word
@@ -65,11 +66,6 @@ def known_words() -> tuple[CommandWords, ...]:
         )
         found.append(CommandWords(name, purpose, tuple(options.values()), words))
     return tuple(found)
-
-
-def _arguments_of(module: str, name: str) -> Any:
-    """The dataclass of a command's arguments: TrainArguments of train."""
-    return getattr(import_module(module), f"{name.capitalize()}Arguments")
 
 
 def _options(command: str, kind: Any) -> Iterator[Option]:

@@ -128,6 +128,3 @@ def summary(certificate: "Certificate") -> str:
         f"{certificate.numbers:,} numbers, {sum(task.certified(1) for task in tasks)} of them for "
         "every float32 evaluation too"
     )
-
-
-commands = {"certify": certify_command}

@@ -162,6 +162,3 @@ def _interval(found: dict) -> str:
     if found["value"] is None:
         return "undefined"
     return f"{_three(found['value'])} ({_three(found['low'])} to {_three(found['high'])})"
-
-
-commands = {"circuits": circuits_command}

@@ -171,6 +171,3 @@ def _record(found: Found, gone: Iterable[Candidate]) -> dict[str, Any]:
         ],
         "in_use": [str(path) for path in found.in_use],
     }
-
-
-commands = {"clean": clean_command}

@@ -235,6 +235,3 @@ def _cell(values: Sequence[Any], written: Callable[[Any], str]) -> str:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     print_out(text_table(head, rows, whole=head[:1], words=["task"]))
-
-
-commands = {"compare": compare_command}

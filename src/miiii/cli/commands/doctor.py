@@ -117,6 +117,3 @@ def _write_access(name: str, directory: Path) -> tuple[str, bool, str]:
         return name, False, str(error)
     free = shutil.disk_usage(existing).free / 2**30
     return name, True, f"{directory} can be written, {free:.1f} GiB free"
-
-
-commands = {"doctor": doctor_command}

@@ -181,6 +181,3 @@ def _write_epoch(arguments: ExportArguments, exported: "ModelAt", output: Path) 
         files = model_folder_files(exported, index=arguments.model_index)
     write_folder(output, files)
     return [output / name for name in files]
-
-
-commands = {"export": export_command}

@@ -149,6 +149,3 @@ def track(items: Iterable[Any], what: str, count: int) -> Iterator[Any]:
         left = (time.monotonic() - started) / done * (count - done)
         if done < count:
             tell(f"         {what}: {done} of {count}, {left:.0f} s left")
-
-
-commands = {"figures": figures_command}

@@ -240,6 +240,3 @@ def _printable(text: str) -> str:
     """One line of a message that may quote a file: no control characters, and not too long."""
     line = "".join(one if one.isprintable() else "?" for one in " ".join(text.split()))
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
-
-
-commands = {"import": import_command}

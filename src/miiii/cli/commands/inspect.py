@@ -248,6 +248,3 @@ def _epoch(value: int | None, history: Any, column: int) -> str:
 
 def _last(values: Any, column: int) -> float | None:
     return float(values[-1, column]) if len(values) else None
-
-
-commands = {"list": list_command, "show": show_command}

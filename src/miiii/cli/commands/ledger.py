@@ -14,7 +14,7 @@ from rich.text import Text
 from miiii.cli.arguments import parse
 from miiii.cli.console import live_console, print_out, say
 from miiii.cli.tables import chosen_form
-from miiii.studies.study import open_study
+from miiii.studies.study import Study, open_study
 
 if TYPE_CHECKING:
     from miiii.claims.finding import Finding
@@ -53,12 +53,7 @@ def ledger_command(words: list[str]) -> int:
     from miiii.cli.machine import prepare_jax
 
     prepare_jax()
-    from miiii.claims.judge import judge
-    from miiii.results.store import measure_runs
-
-    with measuring() as told:
-        measured = measure_runs(study.runs(), told)
-    ledger = judge(measured, study.name)
+    ledger = judge_study(study)
     written = {"csv": ledger.to_csv, "markdown": ledger.to_markdown}
     if form == "json":
         print(ledger.to_json())
@@ -66,10 +61,25 @@ def ledger_command(words: list[str]) -> int:
         print(written[form](), end="")
     else:
         print_out(ledger_table(ledger))
-        print(f"\n{ledger.summary}")
-        if ledger.standing:
-            print(ledger.standing)
+        print()
+        print_summary(ledger)
     return 0
+
+
+def judge_study(study: Study) -> "Ledger":
+    """Measure what was not measured yet, and judge every claim."""
+    from miiii.claims.judge import judge
+    from miiii.results.store import measure_runs
+
+    with measuring() as told:
+        return judge(measure_runs(study.runs(), told), study.name)
+
+
+def print_summary(ledger: "Ledger") -> None:
+    """How many claims hold, and under what the verdicts stand."""
+    print(ledger.summary)
+    if ledger.standing:
+        print(ledger.standing)
 
 
 @contextmanager
@@ -133,6 +143,3 @@ def _cells(finding: "Finding") -> list[Text]:
         lines([item.paper or "–" for item in shown]),
         Text("\n".join(str(len(item.known)) for item in shown)),
     ]
-
-
-commands = {"ledger": ledger_command}

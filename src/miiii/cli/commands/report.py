@@ -48,15 +48,12 @@ def report_command(words: list[str]) -> int:
     from miiii.cli.machine import prepare_jax
 
     prepare_jax()
-    from miiii.claims.judge import judge
-    from miiii.cli.commands.ledger import measuring
+    from miiii.cli.commands.ledger import judge_study, print_summary
     from miiii.report.export import export_study
     from miiii.report.page.page import write_report
-    from miiii.results.store import measure_runs
 
     done = timed()
-    with measuring() as told:
-        ledger = judge(measure_runs(study.runs(), told), study.name)
+    ledger = judge_study(study)
     command = ["miiii", "report", *words]
     if arguments.export is None:
         write_report(study, ledger, output, progress=done, command=command)
@@ -65,11 +62,6 @@ def report_command(words: list[str]) -> int:
     if arguments.json:
         print(json.dumps({"report": str(output), "counts": ledger.counts}, indent=2))
     else:
-        print(ledger.summary)
-        if ledger.standing:
-            print(ledger.standing)
+        print_summary(ledger)
         print(f"report: {output}")
     return 0
-
-
-commands = {"report": report_command}

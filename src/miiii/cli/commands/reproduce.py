@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.checks import check_range
+from miiii.cli.commands.ledger import judge_study, print_summary
 from miiii.cli.console import leave, print_out, say
 from miiii.cli.tables import text_table
 from miiii.cli.text import listed
@@ -53,7 +54,7 @@ class ReproduceArguments:
     """Print what would be trained and how long it would take; write nothing."""
 
 
-def reproduce(words: list[str]) -> int:
+def reproduce_command(words: list[str]) -> int:
     """`miiii reproduce`: returns the exit code."""
     arguments = parse(ReproduceArguments, words, "miiii reproduce")
     for name in ("seeds", "workers"):
@@ -91,15 +92,10 @@ def reproduce(words: list[str]) -> int:
         return 0
     ledger = judge_claims(study)
     page = write_page(study, ledger, ["miiii", "reproduce", *words])
-    print(ledger.summary)
-    if ledger.standing:
-        print(ledger.standing)
+    print_summary(ledger)
     print(f"ledger: {study.path / 'ledger.md'}")
     print(f"report: {page}")
     return 0
-
-
-commands = {"reproduce": reproduce}
 
 
 def _check_place(study: Study) -> None:
@@ -212,13 +208,9 @@ def _show(study: Study, agenda: "Agenda") -> None:
 
 def judge_claims(study: Study) -> "Ledger":
     """Measure every run, judge every claim, and keep the ledger beside the runs."""
-    from miiii.claims.judge import judge
-    from miiii.cli.commands.ledger import measuring
-    from miiii.results.store import measure_runs
     from miiii.runs.atomic import write_atomically
 
-    with measuring() as told:
-        ledger = judge(measure_runs(study.runs(), told), study.name)
+    ledger = judge_study(study)
     forms = {"json": ledger.to_json(), "csv": ledger.to_csv(), "md": ledger.to_markdown()}
     for ending, text in forms.items():
         write_atomically(study.path / f"ledger.{ending}", text.encode())

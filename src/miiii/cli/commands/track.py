@@ -59,6 +59,3 @@ def track_command(words: list[str]) -> int:
         if "tensorboard" in arguments.to.split(","):
             print(f"look at it with: tensorboard --logdir {directory.path.parent}")
     return 1 if problems else 0
-
-
-commands = {"track": track_command}

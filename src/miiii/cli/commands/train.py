@@ -91,7 +91,7 @@ class ResumeArguments:
     """Print the result as JSON on stdout."""
 
 
-def train(words: list[str]) -> int:
+def train_command(words: list[str]) -> int:
     """`miiii train`: returns the exit code."""
     arguments = _parse_train(words)
     check_range(arguments, "seeds", 1)
@@ -125,7 +125,7 @@ def train(words: list[str]) -> int:
     return _supervise(begin, names[0], arguments.runs_dir, arguments.json, trackers)
 
 
-def resume(words: list[str]) -> int:
+def resume_command(words: list[str]) -> int:
     """`miiii resume`: returns the exit code."""
     _refuse_other_settings(words)
     arguments = parse(ResumeArguments, words, "miiii resume")
@@ -172,9 +172,6 @@ def _refuse_other_settings(words: Sequence[str]) -> None:
                 f"{name} is a setting, and a run is resumed with its own: "
                 f"miiii train --from RUN {name} … begins another run with its weights"
             )
-
-
-commands = {"train": train, "resume": resume}
 
 
 def _parse_train(words: list[str]) -> TrainArguments:

@@ -107,6 +107,3 @@ def _places(arguments: ViewArguments) -> tuple[Roots, str, str]:
 
 def _found(inside: Path, given: Path, fits) -> Path | None:
     return next((path for path in (inside, given) if fits(path)), None)
-
-
-commands = {"view": view_command}

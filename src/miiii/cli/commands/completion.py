@@ -36,6 +36,3 @@ def completion_command(words: list[str]) -> int:
     scripts = {"bash": bash_script, "zsh": zsh_script, "fish": fish_script}
     print(scripts[arguments.shell](known_words()), end="")
     return 0
-
-
-commands = {"completion": completion_command}

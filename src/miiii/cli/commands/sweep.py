@@ -1,6 +1,7 @@
 """`miiii sweep`: searching settings. Each action is a function in the module of its name."""
 
 from importlib import import_module
+from types import ModuleType
 
 from miiii.cli.arguments import UsageError
 from miiii.refusals import unknown_name
@@ -17,7 +18,12 @@ ACTIONS = {
 }
 
 
-def sweep(words: list[str]) -> int:
+def action_module(action: str) -> ModuleType:
+    """The module of an action; nothing is imported for the others."""
+    return import_module(f"miiii.cli.sweep.{action}")
+
+
+def sweep_command(words: list[str]) -> int:
     """`miiii sweep`: returns the exit code."""
     if not words or words[0] in ("-h", "--help"):
         lines = [f"  {name:7} {purpose}" for name, purpose in ACTIONS.items()]
@@ -27,7 +33,4 @@ def sweep(words: list[str]) -> int:
     action, *rest = words
     if action not in ACTIONS:
         raise UsageError(unknown_name("action", action, list(ACTIONS)))
-    return getattr(import_module(f"miiii.cli.sweep.{action}"), action)(rest)
-
-
-commands = {"sweep": sweep}
+    return getattr(action_module(action), action)(rest)
