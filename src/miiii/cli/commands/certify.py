@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
+from miiii.cli import machine
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.checks import check_epoch
 from miiii.cli.console import print_out, seldom
@@ -55,9 +56,7 @@ def certify_command(words: list[str]) -> int:
             "expected a task with classes, whose answers are right or wrong"
         )
     check_epoch(arguments.epoch, directory.name, directory.snapshot_epochs())
-    from miiii.cli.machine import prepare_jax
-
-    prepare_jax()
+    machine.prepare_jax()
     from miiii.experiment.run import load_run
     from miiii.results.certificates import certify_run, no_structure, write_certificate
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from miiii.cli import machine
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.checks import check_epoch, check_range, picture_formats
 from miiii.cli.commands.figures import track
@@ -65,9 +66,7 @@ def circuits_command(words: list[str]) -> int:
             raise UsageError("which run? Give its name; `miiii list` lists them")
         RunDirectory.open(arguments.runs_dir, arguments.run)  # refuses before JAX is imported
 
-    from miiii.cli.machine import prepare_jax
-
-    prepare_jax()
+    machine.prepare_jax()
     from miiii.report.pictures.catalogue import CIRCUITS, choose
 
     entries = choose(listed(arguments.only), CIRCUITS)

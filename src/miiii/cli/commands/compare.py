@@ -11,6 +11,7 @@ from typing import Any
 import tyro
 
 from miiii.analysis.parts.curves import Curves, SeedCurves
+from miiii.cli import machine
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.console import print_out
 from miiii.cli.tables import text_table
@@ -59,9 +60,7 @@ def compare_command(words: list[str]) -> int:
         raise UsageError(f"--output is {str(output)!r}: it must be a file, and is a directory")
     check_comparable(list(found), [config for _, config in found.values()])
 
-    from miiii.cli.machine import prepare_jax
-
-    prepare_jax()
+    machine.prepare_jax()
     from miiii.experiment.run import load_run
     from miiii.report.pictures.making import about_pictures
 

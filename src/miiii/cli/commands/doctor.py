@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from miiii.cli import machine
 from miiii.cli.arguments import UsageError, parse
 
 
@@ -25,7 +26,6 @@ class DoctorArguments:
 def doctor_command(words: list[str]) -> int:
     """`miiii doctor`: exit 0 where everything that a run needs is there, else 1."""
     arguments = parse(DoctorArguments, words, "miiii doctor")
-    from miiii.cli.machine import prepare_jax
     from miiii.experiment.compiled_programs import cache_directory
 
     checks: list[dict[str, Any]] = []
@@ -45,7 +45,7 @@ def doctor_command(words: list[str]) -> int:
     unmet = unmet_requirements()
     check("packages", None not in versions.values() and not unmet, "; ".join([*unmet, listed]))
     try:
-        prepare_jax()
+        machine.prepare_jax()
     except UsageError as error:
         check("devices", False, str(error))
         if arguments.json:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
+from miiii.cli import machine
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.checks import check_epoch
 from miiii.config.config import Config
@@ -150,9 +151,7 @@ def _write_weights(
     arguments: ExportArguments, outputs: Iterable[tuple[int | None, Path]]
 ) -> list[Path]:
     """Write one export per epoch (None: the latest weights)."""
-    from miiii.cli.machine import prepare_jax
-
-    prepare_jax()
+    machine.prepare_jax()
     from miiii.experiment.model_at import ModelAt
     from miiii.experiment.run import load_run
 

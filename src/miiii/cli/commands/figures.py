@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from miiii.cli import machine
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.checks import check_epoch, check_range, picture_formats
 from miiii.cli.console import seldom, timed
@@ -71,9 +72,7 @@ def figures_command(words: list[str]) -> int:
     for _, name in runs:  # refuses before JAX is imported
         RunDirectory.open(arguments.runs_dir, name)
 
-    from miiii.cli.machine import prepare_jax
-
-    prepare_jax()
+    machine.prepare_jax()
     from miiii.esch.style import DARK, LIGHT
     from miiii.report.pictures.catalogue import choose
     from miiii.report.pictures.sources import Look

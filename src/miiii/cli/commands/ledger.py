@@ -11,6 +11,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from miiii.cli import machine
 from miiii.cli.arguments import parse
 from miiii.cli.console import live_console, print_out, say
 from miiii.cli.tables import chosen_form
@@ -50,9 +51,7 @@ def ledger_command(words: list[str]) -> int:
     arguments = parse(LedgerArguments, words, "miiii ledger")
     form = chosen_form(arguments)
     study = open_study(arguments.study, arguments.studies_dir)  # refuses before JAX is imported
-    from miiii.cli.machine import prepare_jax
-
-    prepare_jax()
+    machine.prepare_jax()
     ledger = judge_study(study)
     written = {"csv": ledger.to_csv, "markdown": ledger.to_markdown}
     if form == "json":

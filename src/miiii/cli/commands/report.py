@@ -6,6 +6,7 @@ from pathlib import Path
 
 import tyro
 
+from miiii.cli import machine
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.checks import only_one
 from miiii.cli.console import timed
@@ -45,9 +46,7 @@ def report_command(words: list[str]) -> int:
     if output.is_dir():
         raise UsageError(f"--output is {str(output)!r}: it must be a file, and is a directory")
 
-    from miiii.cli.machine import prepare_jax
-
-    prepare_jax()
+    machine.prepare_jax()
     from miiii.cli.commands.ledger import judge_study, print_summary
     from miiii.report.export import export_study
     from miiii.report.page.page import write_report

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from miiii.cli import machine
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.checks import check_range
 from miiii.cli.commands.ledger import judge_study, print_summary
@@ -121,9 +122,7 @@ def _train(
     Returns:
         As `StudyOutcome.state`.
     """
-    from miiii.cli.machine import prepare_jax
-
-    prepare_jax()
+    machine.prepare_jax()
     from miiii.cli.progress.study import study_progress
     from miiii.studies.train import choose_workers, make_agenda, train_study
 

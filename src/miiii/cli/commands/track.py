@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tyro
 
+from miiii.cli import machine
 from miiii.cli.arguments import UsageError, parse
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import StorageError
@@ -36,9 +37,7 @@ def track_command(words: list[str]) -> int:
     if not factories:
         raise UsageError("--to is empty: expected tensorboard or module:Class")
 
-    from miiii.cli.machine import prepare_jax
-
-    prepare_jax()
+    machine.prepare_jax()
     from miiii.experiment.run import load_run
     from miiii.tracking.following import track_stored
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from miiii.cli import machine
 from miiii.cli.arguments import UsageError, option_names, parse, peek
 from miiii.cli.checks import check_range
 from miiii.cli.config_file import read_config
@@ -257,13 +258,12 @@ def _supervise(
     run, name: str, runs_dir: Path, as_json: bool, trackers: Sequence[Factory] = ()
 ) -> int:
     """Train with progress on the screen and signals heard; say how it ended."""
-    from miiii.cli.machine import prepare_jax
     from miiii.experiment.interrupts import StopRequest
     from miiii.runs.directory import RunDirectory
 
     stop, began = StopRequest(), time.monotonic()
     with stop.listening():
-        prepare_jax()
+        machine.prepare_jax()
         from miiii.cli.progress.run import run_progress
 
         with run_progress() as progress:
@@ -309,10 +309,9 @@ def _tracked(run, progress, stop, trackers: Sequence[Factory]) -> Any:
 
 
 def _dry_run(configs: list[Config], arguments: TrainArguments) -> int:
-    from miiii.cli.machine import prepare_jax
     from miiii.experiment.interrupts import StopRequest
 
-    prepare_jax()
+    machine.prepare_jax()
     from miiii.experiment.estimating import estimate
 
     stop, done, begins = StopRequest(), 0, []

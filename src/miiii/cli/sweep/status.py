@@ -2,10 +2,10 @@
 
 import dataclasses
 import json
-import os
 import socket
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from miiii.cli.console import is_live
 from miiii.cli.sweep.text import SweepArguments, open_results, values_text, where_option
 from miiii.cli.text import counted
 from miiii.runs.text import clock, percent
+from miiii.sweeps.jobs.local_jobs import is_alive
 
 if TYPE_CHECKING:
     from miiii.sweeps.outcome.results import RunRecord, SweepResults, WorkerRecord
@@ -59,17 +60,16 @@ def status(words: list[str]) -> int:
 
     from miiii.sweeps.outcome.results import read_results
 
-    if arguments.json or not is_live(sys.stdout):
-        while True:
-            print(json.dumps(_record(results)) if arguments.json else _line(results), flush=True)
-            if not results.unfinished:
-                return 0
-            time.sleep(arguments.interval)
-            results = read_results(sweep)
     console = Console(highlight=False, markup=False, force_terminal=True)
-    with Live(console=console, auto_refresh=False) as live:
+    moves = is_live(sys.stdout) and not arguments.json
+    with Live(console=console, auto_refresh=False) if moves else nullcontext() as live:
         while True:
-            live.update(Text("\n".join(_lines(results, where))), refresh=True)
+            if live is not None:
+                live.update(Text("\n".join(_lines(results, where))), refresh=True)
+            else:
+                print(
+                    json.dumps(_record(results)) if arguments.json else _line(results), flush=True
+                )
             if not results.unfinished:
                 return 0
             time.sleep(arguments.interval)
@@ -151,15 +151,8 @@ def _worker_text(results: "SweepResults", worker: "WorkerRecord") -> str:
 def _is_gone(worker: str) -> bool:
     """Whether a worker was a process of this machine and is no more."""
     host, _, process = worker.rpartition(":")
-    if host != socket.gethostname() or not process.isdigit():
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+    here = host == socket.gethostname() and process.isdigit()
+    return here and not is_alive(int(process))
 
 
 def _line(results: "SweepResults") -> str:

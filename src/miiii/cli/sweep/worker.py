@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from miiii.cli import machine
 from miiii.cli.arguments import parse
 from miiii.cli.checks import check_range
 from miiii.cli.console import leave, say
@@ -58,9 +59,7 @@ def worker(words: list[str]) -> int:
 
             # Read when JAX makes its pool of threads; a GPU is used all the same.
             os.environ.update({key: ONE_CORE[key] for key in ("PJRT_NPROC", "NPROC")})
-        from miiii.cli.machine import prepare_jax
-
-        prepare_jax()
+        machine.prepare_jax()
         return _work(opened, arguments, ["miiii", "sweep", "worker", *words], stop)
 
 
