@@ -1,5 +1,7 @@
 """What a command says where an installed package is older than the declared versions."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from miiii.cli import main, requirements
@@ -14,8 +16,8 @@ def failing(monkeypatch):
         def fail(words):
             raise error
 
-        module = type("Module", (), {"commands": {"train": fail}})
-        monkeypatch.setattr(main, "import_module", lambda name: module)
+        module = SimpleNamespace(train_command=fail)
+        monkeypatch.setattr(main, "command_module", lambda name: module)
 
     return make
 

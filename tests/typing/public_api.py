@@ -69,7 +69,7 @@ class Printing:
     def advanced(self, report: Report) -> None:
         print(report.done, f"{report.epochs_per_second:.1f}", report.rows[0]["train_loss"].mean())
 
-    def left(self, members: Sequence[Member], done: int) -> None:
+    def interrupted(self, members: Sequence[Member], done: int) -> None:
         print(members[0].directory.name, done)
 
     def warned(self, message: str) -> None:

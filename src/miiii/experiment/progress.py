@@ -40,7 +40,7 @@ class Progress(Protocol):
     def advanced(self, report: Report) -> None:
         """A chunk is done."""
 
-    def left(self, members: Sequence[Member], done: int) -> None:
+    def interrupted(self, members: Sequence[Member], done: int) -> None:
         """Training was interrupted, and is saved as it was after `done` epochs."""
 
     def warned(self, message: str) -> None:
@@ -56,7 +56,7 @@ class Silent:
     def advanced(self, report: Report) -> None:
         """Nothing."""
 
-    def left(self, members: Sequence[Member], done: int) -> None:
+    def interrupted(self, members: Sequence[Member], done: int) -> None:
         """Nothing."""
 
     def warned(self, message: str) -> None:
@@ -104,7 +104,7 @@ class NotebookLine:
             f"{report.epochs_per_second:,.0f} epochs/s, {clock(left)} left{validation}"
         )
 
-    def left(self, members: Sequence[Member], done: int) -> None:
+    def interrupted(self, members: Sequence[Member], done: int) -> None:
         """Say that training was interrupted, what is saved, and how to go on."""
         path = str(members[0].directory.path)
         saved = f"saved at epoch {done:,}" if done else "nothing was trained yet"

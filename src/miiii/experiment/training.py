@@ -335,7 +335,7 @@ def _train(
         program = compile_program(batch, stop)
         if program is None:
             recorder.leave("interrupted", done)
-            progress.left(members, done)
+            progress.interrupted(members, done)
             return Outcome("interrupted", recorder.paths, done)
         states = program.place(program.initial_states() if states is None else states)
         stops = snapshot_epochs(epochs, training.snapshots)
@@ -376,7 +376,7 @@ def _train(
         state = "finished" if done >= epochs or not recorder.alive else "interrupted"
         recorder.save(states, done, state)
         if state == "interrupted":
-            progress.left(members, done)
+            progress.interrupted(members, done)
     if recorder.problems:
         return Outcome("failed", recorder.paths, done, tuple(recorder.problems), recorder.ends)
     return Outcome(state, recorder.paths, done, stopped=recorder.ends)

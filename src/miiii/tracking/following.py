@@ -49,9 +49,9 @@ class TrackedProgress:
             for follower in followers:
                 follower.take(rows, report.epochs_per_second)
 
-    def left(self, members: Sequence[Member], done: int) -> None:
+    def interrupted(self, members: Sequence[Member], done: int) -> None:
         """Training was interrupted."""
-        self._progress.left(members, done)
+        self._progress.interrupted(members, done)
 
     def warned(self, message: str) -> None:
         """Something that stops nothing."""

@@ -42,7 +42,7 @@ class RunProgress:
         self._standing.advance(report)
         self._screen.show(self._view)
 
-    def left(self, members: Sequence[Member], done: int) -> None:
+    def interrupted(self, members: Sequence[Member], done: int) -> None:
         """Nothing: the command says how to go on."""
 
 

@@ -333,9 +333,9 @@ class _Watching:
             self.stuck = all(falling.is_stuck for falling in self._falling)
         self._shown.advanced(report)
 
-    def left(self, members: Sequence[Member], done: int) -> None:
+    def interrupted(self, members: Sequence[Member], done: int) -> None:
         """As in `experiment.Progress`."""
-        self._shown.left(members, done)
+        self._shown.interrupted(members, done)
 
     def warned(self, message: str) -> None:
         """As in `experiment.Progress`."""
