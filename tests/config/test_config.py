@@ -145,7 +145,18 @@ def test_presets_are_those_of_the_tables():
         "precision": ("float32", "float64"),
     }
     assert set(PRESETS) == {
-        *("tiny", "mini", "small", "fast", "brief", "paper", "reference", "nanda", "waves"),
+        *(
+            "tiny",
+            "mini",
+            "small",
+            "fast",
+            "fast3000",
+            "brief",
+            "paper",
+            "reference",
+            "nanda",
+            "waves",
+        ),
         "reference32",
         *(f"mini-{key}" for key in VARIATIONS),
     }

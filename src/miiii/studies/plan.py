@@ -18,7 +18,7 @@ from miiii.refusals import unknown_name
 SCALES: dict[str, tuple[str, ...]] = {
     "small": ("mini", "small", "tiny"),
     "medium": ("small",),
-    "paper": ("fast", "brief", "paper", "reference", "reference32"),
+    "paper": ("fast", "fast3000", "brief", "paper", "reference", "reference32"),
 }
 """The presets that a study of each scale can start from; the first is the default."""
 

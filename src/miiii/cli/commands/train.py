@@ -30,7 +30,7 @@ class TrainArguments:
     """Train one configuration, with one seed or several at once."""
 
     preset: str = "small"
-    """Where every field starts from: tiny, mini, small, fast, brief, paper, reference,
+    """Where every field starts from: tiny, mini, small, fast, fast3000, brief, paper, reference,
     reference32, nanda, waves, or mini-… for the experiments of the further work."""
     config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE")] = field(
         default=None, metadata={"option": "--config"}
