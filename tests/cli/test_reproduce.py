@@ -110,7 +110,7 @@ def test_what_others_train_is_judged_by_them(monkeypatch, capsys):
 REFUSED = {
     "--scale large": ["--scale is 'large'", "small, medium, paper"],
     "--preset mimi": ["'mimi'", "did you mean 'mini'"],
-    "--scale paper --preset mini": ["'mini'", "fast, paper, reference"],
+    "--scale paper --preset mini": ["'mini'", "fast3000, paper, reference"],
     "--only C4,C77": ["'C77'", "did you mean 'C7'"],
     "--seeds 0": ["--seeds is 0", "at least 1"],
     "--workers 0": ["--workers is 0", "at least 1"],

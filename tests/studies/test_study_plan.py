@@ -217,7 +217,7 @@ def test_a_base_with_four_tasks_has_none_to_mask():
     [
         ({"scale": "smal"}, ["scale 'smal'", "did you mean 'small'"]),
         ({"scale": "small", "preset": "minni"}, ["'minni'", "did you mean 'mini'"]),
-        ({"scale": "paper", "preset": "mini"}, ["'mini'", "fast, paper, reference"]),
+        ({"scale": "paper", "preset": "mini"}, ["'mini'", "fast3000, paper, reference"]),
         ({"scale": "small", "seeds": 0}, ["seeds is 0", "at least 1"]),
         ({"scale": "small", "only": ["C20"]}, ["'C20'", "did you mean 'C2'"]),
         ({"scale": "small", "only": ["mask"]}, ["'mask'", "did you mean 'masked'"]),
