@@ -7,6 +7,8 @@ here. Two are left as they were, since stored runs and sweeps depend on their dr
 `optim.chosen_frequencies.random_directions`, and the points of sweeps made before this file was.
 """
 
+from __future__ import annotations
+
 from enum import IntEnum
 
 import numpy as np

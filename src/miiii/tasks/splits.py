@@ -1,5 +1,7 @@
 """Which numbers train, validate and test: drawn, drawn in mirrored pairs, or given."""
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass

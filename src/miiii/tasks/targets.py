@@ -1,5 +1,7 @@
 """What is to be predicted of each number. All in the canonical order n = 0 … p² − 1."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
