@@ -165,9 +165,7 @@ def test_presets_are_those_of_the_tables():
 def test_unknown_presets_are_refused():
     with pytest.raises(ValueError, match="unknown preset 'papr': did you mean 'paper'"):
         get_preset("papr")
-    with pytest.raises(
-        ValueError, match="unknown preset '': known are: brief, fast, fast3000"
-    ):
+    with pytest.raises(ValueError, match="unknown preset '': known are: brief, fast, fast3000"):
         get_preset("")
 
 

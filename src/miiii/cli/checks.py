@@ -14,7 +14,15 @@ FORMATS = ("svg", "pdf", "png")
 def check_range(
     arguments: Any, name: str, least: float, most: float = math.inf, more: str = ""
 ) -> None:
-    """Refuse a number, None is none, that is out of its range; `more` stands behind the limits."""
+    """Refuse an option whose number is out of its range; None, not given, passes.
+
+    Args:
+        arguments: of the command.
+        name: of the option, without dashes.
+        least: the smallest number that is taken.
+        most: the largest.
+        more: stands behind the limits in the message.
+    """
     value = getattr(arguments, name)
     if value is not None and not least <= value <= most:
         shown = f"{value:g}" if isinstance(value, float) else value
@@ -23,7 +31,7 @@ def check_range(
 
 
 def only_one(arguments: Any, *names: str) -> str:
-    """The one of some options that was given; "" for none. Refuses two."""
+    """Which of some options was given; "" where none was. Two of them are refused."""
     given = [name for name in names if getattr(arguments, name.replace("-", "_"))]
     if len(given) > 1:
         raise UsageError(f"--{given[0]} and --{given[1]} exclude each other: choose one")
@@ -38,7 +46,7 @@ def check_epoch(epoch: int | None, run: str, epochs: Collection[int]) -> None:
 
 
 def picture_formats(text: str) -> tuple[str, ...]:
-    """The file formats that `--format` lists; refuses an unknown one, and none."""
+    """The file formats that `--format` lists; an unknown one and an empty list are refused."""
     found = listed(text)
     for name in found:
         if name not in FORMATS:

@@ -109,11 +109,12 @@ def rgb(colour: str) -> NDArray[np.float64]:
 
 
 def png(indices: NDArray[np.uint8], palette: NDArray[np.uint8]) -> bytes:
-    """Encodes an image with a palette as PNG."""
+    """Encode an image with a palette as PNG."""
     from PIL import Image  # imported when a panel is drawn as an image
 
     image, stream = Image.frombytes("P", indices.shape[::-1], indices.tobytes()), io.BytesIO()
-    # Of 16 colours or fewer Pillow packs and filters the pixels, which doubles the file.
+    # Pillow packs 16 colours or fewer into four bits a pixel, and compresses them to a larger file
+    # than eight bits a pixel (findings/pillow-sixteen-colours.sh).
     image.putpalette(np.pad(palette, ((0, max(0, 17 - len(palette))), (0, 0))).tobytes())
     image.save(stream, "PNG", compress_level=9)
     return stream.getvalue()

@@ -42,13 +42,15 @@ def _common_name(runs: Sequence[str]) -> str:
 
 
 def summary(values: Sequence[float | None]) -> tuple[float, float, float] | None:
-    """Median, lowest and highest over seeds; None, a task that was never learnt, is infinite.
+    """Median, lowest and highest value over seeds.
+
+    A value of None, of a task that was never learnt, counts as infinite, so that the median is
+    infinite where at least half of the seeds never learnt the task.
 
     Returns:
-        The three; None where every value is.
+        The three; None where no seed has a value.
     """
     known = [math.inf if value is None else float(value) for value in values]
     if all(math.isinf(value) for value in known):
         return None
-    # The median is infinite where at least half of the seeds never learnt the task.
     return float(np.median(known)), min(known), max(known)

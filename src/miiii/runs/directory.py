@@ -47,7 +47,7 @@ __all__ = ["RunDirectory", "RunSummary", "list_runs"]
 class RunDirectory:
     """A run on disk; holds nothing but its path.
 
-    Reading needs no lock. Whoever writes holds `lock()`.
+    Reading needs no lock. A process that writes holds `lock()`.
     """
 
     path: Path

@@ -52,7 +52,7 @@ def clean_command(words: list[str]) -> int:
     only_one(arguments, "yes", "dry-run")
     names = listed(arguments.only)
     kinds = chosen_kinds(names)
-    # Compiled programs are every project's: who cleans some directory does not mean them.
+    # Compiled programs belong to every project: another directory of runs says nothing of them.
     elsewhere = (arguments.runs_dir, arguments.studies_dir) != (Path("runs"), Path("studies"))
     kept = "compiled" if elsewhere else ""
     going = {kind.name for kind in kinds if names or (kind.remade and kind.name != kept)}
