@@ -175,18 +175,18 @@ def cases(table):
 @pytest.mark.parametrize(("question", "makers"), cases(YES))
 def test_yes(question, makers):
     found = answer(question, makers)
-    assert (found.said, found.verdict) == ("yes", "reproduced"), found.reason
+    assert (found.answer, found.verdict) == ("yes", "reproduced"), found.reason
 
 
 @pytest.mark.parametrize(("question", "makers"), cases(NO))
 def test_no(question, makers):
     found = answer(question, makers)
-    assert (found.said, found.verdict) == ("no", "not reproduced"), found.reason
+    assert (found.answer, found.verdict) == ("no", "not reproduced"), found.reason
 
 
 @pytest.mark.parametrize(("question", "makers"), cases(OPEN))
 def test_undecided(question, makers):
-    assert answer(question, makers).said == "undecided"
+    assert answer(question, makers).answer == "undecided"
 
 
 def test_the_tables_cover_every_question():
@@ -197,9 +197,9 @@ def test_the_tables_cover_every_question():
 def test_seeds_that_disagree_and_single_seeds_decide_nothing(question):
     yes, no = YES[question][0], NO[question][0]
     mixed = {key: [yes[key](0), no[key](1)] for key in yes}
-    assert ANSWERS[question](Evidence.gather(mixed)).said == "undecided"
+    assert ANSWERS[question](Evidence.gather(mixed)).answer == "undecided"
     single = {key: [yes[key](0)] for key in yes}
-    assert ANSWERS[question](Evidence.gather(single)).said == "undecided"
+    assert ANSWERS[question](Evidence.gather(single)).answer == "undecided"
 
 
 def test_a_delay_is_of_the_trained_tasks_alone():

@@ -1,4 +1,4 @@
-"""From what single runs say to a verdict: unanimity of at least two, or undecided."""
+"""From the votes of single runs to a verdict: at least two, all alike, or undecided."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,55 +8,54 @@ from miiii.claims.finding import Finding, Quantity, Verdict
 from miiii.claims.measurements import Measurements
 from miiii.claims.rules.paper import LEAST_SEEDS, Claim
 
-Says = Literal["for", "against", "unclear", "silent"]
-"""A run speaks for or against the claim, lies between the thresholds, or cannot speak at all."""
-
+Stance = Literal["for", "against", "unclear", "silent"]
+"""for, against: the run meets one threshold of the rule. unclear: it lies between both. silent: the
+rule cannot be applied to it."""
+Ballot = tuple[Stance, str]
+"""A run's stance, and its numbers or the cause of its silence; no full stop."""
 
 Role = Literal["required", "condition", "contrast", "objection"]
 """required: decides both ways. condition: without it there is nothing to judge, so that anything
-but "for" leaves the claim undecided. contrast: a condition that belongs to the reason. objection:
-counts only where it is against."""
+but "for" leaves the claim undecided. contrast: a condition that the reason names as well.
+objection: counts only where its verdict is against the claim."""
 
 
 @dataclass(frozen=True)
 class Vote:
-    """What one run says."""
+    """The ballot of one run."""
 
     seed: int
-    says: Says
-    why: str
-    """Its numbers, or why it is silent; no full stop."""
+    stance: Stance
+    reason: str
 
 
 @dataclass(frozen=True)
 class Part:
     """One thing that must hold for a claim to hold."""
 
-    of: str
-    """Whose votes: an experiment's key, or what was compared."""
+    name: str
+    """An experiment's key, or the quantity that is compared."""
     votes: tuple[Vote, ...]
     role: Role = "required"
-    least: int = LEAST_SEEDS
-    """Votes that it takes."""
 
 
 def part(
-    of: str,
+    name: str,
     runs: Sequence[Measurements],
-    say: Callable[[Measurements], tuple[Says, str]],
+    vote: Callable[[Measurements], Ballot],
     role: Role = "required",
 ) -> Part:
-    """Ask every run of an experiment."""
-    return Part(of, tuple(Vote(run.origin.seed, *say(run)) for run in runs), role)
+    """Collect the votes of all runs of an experiment."""
+    return Part(name, tuple(Vote(run.origin.seed, *vote(run)) for run in runs), role)
 
 
-def between(value: float, holds_from: float, fails_to: float) -> Says:
+def between(value: float, holds_from: float, fails_to: float) -> Stance:
     """Judge a number by two thresholds.
 
     Args:
         value: what was measured.
-        holds_from: at or beyond this the claim holds.
-        fails_to: at or beyond this, on the other side, it fails.
+        holds_from: the threshold of "for"; values on its far side count as well.
+        fails_to: the threshold of "against", likewise.
     """
     rising = holds_from > fails_to
     if (value >= holds_from) if rising else (value <= holds_from):
@@ -66,42 +65,42 @@ def between(value: float, holds_from: float, fails_to: float) -> Says:
     return "unclear"
 
 
-def standing(item: Part) -> tuple[Verdict, str]:
-    """A part's own verdict, and its reason."""
+def part_verdict(item: Part) -> tuple[Verdict, str]:
+    """The verdict of one part by itself, and its reason."""
     if not item.votes:
-        return "undecided", f"no run of {item.of}"
-    speaking = [vote for vote in item.votes if vote.says != "silent"]
-    if len(speaking) < item.least:
-        silent = [vote for vote in item.votes if vote.says == "silent"]
+        return "undecided", f"no run of {item.name}"
+    speaking = [vote for vote in item.votes if vote.stance != "silent"]
+    if len(speaking) < LEAST_SEEDS:
+        silent = [vote for vote in item.votes if vote.stance == "silent"]
         cause = f" ({_listed(silent)})" if silent else ""
         return (
             "undecided",
-            f"{item.of}: {len(speaking)} of {len(item.votes)} runs can speak, "
-            f"{item.least} are needed{cause}",
+            f"{item.name}: {len(speaking)} of {len(item.votes)} runs can speak, "
+            f"{LEAST_SEEDS} are needed{cause}",
         )
-    said = {vote.says for vote in speaking}
-    text = f"{item.of}: {_listed(speaking)}"
-    if said == {"for"}:
-        return "reproduced", text
-    if said == {"against"}:
-        return "not reproduced", text
-    if said == {"unclear"}:
-        return "undecided", f"{item.of} lies between the thresholds: {_listed(speaking)}"
-    count = sum(vote.says == "for" for vote in speaking)
-    return "undecided", f"{item.of}: {count} of {len(speaking)} runs hold: {_listed(speaking)}"
+    stances = {vote.stance for vote in speaking}
+    text = _listed(speaking)
+    if stances == {"for"}:
+        return "reproduced", f"{item.name}: {text}"
+    if stances == {"against"}:
+        return "not reproduced", f"{item.name}: {text}"
+    if stances == {"unclear"}:
+        return "undecided", f"{item.name} lies between the thresholds: {text}"
+    count = sum(vote.stance == "for" for vote in speaking)
+    return "undecided", f"{item.name}: {count} of {len(speaking)} runs hold: {text}"
 
 
 def decide(claim: Claim, parts: Sequence[Part], quantities: Sequence[Quantity]) -> Finding:
     """Join the parts of a claim.
 
-    It is undecided where a condition is not met; else not reproduced where a required part or an
-    objection is against it; else reproduced where every required part holds.
+    In this order: undecided where a condition is not met; not reproduced where a required part or
+    an objection is against it; reproduced where every required part holds; else undecided.
     """
 
     def finding(verdict: Verdict, reason: str) -> Finding:
         return Finding(claim, verdict, f"{reason}.", tuple(quantities))
 
-    judged = [(item, *standing(item)) for item in parts]
+    judged = [(item, *part_verdict(item)) for item in parts]
     for item, verdict, reason in judged:
         if item.role in ("condition", "contrast") and verdict != "reproduced":
             return finding("undecided", f"There is nothing to judge: {reason}")
@@ -111,19 +110,21 @@ def decide(claim: Claim, parts: Sequence[Part], quantities: Sequence[Quantity]) 
     for item, verdict, reason in judged:
         if item.role == "required" and verdict == "undecided":
             return finding(verdict, reason)
-    told = [reason for item, _, reason in judged if item.role == "required"]
-    told += [f"against {reason}" for item, _, reason in judged if item.role == "contrast"]
-    return finding("reproduced", "; ".join(told))
+    reasons = [reason for item, _, reason in judged if item.role == "required"]
+    reasons += [f"against {reason}" for item, _, reason in judged if item.role == "contrast"]
+    return finding("reproduced", "; ".join(reasons))
 
 
 def _listed(votes: Sequence[Vote]) -> str:
-    """Seeds that say the same in one breath; the reader of many finds the rest in the values."""
-    whys = dict.fromkeys(vote.why for vote in votes)
-    grouped = [(why, [str(vote.seed) for vote in votes if vote.why == why]) for why in whys]
+    """The first four reasons, each with its seeds, and the number of the remaining runs."""
+    grouped: dict[str, list[str]] = {}
+    for vote in votes:
+        grouped.setdefault(vote.reason, []).append(str(vote.seed))
     shown = [
-        f"{why} (seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)})"
-        for why, seeds in grouped[:4]
+        f"{reason} (seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)})"
+        for reason, seeds in grouped.items()
     ]
-    if len(grouped) > 4:
-        shown.append(f"and {sum(len(seeds) for _, seeds in grouped[4:])} more runs")
+    if len(shown) > 4:
+        rest = sum(map(len, list(grouped.values())[4:]))
+        shown[4:] = [f"and {rest} more runs"]
     return ", ".join(shown)

@@ -1,18 +1,21 @@
-"""A study's measurements, run by run, and what several claims ask of a run."""
+"""A study's measurements by experiment, and the numbers of a run that several claims use."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
-from miiii.claims.deciding import Says
+import numpy as np
+
+from miiii.claims.deciding import Ballot
 from miiii.claims.measurements import Measurements
 from miiii.claims.rules import further_work as beyond_rules
 from miiii.claims.rules.paper import EXPERIMENTS as OF_THE_PAPER
 from miiii.claims.rules.paper import FIRST_FOUR, GENERALISED_SHARE
 
 EXPERIMENTS = (*OF_THE_PAPER, *beyond_rules.EXPERIMENTS)
-"""What a study may hold: the paper's experiments, and those of its further work."""
+"""All experiments of a study: the paper's, then those of the further work."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Evidence:
     """All runs of a study by experiment."""
 
     runs: Mapping[str, tuple[Measurements, ...]]
-    """Every key of `EXPERIMENTS`, seeds ascending; empty where there are no runs."""
+    """Every key of `EXPERIMENTS`, each with its runs by ascending seed, or none."""
 
     @classmethod
     def gather(cls, study: Mapping[str, Sequence[Measurements]]) -> "Evidence":
@@ -54,10 +57,15 @@ class Evidence:
         return self.runs[experiment]
 
 
-def trained_tasks(run: Measurements) -> list[int]:
-    """Columns of the tasks that were trained on."""
-    masked = run.origin.masked
-    return [column for column, modulus in enumerate(run.origin.moduli) if modulus not in masked]
+def trained_moduli(run: Measurements) -> list[int]:
+    """The moduli of the tasks that were trained on."""
+    return [modulus for modulus in run.origin.moduli if modulus not in run.origin.masked]
+
+
+def trained_mean(run: Measurements, values: Sequence[float]) -> float:
+    """Mean of [N] values, one per task, over the tasks that were trained on."""
+    tasks = zip(run.origin.moduli, values, strict=True)
+    return float(np.mean([value for modulus, value in tasks if modulus not in run.origin.masked]))
 
 
 def held_from(run: Measurements) -> dict[int, float]:
@@ -80,7 +88,7 @@ def has_first_four(run: Measurements) -> bool:
 
 
 def share_held(run: Measurements, moduli: Sequence[int], by: float) -> float:
-    """Share of some tasks whose accuracy holds from an epoch up to `by` (or at all) on."""
+    """Share of `moduli` whose accuracy holds from epoch `by` or earlier; inf: from any epoch."""
     epochs = held_from(run)
     held = [modulus for modulus in moduli if epochs[modulus] <= by and epochs[modulus] < math.inf]
     return len(held) / len(moduli)
@@ -89,21 +97,47 @@ def share_held(run: Measurements, moduli: Sequence[int], by: float) -> float:
 def generalisation_epoch(run: Measurements) -> float:
     """The epoch from which `GENERALISED_SHARE` of the trained tasks hold; infinite if never."""
     epochs = held_from(run)
-    ordered = sorted(epochs[run.origin.moduli[column]] for column in trained_tasks(run))
+    ordered = sorted(epochs[modulus] for modulus in trained_moduli(run))
+    # A product slightly above a whole number, by rounding, must not ask for one task more.
     return ordered[math.ceil(GENERALISED_SHARE * len(ordered) - 1e-9) - 1]
 
 
 def has_generalised(run: Measurements) -> bool:
-    """Whether it generalised at all, by the end."""
+    """Whether the run has generalised by its last epoch."""
     return math.isfinite(generalisation_epoch(run))
 
 
-def not_generalised(run: Measurements) -> tuple[Says, str]:
-    """The silence of a run that claims about generalised models do not speak of."""
-    trained = [run.origin.moduli[column] for column in trained_tasks(run)]
+def not_generalised(run: Measurements) -> Ballot:
+    """The silent ballot of a run that did not generalise, for claims about generalised models."""
+    trained = trained_moduli(run)
     count = round(share_held(run, trained, math.inf) * len(trained))
     return (
         "silent",
         f"never generalised: {count} of {len(trained)} tasks hold 0.9 at epoch "
         f"{run.origin.epoch:,}",
     )
+
+
+def when_generalised(
+    theme: str, missing: str, judge: Callable[[Any], Ballot]
+) -> Callable[[Measurements], Ballot]:
+    """Judge one record of a run; silent without the record or where the run never generalised.
+
+    Args:
+        theme: the record's field in `Measurements`.
+        missing: the cause of silence where the run has no such record.
+        judge: the ballot of a record.
+    """
+
+    def vote(run: Measurements) -> Ballot:
+        record = getattr(run, theme)
+        if record is None:
+            return "silent", missing
+        return judge(record) if has_generalised(run) else not_generalised(run)
+
+    return vote
+
+
+def is_measured(_: Any) -> Ballot:
+    """The ballot of every generalised run, for conditions that ask for no more."""
+    return "for", "generalised"

@@ -1,4 +1,4 @@
-"""What the ledger says about a claim: quantities with their spread, a verdict, its reason."""
+"""A judged claim: quantities with their spread, a verdict and its reason."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ ANSWERS: dict[Verdict, str] = {
     "not reproduced": "no",
     "undecided": "undecided",
 }
-"""The verdicts' words for questions of the further work, which the paper does not answer."""
+"""The verdicts as answers to the questions of the further work, which the paper leaves open."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,6 @@ class Quantity:
     """One statistic of one experiment, run by run."""
 
     name: str
-    """What it is."""
     unit: str
     """"" for a plain number."""
     experiment: str
@@ -36,15 +35,15 @@ class Quantity:
     """Names of the runs, in the order of their seeds."""
     seeds: tuple[int, ...]
     values: tuple[float, ...]
-    """Per run; infinite for an epoch that never came, NaN where there is none."""
+    """Per run; infinite for an event that never came, NaN without a value."""
     interval: Interval | None
-    """Of the median over seeds, unless its method says otherwise."""
+    """Of the median over seeds, unless `Interval.method` names another statistic."""
     paper: str
     """The paper's value; "" where it gives none."""
     p_value: float
     """NaN where there is no test."""
     note: str
-    """What the test or the value is beside; "" for none."""
+    """A remark on the test or the value; "" for none."""
 
     @property
     def known(self) -> tuple[float, ...]:
@@ -54,7 +53,7 @@ class Quantity:
     @property
     def median(self) -> float:
         """Over the values that exist; NaN if there are none."""
-        # The middle of a number and infinity is infinity, as it should be.
+        # Infinite values count: the median is infinite where half of the runs never got there.
         return float(np.median(self.known)) if self.known else math.nan
 
     @property
@@ -83,15 +82,15 @@ def quantity(
     """Take one number from each run.
 
     Args:
-        name: what it is.
+        name: of the quantity.
         experiment: the runs' key.
-        runs: may be none.
-        value: of a run; None where it has none.
-        unit: as in `Quantity`, like the rest.
-        paper: as in `Quantity`.
+        runs: of the experiment; may be empty.
+        value: the number of a run; None where it has none.
+        unit: as in `Quantity`, as are the next four.
+        paper: the paper's value.
         interval: default: that of the median over runs.
-        p_value: as in `Quantity`.
-        note: as in `Quantity`.
+        p_value: of a test.
+        note: a remark.
     """
     found = [value(run) for run in runs]
     values = tuple(math.nan if number is None else float(number) for number in found)
@@ -112,11 +111,11 @@ def quantity(
 def within(
     theme: str, value: Callable[[Any], float | int | None]
 ) -> Callable[[Measurements], float | int | None]:
-    """A number out of one record of the measurements.
+    """A number of one record of the measurements; None where a run has no such record.
 
     Args:
-        theme: the record's name, as neurons; where a run has none, there is no number.
-        value: of the record.
+        theme: the record's field in `Measurements`, such as neurons.
+        value: the number of a record.
     """
 
     def of_run(run: Measurements) -> float | int | None:
@@ -136,9 +135,9 @@ class Finding:
     reason: str
     """One sentence."""
     quantities: tuple[Quantity, ...]
-    """The first is the one that decides."""
+    """The first one decides."""
     under: JudgedUnder | None = None
-    """Optimiser and loss of the runs that the rule asks; None where there are none."""
+    """Optimiser and loss of the runs that the rule reads; None without runs."""
 
     @property
     def id(self) -> str:
@@ -146,8 +145,8 @@ class Finding:
         return self.claim.id
 
     @property
-    def said(self) -> str:
-        """The verdict in words: of a question of the further work, yes or no."""
+    def answer(self) -> str:
+        """The verdict; for a question of the further work yes, no or undecided."""
         return ANSWERS[self.verdict] if self.claim.beyond else self.verdict
 
     @property
@@ -158,12 +157,12 @@ class Finding:
 
     @property
     def runs(self) -> tuple[str, ...]:
-        """Names of the runs behind it, each once."""
+        """Names of the runs that the quantities are of, each once."""
         return tuple(dict.fromkeys(run for item in self.quantities for run in item.runs))
 
     @property
     def seeds(self) -> tuple[tuple[str, int], ...]:
-        """Per experiment, how many runs stand behind it."""
+        """(experiment, its number of runs) of the quantities."""
         counted: dict[str, int] = {}
         for item in self.quantities:
             counted[item.experiment] = max(counted.get(item.experiment, 0), len(item.runs))

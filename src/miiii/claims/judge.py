@@ -1,49 +1,22 @@
-"""A study's measurements in, the ledger out."""
+"""The ledger of a study from its measurements."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from miiii.claims.evidence import Evidence, has_generalised
 from miiii.claims.finding import Finding
-from miiii.claims.judges.attention import attention_settles_early, heads_look_at_one_digit
-from miiii.claims.judges.controls import (
-    masking_prevents_the_others,
-    no_convergence_without_filter,
-    validation_diverges_without_dropout,
+from miiii.claims.judges import (
+    attention,
+    controls,
+    embeddings,
+    frequencies,
+    further_training,
+    further_work,
+    merging,
+    performance,
+    periodicity,
+    primality,
 )
-from miiii.claims.judges.embeddings import (
-    embedding_frequencies_few_and_many,
-    leading_vectors_are_periodic,
-    positions_alike_or_opposed,
-    singular_values_more_diffuse,
-)
-from miiii.claims.judges.frequencies import (
-    first_four_count_like_nanda,
-    frequencies_appear_afterwards,
-)
-from miiii.claims.judges.further_training import (
-    circuits_merge_in_long_training,
-    orthogonal_gradient_replaces_regularisation,
-    solved_stays_solved,
-    stablemax_replaces_regularisation,
-)
-from miiii.claims.judges.further_work import (
-    chosen_frequencies_speed,
-    divisibility_is_learnt,
-    smallest_are_missed,
-)
-from miiii.claims.judges.merging import circuits_merge_afterwards
-from miiii.claims.judges.performance import (
-    all_tasks_generalise,
-    first_four_come_first,
-    others_come_together,
-)
-from miiii.claims.judges.periodicity import (
-    basis_is_not_periodic,
-    neurons_are_periodic,
-    neurons_need_few_frequencies,
-)
-from miiii.claims.judges.primality import tasks_test_primality
 from miiii.claims.ledger import ExperimentSummary, Ledger
 from miiii.claims.measurements import Measurements
 from miiii.claims.rules.further_work import EXPERIMENTS as BEYOND_EXPERIMENTS
@@ -51,42 +24,42 @@ from miiii.claims.rules.further_work import QUESTIONS
 from miiii.claims.settings import beside_the_paper, judged_under
 
 JUDGES: dict[str, Callable[[Evidence], Finding]] = {
-    "C1": all_tasks_generalise,
-    "C2": first_four_come_first,
-    "C3": others_come_together,
-    "C4": no_convergence_without_filter,
-    "C5": validation_diverges_without_dropout,
-    "C6": neurons_are_periodic,
-    "C7": basis_is_not_periodic,
-    "C8": neurons_need_few_frequencies,
-    "C9": frequencies_appear_afterwards,
-    "C10": positions_alike_or_opposed,
-    "C11": singular_values_more_diffuse,
-    "C12": leading_vectors_are_periodic,
-    "C13": embedding_frequencies_few_and_many,
-    "C14": heads_look_at_one_digit,
-    "C15": attention_settles_early,
-    "C16": masking_prevents_the_others,
-    "C17": first_four_count_like_nanda,
-    "C18": circuits_merge_afterwards,
-    "C19": tasks_test_primality,
+    "C1": performance.all_tasks_generalise,
+    "C2": performance.first_four_come_first,
+    "C3": performance.others_come_together,
+    "C4": controls.no_convergence_without_filter,
+    "C5": controls.validation_diverges_without_dropout,
+    "C6": periodicity.neurons_are_periodic,
+    "C7": periodicity.basis_is_not_periodic,
+    "C8": periodicity.neurons_need_few_frequencies,
+    "C9": frequencies.frequencies_appear_afterwards,
+    "C10": embeddings.positions_alike_or_opposed,
+    "C11": embeddings.singular_values_more_diffuse,
+    "C12": embeddings.leading_vectors_are_periodic,
+    "C13": embeddings.embedding_frequencies_few_and_many,
+    "C14": attention.heads_look_at_one_digit,
+    "C15": attention.attention_settles_early,
+    "C16": controls.masking_prevents_the_others,
+    "C17": frequencies.first_four_count_like_nanda,
+    "C18": merging.circuits_merge_afterwards,
+    "C19": primality.tasks_test_primality,
 }
 """One pure function per claim."""
 
 ANSWERS: dict[str, Callable[[Evidence], Finding]] = {
-    "B1": smallest_are_missed,
-    "B2": divisibility_is_learnt,
-    "B3": chosen_frequencies_speed,
-    "B4": stablemax_replaces_regularisation,
-    "B5": orthogonal_gradient_replaces_regularisation,
-    "B6": solved_stays_solved,
-    "B7": circuits_merge_in_long_training,
+    "B1": further_work.smallest_are_missed,
+    "B2": further_work.divisibility_is_learnt,
+    "B3": further_work.chosen_frequencies_speed,
+    "B4": further_training.stablemax_replaces_regularisation,
+    "B5": further_training.orthogonal_gradient_replaces_regularisation,
+    "B6": further_training.solved_stays_solved,
+    "B7": further_training.circuits_merge_in_long_training,
 }
 """One pure function per question of the further work."""
 
 
 def judge(study: Mapping[str, Sequence[Measurements]], name: str = "study") -> Ledger:
-    """Judge every claim, and every question of the further work that has runs of its own.
+    """Judge every claim, and every question of the further work that runs were trained for.
 
     Args:
         study: experiment (of `evidence.EXPERIMENTS`) to measurements, one per seed; experiments
@@ -111,7 +84,7 @@ def _with_settings(finding: Finding, evidence: Evidence) -> Finding:
 
 
 def _asked(evidence: Evidence) -> list[Callable[[Evidence], Finding]]:
-    """The questions that some run was trained for; what the paper's claims need does not count."""
+    """The questions with a run of an experiment that no claim of the paper uses."""
     return [
         answer
         for name, answer in ANSWERS.items()

@@ -1,6 +1,7 @@
-"""The ledger: every claim's finding, the study that it rests on, and how many hold."""
+"""The ledger: every claim's finding, the runs behind it, and how many claims hold."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class ExperimentSummary:
-    """What was trained under one key."""
+    """The runs of one experiment; settings are those of its first run."""
 
     experiment: str
     task: str
@@ -33,7 +34,7 @@ class ExperimentSummary:
     epochs: tuple[int, ...]
     """Last epoch of each run."""
     generalised: tuple[bool, ...]
-    """Whether each run did."""
+    """Whether each run has."""
     optimiser: str
     learning_rate: float
     weight_decay: float
@@ -50,7 +51,7 @@ class Ledger:
     """All claims, judged on one study."""
 
     study: str
-    """Its name."""
+    """The study's name."""
     findings: tuple[Finding, ...]
     """C1 to C19, then those of B1 to B7 that have runs."""
     experiments: tuple[ExperimentSummary, ...]
@@ -58,32 +59,34 @@ class Ledger:
     versions: dict[str, str]
     """Of packages, with all versions where runs differ."""
     beside: str = ""
-    """What T_miiii's size and learning rate are, where they are not the paper's."""
+    """T_miiii's size and learning rate where they differ from the paper's."""
 
     @property
     def counts(self) -> dict[Verdict, int]:
         """How many of the paper's claims have each verdict."""
-        return {
-            verdict: sum(finding.verdict == verdict for finding in self.claims)
-            for verdict in VERDICTS
-        }
+        return _counts(self.claims)
+
+    @property
+    def counts_under_papers_settings(self) -> dict[Verdict, int]:
+        """The same of the claims that were judged under the paper's optimiser and loss."""
+        return _counts(it for it in self.claims if it.under is not None and it.under.papers)
 
     @property
     def claims(self) -> tuple[Finding, ...]:
-        """Of the paper: C1 to C19."""
+        """Those of the paper's claims, C1 to C19."""
         return tuple(finding for finding in self.findings if not finding.claim.beyond)
 
     @property
     def questions(self) -> tuple[Finding, ...]:
-        """Of its further work: those of B1 to B7 that have runs."""
+        """Those of its further work's questions, B1 to B7, that have runs."""
         return tuple(finding for finding in self.findings if finding.claim.beyond)
 
     @property
     def groups(self) -> tuple[tuple[str, tuple[Finding, ...]], ...]:
-        """The paper's claims by what they were judged under: (heading, findings), none empty.
+        """The paper's claims by the optimiser and loss of their runs: (heading, findings).
 
-        Those under the paper's own optimiser and loss come first. A verdict under others stands
-        beside them and says nothing about the paper's training.
+        Those under the paper's optimiser and loss come first: only these verdicts are about the
+        paper's training. No group is empty.
         """
         found: dict[str, list[Finding]] = {}
         for finding in sorted(self.claims, key=_place):
@@ -92,30 +95,29 @@ class Ledger:
 
     @property
     def standing(self) -> str:
-        """Under what the verdicts stand, one line; "" where no claim has a run."""
+        """The optimiser and loss behind the verdicts, one line; "" where no claim has a run."""
         judged = [finding for finding in self.claims if finding.under is not None]
         if not judged:
             return ""
-        own = [finding for finding in judged if finding.under and finding.under.papers]
-        said = dict.fromkeys(it.under.text for it in judged if it.under and not it.under.papers)
+        own = sum(self.counts_under_papers_settings.values())
+        others = dict.fromkeys(it.under.text for it in judged if it.under and not it.under.papers)
         parts = []
         if own:
-            shown = ", ".join(
-                f"{sum(it.verdict == verdict for it in own)} {verdict}" for verdict in VERDICTS
-            )
+            counts = self.counts_under_papers_settings.items()
+            shown = ", ".join(f"{count} {verdict}" for verdict, count in counts)
             parts.append(f"under the paper's optimiser and loss: {shown}")
-        if said:
-            count = len(judged) - len(own)
+        if others:
             parts.append(
-                f"{count} judged under {'; '.join(said)}: not the paper's optimiser and loss"
+                f"{len(judged) - own} judged under {'; '.join(others)}: "
+                "not the paper's optimiser and loss"
             )
         return "; ".join(parts) + (f"; {self.beside}" if self.beside else "")
 
     @property
     def answers(self) -> dict[str, int]:
-        """How many questions are answered yes, no, or not."""
-        said = [finding.said for finding in self.questions]
-        return {answer: said.count(answer) for answer in ANSWERS.values()} if said else {}
+        """How many questions have each answer; empty without questions."""
+        found = [finding.answer for finding in self.questions]
+        return {answer: found.count(answer) for answer in ANSWERS.values()} if found else {}
 
     @property
     def summary(self) -> str:
@@ -135,13 +137,7 @@ class Ledger:
             "version": VERSION,
             "study": self.study,
             "counts": self.counts,
-            "counts_under_papers_settings": {
-                verdict: sum(
-                    it.verdict == verdict and it.under is not None and it.under.papers
-                    for it in self.claims
-                )
-                for verdict in VERDICTS
-            },
+            "counts_under_papers_settings": self.counts_under_papers_settings,
             "judged_under": self.standing,
             **({"answers": self.answers} if self.questions else {}),
             "experiments": to_plain(self.experiments),
@@ -159,7 +155,7 @@ class Ledger:
         """A row per claim: verdict and reason."""
         head = ("claim", "", "verdict", "why", "judged under")
         rows = [
-            (it.id, it.claim.claim, it.said, it.reason, it.under.text if it.under else "–")
+            (it.id, it.claim.claim, it.answer, it.reason, it.under.text if it.under else "–")
             for it in self.findings
         ]
         return heading(f"Ledger of {self.study}", self.summary) + table(head, rows)
@@ -182,6 +178,11 @@ class Ledger:
         return "\n".join(lines) + "\n"
 
 
+def _counts(findings: Iterable[Finding]) -> dict[Verdict, int]:
+    verdicts = [finding.verdict for finding in findings]
+    return {verdict: verdicts.count(verdict) for verdict in VERDICTS}
+
+
 def value_text(item: Quantity) -> str:
     """The median over seeds, with the spread where seeds differ and the unit."""
     text = number(item.median, item.unit)
@@ -191,7 +192,7 @@ def value_text(item: Quantity) -> str:
 
 
 def _place(finding: Finding) -> int:
-    """The order of the headings; among equals the claims keep theirs."""
+    """The place of a finding's heading; the sort is stable, so that claims keep their order."""
     if finding.under is None:
         return 2
     return 0 if finding.under.papers else 1
@@ -217,7 +218,7 @@ def _claim_table(findings: tuple[Finding, ...]) -> list[str]:
         cells = (
             finding.id,
             finding.claim.claim,
-            f"**{finding.said}**",
+            f"**{finding.answer}**",
             shown[0].name,
             "; ".join(f"{item.experiment}: {value_text(item)}" for item in shown),
             "; ".join(f"{item.experiment}: {item.paper}" for item in shown if item.paper),
@@ -227,17 +228,12 @@ def _claim_table(findings: tuple[Finding, ...]) -> list[str]:
 
 
 def _record(finding: Finding) -> dict[str, Any]:
+    under = finding.under
     return {
         **to_plain(finding.claim),
-        "verdict": finding.said,
+        "verdict": finding.answer,
         "reason": finding.reason,
-        "judged_under": None
-        if finding.under is None
-        else {
-            "papers": finding.under.papers,
-            "text": finding.under.text,
-            "departures": list(finding.under.departures),
-        },
+        "judged_under": under and {"papers": under.papers, **to_plain(under)},
         "runs": list(finding.runs),
         "quantities": [
             {
@@ -257,7 +253,7 @@ def _row(finding: Finding, item: Quantity) -> list[Any]:
         else (interval.low, interval.high, interval.coverage, interval.method)
     )
     row = (
-        *(finding.id, finding.said, finding.claim.claim, finding.claim.where),
+        *(finding.id, finding.answer, finding.claim.claim, finding.claim.where),
         *(" ".join(map(str, finding.claim.figures)), finding.reason),
         *(item.name, item.unit, item.experiment, item.median, item.lowest, item.highest),
         *ends,
@@ -297,7 +293,7 @@ def _section(finding: Finding) -> list[str]:
     lines = [
         f"### {claim.id}: {claim.claim}",
         "",
-        f"**{finding.said}**. {finding.reason}",
+        f"**{finding.answer}**. {finding.reason}",
         "",
         *([] if finding.under is None else [f"- Judged under: {finding.under.text}"]),
         f"- Where: {claim.where}{pictures if figures else ''}",

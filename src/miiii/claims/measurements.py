@@ -1,9 +1,9 @@
-"""Everything that the ledger needs to know about one run: small numbers and short arrays.
+"""The measurements of one run that the ledger uses: numbers and short arrays.
 
 Glossary: N task, S snapshot, H head, R random draw, W weight. A task's epoch is the first from
 which its validation accuracy stays at or above `rules.GENERALISED_AT` to the end of the run; None
-where it does not. What does not exist is None (a record) or NaN (a number). Dropout is off in every
-measure but the training losses and accuracies, which are of the passes that trained.
+where it does not. A missing record is None, a missing number NaN. Dropout is off in all measures
+except the training losses and accuracies, which are of the passes that trained.
 """
 
 import json
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from miiii.claims.plain import from_plain, to_plain
 
 VERSION = 6
-"""Of the record below; another version is not read but measured again."""
+"""Of the records below; runs with records of another version are measured again."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Which run it is: the settings that the claims compare."""
+    """The run, and the settings that the claims compare."""
 
     run: str
     """The run's name."""
@@ -46,11 +46,11 @@ class Origin:
     dropout: float
     precision: str
     device: str
-    """What it was trained on: cpu, gpu."""
+    """The platform that it was trained on: cpu, gpu."""
     versions: dict[str, str]
-    """Of the packages that the numbers come from."""
+    """Of the packages that computed the numbers."""
     filter: str = "ema"
-    """Of the gradients: none, ema, ma, or one on chosen frequencies."""
+    """Gradient filter: none, ema, ma, or one on chosen frequencies."""
     orthogonal_gradient: bool = False
     minibatches: int = 1
     """Updates per epoch."""
@@ -60,34 +60,34 @@ class Origin:
     label_smoothing: float = 0.0
     """Share, at the first epoch."""
     large_task_power: float = 0.0
-    """Of the weights by size."""
+    """Power of a task's size in its weight in the loss."""
     average_weights: float = 0.0
-    """Decay of the average of the weights that is measured; 0: the weights themselves are."""
+    """Decay of the averaged weights, which are then measured; 0: no average."""
     task_reduction: str = "sum"
     """The loss over tasks: sum, mean or quadratic_mean."""
     stopped: bool = False
-    """Whether its stopping rule ended it: every trained task held for as long as the rule asks."""
+    """Whether the stopping rule ended the run."""
 
     @property
     def finished(self) -> bool:
-        """Whether it was trained for as long as planned, or to the end by its stopping rule."""
+        """Whether it was trained for as long as planned, or ended by its stopping rule."""
         return self.stopped or self.epoch >= self.epochs
 
     @property
     def reach(self) -> int:
-        """The last epoch at which it can be compared.
+        """The last epoch at which the run can be compared with others.
 
-        A run that its stopping rule ended counts as lasting to the epochs that were planned.
+        For a run that its stopping rule ended: the planned number of epochs.
         """
         return max(self.epoch, self.epochs) if self.stopped else self.epoch
 
 
 @dataclass(frozen=True)
 class Performance:
-    """How well each task is done (C1 to C5, C16). Columns as in `Origin.moduli`."""
+    """Accuracies and losses of each task (C1 to C5, C16). Columns as in `Origin.moduli`."""
 
     held_from: tuple[int | None, ...]
-    """[N]: each task's epoch, see above."""
+    """[N]: each task's epoch, as in the module's glossary."""
     train_accuracy: tuple[float, ...]
     """[N], shares, at the last epoch."""
     validation_accuracy: tuple[float, ...]
@@ -105,7 +105,7 @@ class Performance:
     lowest_validation_loss: float
     """Mean over the trained tasks, smallest over the validations."""
     lowest_validation_epoch: int
-    """Where that was."""
+    """Its epoch."""
     late_validation_loss: float
     """Mean over the trained tasks, median over the last twentieth of the validations."""
     late_gain: float
@@ -115,7 +115,7 @@ class Performance:
 
 @dataclass(frozen=True)
 class Neurons:
-    """How periodic the last model's neurons are (C6 to C8)."""
+    """Periodicity of the last model's neurons (C6 to C8)."""
 
     hidden_share: float
     """Median over neurons: share of variance in the strongest pairs of frequencies, after the
@@ -143,15 +143,15 @@ class Frequencies:
     """Significant frequencies of all hidden neurons through the snapshots (C9, C17)."""
 
     available: int
-    """How many single frequencies there are: ⌊p/2⌋."""
+    """Number of single frequencies: ⌊p/2⌋."""
     epochs: tuple[int, ...]
     """[S], ascending."""
     counts: tuple[int, ...]
     """[S]: above μ + 2σ, the paper's rule."""
     calibrated: tuple[int, ...]
-    """[S]: above everything that renamed digits reach."""
+    """[S]: above the largest power with digits renamed."""
     null_counts: tuple[float, ...]
-    """[S]: how many the paper's rule finds when digits are renamed, mean over renamings."""
+    """[S]: frequencies by the paper's rule with digits renamed, mean over renamings."""
     pair_counts: tuple[int, ...]
     """[S]: pairs (k1, k0) above μ + 2σ."""
 
@@ -169,19 +169,19 @@ class Embeddings:
     vector_share: tuple[float, ...]
     """Share of each leading left vector's power in its strongest frequency, strongest first."""
     random_share: float
-    """What a random unit vector's share exceeds with probability 5 %."""
+    """The share that a random unit vector exceeds with probability 5 %."""
     count: int
     """Frequencies above μ + 2σ."""
     random_count: float
     """The same in random matrices of the same shape, mean."""
     calibrated: int
-    """Frequencies above everything that renamed digits reach."""
+    """Frequencies above the largest power with digits renamed."""
     needed: int
     """Strongest frequencies that together hold 90 % of the power, the constant left out."""
     random_needed: tuple[int, ...]
     """[R]: the same in random matrices of the same shape."""
     available: int
-    """How many frequencies there are: ⌊p/2⌋."""
+    """Number of frequencies: ⌊p/2⌋."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ class Heads:
 
 @dataclass(frozen=True)
 class Gradients:
-    """When each weight's gradient comes to rest (C15)."""
+    """The epoch from which each weight's gradient is small for good (C15)."""
 
     names: tuple[str, ...]
     """[W]."""
@@ -209,15 +209,15 @@ class Gradients:
     last_share: tuple[float, ...]
     """[W]: norm / peak at the last epoch."""
     window: int
-    """Epochs of the running median that was taken first."""
+    """Epochs of the running median over the norms."""
 
 
 @dataclass(frozen=True)
 class Passing:
-    """How many of some numbers pass "no predicted remainder is 0"."""
+    """Counts of numbers that pass the test "no predicted remainder is 0"."""
 
     small_primes: int
-    """Primes below p: moduli themselves, so that right remainders make them fail."""
+    """Primes below p: each is a modulus, so that right remainders make it fail."""
     small_primes_passing: int
     primes: int
     """Primes from p up: right remainders make them pass."""
@@ -228,20 +228,20 @@ class Passing:
 
     @property
     def precision(self) -> float:
-        """Primes among the numbers that pass; NaN if none does."""
+        """Share of primes among the numbers that pass; NaN if none passes."""
         prime = self.small_primes_passing + self.primes_passing
         return _share(prime, prime + self.composites_passing)
 
     @property
     def recall(self) -> float:
-        """Primes that pass, of all."""
+        """Share of all primes that passes."""
         return _share(
             self.small_primes_passing + self.primes_passing, self.small_primes + self.primes
         )
 
     @property
     def recall_from_base(self) -> float:
-        """Primes from p up that pass, of those."""
+        """Share of the primes from p up that passes."""
         return _share(self.primes_passing, self.primes)
 
 
@@ -252,24 +252,24 @@ class Primality:
     everywhere: Passing
     """On all numbers."""
     held_out: Passing
-    """On those that were not trained on."""
+    """On the numbers that were not trained on."""
 
 
 @dataclass(frozen=True)
 class Multiples:
-    """How well the multiples of each modulus are told from other numbers, outside training (B2).
+    """Accuracy on multiples and on other numbers, per modulus, outside training (B2).
 
     Where remainders are learnt, a number counts as a multiple if its predicted remainder is 0.
     """
 
     found: tuple[float, ...]
-    """[N]: share of the multiples that are found; NaN where there is none."""
+    """[N]: share of the multiples that are found; NaN without multiples."""
     spared: tuple[float, ...]
-    """[N]: share of the other numbers that are not taken for multiples; NaN where there is none."""
+    """[N]: share of the other numbers that are not taken for multiples; NaN without others."""
 
     @property
     def balanced(self) -> tuple[float, ...]:
-        """[N]: the mean of both, ½ for guessing."""
+        """[N]: the mean of both shares, ½ for guessing."""
         return tuple(
             (found + spared) / 2 for found, spared in zip(self.found, self.spared, strict=True)
         )
@@ -279,9 +279,10 @@ class Multiples:
 class Sharing:
     """Whether tasks share circuits, at snapshots after all of them generalised (C18).
 
-    The index is the damage to other tasks when one task's circuit is removed, as a share of the
-    damage to that task, both beyond what removing as much at random costs: 0 where circuits are
-    separate, 1 where all share one, NaN where a circuit is worth no more than chance.
+    The index: the accuracy that other tasks lose when one task's circuit is removed, over the
+    accuracy that this task loses. From both the loss by a random removal of the same size is
+    subtracted. It is 0 for separate circuits, 1 for one common circuit, and NaN where a task loses
+    no more than by the random removal.
     """
 
     epochs: tuple[int, ...]
@@ -302,7 +303,7 @@ class Sharing:
 
 @dataclass(frozen=True)
 class Measurements:
-    """One run, measured. What lies deeper than was asked for is None."""
+    """The measurements of one run; records beyond the depth that was asked for are None."""
 
     origin: Origin
     performance: Performance
@@ -317,7 +318,7 @@ class Measurements:
     embeddings: Embeddings | None = None
     heads: Heads | None = None
     sharing: Sharing | None = None
-    """None where it was not measured, or not every task generalised."""
+    """None without a measurement, or where not every task generalised."""
 
     def to_json(self) -> str:
         """As JSON text with a version."""

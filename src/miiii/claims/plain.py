@@ -12,7 +12,7 @@ Record = TypeVar("Record")
 
 
 def to_plain(value: Any) -> Any:
-    """A record of dataclasses, tuples, mappings, texts, numbers and None, in JSON's own types.
+    """A record of dataclasses, tuples, mappings, texts, numbers and None as JSON's types.
 
     Raises:
         TypeError: a value is of another type.
@@ -40,11 +40,11 @@ def from_plain(kind: type[Record], value: Any, where: str = "record") -> Record:
     Args:
         kind: a dataclass whose fields are dataclasses, int, float, str, bool, tuples of one type,
             dict[str, str], or any of these or None.
-        value: what JSON held.
-        where: how a message calls it.
+        value: the parsed JSON.
+        where: the name of the value in messages.
 
     Raises:
-        ValueError: a field is missing, unknown, or of another type; the message says which.
+        ValueError: a field is missing, unknown, or of another type; the message names it.
     """
     return _read(kind, value, where)
 
@@ -78,16 +78,15 @@ def _read_record(kind: Any, value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         raise ValueError(f"{where} is {value!r:.60}: expected a JSON object")
     kinds = get_type_hints(kind)
-    names = [item.name for item in dataclasses.fields(kind)]
-    optional = {
-        item.name for item in dataclasses.fields(kind) if item.default is not dataclasses.MISSING
-    }
-    for name in names:
-        # What a record of an earlier version lacks has the default that stands for it.
-        if name not in value and name not in optional:
+    defaults = {item.name: item.default for item in dataclasses.fields(kind)}
+    names = list(defaults)
+    for name, default in defaults.items():
+        # Fields with a default are younger than some stored records.
+        if name not in value and default is dataclasses.MISSING:
             raise ValueError(f"{where} lacks {name!r}: expected {', '.join(names)}")
     for name in value:
         if name not in names:
             raise ValueError(f"{where} has unknown {name!r}: expected {', '.join(names)}")
-    given = [name for name in names if name in value]
-    return kind(**{name: _read(kinds[name], value[name], f"{where}.{name}") for name in given})
+    return kind(
+        **{name: _read(kinds[name], item, f"{where}.{name}") for name, item in value.items()}
+    )

@@ -1,4 +1,4 @@
-"""Under which optimiser and loss a claim was judged, and whether these are the paper's."""
+"""The optimiser and loss of the runs that a claim was judged on, beside the paper's."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from miiii.claims.text import number
 OPTIMISERS = {"adamw": "AdamW", "muon": "Muon"}
 
 PAPER_LEARNING_RATE, PAPER_BASE = 3e-4, 113
-"""Of Table 2; other values are said, and do not make the optimiser another."""
+"""Of Table 2. Other values are reported; the optimiser still counts as the paper's."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class JudgedUnder:
     """The optimiser and loss of the runs behind a verdict."""
 
     text: str
-    """In words."""
+    """Both in words."""
     departures: tuple[str, ...]
-    """What is not the paper's: its optimiser is AdamW behind Grokfast's EMA filter (§3.4), its loss
-    the plain softmax cross-entropy of every task alike (Eq. 10), their sum or mean."""
+    """Differences from the paper: its optimiser is AdamW behind Grokfast's EMA filter (§3.4), its
+    loss the softmax cross-entropy (Eq. 10), summed or averaged over tasks with equal weights."""
 
     @property
     def papers(self) -> bool:
@@ -29,10 +29,10 @@ class JudgedUnder:
 
 
 def departures(origin: Origin) -> tuple[str, ...]:
-    """What a run's optimiser and loss have otherwise than the paper's; none: nothing.
+    """The differences of a run's optimiser and loss from the paper's, in words.
 
-    The strength of the filter is not asked, nor learning rate, weight decay and dropout: comparing
-    these is what the experiments are for.
+    Strength of the filter, learning rate, weight decay and dropout are left out: the paper's own
+    experiments vary them.
     """
     found = []
     if origin.optimiser != "adamw":
@@ -59,10 +59,10 @@ def departures(origin: Origin) -> tuple[str, ...]:
 
 
 def judged_under(runs: Iterable[Measurements]) -> JudgedUnder | None:
-    """What the runs behind a verdict were trained with; None where there are none.
+    """The optimiser and loss of the runs behind a verdict; None without runs.
 
     Args:
-        runs: of every experiment that the claim's rule asks.
+        runs: of every experiment that the claim's rule reads.
     """
     origins = [run.origin for run in runs]
     if not origins:

@@ -11,27 +11,27 @@ from numpy.typing import ArrayLike, NDArray
 from miiii.streams import Stream, generator
 
 LEVEL = 0.95
-"""Coverage that an interval aims at."""
+"""Nominal coverage of intervals."""
 
 _ENUMERATED = 8
-"""All orders of up to this many values are tried (8! = 40,320); of more, random ones."""
+"""Values whose orders are all enumerated (8! = 40,320); of more values random orders are drawn."""
 
 _DEALS = 200_000
-"""Two groups are dealt again in all ways up to this many."""
+"""Divisions into two groups that are all enumerated; beyond this many, random ones are drawn."""
 
 _DRAWS = 9999
 
 
 @dataclass(frozen=True)
 class Interval:
-    """From `low` to `high`, which covers the truth with probability `coverage`."""
+    """From `low` to `high`; it contains the true value with probability `coverage`."""
 
     low: float
     high: float
     coverage: float
-    """What it really is: few seeds cannot reach 95 %."""
+    """The exact coverage: few seeds cannot reach 95 %."""
     method: str
-    """How it was made, in a few words."""
+    """In a few words."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,19 @@ class RankCorrelation:
     interval: Interval | None
     """None for three values or fewer."""
     p_value: float
-    """Two-sided, of ρ = 0, over permutations; NaN where ρ is."""
+    """Two-sided, of ρ = 0, over permutations; NaN where ρ is NaN."""
 
 
 def median_interval(values: Sequence[float], level: float = LEVEL) -> Interval | None:
-    """An exact interval for the median of what the values were drawn from.
+    """An exact interval for the median of the distribution that the values are drawn from.
 
-    Between the k-th smallest and the k-th largest of n values the median lies with probability
-    1 − 2·P(Bin(n, ½) < k), whatever the distribution. k is the largest that reaches the level,
-    else 1: then the coverage is 1 − 2^(1 − n), which for two values is 50 %.
+    For any continuous distribution the median lies between the k-th smallest and the k-th largest
+    of n values with probability 1 − 2·P(Bin(n, ½) < k). k is the largest that reaches the level. If
+    none does, k = 1 and the coverage is 1 − 2^(1 − n), which is 50 % for two values.
 
     Args:
         values: infinities count as largest; NaN are left out.
-        level: the coverage aimed at.
+        level: the nominal coverage.
 
     Returns:
         None for fewer than two values.
@@ -72,14 +72,14 @@ def median_interval(values: Sequence[float], level: float = LEVEL) -> Interval |
 
 
 def exceedance(value: float, null: Sequence[float]) -> float:
-    """How often chance gets at least this far: (1 + #{null ≥ value}) / (R + 1).
+    """The p-value of a Monte Carlo test: (1 + #{null ≥ value}) / (R + 1).
 
     Args:
-        value: what was observed.
-        null: [R], the same statistic under the null.
+        value: the observed statistic.
+        null: [R], draws of the statistic under the null hypothesis.
 
     Returns:
-        A valid p-value, above 0; NaN where the value is.
+        A valid p-value, above 0; NaN for a value of NaN.
     """
     if math.isnan(value):
         return math.nan
@@ -87,11 +87,11 @@ def exceedance(value: float, null: Sequence[float]) -> float:
 
 
 def difference_p_value(one: Sequence[float], other: Sequence[float]) -> float:
-    """Exact two-sided permutation test of equal means between two small groups.
+    """Two-sided permutation test of equal means between two small groups.
 
-    Every way to deal the values out again is tried, so that of two and two seeds no p-value is
-    below ⅓; beyond ten seeds each, random ways. (`scipy.stats.permutation_test` gives the same
-    p-values eight times as slowly, and refuses a group of one.)
+    It is exact up to ten seeds each: all divisions of the values into two groups are tried. Two and
+    two seeds have six, so that no p-value is below ⅓. (`scipy.stats.permutation_test` gives the
+    same p-values eight times as slowly, and refuses a group of one.)
 
     Returns:
         NaN where a group is empty or a value is not finite.
@@ -105,7 +105,7 @@ def difference_p_value(one: Sequence[float], other: Sequence[float]) -> float:
         sums = picked.sum(axis=-1)
         return np.abs(sums / len(left) - (together.sum() - sums) / len(right))
 
-    # Equal but for rounding counts as equally far.
+    # Divisions with the observed distance must count in spite of rounding; 1e-300 covers 0.
     observed = float(distance(left)) * (1 - 1e-12) - 1e-300
     if math.comb(len(together), len(left)) <= _DEALS:
         picks = np.array(list(itertools.combinations(range(len(together)), len(left))))
@@ -125,16 +125,16 @@ def rank_correlation(
 ) -> RankCorrelation:
     """Spearman's ρ of each row with the other side, averaged over the rows.
 
-    The sampling unit is the column (a task): rows (seeds) are repeated looks at the same tasks, so
-    that more of them make the mean steadier and the interval no narrower than that of one row. The
-    interval is Fisher's z with Bonett and Wright's (2000) variance (1 + ρ²/2) / (n − 3).
+    The sampling unit is the column (a task). Rows (seeds) are repeated measurements of the same
+    tasks: further rows make the mean steadier but leave the interval as wide as that of one row.
+    The interval is Fisher's z with Bonett and Wright's (2000) variance (1 + ρ²/2) / (n − 3).
 
     Args:
         rows: each [n]; infinities rank last, ties share their mean rank.
         other: [n].
         level: coverage of the interval.
-        permutations: how many for the p-value, where there are too many to try all.
-        seed: of these.
+        permutations: random permutations for the p-value, where all are too many.
+        seed: of the random permutations.
 
     Raises:
         ValueError: there is no row, or the lengths differ.

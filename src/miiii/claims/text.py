@@ -31,14 +31,14 @@ def epoch_text(value: float | None) -> str:
 
 
 def spread_text(low: float, high: float, unit: str = "") -> str:
-    """From the smallest to the largest; one number where they agree."""
+    """The smallest and the largest value; one number where they agree."""
     if low == high or math.isnan(low):
         return number(low, unit)
     return f"{number(low, unit)} to {number(high, unit)}"
 
 
 def interval_text(interval: Interval | None, unit: str = "") -> str:
-    """An interval with its coverage; a dash where there is none."""
+    """An interval with its coverage and method; a dash for None."""
     if interval is None:
         return "–"
     ends = spread_text(interval.low, interval.high, unit)

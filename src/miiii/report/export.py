@@ -204,7 +204,7 @@ def _readme(
             ["claim", "verdict", "judged under", "what is claimed", "why"],
             [
                 [
-                    *(one.id, one.said, one.under.text if one.under else "–"),
+                    *(one.id, one.answer, one.under.text if one.under else "–"),
                     *(one.claim.claim, one.reason),
                 ]
                 for one in ledger.findings

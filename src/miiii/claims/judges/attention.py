@@ -1,12 +1,12 @@
-"""Where the heads look, and when attention comes to rest: C14 and C15."""
+"""The digits that heads look at, and when gradients of attention come to rest: C14 and C15."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from miiii.claims.deciding import Says, decide, part
-from miiii.claims.evidence import Evidence, has_generalised, not_generalised
+from miiii.claims.deciding import Ballot, decide, part
+from miiii.claims.evidence import Evidence, has_generalised, not_generalised, when_generalised
 from miiii.claims.finding import Finding, quantity, within
 from miiii.claims.measurements import Heads, Measurements
 from miiii.claims.rules import paper as rules
@@ -22,13 +22,9 @@ def heads_look_at_one_digit(evidence: Evidence) -> Finding:
     """C14: each head's preference for a digit."""
     runs, nanda = evidence.of("miiii"), evidence.of("nanda")
 
-    def say(run: Measurements) -> tuple[Says, str]:
-        if run.heads is None:
-            return "silent", "its attention was not measured"
-        if not has_generalised(run):
-            return not_generalised(run)
-        chosen = one_digit_heads(run.heads)
-        count, heads = len(chosen), len(run.heads.to_x0)
+    def judge(found: Heads) -> Ballot:
+        chosen = one_digit_heads(found)
+        count, heads = len(chosen), len(found.to_x0)
         on_x0 = sum(digit == 0 for digit in chosen)
         text = (
             f"{count} of {heads} heads look at one digit, {on_x0} at x0 and {count - on_x0} at x1"
@@ -39,7 +35,7 @@ def heads_look_at_one_digit(evidence: Evidence) -> Finding:
 
     return decide(
         CLAIMS["C14"],
-        [part("miiii", runs, say)],
+        [part("miiii", runs, when_generalised("heads", "its attention was not measured", judge))],
         [
             item
             for key, group, paper in (
@@ -73,13 +69,13 @@ def heads_look_at_one_digit(evidence: Evidence) -> Finding:
 
 
 def preferences(heads: Heads) -> list[float]:
-    """Per head |to x0 − to x1| / (to x0 + to x1), 0 to 1; 0 where neither gets anything."""
+    """Per head |to x0 − to x1| / (to x0 + to x1), 0 to 1; 0 where both are 0."""
     pairs = zip(heads.to_x0, heads.to_x1, strict=True)
     return [abs(one - other) / (one + other) if one + other > 0 else 0.0 for one, other in pairs]
 
 
 def one_digit_heads(heads: Heads) -> list[int]:
-    """The digit, 0 or 1, of every head that looks at one."""
+    """The digits, 0 or 1, of the heads that look at one digit."""
     rows = zip(heads.to_x0, heads.to_x1, preferences(heads), strict=True)
     return [
         int(one < other)
@@ -92,7 +88,7 @@ def attention_settles_early(evidence: Evidence) -> Finding:
     """C15: when attention's gradients come to rest, against the MLP's."""
     runs, rest = evidence.of("miiii"), percent(rules.AT_REST)
 
-    def say(run: Measurements) -> tuple[Says, str]:
+    def vote(run: Measurements) -> Ballot:
         if not run.origin.finished:
             return "silent", f"it is at epoch {run.origin.epoch:,} of {run.origin.epochs:,}"
         if not has_generalised(run):
@@ -109,7 +105,7 @@ def attention_settles_early(evidence: Evidence) -> Finding:
 
     return decide(
         CLAIMS["C15"],
-        [part("miiii", runs, say)],
+        [part("miiii", runs, vote)],
         [
             quantity(
                 f"epoch from which {name} gradients stay below {rest} of their peak",
@@ -130,7 +126,7 @@ def attention_settles_early(evidence: Evidence) -> Finding:
 
 
 def settled(run: Measurements, weights: Sequence[str]) -> float:
-    """Median over weights of the epoch from which they rest; infinite where most never do."""
+    """Median over `weights` of the epoch from which a gradient rests; never resting is infinite."""
     epochs = [
         math.inf if epoch is None else float(epoch)
         for name, epoch in zip(run.gradients.names, run.gradients.settled, strict=True)

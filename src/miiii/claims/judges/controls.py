@@ -1,18 +1,19 @@
-"""What the filter, dropout and the first four tasks are needed for: C4, C5 and C16."""
+"""Training without the gradient filter, dropout or the first four tasks: C4, C5 and C16."""
 
 import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from miiii.claims.deciding import Says, between, decide, part
+from miiii.claims.deciding import Ballot, between, decide, part
 from miiii.claims.evidence import (
     Evidence,
     has_first_four,
     held_from,
     later_tasks,
     share_held,
-    trained_tasks,
+    trained_mean,
+    trained_moduli,
 )
 from miiii.claims.finding import Finding, Quantity, quantity
 from miiii.claims.measurements import Measurements
@@ -21,7 +22,7 @@ from miiii.claims.rules.paper import CLAIMS, GENERALISED_AT, GENERALISED_SHARE, 
 from miiii.claims.text import epoch_text, number
 
 Tasks = Callable[[Measurements], list[int]]
-Say = Callable[[Measurements], tuple[Says, str]]
+VoteRule = Callable[[Measurements], Ballot]
 
 
 def no_convergence_without_filter(evidence: Evidence) -> Finding:
@@ -30,12 +31,12 @@ def no_convergence_without_filter(evidence: Evidence) -> Finding:
     groups = {key: evidence.of(key) for key in ("miiii", *without)}
     by = common_epoch([run for runs in groups.values() for run in runs])
     parts = [
-        part("miiii (λ = ½)", groups["miiii"], _converged(_trained, by), "contrast"),
+        part("miiii (λ = ½)", groups["miiii"], _converged(trained_moduli, by), "contrast"),
         *(
             part(
                 f"{key} (λ = 0)",
                 groups[key],
-                _stayed_behind(_trained, by),
+                _stayed_behind(trained_moduli, by),
                 "objection" if key == "matched-2" else "required",
             )
             for key in without
@@ -48,7 +49,9 @@ def no_convergence_without_filter(evidence: Evidence) -> Finding:
         [
             item
             for key in ("lambda-0", "matched-half", "miiii", "matched-2", "lambda-2")
-            for item in _progress(key, evidence.of(key), _trained, by, paper.get(key, "not run"))
+            for item in _progress(
+                key, evidence.of(key), trained_moduli, by, paper.get(key, "not run")
+            )
         ],
     )
 
@@ -59,19 +62,19 @@ def masking_prevents_the_others(evidence: Evidence) -> Finding:
     by = common_epoch([*masked, *unmasked])
     paper = {"masked": "do not generalise in feasible time", "miiii": "generalise near 40,000"}
 
-    def ask(say: Say) -> Say:
-        def answer(run: Measurements) -> tuple[Says, str]:
+    def with_first_four(rule: VoteRule) -> VoteRule:
+        def vote(run: Measurements) -> Ballot:
             if not has_first_four(run):
                 return "silent", "its tasks are not 2, 3, 5, 7 and others"
-            return say(run)
+            return rule(run)
 
-        return answer
+        return vote
 
     return decide(
         CLAIMS["C16"],
         [
-            part("miiii", unmasked, ask(_converged(later_tasks, by)), "contrast"),
-            part("masked", masked, ask(_stayed_behind(later_tasks, by))),
+            part("miiii", unmasked, with_first_four(_converged(later_tasks, by)), "contrast"),
+            part("masked", masked, with_first_four(_stayed_behind(later_tasks, by))),
         ],
         [
             item
@@ -85,8 +88,8 @@ def validation_diverges_without_dropout(evidence: Evidence) -> Finding:
     """C5: the validation loss at dropout 0, against that with dropout."""
     without, with_dropout = evidence.of("no-dropout"), evidence.of("miiii")
 
-    def say(run: Measurements) -> tuple[Says, str]:
-        train, validation, rise = _accuracy(run, "train"), _accuracy(run, "validation"), _rise(run)
+    def vote(run: Measurements) -> Ballot:
+        train, validation, rise = _train_accuracy(run), _validation_accuracy(run), _rise(run)
         text = (
             f"validation loss {number(rise)} times its lowest, training accuracy "
             f"{number(train)}, validation accuracy {number(validation)}"
@@ -95,7 +98,7 @@ def validation_diverges_without_dropout(evidence: Evidence) -> Finding:
             return "against", text
         return ("for" if rise >= rules.DIVERGED and train >= rules.FITTED else "unclear"), text
 
-    def contrast(run: Measurements) -> tuple[Says, str]:
+    def contrast(run: Measurements) -> Ballot:
         text = f"validation loss {number(_rise(run))} times its lowest"
         return ("for" if _rise(run) < rules.DIVERGED else "against"), text
 
@@ -110,8 +113,8 @@ def validation_diverges_without_dropout(evidence: Evidence) -> Finding:
                 _rise,
                 paper="diverges (no numbers)" if diverges else "does not diverge",
             ),
-            quantity("training accuracy", key, runs, lambda run: _accuracy(run, "train")),
-            quantity("validation accuracy", key, runs, lambda run: _accuracy(run, "validation")),
+            quantity("training accuracy", key, runs, _train_accuracy),
+            quantity("validation accuracy", key, runs, _validation_accuracy),
             quantity("late training loss", key, runs, lambda run: run.performance.late_train_loss),
             quantity(
                 "late validation loss", key, runs, lambda run: run.performance.late_validation_loss
@@ -119,35 +122,32 @@ def validation_diverges_without_dropout(evidence: Evidence) -> Finding:
         ]
     return decide(
         CLAIMS["C5"],
-        [part("miiii", with_dropout, contrast, "contrast"), part("no-dropout", without, say)],
+        [part("miiii", with_dropout, contrast, "contrast"), part("no-dropout", without, vote)],
         quantities,
     )
 
 
 def common_epoch(runs: Sequence[Measurements]) -> float:
-    """The last epoch that all runs reached; infinite if there are none."""
+    """The last epoch that all runs reached; infinite without runs."""
     return min((float(run.origin.reach) for run in runs), default=math.inf)
 
 
-def _trained(run: Measurements) -> list[int]:
-    return [run.origin.moduli[column] for column in trained_tasks(run)]
-
-
-def _converged(tasks: Tasks, by: float) -> Say:
-    def say(run: Measurements) -> tuple[Says, str]:
+def _converged(tasks: Tasks, by: float) -> VoteRule:
+    def vote(run: Measurements) -> Ballot:
         share = share_held(run, tasks(run), by)
         return between(share, GENERALISED_SHARE, NOT_CONVERGED_SHARE), _held_text(run, tasks, by)
 
-    return say
+    return vote
 
 
-def _stayed_behind(tasks: Tasks, by: float) -> Say:
-    def say(run: Measurements) -> tuple[Says, str]:
+def _stayed_behind(tasks: Tasks, by: float) -> VoteRule:
+    def vote(run: Measurements) -> Ballot:
         share = share_held(run, tasks(run), by)
-        says: Says = "for" if share < NOT_CONVERGED_SHARE else "unclear"
-        return ("against" if share >= GENERALISED_SHARE else says), _held_text(run, tasks, by)
+        if share >= GENERALISED_SHARE:
+            return "against", _held_text(run, tasks, by)
+        return ("for" if share < NOT_CONVERGED_SHARE else "unclear"), _held_text(run, tasks, by)
 
-    return say
+    return vote
 
 
 def _held_text(run: Measurements, tasks: Tasks, by: float) -> str:
@@ -188,6 +188,9 @@ def _rise(run: Measurements) -> float:
     return math.inf if late > 0 else 1.0
 
 
-def _accuracy(run: Measurements, split: str) -> float:
-    values = getattr(run.performance, f"{split}_accuracy")
-    return float(np.mean([values[column] for column in trained_tasks(run)]))
+def _train_accuracy(run: Measurements) -> float:
+    return trained_mean(run, run.performance.train_accuracy)
+
+
+def _validation_accuracy(run: Measurements) -> float:
+    return trained_mean(run, run.performance.validation_accuracy)

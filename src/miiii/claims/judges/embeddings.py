@@ -4,8 +4,8 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 
-from miiii.claims.deciding import Part, Says, between, decide, part
-from miiii.claims.evidence import Evidence, has_generalised, not_generalised
+from miiii.claims.deciding import Ballot, Part, Role, between, decide, part
+from miiii.claims.evidence import Evidence, has_generalised, is_measured, when_generalised
 from miiii.claims.finding import Finding, Quantity, quantity, within
 from miiii.claims.measurements import Embeddings, Measurements
 from miiii.claims.rules import paper as rules
@@ -13,7 +13,7 @@ from miiii.claims.rules.paper import CLAIMS
 from miiii.claims.statistics import difference_p_value
 from miiii.claims.text import number, percent
 
-Judge = Callable[[Embeddings], tuple[Says, str]]
+Judge = Callable[[Embeddings], Ballot]
 Value = Callable[[Embeddings], float]
 
 
@@ -21,12 +21,12 @@ def positions_alike_or_opposed(evidence: Evidence) -> Finding:
     """C10: Pearson's r of the two digit positions."""
 
     def judge(holds_from: float, fails_to: float) -> Judge:
-        def say(found: Embeddings) -> tuple[Says, str]:
+        def vote(found: Embeddings) -> Ballot:
             if math.isnan(found.pearson):
                 return "silent", "a position's embedding is constant"
             return between(found.pearson, holds_from, fails_to), f"r = {number(found.pearson)}"
 
-        return say
+        return vote
 
     limits = {
         "nanda": (rules.PEARSON_ALIKE, rules.PEARSON_NOT_ALIKE, "0.95"),
@@ -34,7 +34,7 @@ def positions_alike_or_opposed(evidence: Evidence) -> Finding:
     }
     return decide(
         CLAIMS["C10"],
-        [_ask(key, evidence.of(key), judge(*limits[key][:2])) for key in limits],
+        [_part(key, evidence, judge(*limits[key][:2])) for key in limits],
         [
             _of("Pearson r of the digits' positions", key, evidence, lambda it: it.pearson, paper)
             for key, (_, _, paper) in limits.items()
@@ -48,7 +48,7 @@ def singular_values_more_diffuse(evidence: Evidence) -> Finding:
     halves = [found.components_half for found in nanda]
     most = [found.components_nine_tenths for found in nanda]
 
-    def judge(found: Embeddings) -> tuple[Says, str]:
+    def judge(found: Embeddings) -> Ballot:
         half, nine_tenths = found.components_half, found.components_nine_tenths
         text = (
             f"{half} and {nine_tenths} components for 50 % and 90 %, "
@@ -64,8 +64,8 @@ def singular_values_more_diffuse(evidence: Evidence) -> Finding:
         CLAIMS["C11"],
         [
             _same(evidence, "width and base"),
-            _ready("nanda", evidence.of("nanda")),
-            _ask("miiii", evidence.of("miiii"), judge),
+            _part("nanda", evidence, is_measured, "condition"),
+            _part("miiii", evidence, judge),
         ],
         [
             item
@@ -85,7 +85,7 @@ def leading_vectors_are_periodic(evidence: Evidence) -> Finding:
         leading = found.vector_share[: rules.LEADING_VECTORS]
         return sum(share > found.random_share for share in leading)
 
-    def judge(found: Embeddings) -> tuple[Says, str]:
+    def judge(found: Embeddings) -> Ballot:
         if len(found.vector_share) < rules.LEADING_VECTORS:
             return "silent", f"it has only {len(found.vector_share)} singular vectors"
         text = f"{above(found)} of {rules.LEADING_VECTORS} leading vectors above random"
@@ -93,7 +93,7 @@ def leading_vectors_are_periodic(evidence: Evidence) -> Finding:
 
     return decide(
         CLAIMS["C12"],
-        [_ask(key, evidence.of(key), judge) for key in ("nanda", "miiii")],
+        [_part(key, evidence, judge) for key in ("nanda", "miiii")],
         [
             item
             for key in ("nanda", "miiii")
@@ -127,12 +127,12 @@ def embedding_frequencies_few_and_many(evidence: Evidence) -> Finding:
     """C13: frequencies that hold 90 % of the embedding's power, few in T_nanda, many in T_miiii."""
     nanda = [found.needed for found in _general(evidence.of("nanda"))]
 
-    def few(found: Embeddings) -> tuple[Says, str]:
+    def few(found: Embeddings) -> Ballot:
         random = statistics.median(found.random_needed)
         text = f"{found.needed} of {found.available} frequencies, random matrices {number(random)}"
         return ("for" if found.needed <= rules.FEW_FREQUENCIES * random else "against"), text
 
-    def many(found: Embeddings) -> tuple[Says, str]:
+    def many(found: Embeddings) -> Ballot:
         text = (
             f"{found.needed} frequencies, T_nanda {_range(nanda)}, "
             f"random matrices {_range(found.random_needed)}"
@@ -153,9 +153,9 @@ def embedding_frequencies_few_and_many(evidence: Evidence) -> Finding:
         CLAIMS["C13"],
         [
             _same(evidence, "base"),
-            _ready("nanda", evidence.of("nanda")),
-            _ask("nanda", evidence.of("nanda"), few),
-            _ask("miiii", evidence.of("miiii"), many),
+            _part("nanda", evidence, is_measured, "condition"),
+            _part("nanda", evidence, few),
+            _part("miiii", evidence, many),
         ],
         [
             *_compared(
@@ -174,42 +174,26 @@ def embedding_frequencies_few_and_many(evidence: Evidence) -> Finding:
     )
 
 
-def _ask(experiment: str, runs: Sequence[Measurements], judge: Judge) -> Part:
-    def say(run: Measurements) -> tuple[Says, str]:
-        if run.embeddings is None:
-            return "silent", "its embeddings were not measured"
-        return judge(run.embeddings) if has_generalised(run) else not_generalised(run)
-
-    return part(experiment, runs, say)
+def _part(experiment: str, evidence: Evidence, judge: Judge, role: Role = "required") -> Part:
+    vote = when_generalised("embeddings", "its embeddings were not measured", judge)
+    return part(experiment, evidence.of(experiment), vote, role)
 
 
-def _ready(experiment: str, runs: Sequence[Measurements]) -> Part:
-    """The condition that there are generalised runs to compare with."""
-
-    def say(run: Measurements) -> tuple[Says, str]:
-        if run.embeddings is None:
-            return "silent", "its embeddings were not measured"
-        return ("for", "generalised") if has_generalised(run) else not_generalised(run)
-
-    return part(experiment, runs, say, "condition")
-
-
-def _same(evidence: Evidence, what: str) -> Part:
+def _same(evidence: Evidence, sizes: str) -> Part:
     """The condition that T_miiii's embedding has T_nanda's shape (or rows, for "base")."""
-    nanda = evidence.of("nanda")
 
     def shape(run: Measurements) -> tuple[int, int]:
-        return (run.origin.base, 0 if what == "base" else run.origin.width)
+        return (run.origin.base, 0 if sizes == "base" else run.origin.width)
 
-    shapes = {shape(run) for run in nanda}
+    shapes = {shape(run) for run in evidence.of("nanda")}
 
-    def say(run: Measurements) -> tuple[Says, str]:
+    def vote(run: Measurements) -> Ballot:
         if shapes <= {shape(run)}:
-            return "for", f"the same {what}"
-        width = f", width {run.origin.width}" if what != "base" else ""
+            return "for", f"the same {sizes}"
+        width = f", width {run.origin.width}" if sizes != "base" else ""
         return "unclear", f"p = {run.origin.base}{width}, unlike T_nanda"
 
-    return part("miiii", evidence.of("miiii"), say, "condition")
+    return part("miiii", evidence.of("miiii"), vote, "condition")
 
 
 def _general(runs: Sequence[Measurements]) -> list[Embeddings]:
@@ -248,7 +232,7 @@ def _of(
 def _compared(
     name: str, evidence: Evidence, value: Value, paper_nanda: str, paper_miiii: str
 ) -> list[Quantity]:
-    """T_miiii's and T_nanda's, with a permutation test of their difference over seeds."""
+    """A number of T_miiii and of T_nanda, with a permutation test of their difference."""
     groups = [[value(it) for it in _general(evidence.of(key))] for key in ("miiii", "nanda")]
     p_value = difference_p_value(*groups)
     note = "" if math.isnan(p_value) else "exact permutation of the generalised runs' seeds"

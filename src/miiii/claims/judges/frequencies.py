@@ -1,21 +1,22 @@
 """When significant frequencies appear, and how many: C9 and C17."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from miiii.claims.deciding import Part, Says, decide, part
+from miiii.claims.deciding import Ballot, Stance, decide, part
 from miiii.claims.evidence import (
     Evidence,
     generalisation_epoch,
     has_first_four,
     has_generalised,
     held_from,
+    is_measured,
     later_tasks,
-    not_generalised,
     share_held,
+    when_generalised,
 )
 from miiii.claims.finding import Finding, quantity, within
 from miiii.claims.measurements import Frequencies, Measurements
@@ -23,7 +24,7 @@ from miiii.claims.rules import paper as rules
 from miiii.claims.rules.paper import CLAIMS, FIRST_FOUR, PAPER_BASE
 from miiii.claims.text import epoch_text, number, percent
 
-NOT_MEASURED: tuple[Says, str] = ("silent", "its frequencies were not followed")
+NOT_FOLLOWED = "its frequencies were not followed"
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,13 @@ class Counts:
 Moment = Callable[[Measurements], Counts | None]
 """The counts of a run at one moment of its training; None where there are none."""
 
+READY = when_generalised("frequencies", NOT_FOLLOWED, is_measured)
+"""The condition that a run's frequencies were followed and that it generalised."""
+
 
 def frequencies_appear_afterwards(evidence: Evidence) -> Finding:
     """C9: the counts at generalisation against those at the end."""
     runs = evidence.of("miiii")
-
     moments = (
         ("at the end", at_end, str(rules.PAPER_COUNT_END)),
         ("at generalisation", at_generalisation, "below it (Figure 8)"),
@@ -74,11 +77,10 @@ def frequencies_appear_afterwards(evidence: Evidence) -> Finding:
     return decide(CLAIMS["C9"], [part("miiii", runs, _appear)], quantities)
 
 
-def _appear(run: Measurements) -> tuple[Says, str]:
-    if run.frequencies is None:
-        return NOT_MEASURED
-    if not has_generalised(run):
-        return not_generalised(run)
+def _appear(run: Measurements) -> Ballot:
+    stance, reason = READY(run)
+    if stance == "silent":
+        return stance, reason
     before, end = at_generalisation(run), at_end(run)
     if before is None or end is None or end.epoch <= generalisation_epoch(run):
         return "silent", "no snapshot is later than generalisation"
@@ -96,7 +98,7 @@ def _appear(run: Measurements) -> tuple[Says, str]:
 
 
 def _paper_numbers(run: Measurements) -> bool:
-    """Whether 9 and 4 are met; true at any p but the paper's, where they mean nothing."""
+    """Whether the counts match the paper's 9 and 4; true at any p but the paper's."""
     if run.origin.base != PAPER_BASE:
         return True
     end, four = at_end(run), at_first_four(run)
@@ -118,11 +120,10 @@ def first_four_count_like_nanda(evidence: Evidence) -> Finding:
         for which in ("rule", "calibrated")
     }
 
-    def say(run: Measurements) -> tuple[Says, str]:
-        silence = _silence_at_first_four(run)
-        counts = at_first_four(run)
-        if silence is not None or counts is None:
-            return silence or NOT_MEASURED
+    def vote(run: Measurements) -> Ballot:
+        counts = _counts_at_first_four(run)
+        if isinstance(counts, str):
+            return "silent", counts
         text = (
             f"{counts.rule} by the paper's rule and {counts.calibrated} calibrated at epoch "
             f"{counts.epoch:,}, T_nanda {number(usual['rule'])} and {number(usual['calibrated'])}"
@@ -133,7 +134,7 @@ def first_four_count_like_nanda(evidence: Evidence) -> Finding:
 
     return decide(
         CLAIMS["C17"],
-        [_nanda_ready(nanda), part("miiii", runs, say)],
+        [part("nanda", nanda, READY, "condition"), part("miiii", runs, vote)],
         [
             quantity(
                 f"frequencies above {name} {when}",
@@ -151,15 +152,6 @@ def first_four_count_like_nanda(evidence: Evidence) -> Finding:
     )
 
 
-def _nanda_ready(nanda: Sequence[Measurements]) -> Part:
-    def say(run: Measurements) -> tuple[Says, str]:
-        if run.frequencies is None:
-            return NOT_MEASURED
-        return ("for", "generalised") if has_generalised(run) else not_generalised(run)
-
-    return part("nanda", nanda, say, "condition")
-
-
 def _count(moment: Moment, which: str) -> Callable[[Measurements], int | None]:
     """One of the counts at a moment of each run."""
 
@@ -170,31 +162,29 @@ def _count(moment: Moment, which: str) -> Callable[[Measurements], int | None]:
     return value
 
 
-def _alike(count: float, usual: float) -> Says:
+def _alike(count: float, usual: float) -> Stance:
     if abs(count - usual) <= max(rules.SAME_COUNT, usual / 4):
         return "for"
     factor = rules.COUNT_FACTOR
     return "against" if count > factor * usual or count < usual / factor else "unclear"
 
 
-def _silence_at_first_four(run: Measurements) -> tuple[Says, str] | None:
+def _counts_at_first_four(run: Measurements) -> Counts | str:
+    """The counts when the first four tasks hold, or why the rule cannot use them."""
     if run.frequencies is None:
-        return NOT_MEASURED
+        return NOT_FOLLOWED
     if not has_first_four(run):
-        return "silent", "its tasks are not 2, 3, 5, 7 and others"
+        return "its tasks are not 2, 3, 5, 7 and others"
     solved = _first_four_epoch(run)
     if math.isinf(solved):
-        return "silent", "the first four tasks never held"
+        return "the first four tasks never held"
     counts = at_first_four(run)
     if counts is None:
-        return "silent", f"no snapshot shortly after epoch {epoch_text(solved)}"
+        return f"no snapshot shortly after epoch {epoch_text(solved)}"
     others = share_held(run, later_tasks(run), counts.epoch)
     if others > rules.STILL_WAITING:
-        return (
-            "silent",
-            f"{percent(others)} of the other tasks hold by epoch {counts.epoch:,} already",
-        )
-    return None
+        return f"{percent(others)} of the other tasks hold by epoch {counts.epoch:,} already"
+    return counts
 
 
 def _first_four_epoch(run: Measurements) -> float:
@@ -203,12 +193,12 @@ def _first_four_epoch(run: Measurements) -> float:
 
 
 def at_end(run: Measurements) -> Counts | None:
-    """At the last snapshot; None where frequencies were not followed."""
+    """The counts at the last snapshot; None where frequencies were not followed."""
     return None if run.frequencies is None else _counts(run.frequencies, -1)
 
 
 def at_generalisation(run: Measurements) -> Counts | None:
-    """At the last snapshot up to generalisation; None where there is none."""
+    """The counts at the last snapshot up to generalisation; None without such a snapshot."""
     if run.frequencies is None or not has_generalised(run):
         return None
     moment = generalisation_epoch(run)
@@ -217,7 +207,7 @@ def at_generalisation(run: Measurements) -> Counts | None:
 
 
 def at_first_four(run: Measurements) -> Counts | None:
-    """At the first snapshot after 2, 3, 5 and 7 hold; None where none is near."""
+    """The counts at the first snapshot after 2, 3, 5 and 7 hold; None if it is much later."""
     if run.frequencies is None:
         return None
     moment = _first_four_epoch(run)

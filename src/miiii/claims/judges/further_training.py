@@ -1,11 +1,11 @@
-"""The questions of the further work on how one trains, and for how long: B4 to B7."""
+"""The questions of the further work on loss, optimiser and length of training: B4 to B7."""
 
 import math
 
-from miiii.claims.deciding import Says, decide, part
-from miiii.claims.evidence import Evidence, held_from, share_held, trained_tasks
+from miiii.claims.deciding import Ballot, decide, part
+from miiii.claims.evidence import Evidence, held_from, share_held, trained_moduli
 from miiii.claims.finding import Finding, quantity
-from miiii.claims.judges.further_work import by_share, median_epoch
+from miiii.claims.judges.further_work import by_share, median_epoch, unless_unfinished
 from miiii.claims.judges.merging import merged, sharing_quantities
 from miiii.claims.measurements import Measurements
 from miiii.claims.rules.further_work import QUESTIONS
@@ -31,15 +31,12 @@ def orthogonal_gradient_replaces_regularisation(evidence: Evidence) -> Finding:
 def _replaces(question: str, how: str, evidence: Evidence) -> Finding:
     plain, replaced = evidence.of("unregularised"), evidence.of(f"unregularised-{how}")
 
-    def say(run: Measurements) -> tuple[Says, str]:
+    def vote(run: Measurements) -> Ballot:
         share = held_share(run)
         text = f"{number(share)} of the tasks hold {GENERALISED_AT}"
-        says = by_share(share)
-        if says == "against" and not run.origin.finished:
-            return "silent", f"{text} at epoch {run.origin.epoch:,} of {run.origin.epochs:,}"
-        return says, text
+        return unless_unfinished(run, by_share(share), text)
 
-    def stays_behind(run: Measurements) -> tuple[Says, str]:
+    def stays_behind(run: Measurements) -> Ballot:
         share = held_share(run)
         text = f"{number(share)} of the tasks hold {GENERALISED_AT}"
         return ("for" if share < NOT_CONVERGED_SHARE else "against"), text
@@ -49,7 +46,7 @@ def _replaces(question: str, how: str, evidence: Evidence) -> Finding:
         QUESTIONS[question],
         [
             part("unregularised", plain, stays_behind, "contrast"),
-            part(f"unregularised-{how}", replaced, say),
+            part(f"unregularised-{how}", replaced, vote),
         ],
         [
             quantity(name, key, evidence.of(key), value, unit=unit)
@@ -65,8 +62,7 @@ def _replaces(question: str, how: str, evidence: Evidence) -> Finding:
 
 def held_share(run: Measurements) -> float:
     """Share of the trained tasks whose accuracy holds at the end."""
-    moduli = [run.origin.moduli[column] for column in trained_tasks(run)]
-    return share_held(run, moduli, math.inf)
+    return share_held(run, trained_moduli(run), math.inf)
 
 
 def solved_stays_solved(evidence: Evidence) -> Finding:
@@ -75,7 +71,7 @@ def solved_stays_solved(evidence: Evidence) -> Finding:
     runs = evidence.of("tenfold")
 
     def kept(run: Measurements) -> tuple[int, int] | None:
-        """How many tasks hold from before the ordinary end on, of those held at that end."""
+        """(tasks that hold from before the ordinary end on, tasks that hold at that end)."""
         short = ordinary.get(run.origin.seed)
         if short is None or held_share(short) < GENERALISED_SHARE:
             return None
@@ -85,7 +81,7 @@ def solved_stays_solved(evidence: Evidence) -> Finding:
         end, long = short.origin.epoch, held_from(run)
         return sum(long[q] <= end for q in solved), len(solved)
 
-    def say(run: Measurements) -> tuple[Says, str]:
+    def vote(run: Measurements) -> Ballot:
         counts = kept(run)
         if counts is None:
             return "silent", "no ordinary run of its seed and tasks generalised"
@@ -107,7 +103,7 @@ def solved_stays_solved(evidence: Evidence) -> Finding:
 
     return decide(
         QUESTIONS["B6"],
-        [part("tenfold", runs, say)],
+        [part("tenfold", runs, vote)],
         [
             quantity("solved tasks that were lost, if only for a time", "tenfold", runs, lost),
             *(

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Mapping
 from statistics import median
 
-from miiii.claims.deciding import Says, between, decide, part
-from miiii.claims.evidence import Evidence, held_from, trained_tasks
+from miiii.claims.deciding import Ballot, Stance, between, decide, part
+from miiii.claims.evidence import Evidence, held_from, trained_moduli
 from miiii.claims.finding import Finding, quantity, within
 from miiii.claims.measurements import Measurements, Multiples
 from miiii.claims.rules import further_work as rules
@@ -27,7 +27,7 @@ def smallest_are_missed(evidence: Evidence) -> Finding:
     def missed(run: Measurements) -> float | None:
         return _missed(delays, run.origin.seed)
 
-    def say(run: Measurements) -> tuple[Says, str]:
+    def vote(run: Measurements) -> Ballot:
         ratio = missed(run)
         if ratio is None:
             return "silent", "there is nothing to compare the delay with"
@@ -36,7 +36,7 @@ def smallest_are_missed(evidence: Evidence) -> Finding:
 
     return decide(
         QUESTIONS["B1"],
-        [part("the delay", runs, say)],
+        [part("the delay", runs, vote)],
         [
             quantity(
                 "delay without the smallest tasks / without others (median over 2, 4, 8 left out)",
@@ -59,25 +59,25 @@ def smallest_are_missed(evidence: Evidence) -> Finding:
 
 
 def delay(run: Measurements, whole: Measurements | None) -> float | None:
-    """How many times as late the trained tasks hold as with every task: median over them.
+    """Epoch from which a task holds, over that with every task trained: median over tasks.
 
     Args:
         run: with tasks left out.
         whole: the same seed with every task; None where there is none.
 
     Returns:
-        None where no trained task held in `whole`; infinite where most never came.
+        None where no trained task held in `whole`; infinite where most tasks never held.
     """
     if whole is None:
         return None
     here, there = held_from(run), held_from(whole)
-    moduli = [run.origin.moduli[column] for column in trained_tasks(run)]
-    ratios = [here[q] / there[q] for q in moduli if math.isfinite(there.get(q, math.inf))]
+    moduli = [q for q in trained_moduli(run) if math.isfinite(there.get(q, math.inf))]
+    ratios = [here[q] / there[q] for q in moduli]
     return median(ratios) if ratios else None
 
 
 def _missed(delays: Mapping[str, Mapping[int, float | None]], seed: int) -> float | None:
-    """Delay without the smallest over the larger of the others', median over the counts."""
+    """Delay without the smallest over the larger of the other two, median over the counts."""
     found = []
     for keys in zip(*(WITHOUT[which] for which in ("smallest", "largest", "random")), strict=True):
         smallest, *others = (delays[key].get(seed) for key in keys)
@@ -90,23 +90,20 @@ def _missed(delays: Mapping[str, Mapping[int, float | None]], seed: int) -> floa
 
 
 def divisibility_is_learnt(evidence: Evidence) -> Finding:
-    """B2: multiples told from other numbers, outside training."""
+    """B2: how well multiples are told from other numbers, outside training."""
 
     def share(run: Measurements) -> float | None:
         if run.multiples is None:
             return None
-        told = [accuracy >= rules.TOLD_APART for accuracy in run.multiples.balanced]
-        return sum(told) / len(told)
+        apart = [accuracy >= rules.TOLD_APART for accuracy in run.multiples.balanced]
+        return sum(apart) / len(apart)
 
-    def say(run: Measurements) -> tuple[Says, str]:
+    def vote(run: Measurements) -> Ballot:
         of_run = share(run)
         if of_run is None:
             return "silent", "divisibility was not measured"
         text = f"{number(of_run)} of the tasks are told apart"
-        says = by_share(of_run)
-        if says == "against" and not run.origin.finished:
-            return "silent", f"{text} at epoch {run.origin.epoch:,} of {run.origin.epochs:,}"
-        return says, text
+        return unless_unfinished(run, by_share(of_run), text)
 
     def lowest(record: Multiples) -> float:
         return min(record.balanced)
@@ -115,8 +112,8 @@ def divisibility_is_learnt(evidence: Evidence) -> Finding:
     return decide(
         QUESTIONS["B2"],
         [
-            part("divisibility", groups["divisibility"], say),
-            part("miiii", groups["miiii"], say, "contrast"),
+            part("divisibility", groups["divisibility"], vote),
+            part("miiii", groups["miiii"], vote, "contrast"),
         ],
         [
             quantity(name, key, runs, value)
@@ -133,11 +130,18 @@ def divisibility_is_learnt(evidence: Evidence) -> Finding:
     )
 
 
-def by_share(share: float) -> Says:
-    """What a share of tasks says: most of them, fewer than half, or something between."""
+def by_share(share: float) -> Stance:
+    """The stance by a share of tasks: most of them, fewer than half, or between."""
     if share >= GENERALISED_SHARE:
         return "for"
     return "against" if share < NOT_CONVERGED_SHARE else "unclear"
+
+
+def unless_unfinished(run: Measurements, stance: Stance, text: str) -> Ballot:
+    """A ballot, silent instead of against while the run still trains."""
+    if stance == "against" and not run.origin.finished:
+        return "silent", f"{text} at epoch {run.origin.epoch:,} of {run.origin.epochs:,}"
+    return stance, text
 
 
 def chosen_frequencies_speed(evidence: Evidence) -> Finding:
@@ -154,8 +158,8 @@ def chosen_frequencies_speed(evidence: Evidence) -> Finding:
             return None
         return other / own
 
-    def against(key: str, name: str) -> Callable[[Measurements], tuple[Says, str]]:
-        def say(run: Measurements) -> tuple[Says, str]:
+    def against(key: str, name: str) -> Callable[[Measurements], Ballot]:
+        def vote(run: Measurements) -> Ballot:
             value = ratio(run, key)
             if value is None:
                 return "silent", f"there is no {name} to compare with"
@@ -164,7 +168,7 @@ def chosen_frequencies_speed(evidence: Evidence) -> Finding:
                 f"{name} is {number(value)} times as late",
             )
 
-        return say
+        return vote
 
     named = {"lambda-0": "λ = 0", "slow-on-random": "a random subspace"}
     return decide(
@@ -194,6 +198,6 @@ def chosen_frequencies_speed(evidence: Evidence) -> Finding:
 
 
 def median_epoch(run: Measurements) -> float:
-    """The epoch from which the middle one of the trained tasks holds; infinite if it never does."""
+    """Median over the trained tasks of the epoch from which each holds; never is infinite."""
     epochs = held_from(run)
-    return median(epochs[run.origin.moduli[column]] for column in trained_tasks(run))
+    return median(epochs[modulus] for modulus in trained_moduli(run))

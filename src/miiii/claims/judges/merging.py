@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from miiii.claims.deciding import Says, decide, part
+from miiii.claims.deciding import Ballot, decide, part
 from miiii.claims.evidence import Evidence, held_from
 from miiii.claims.finding import Finding, Quantity, quantity, within
 from miiii.claims.measurements import Measurements, Sharing
@@ -12,7 +12,7 @@ from miiii.claims.rules.paper import CLAIMS
 from miiii.claims.text import epoch_text, number
 
 KINDS = ("neurons", "harmonics")
-"""What a circuit is."""
+"""Kinds of circuits: the fields of `Sharing` with their indices."""
 
 
 def circuits_merge_afterwards(evidence: Evidence) -> Finding:
@@ -28,12 +28,12 @@ def circuits_merge_afterwards(evidence: Evidence) -> Finding:
 def sharing_quantities(
     experiment: str, runs: Sequence[Measurements], paper: tuple[str, str] = ("", "")
 ) -> list[Quantity]:
-    """The index's rise and end, by either kind of circuit, and how long it was followed.
+    """Rise and last value of the index, by either kind of circuit, and when it was last taken.
 
     Args:
         experiment: the runs' key.
         runs: of one experiment.
-        paper: its values of the rise, and of how long.
+        paper: the paper's rise, and its last snapshot as a multiple of generalisation.
     """
     return [
         *(
@@ -72,13 +72,13 @@ def rise(sharing: Sharing, kind: str) -> float:
 
 
 def _afterwards(run: Measurements) -> float:
-    """How many times as late as generalisation the last snapshot is."""
+    """The epoch of the last snapshot over that of generalisation."""
     assert run.sharing is not None
     return run.sharing.epochs[-1] / max(held_from(run).values())
 
 
-def merged(run: Measurements) -> tuple[Says, str]:
-    """Whether a run's circuits merged after its last task generalised."""
+def merged(run: Measurements) -> Ballot:
+    """The ballot on whether circuits merged after the last task generalised."""
     last_task = max(held_from(run).values())
     if math.isinf(last_task):
         return "silent", "not every task generalised"

@@ -3,7 +3,7 @@
 import math
 from itertools import pairwise
 
-from miiii.claims.deciding import Part, Says, Vote, decide, part
+from miiii.claims.deciding import Ballot, Part, Stance, Vote, decide, part
 from miiii.claims.evidence import (
     Evidence,
     generalisation_epoch,
@@ -27,7 +27,7 @@ def all_tasks_generalise(evidence: Evidence) -> Finding:
     def solved(run: Measurements) -> int:
         return sum(value >= SOLVED_AT for value in run.performance.validation_accuracy)
 
-    def say(run: Measurements) -> tuple[Says, str]:
+    def vote(run: Measurements) -> Ballot:
         tasks = len(run.origin.moduli)
         text = f"{solved(run)} of {tasks} tasks at {SOLVED_AT} or above"
         if solved(run) == tasks:
@@ -41,7 +41,7 @@ def all_tasks_generalise(evidence: Evidence) -> Finding:
     tasks = max((len(run.origin.moduli) for run in runs), default=0)
     return decide(
         CLAIMS["C1"],
-        [part("miiii", runs, say)],
+        [part("miiii", runs, vote)],
         [
             quantity(
                 f"tasks with validation accuracy ≥ {SOLVED_AT}",
@@ -107,14 +107,14 @@ def first_four_come_first(evidence: Evidence) -> Finding:
     )
 
 
-def _order_of_first_four(run: Measurements) -> tuple[Says, str]:
+def _order_of_first_four(run: Measurements) -> Ballot:
     if not has_first_four(run):
         return "silent", "its tasks are not 2, 3, 5, 7 and others"
     epochs = held_from(run)
     four, first_later = [epochs[modulus] for modulus in FIRST_FOUR], _first_later(run)
     text = ", ".join(epoch_text(epoch) for epoch in four)
     text = f"2, 3, 5, 7 hold from {text}, the first other from {epoch_text(first_later)}"
-    # Epochs that never came say nothing about each other.
+    # Two tasks that never held have no order.
     pairs = [*pairwise(four), (max(four), first_later)]
     if any(one >= other and not math.isinf(other) for one, other in pairs):
         return "against", text
@@ -174,7 +174,7 @@ def others_come_together(evidence: Evidence) -> Finding:
 
 
 def _spread_over_gap(run: Measurements) -> float | None:
-    """Of log epochs; None where a task never held or the first four are not first."""
+    """In log epochs; None where a task never held or the first four are not first."""
     if not has_first_four(run):
         return None
     epochs = held_from(run)
@@ -185,7 +185,7 @@ def _spread_over_gap(run: Measurements) -> float | None:
     return math.log(max(others) / min(others)) / math.log(min(others) / four)
 
 
-def _together(run: Measurements) -> tuple[Says, str]:
+def _together(run: Measurements) -> Ballot:
     ratio = _spread_over_gap(run)
     if ratio is None:
         if math.isinf(max(held_from(run).values())):
@@ -202,22 +202,21 @@ def _correlation(runs: list[Measurements]) -> RankCorrelation:
 
 
 def _order_of_others(runs: list[Measurements]) -> tuple[Part, RankCorrelation | None]:
-    """The part of the rank correlation, which is judged over tasks, and the correlation itself."""
-    of = "the others' order"
-    if not runs:
-        return Part(of, ()), None
-    measured = _correlation(runs)
-    if measured.interval is None:
-        why = f"{len(later_tasks(runs[0]))} other tasks are too few for an interval"
-        return Part(of, tuple(Vote(run.origin.seed, "silent", why) for run in runs)), measured
-    low, high = measured.interval.low, measured.interval.high
-    text = (
-        f"mean rank correlation with q {number(measured.rho)}, "
-        f"95 % interval {number(low)} to {number(high)}"
-    )
-    says: Says = "unclear"
-    if low > 0 or high < 0:
-        says = "against"
-    elif max(-low, high) <= rules.ORDER_LIMIT:
-        says = "for"
-    return Part(of, tuple(Vote(run.origin.seed, says, text) for run in runs)), measured
+    """The vote on the rank correlation, one for all runs, and the correlation."""
+    measured = _correlation(runs) if runs else None
+    stance: Stance = "silent"
+    text = ""
+    if measured is not None and measured.interval is None:
+        text = f"{len(later_tasks(runs[0]))} other tasks are too few for an interval"
+    elif measured is not None and measured.interval is not None:
+        low, high = measured.interval.low, measured.interval.high
+        text = (
+            f"mean rank correlation with q {number(measured.rho)}, "
+            f"95 % interval {number(low)} to {number(high)}"
+        )
+        if low > 0 or high < 0:
+            stance = "against"
+        else:
+            stance = "for" if max(-low, high) <= rules.ORDER_LIMIT else "unclear"
+    votes = tuple(Vote(run.origin.seed, stance, text) for run in runs)
+    return Part("the others' order", votes), measured

@@ -1,12 +1,12 @@
-"""How periodic the neurons are, and in how few frequencies: C6, C7 and C8."""
+"""Periodicity of the neurons, and the number of frequencies that each needs: C6, C7 and C8."""
 
 import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from miiii.claims.deciding import Part, Says, between, decide, part
-from miiii.claims.evidence import Evidence, has_generalised, not_generalised, trained_tasks
+from miiii.claims.deciding import Ballot, Part, between, decide, part
+from miiii.claims.evidence import Evidence, has_generalised, not_generalised, trained_mean
 from miiii.claims.finding import Finding, Quantity, quantity, within
 from miiii.claims.measurements import Measurements, Neurons
 from miiii.claims.rules import paper as rules
@@ -14,7 +14,7 @@ from miiii.claims.rules.paper import CLAIMS
 from miiii.claims.statistics import exceedance
 from miiii.claims.text import number, percent
 
-NOT_MEASURED: tuple[Says, str] = ("silent", "its neurons were not measured, or are all silent")
+NOT_MEASURED: Ballot = ("silent", "its neurons were not measured, or are all silent")
 
 
 def neurons_are_periodic(evidence: Evidence) -> Finding:
@@ -22,7 +22,7 @@ def neurons_are_periodic(evidence: Evidence) -> Finding:
     runs, basis = evidence.of("miiii"), evidence.of("basis")
     beside = [ratio for run in basis if not math.isnan(ratio := _ratio(run))]
 
-    def say(run: Measurements) -> tuple[Says, str]:
+    def vote(run: Measurements) -> Ballot:
         if run.neurons is None or math.isnan(_ratio(run)):
             return NOT_MEASURED
         if not has_generalised(run):
@@ -36,7 +36,7 @@ def neurons_are_periodic(evidence: Evidence) -> Finding:
 
     return decide(
         CLAIMS["C6"],
-        [_there("basis", basis), part("miiii", runs, say)],
+        [_there("basis", basis), part("miiii", runs, vote)],
         [
             *_shares("miiii", runs, "clearly periodic (by eye)"),
             *_shares("basis", basis, "not periodic (by eye)"),
@@ -48,7 +48,7 @@ def basis_is_not_periodic(evidence: Evidence) -> Finding:
     """C7: T_basis against its own null."""
     runs = evidence.of("basis")
 
-    def say(run: Measurements) -> tuple[Says, str]:
+    def vote(run: Measurements) -> Ballot:
         if run.neurons is None or math.isnan(_ratio(run)):
             return NOT_MEASURED
         accuracy = _train_accuracy(run)
@@ -59,7 +59,7 @@ def basis_is_not_periodic(evidence: Evidence) -> Finding:
 
     return decide(
         CLAIMS["C7"],
-        [part("basis", runs, say)],
+        [part("basis", runs, vote)],
         [
             *_shares("basis", runs, "not periodic (by eye)"),
             quantity("training accuracy", "basis", runs, _train_accuracy),
@@ -71,7 +71,7 @@ def neurons_need_few_frequencies(evidence: Evidence) -> Finding:
     """C8: frequencies for 90 % of a neuron's variance."""
     runs = evidence.of("miiii")
 
-    def say(run: Measurements) -> tuple[Says, str]:
+    def vote(run: Measurements) -> Ballot:
         if run.neurons is None or math.isnan(run.neurons.needed):
             return NOT_MEASURED
         if not has_generalised(run):
@@ -91,7 +91,7 @@ def neurons_need_few_frequencies(evidence: Evidence) -> Finding:
     share = f"{percent(rules.VARIANCE_SHARE)} of a neuron's variance"
     return decide(
         CLAIMS["C8"],
-        [part("miiii", runs, say)],
+        [part("miiii", runs, vote)],
         [
             of(f"frequencies for {share}, median", lambda it: it.needed, "very few (no number)"),
             of("first quartile over neurons", lambda it: it.needed_quartiles[0]),
@@ -113,10 +113,10 @@ def _ratio(run: Measurements) -> float:
 def _there(experiment: str, runs: Sequence[Measurements]) -> Part:
     """The condition that there are measured runs to compare with."""
 
-    def say(run: Measurements) -> tuple[Says, str]:
+    def vote(run: Measurements) -> Ballot:
         return NOT_MEASURED if math.isnan(_ratio(run)) else ("for", "measured")
 
-    return part(experiment, runs, say, "condition")
+    return part(experiment, runs, vote, "condition")
 
 
 def _shares(experiment: str, runs: Sequence[Measurements], paper: str) -> list[Quantity]:
@@ -156,5 +156,4 @@ def _shares(experiment: str, runs: Sequence[Measurements], paper: str) -> list[Q
 
 
 def _train_accuracy(run: Measurements) -> float:
-    values = run.performance.train_accuracy
-    return float(np.mean([values[column] for column in trained_tasks(run)]))
+    return trained_mean(run, run.performance.train_accuracy)

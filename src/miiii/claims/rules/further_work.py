@@ -1,9 +1,8 @@
 """The questions of the paper's further work (§6), with rules as those of the paper's claims.
 
-No paper has answered them on these tasks, so that there is nothing to reproduce: each is a
-statement that is answered yes or no, or stays undecided. Inside, yes is the verdict `reproduced`
-and no is `not reproduced`, because the rules work alike: every run that speaks must agree, and
-there must be at least `LEAST_SEEDS` of them. All was written before any of these runs.
+No paper has answered them on these tasks, so that there is nothing to reproduce. Each is a
+statement; its answer is yes (the verdict `reproduced`), no (`not reproduced`) or undecided, by the
+same kind of rule. All rules were written before any of these runs.
 """
 
 from miiii.claims.rules.paper import (
@@ -18,7 +17,7 @@ from miiii.claims.rules.paper import (
 from miiii.claims.text import percent
 
 LEFT_OUT_COUNTS = (2, 4, 8)
-"""How many tasks are left out."""
+"""Numbers of tasks that are left out."""
 WITHOUT: dict[str, tuple[str, str, str]] = {
     "smallest": ("without-smallest-2", "masked", "without-smallest-8"),
     "largest": ("without-largest-2", "without-largest-4", "without-largest-8"),
@@ -38,33 +37,33 @@ EXPERIMENTS = (
     "unregularised-orthogonal",
     "tenfold",
 )
-"""What a study trains for these questions only."""
+"""The experiments that a study trains only for these questions."""
 
 FOLLOWED = ("tenfold",)
-"""Experiments whose insides are followed through training (B7)."""
+"""Experiments whose snapshots are analysed (B7)."""
 
 # B1
 
 MISSED = 1.25
-"""Times as late as without the others, from which the smallest tasks are missed more: a quarter
-later, since epochs of one setting differ by less than that between seeds."""
+"""Ratio of the delay without the smallest tasks to that without others, from which the smallest are
+missed more. Seeds of one setting differ by less than a quarter."""
 NOT_MISSED = 1.1
-"""Up to this many times, they are not: a tenth is what seeds differ by."""
+"""The ratio up to which they are not: seeds differ by a tenth."""
 
 # B2
 
 TOLD_APART = 0.9
 """Balanced accuracy from which multiples are told from other numbers, on numbers outside training:
-the mean of the share of multiples that is found and of others that is passed over. Saying always
-"no" is right for all but 1/q of the numbers and reaches ½ here, as any guessing does."""
+the mean of the share of multiples that is found and the share of others that is passed over. The
+constant answer "no" is right for all but 1/q of the numbers, but reaches ½ here, like guessing."""
 
 # B3
 
 SOONER = 1.1
-"""Times as soon: beyond a tenth a speed-up is more than what seeds differ by."""
+"""Speed-up from which training is sooner: seeds differ by less than a tenth."""
 NOT_SOONER = 1.03
-"""Up to this much there is none. The runs that are compared share their seed, so that they begin
-with the same weights and numbers."""
+"""Speed-up up to which there is none. The compared runs have one seed, so that they begin with the
+same weights and numbers."""
 
 _YES = f"at least {percent(GENERALISED_SHARE)} of the tasks hold {GENERALISED_AT}"
 _NO = f"fewer than {percent(NOT_CONVERGED_SHARE)} do"

@@ -1,9 +1,9 @@
 """Every claim with its rule, and every threshold with its reason, written before any run.
 
-A rule asks each run by itself whether it speaks for the claim or against it; all runs that speak
-must agree, and there must be at least `LEAST_SEEDS` of them, else the claim is undecided. Between
-the two thresholds of a rule lies a zone where it decides nothing. The texts are made from the
-numbers, so that they cannot disagree. Longer than most files, because it is to be read as a whole.
+A rule gives each run a vote: for the claim, against it, unclear (between the two thresholds of the
+rule) or silent (the rule cannot be applied). A claim is decided if at least `LEAST_SEEDS` runs are
+not silent and all of these agree. The texts are made from the numbers, so that both agree. The file
+is longer than most, so that all rules can be read together.
 """
 
 from dataclasses import dataclass
@@ -22,34 +22,33 @@ EXPERIMENTS = (
     "masked",
     "waves",
 )
-"""What a study trains: T_miiii (λ = ½), T_nanda, T_basis, dropout 0, λ = 0, λ = 2, λ = 0 with the
-learning rate times 1.5 (matched to λ = ½) and times 3 (matched to λ = 2), 2, 3, 5 and 7 masked,
-and the waves of Appendix D."""
+"""The experiments of a study: T_miiii (λ = ½), T_nanda, T_basis, dropout 0, λ = 0, λ = 2, λ = 0
+with the learning rate times 1.5 (matched to λ = ½) and times 3 (matched to λ = 2), 2, 3, 5 and 7
+masked, and the waves of Appendix D."""
 
 INSIDE = ("nanda", "basis")
-"""Experiments whose last weights claims look into (C6, C7, C10 to C14, C17)."""
+"""Experiments whose last weights claims analyse (C6, C7, C10 to C14, C17)."""
 FOLLOWED = ("miiii",)
-"""Experiments whose insides claims follow through training as well (C9, C17, C18)."""
+"""Experiments whose snapshots claims analyse as well (C9, C17, C18)."""
 
 LEAST_SEEDS = 2
-"""Runs that must speak. One run is an anecdote; two that agree are the least that a disagreement
-could have shown."""
+"""Runs that must not be silent. Two is the smallest number at which runs can disagree."""
 
 FIRST_FOUR = (2, 3, 5, 7)
 """The tasks that the paper says are learnt first (§4.2)."""
 
-# What it means to have learnt something
+# Learnt tasks
 
 GENERALISED_AT = 0.9
-"""Validation accuracy from which a task counts as generalised, once it stays there: the level at
+"""Validation accuracy from which a task counts as generalised, if it stays there: the level at
 which the published curves were read off (guessing reaches 0.5 at most)."""
 SOLVED_AT = 0.99
-"""Validation accuracy that stands for the text's "perfect": on 1,000 numbers, ten mistakes."""
+"""Validation accuracy that the text's "perfect" is read as: ten mistakes in 1,000 numbers."""
 GENERALISED_SHARE = 0.9
-"""A run has generalised when this share of its trained tasks holds `GENERALISED_AT`: of 29 tasks
-all but two may linger, of 12 all but one. Also what "converged" means."""
+"""A run has generalised, or converged, when this share of its trained tasks holds `GENERALISED_AT`:
+all but two of 29 tasks, all but one of 12."""
 NOT_CONVERGED_SHARE = 0.5
-"""Below this share of tasks a run has not converged; between the two it is half-way."""
+"""Below this share of tasks a run has not converged; between both shares it is unclear."""
 STILL_LEARNING = 0.01
 """A mean validation accuracy that rose by more than this over the last tenth of the training is
 still rising: more than the one mistake in a hundred that `SOLVED_AT` allows."""
@@ -63,55 +62,55 @@ ORDER_LIMIT = 0.7
 # C5
 
 DIVERGED = 1.5
-"""Late over lowest validation loss. A loss that flickers by a few per cent has not diverged; one
-that is half as large again as it once was has."""
+"""Late over lowest validation loss. Fluctuations of a few per cent are far below it."""
 NOT_DIVERGED = 1.1
-"""The same, up to which the loss counts as having stayed at its lowest."""
+"""The same ratio, up to which the loss counts as having stayed at its lowest."""
 FITTED = 0.95
 """Training accuracy that makes a rising validation loss overfitting rather than collapse."""
 
 # C6, C7
 
 STRONGEST = 5
-"""Pairs of frequencies whose share of a neuron's variance is taken: about as many bright spots as
-the paper's Figure 6 shows per neuron, and few beside the hundreds of pairs that there are."""
+"""Pairs of frequencies whose share of a neuron's variance is measured: about the number of bright
+spots per neuron in the paper's Figure 6, and few of the hundreds of pairs."""
 PERIODIC = 2.0
-"""A share this many times that of the same neurons with their digits renamed is periodic."""
+"""Ratio of the share to that of the same neurons with digits renamed, from which they are
+periodic."""
 NOT_PERIODIC = 1.25
-"""Up to this many times, it is not: what sampling noise makes of it."""
+"""Ratio up to which they are not: sampling noise reaches it."""
 BASIS_LEARNT = 0.5
-"""Training accuracy from which T_basis has learnt most of its labels. An untrained model is
-aperiodic without saying anything about the task."""
+"""Training accuracy from which T_basis has learnt most of its labels. That an untrained model is
+aperiodic is no evidence about the task."""
 
 # C8
 
 VARIANCE_SHARE = 0.9
-"""Of a neuron's variance, held by the frequencies that are counted (§4.4's "highly reactive")."""
+"""Share of a neuron's variance that the counted frequencies hold (§4.4's "highly reactive")."""
 VERY_FEW = 5
-"""Frequencies: a handful, the paper's word (§5). A frequency k/q that is no multiple of 1/p leaks
-into its neighbours: half-way between two, four hold 90 % of it."""
+"""Frequencies: the paper's "handful" (§5). A frequency k/q that is no multiple of 1/p leaks into
+its neighbours: half-way between two multiples, four frequencies hold 90 % of it."""
 NOT_FEW = 10
-"""Frequencies: one such k/q per digit needs eight at most, so that beyond ten there are more than
-two."""
+"""Frequencies: one such k/q per digit needs at most eight, so that more than ten mean more than one
+k/q per digit."""
 NULL_SHARE = 0.5
-"""And not more than this share of what the same neurons need with their digits renamed, since
-where p is small even all frequencies are few."""
+"""Largest share of the frequencies that the same neurons need with digits renamed; for a small p
+even all frequencies are few."""
 
 # C9, C17
 
 APPEARED = 2
-"""Frequencies that must come on top after generalisation; by the paper's rule one or two come and
-go with the noise of the digits' order alone."""
+"""Frequencies that must be added after generalisation. By the paper's rule noise adds or removes
+one or two."""
 BEFORE_SHARE = 0.5
-"""If more than this share of the final count is there at generalisation, they came before it."""
+"""Share of the final count at generalisation, above which the frequencies came before it."""
 COUNT_FACTOR = 2.0
-"""The paper's 9 and 4 (at p = 113 only) are met by counts within this factor."""
+"""Factor within which counts match the paper's 9 and 4 (at p = 113 only)."""
 PAPER_COUNT_END, PAPER_COUNT_FIRST_FOUR, PAPER_BASE = 9, 4, 113
 SNAPSHOT_REACH = 1.25
-"""A snapshot stands for an epoch if it is at most this many times as late: snapshots are a factor
-of 1.19 apart."""
+"""Largest ratio of a snapshot's epoch to the epoch that it represents; neighbouring snapshots are a
+factor of 1.19 apart."""
 STILL_WAITING = 0.25
-"""Share of the other tasks that may already hold when the first four are looked at."""
+"""Largest share of the other tasks that may hold when the first four are measured."""
 SAME_COUNT = 1
 """Frequencies by which "about as many" may differ, or a quarter of T_nanda's if that is more."""
 
@@ -128,58 +127,61 @@ PEARSON_NOT_OPPOSED = 0.0
 # C12
 
 LEADING_VECTORS = 10
-"""Leading singular vectors that are looked at: about what Figures 12 and 13 show."""
+"""Leading singular vectors that are tested: about as many as Figures 12 and 13 show."""
 VECTOR_LEVEL = 0.05
-"""A random vector counts as periodic this often."""
+"""Probability that a random vector counts as periodic."""
 PERIODIC_VECTORS = 8
-"""Of 10 that must be. Random ones get there once in 5·10⁸; two may hold the mean or a mixture."""
+"""Of 10 that must be periodic. Random vectors reach it once in 5·10⁸; two of the 10 may hold the
+mean or a mixture."""
 APERIODIC_VECTORS = 2
-"""Of 10: what random vectors reach nearly always (99 % of times)."""
+"""Of 10 that may be periodic where vectors are not: random ones stay at or below it in 99 % of
+cases."""
 
 # C13
 
 FEW_FREQUENCIES = 0.5
-"""Share of what a random matrix needs that is still few. Addition takes a handful of frequencies at
-any p, a random matrix nine tenths of all."""
+"""Share of the frequencies that a random matrix needs, up to which they are few. Addition uses a
+handful of frequencies at any p, a random matrix needs nine tenths of all."""
 MANY_TIMES = 1.5
-"""T_miiii must need this many times T_nanda's: beyond what seeds of one task differ by."""
+"""Ratio of T_miiii's frequencies to T_nanda's from which they are many; seeds of one task differ by
+less."""
 
 # C14
 
 ONE_DIGIT = 0.8
-"""|to x0 − to x1| / (to x0 + to x1) from which a head looks at one digit: it gets nine tenths of
-what both get."""
+"""|to x0 − to x1| / (to x0 + to x1) from which a head looks at one digit: this digit gets nine
+tenths of the attention to both."""
 ON_DIGITS = 0.5
-"""Attention to both digits together that a head must have to look at any."""
+"""Least attention to both digits together of a head that looks at one."""
 HEADS_AGAINST = 0.5
-"""If fewer than this share of the heads look at one digit, they do not."""
+"""Share of the heads that look at one digit, below which the claim fails."""
 
 # C15
 
 AT_REST = 0.1
-"""Share of its peak below which a gradient is at rest."""
+"""Share of its peak below which a gradient norm is at rest."""
 EARLY = 0.25
 """Share of the training by which attention's gradients must rest, all four weights' median."""
 EARLIER = 0.5
-"""And at most this share of when the MLP's rest."""
+"""Largest share of the epoch from which the MLP's gradients rest."""
 
 # C18
 
 SHARING_ROSE = 0.1
-"""Rise of the sharing index, of which 1 is one circuit for all. A tenth is little, but it is ten
-times what was once seen of separate circuits."""
+"""Rise of the sharing index, which is 1 for one common circuit. Separate circuits were once seen to
+rise by a tenth of this."""
 SHARING_FLAT = 0.03
-"""Rise up to which nothing merged."""
+"""Rise up to which circuits have not merged."""
 AFTERWARDS = 1.5
-"""How many times as late as generalisation the last snapshot must be. The paper's run went on to
-1.6 times (65,536 over 41,900)."""
+"""Least ratio of the last snapshot's epoch to that of generalisation. The paper's run reached 1.6
+(65,536 over 41,900)."""
 
 # C19
 
 TEST_WORKS = 0.99
-"""Precision, and recall of the primes from p up, of a test that deserves the name."""
+"""Precision, and recall of the primes from p up, from which the test works: one error in 100."""
 TEST_FAILS = 0.95
-"""At or below it, one answer in twenty is wrong."""
+"""The same, up to which the test fails: one error in 20."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,7 @@ class Claim:
     reproduced: str
     not_reproduced: str
     undecided: str
-    """What leaves it open, beside too few seeds and seeds that disagree."""
+    """Causes besides too few seeds and seeds that disagree."""
     experiments: tuple[str, ...]
     """Keys of `EXPERIMENTS`, at least `LEAST_SEEDS` seeds each."""
     figures: tuple[int, ...]

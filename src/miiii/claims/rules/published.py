@@ -1,7 +1,6 @@
 """The paper's own curves as numbers, and a run's epochs beside them.
 
-The only home of what was read off the published figures: the ledger, the tables and the drawing
-take it from here.
+The ledger, the tables and the drawing take the values read off the published figures from here.
 """
 
 import math
@@ -26,14 +25,14 @@ PUBLISHED_FIRST: dict[int, int] = {
     **dict.fromkeys((59, 67, 71, 79, 83, 89, 101, 103, 107, 109), 33_463),
     97: 37_430,
 }
-"""Per modulus the first epoch of validation accuracy at or above 0.9, read off the squares of the
-paper's Figure 4: log-spaced columns, so about ±6 %."""
+"""Per modulus the first epoch with a validation accuracy of at least 0.9, read off the squares of
+the paper's Figure 4. Its columns of epochs are log-spaced, so that each is known to about ±6 %."""
 
 PUBLISHED_LEVEL = 0.9
 """The validation accuracy that these epochs reach."""
 
 READING_ERROR = 0.06
-"""How far an epoch may be off, as a share: half of the width of a column of the figure."""
+"""Relative error of an epoch: half of the width of a column of the figure."""
 
 PUBLISHED_EPOCHS = 65_536
 """Epochs of the published run."""
@@ -42,9 +41,8 @@ RISE_AND_FALL_EPOCH = 16_000
 """Near this epoch the published Figure 8 shows its count of significant frequencies rise and fall
 again; read by eye."""
 
-
 LEAST_TASKS = 4
-"""Tasks that a rank correlation is given for: with fewer there is no interval."""
+"""Least number of tasks for a rank correlation: fewer have no interval."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +52,11 @@ class TaskBeside:
     modulus: int
     published: int
     own: float
-    """The first epoch at `PUBLISHED_LEVEL`; infinite where it has not come."""
+    """The run's first epoch at `PUBLISHED_LEVEL`; infinite if the run has not reached it."""
 
     @property
     def ratio(self) -> float:
-        """Own over published; infinite where the own has not come."""
+        """`own` / `published`."""
         return self.own / self.published
 
 
@@ -69,13 +67,13 @@ class BesidePublished:
     tasks: tuple[TaskBeside, ...]
     """Ascending moduli."""
     correlation: RankCorrelation | None
-    """Of both epochs over the tasks that have come; None for fewer than `LEAST_TASKS`."""
+    """Of both epochs over the tasks that the run has reached; None for fewer than `LEAST_TASKS`."""
     correlation_later: RankCorrelation | None
     """The same without 2, 3, 5 and 7, whose order most runs share."""
 
     @property
     def reached(self) -> tuple[TaskBeside, ...]:
-        """Those whose epoch has come."""
+        """The tasks that have reached the level."""
         return tuple(task for task in self.tasks if math.isfinite(task.own))
 
 
@@ -83,7 +81,7 @@ def beside_published(first_reached: Mapping[int, int | None]) -> BesidePublished
     """Set a run's epochs beside the published ones.
 
     Args:
-        first_reached: per modulus the first epoch at `PUBLISHED_LEVEL`; None: it has not come.
+        first_reached: per modulus the first epoch at `PUBLISHED_LEVEL`; None if never.
 
     Returns:
         None unless the run's tasks are the published ones.
@@ -94,9 +92,9 @@ def beside_published(first_reached: Mapping[int, int | None]) -> BesidePublished
         TaskBeside(modulus, PUBLISHED_FIRST[modulus], math.inf if epoch is None else float(epoch))
         for modulus, epoch in sorted(first_reached.items())
     )
-    came = [task for task in tasks if math.isfinite(task.own)]
-    later = [task for task in came if task.modulus not in FIRST_FOUR]
-    return BesidePublished(tasks, _correlation(came), _correlation(later))
+    reached = [task for task in tasks if math.isfinite(task.own)]
+    later = [task for task in reached if task.modulus not in FIRST_FOUR]
+    return BesidePublished(tasks, _correlation(reached), _correlation(later))
 
 
 def _correlation(tasks: list[TaskBeside]) -> RankCorrelation | None:

@@ -135,7 +135,7 @@ def _cells(finding: "Finding") -> list[Text]:
     what.append(f"\n{finding.reason}", style="dim")
     return [
         Text(finding.id),
-        Text(finding.said, style=COLOURS[finding.verdict]),
+        Text(finding.answer, style=COLOURS[finding.verdict]),
         what,
         Text(shown[0].name),
         lines([value_text(item) for item in shown]),
