@@ -68,3 +68,16 @@ def check_choice(field: str, value: object, choices: Sequence[str]) -> None:
     """
     if value not in choices:
         raise ValueError(not_among(field, value, choices))
+
+
+def check_moduli(field: str, moduli: Sequence[int]) -> None:
+    """Refuse a modulus below 2, or one that a field has twice.
+
+    Raises:
+        ValueError: the message names field and modulus.
+    """
+    for modulus in moduli:
+        if modulus < 2:
+            raise ValueError(f"{field} has {modulus}: every modulus must be at least 2")
+        if moduli.count(modulus) > 1:
+            raise ValueError(f"{field} has {modulus} twice: each modulus may stand once")

@@ -10,6 +10,14 @@ def wave(size, frequency, phase=0.0):
     return np.cos(2 * np.pi * frequency * np.arange(size) / size - phase)
 
 
+def harmonics(base, modulus):
+    """cos and sin of 2πkn/q for 1 ≤ k ≤ q/2 on n = 0 … p² − 1, [p², q − 1], as they stand."""
+    turns = np.outer(np.arange(base**2), np.arange(1, modulus // 2 + 1)) % modulus
+    angle = 2 * np.pi * turns / modulus
+    columns = np.stack([np.cos(angle), np.sin(angle)], axis=-1).reshape(base**2, -1)
+    return columns[:, : modulus - 1]
+
+
 def product(size, over_x1, over_x0):
     """A grid [x1, x0] that is the product of two profiles."""
     assert len(over_x1) == len(over_x0) == size

@@ -56,7 +56,7 @@ def drawn(request):
 
 @pytest.mark.parametrize("initialisation", STATED)
 def test_standard_deviations_are_those_stated(initialisation):
-    found = standard_deviations(ModelConfig(initialisation=initialisation), BASE, OUTPUTS, TASKS)
+    found = standard_deviations(ModelConfig(initialisation=initialisation), BASE, TASKS)
     assert found.keys() == STATED[initialisation].keys()
     for name, stated in STATED[initialisation].items():
         assert found[name] == pytest.approx(stated, abs=0.0005 if stated > 0.02 else 0.00005), name
@@ -64,7 +64,7 @@ def test_standard_deviations_are_those_stated(initialisation):
 
 def test_drawn_weights_have_the_stated_moments(drawn):
     initialisation, weights = drawn
-    exact = standard_deviations(ModelConfig(initialisation=initialisation), BASE, OUTPUTS, TASKS)
+    exact = standard_deviations(ModelConfig(initialisation=initialisation), BASE, TASKS)
     assert weights.keys() == STATED[initialisation].keys()
     for name, values in weights.items():
         assert values.dtype == np.float32
@@ -75,7 +75,7 @@ def test_drawn_weights_have_the_stated_moments(drawn):
 
 def test_only_the_reference_is_truncated(drawn):
     initialisation, weights = drawn
-    exact = standard_deviations(ModelConfig(initialisation=initialisation), BASE, OUTPUTS, TASKS)
+    exact = standard_deviations(ModelConfig(initialisation=initialisation), BASE, TASKS)
     largest = {name: abs(values).max() / exact[name] for name, values in weights.items()}
     cut = 2 / 0.8796
     if initialisation == "reference":

@@ -177,7 +177,7 @@ def test_a_weight_that_is_not_there_is_refused():
     filter_ = grokfast_on_rows("tokens", directions_of_two)
     with pytest.raises(ValueError, match="weight is 'tokens': it must be one of digits, other"):
         filter_.init(tree(np.random.default_rng(0)))
-    with pytest.raises(ValueError, match="start is 'ones': it must be 'gradient' or 'zeros'"):
+    with pytest.raises(ValueError, match="start is 'ones': it must be one of gradient, zeros"):
         grokfast_on_rows("digits", directions_of_two, start="ones")  # pyright: ignore[reportArgumentType]
 
 

@@ -164,7 +164,7 @@ def test_filters_chain_in_front_of_any_optimiser(transformation, optimiser):
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match="start is 'ones': it must be 'gradient' or 'zeros'"):
+    with pytest.raises(ValueError, match="start is 'ones': it must be one of gradient, zeros"):
         grokfast_ema(start="ones")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="window is 0: it must be at least 1"):
         grokfast_ma(window=0)

@@ -111,10 +111,10 @@ def test_splits_that_are_none(given, message):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"operation": "subtract", "split": "pairs"}, "the operation subtract may answer"),
+        ({"operation": "subtract", "split": "pairs"}, "split is 'pairs': the operation subtract"),
         ({"task": "miiii", "split": "pairs"}, "split is 'pairs': miiii"),
         ({"split": "halves"}, "split is 'halves': it must be one of drawn, pairs"),
-        ({"split": "given:3:3:3:0123456789abcdef"}, "of 9 numbers: 49 have an answer"),
+        ({"split": "given:3:3:3:0123456789abcdef"}, "of 9 numbers, but 49 have an answer"),
     ],
 )
 def test_settings_that_do_not_fit(fields, message):

@@ -7,12 +7,12 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def finite(name: str, values: ArrayLike, dtype: Any = np.float64) -> NDArray[Any]:
-    """The values as an array of that type, refused where one is not a finite number.
+    """The values as an array, refused where one is not finite.
 
     Args:
-        name: how the message calls them.
+        name: of the values in the message.
         values: any shape, at least one value.
-        dtype: of the result; None keeps their own.
+        dtype: of the result; None keeps the values' own.
 
     Raises:
         ValueError: there are none, or one of them is NaN or infinite.
@@ -43,7 +43,7 @@ def share_of_one(name: str, value: float) -> float:
 
 
 def at_least(name: str, value: int, least: int) -> int:
-    """The value, refused below its least.
+    """The value, refused below its least value.
 
     Raises:
         ValueError: it is below.

@@ -1,4 +1,4 @@
-"""The numbers and the tasks as pictures need them, without a model (paper Figures 1, 2 and 3)."""
+"""The arrays behind pictures of numbers and tasks, without a model (paper Figures 1, 2 and 3)."""
 
 import math
 from collections.abc import Sequence
@@ -14,18 +14,17 @@ from miiii.tasks.targets import nanda, remainders
 
 @dataclass(frozen=True)
 class Spiral:
-    """Some of the numbers below p², each at the angle and radius of its own size (Figure 1).
+    """Some of the numbers below p², the number n at radius n and at the angle n (Figure 1).
 
-    The paper writes the coordinates as (n, n mod τ): the radius is n, and the angle is n radians,
-    of which a turn of τ = 2π leaves the remainder.
+    The paper writes the coordinates as (n, n mod τ), in radians with τ = 2π.
     """
 
     moduli: tuple[int, ...]
     """The numbers are those that at least one of these divides; empty: they are the primes."""
     tightness: float
-    """Radians by which the angle grows from one number to the next; 1 as in the paper."""
+    """Radians by which the angle grows from one number to the next; 1 in the paper."""
     limit: int
-    """All numbers are below it: p²."""
+    """The numbers are below it: p²."""
     numbers: NDArray[np.int64]
     """[K], ascending."""
     angle: NDArray[np.float64]
@@ -38,7 +37,7 @@ class Spiral:
 
 @dataclass(frozen=True)
 class NumberSpaces:
-    """Every number of two base-p digits and what is asked about it, as grids [x1, x0]."""
+    """Every number of two base-p digits, and its label in each task, as grids [x1, x0]."""
 
     base: int
     """p."""
@@ -129,7 +128,7 @@ def _spiral(
         tightness=float(tightness),
         limit=limit,
         numbers=numbers,
-        # A remainder within rounding of a whole turn comes back as 2π itself.
+        # np.mod rounds a remainder just below a whole turn to 2π itself.
         angle=np.where(angle < 2 * np.pi, angle, 0.0),
         radius=numbers.astype(np.float64),
         divisible=divisible,

@@ -1,11 +1,11 @@
-"""Inputs in another order, to compare with: the null of every claim that neurons are periodic.
+"""Permuted inputs: the null of every claim that neurons are periodic.
 
 There are two ways to permute them:
 
-- digits: the values of x0 are renamed at random, and those of x1. What depends on only one digit
-  still does, so that only the order of the digits, which is what a frequency needs, is lost.
-- numbers: all p² numbers change places. Nothing of the grid is left, which any model stands out
-  against, an untrained one too: it answers to x0 and x1 one by one.
+- digits: the values of x0 are renamed at random, and so are those of x1. A function of one digit
+  remains one. Only the digits' order is lost, which is what frequencies depend on.
+- numbers: all p² numbers are permuted. Nothing of the grid is left. Even an untrained model differs
+  from this null, since it reads x0 and x1 separately.
 """
 
 from typing import Literal, get_args
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miiii.analysis.checks import at_least
+from miiii.refusals import check_choice
 from miiii.streams import Stream, generator
 
 Permuted = Literal["digits", "numbers"]
@@ -22,13 +23,13 @@ Permuted = Literal["digits", "numbers"]
 def permutations(
     base: int, draws: int, seed: int, permuted: Permuted = "digits"
 ) -> NDArray[np.int64]:
-    """Orders of the p² numbers to compare with.
+    """Draw R permutations of the p² numbers.
 
     Args:
         base: p.
         draws: R.
-        seed: the orders are a function of it only.
-        permuted: what changes places, as above.
+        seed: of the permutations, which are a function of the arguments only.
+        permuted: digits or numbers, as above.
 
     Returns:
         [R, p²]: place n of the permuted grid shows the number order[n].
@@ -37,10 +38,7 @@ def permutations(
         ValueError: draws is below 1, or permuted is neither.
     """
     at_least("draws", draws, 1)
-    if permuted not in get_args(Permuted):
-        raise ValueError(
-            f"permuted is {permuted!r}: expected one of {', '.join(get_args(Permuted))}"
-        )
+    check_choice("permuted", permuted, get_args(Permuted))
     drawn = generator(Stream.PERMUTED_DOMAIN, seed)
     if permuted == "numbers":
         return np.stack([drawn.permutation(base**2) for _ in range(draws)])
@@ -49,13 +47,11 @@ def permutations(
 
 
 def sample_numbers(base: int, count: int) -> NDArray[np.int64]:
-    """Some of the p² numbers, drawn evenly, the same at every call.
-
-    They do not depend on the split: of n trained on, n / p² of the sample are expected.
+    """A uniform sample of the p² numbers, the same at every call and for every split.
 
     Args:
         base: p.
-        count: how many; all of them where there are no more.
+        count: numbers to draw; all where there are no more.
 
     Returns:
         [min(count, p²)], ascending, none twice.

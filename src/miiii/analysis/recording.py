@@ -1,5 +1,7 @@
-"""Activations on all p² numbers, by name, and seen on the grid of the two digits."""
+"""Activations on all p² numbers, by name, and their values on the grid of the two digits."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -13,8 +15,21 @@ from miiii.model.transformer import named_activations
 from miiii.tasks.numbers import digits
 
 
+@contextmanager
+def exact_products(parameters: Parameters) -> Iterator[Parameters]:
+    """The weights as NumPy arrays; inside, JAX computes in their own precision.
+
+    Without it JAX rounds float64 weights to float32, and a GPU may round the factors of float32
+    products to TensorFloat-32.
+    """
+    weights = jax.tree.map(np.asarray, parameters)
+    wide = any(leaf.dtype == np.float64 for leaf in jax.tree.leaves(weights))
+    with jax.enable_x64(wide), jax.default_matmul_precision("highest"):
+        yield weights
+
+
 def record(parameters: Parameters, *names: str) -> dict[str, NDArray[np.floating]]:
-    """Run the model without dropout on every number and keep what is named.
+    """Run the model without dropout on every number and keep the named activations.
 
     Matrix products are exact in the weights' own precision, on every device.
 
@@ -29,9 +44,7 @@ def record(parameters: Parameters, *names: str) -> dict[str, NDArray[np.floating
         ValueError: a name is unknown (the nearest is given), or an activation is not finite.
     """
     check_names(names)
-    weights = jax.tree.map(np.asarray, parameters)
-    wide = any(leaf.dtype == np.float64 for leaf in jax.tree.leaves(weights))
-    with jax.enable_x64(wide), jax.default_matmul_precision("highest"):
+    with exact_products(parameters) as weights:
         values = named_activations(weights, digits(weights.base), names)
     return {
         name: finite(f"activation {name}", np.asarray(value), None)
@@ -40,7 +53,7 @@ def record(parameters: Parameters, *names: str) -> dict[str, NDArray[np.floating
 
 
 def to_grid(values: ArrayLike, base: int) -> NDArray[Any]:
-    """Per-sample values, seen on the grid.
+    """Values of all numbers, rearranged as grids.
 
     Args:
         values: [p², …] in the canonical order n = x0 + p·x1.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,16 +13,26 @@ from miiii.tasks.dataset import Dataset
 
 @dataclass(frozen=True)
 class TaskScores:
-    """How well every task is done; any axes may stand before that of the tasks."""
+    """Loss and accuracy of every task, along the last axis."""
 
     loss: FloatArray
     """[…, N]: mean cross-entropy / ln(classes), so that guessing costs 1."""
     accuracy: FloatArray
     """[…, N], 0 to 1: share of numbers whose label, and no other, has the largest logit."""
 
+    def __getitem__(self, place: Any) -> "TaskScores":
+        return TaskScores(self.loss[place], self.accuracy[place])
+
+
+def stack_scores(scores: Sequence[TaskScores]) -> TaskScores:
+    """Scores of several models, along a new first axis."""
+    return TaskScores(
+        np.stack([each.loss for each in scores]), np.stack([each.accuracy for each in scores])
+    )
+
 
 def score_tasks(logits: ArrayLike, targets: ArrayLike, class_sizes: Sequence[int]) -> TaskScores:
-    """Score the logits of some numbers.
+    """Score the logits of B numbers.
 
     Args:
         logits: [B, V], all tasks' classes side by side.
@@ -40,7 +51,7 @@ def score_tasks(logits: ArrayLike, targets: ArrayLike, class_sizes: Sequence[int
 
 
 def margins(logits: ArrayLike, targets: ArrayLike, class_sizes: Sequence[int]) -> FloatArray:
-    """How far every number is from being answered otherwise.
+    """The margin of every number in every task: right logit minus the largest other one.
 
     Args:
         logits: [B, V], all tasks' classes side by side.
@@ -48,8 +59,7 @@ def margins(logits: ArrayLike, targets: ArrayLike, class_sizes: Sequence[int]) -
         class_sizes: [N], V together.
 
     Returns:
-        [B, N]: the label's logit minus the largest other one of the task, in units of logits; at
-        most 0 where the answer is wrong, NaN where there is none.
+        [B, N], in units of logits; at most 0 where the answer is wrong, NaN where there is none.
 
     Raises:
         ValueError: shapes do not match.
@@ -70,15 +80,15 @@ def margins(logits: ArrayLike, targets: ArrayLike, class_sizes: Sequence[int]) -
 def score_sums(
     logits: FloatArray, labels: NDArray[np.integer], class_sizes: Sequence[int]
 ) -> FloatArray:
-    """Sums over samples, class-major: a task's classes are then whole rows, read in order.
+    """Sums over samples, from class-major logits: a task's classes are then whole rows in memory.
 
     Args:
-        logits: [V, B]; written to on the way, and left as they were.
+        logits: [V, B]; changed and restored.
         labels: [N, B].
         class_sizes: [N].
 
     Returns:
-        [2, N]: cross-entropy in nats, and how many are right.
+        [2, N]: cross-entropy in nats, and the number of right answers.
     """
     sums = np.empty((2, len(class_sizes)))
     samples = np.arange(logits.shape[1])
@@ -86,8 +96,9 @@ def score_sums(
     for task, (size, label) in enumerate(zip(class_sizes, labels, strict=True)):
         end += size
         own = logits[end - size : end]
-        # Without the label among them, the largest of the others is its rival: right where the
-        # label is above it.
+        # The label's logit is set to −∞, so that the maximum is that of the other classes: the
+        # answer is right if the label is above it, and an equal logit counts as wrong. Its
+        # exponential is then added by itself.
         of_label = own[label, samples]
         own[label, samples] = -np.inf
         rival = own.max(axis=0)

@@ -1,4 +1,4 @@
-"""What happens inside the transformer, by name."""
+"""The transformer's activations, by name."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from miiii.refusals import unknown_name
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class BlockActivations:
-    """Inside one block. Q positions are computed: all T, or in the last block only the last one.
+    """The activations of one block at Q positions: all T, in the last block only the last.
 
-    The last position is the answer token's, or x1's in a model without an answer token. Where
-    nothing depends on the sample the leading axis has size 1 (the answer token's input).
+    The last position is the answer token's, or x1's in a model without an answer token. The leading
+    axis has size 1 for what is the same for every sample (the answer token's input).
     """
 
     residual_in: Float[Array, "B Q D"]
@@ -36,7 +36,7 @@ class BlockActivations:
     mlp_hidden: Float[Array, "B Q F"]
     """Neurons after the activation (ReLU in the paper's model)."""
     mlp_output: Float[Array, "B Q D"]
-    """What the MLP adds ("activations after W_out", paper §4.3), bias included."""
+    """The MLP's contribution ("activations after W_out", paper §4.3), bias included."""
     residual_out: Float[Array, "B Q D"]
     """After the MLP and its dropout."""
 
@@ -51,7 +51,7 @@ NAMES = (
     "residual_out",
     "logits",
 )
-"""What `Activations` has of the last block at the last position, and the logits."""
+"""The properties of `Activations` (the last block at the last position), and the logits."""
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -68,9 +68,9 @@ def check_names(names: Iterable[str]) -> None:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Activations:
-    """Everything that the forward pass computed.
+    """Everything that the forward pass computes.
 
-    The properties are the last block's at the last position, the ones that reach the output.
+    The properties are those of the last block at the last position, which reach the output.
     """
 
     blocks: tuple[BlockActivations, ...]
@@ -79,7 +79,7 @@ class Activations:
 
     @property
     def attention_weights(self) -> Float[Array, "B H T"]:
-        """How much each head looks from the last position at x0, x1 and the answer token."""
+        """Each head's weights from the last position on x0, x1 and the answer token."""
         return self.blocks[-1].attention_weights[:, :, -1]
 
     @property
@@ -104,10 +104,10 @@ class Activations:
 
     @property
     def mlp_output(self) -> Float[Array, "B D"]:
-        """What the MLP adds to the residual stream."""
+        """The MLP's contribution to the residual stream."""
         return self.blocks[-1].mlp_output[:, -1]
 
     @property
     def residual_out(self) -> Float[Array, "B D"]:
-        """What the unembedding reads."""
+        """The residual stream that the unembedding reads."""
         return self.blocks[-1].residual_out[:, -1]

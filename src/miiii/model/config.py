@@ -21,10 +21,7 @@ _CHOICES = {
 
 @dataclass(frozen=True)
 class Architecture:
-    """What the forward pass does with the weights that the weights' shapes do not tell.
-
-    The fields are those of `ModelConfig`, which explains them.
-    """
+    """The settings of the forward pass that the weights' shapes do not show; see `ModelConfig`."""
 
     activation: Activation = "relu"
     attention_mask: AttentionMask = "causal"
@@ -33,7 +30,7 @@ class Architecture:
 
 
 PAPER = Architecture()
-"""The paper's (§3.3), and every run's from before there was a choice."""
+"""The paper's (§3.3), and that of every run stored before these settings existed."""
 
 
 @dataclass(frozen=True)
@@ -62,17 +59,18 @@ class ModelConfig:
     """Whether every MLP has biases, b_in [F] before the activation and b_out [D] after W_out.
     They start at zero."""
     activation: Activation = "relu"
-    """What the neurons do: relu, gelu (x · Φ(x) by the error function, no approximation) or
+    """The neurons' nonlinearity: relu, gelu (x · Φ(x) by the error function, no approximation) or
     tanh."""
     answer_token: bool = True
-    """Whether a third token says "answer here" and the logits are read there. Without it there are
+    """Whether a third token marks the position at which the logits are read. Without it there are
     two positions, and the logits are read at the last digit's (Zhong et al. 2023)."""
     attention_mask: AttentionMask = "causal"
-    """What a position sees: causal (itself and what is before it) or full (every position). They
-    are the same for one block, whose last position sees everything either way."""
+    """The positions that a position sees: causal (itself and those before it) or full (all). For
+    one block they are the same, since its last position sees all either way."""
     attention_coefficient: float = 1.0
-    """c, from 0 to 1: a position weighs what it sees by c · softmax + (1 − c), and what it may not
-    see by 0 (the attention rate of Zhong et al. 2023, §2). At 0 every weight is 1."""
+    """c, from 0 to 1: attention weights are c · softmax + (1 − c) at the positions that are seen,
+    and 0 at the others (the attention rate of Zhong et al. 2023, §2). At c = 0 every weight is
+    1."""
     digit_tokens: DigitTokens = "shared"
     """Whether both digits have the same tokens: shared, or separate (x1's digit v is token
     p + v)."""
@@ -129,7 +127,6 @@ class ModelConfig:
 
     @property
     def architecture(self) -> Architecture:
-        """What travels with the weights, so that a forward pass needs nothing else."""
-        return Architecture(
-            **{name.name: getattr(self, name.name) for name in fields(Architecture)}
-        )
+        """The settings that `Parameters` keeps beside the weights."""
+        names = [field.name for field in fields(Architecture)]
+        return Architecture(**{name: getattr(self, name) for name in names})

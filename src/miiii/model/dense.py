@@ -1,4 +1,4 @@
-"""A matrix product whose gradients are products of their own, without transposed copies."""
+"""A matrix product whose gradients need no transposed copies."""
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +10,8 @@ def dense(inputs: Float[Array, "B C"], weight: Float[Array, "C F"]) -> Float[Arr
     """`inputs @ weight`.
 
     Autodiff writes the weight's gradient as the transpose of a product, for which XLA on the CPU
-    first copies the large gradient of the outputs into its transpose. Written as the product
-    itself there is nothing to copy.
+    first copies the large gradient of the outputs into its transpose. Here it is the product
+    itself, without a copy.
     """
     return inputs @ weight
 

@@ -31,14 +31,14 @@ def dropout_masks(
 ) -> tuple[BlockMasks, ...]:
     """Draw masks for every block.
 
-    Each mask element takes 16 random bits, so the rate is met to within 2⁻¹⁶; the factor uses the
-    rate that was really drawn, so the expectation is exact.
+    Each mask element takes 16 random bits, so the rate is met to within 2⁻¹⁷. The factor is made
+    from that rounded rate, so that the expected factor is 1.
 
     Args:
         key: randomness.
         rate: share of elements to drop, 0 ≤ rate < 1; may be traced.
-        samples: B; 1 gives one mask for all samples.
-        depth: blocks; the last one has the answer position only.
+        samples: B; 1: one mask for all samples.
+        depth: blocks; the last one has only the answer position.
         positions: T.
         width: D.
         dtype: of the masks.
@@ -48,8 +48,8 @@ def dropout_masks(
     masks = []
     for block in range(depth):
         computed = 1 if block == depth - 1 else positions
-        # One 32-bit word serves both masks: its halves are independent.
-        # With 64-bit types JAX would draw 64, and the upper "half" would be 48 bits.
+        # One 32-bit word serves both masks: its halves are independent. The type is named because
+        # JAX draws 64-bit words by default where 64-bit types are on.
         shape = (samples, computed, width)
         bits = jax.random.bits(jax.random.fold_in(key, block), shape, jnp.uint32)
         low, high = bits & 0xFFFF, bits >> 16

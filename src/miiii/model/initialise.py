@@ -10,24 +10,20 @@ from jaxtyping import Array, Key
 from miiii.model.config import ModelConfig
 from miiii.model.parameters import BIASES, Parameters, is_shape, parameter_shapes
 
-# The standard deviation of a unit normal cut at ±2, so that the cut one has the one stated.
 _TRUNCATED_STANDARD_DEVIATION = 0.87962566103423978
+"""That of a unit normal truncated at ±2; truncated draws are divided by it."""
 
 
-def standard_deviations(
-    config: ModelConfig, base: int, outputs: int, tasks: int
-) -> dict[str, float]:
-    """The standard deviation of every kind of weight: √(2 / fan-in).
+def standard_deviations(config: ModelConfig, base: int, tasks: int) -> dict[str, float]:
+    """The standard deviation of every kind of weight: √(2 / fan-in). Biases start at zero.
 
-    he: fan-in is the width that the matrix is summed over (p + 1 tokens, 3 positions, d, H·K, F;
-    tokens and positions are as many as the model has). Biases are no matrix and start at zero.
+    he: fan-in is the width that the matrix is summed over (tokens, positions, D, H·K, F).
     reference: fan-in is the second-last axis times all leading axes, of arrays laid out as
     [H, D, K], [H, K, D] and, for the unembedding, one matrix per task [N, D, q].
 
     Args:
         config: the transformer's size and the initialisation's name.
         base: p.
-        outputs: V (does not enter either rule; kept so that a rule may use it).
         tasks: N.
     """
     fan_in = {
@@ -79,13 +75,13 @@ def initialise(
     else:
         unit = jax.random.normal(key, (sum(sizes),), dtype)
     pieces = iter(jnp.split(unit, np.cumsum(sizes)[:-1]))
-    deviations = standard_deviations(config, base, outputs, tasks)
+    deviations = standard_deviations(config, base, tasks)
 
     def weight(name: str, shape: tuple[int, ...]) -> Array:
         if name in BIASES:
             return jnp.zeros(shape, dtype)
         drawn = (next(pieces).reshape(shape) * deviations[name]).astype(dtype)
-        # At 1 the program is the one without a factor.
+        # At 1 the compiled program has no factor, and gives the bits of earlier versions.
         return drawn if config.init_scale == 1 else drawn * config.init_scale
 
     weights = [weight(path[-1].name, shape) for path, shape in leaves]

@@ -1,8 +1,8 @@
-"""Changing what happens inside the transformer: a function in place of an activation.
+"""Running the transformer with some activations changed.
 
-An intervention says where (an activation's name and block) and what (a function of its value). The
-forward pass goes on from the changed value, so everything after it follows and nothing before it
-does. Interventions compose: those at one place are applied in the order given.
+An intervention has a place (an activation's name and block) and a function of the value there. The
+forward pass goes on from the changed value. Interventions at one place are applied in the order
+given.
 """
 
 from collections.abc import Callable
@@ -25,21 +25,21 @@ EDITABLE = (
     "attention_mixed",
     *NAMES[1:],
 )
-"""What can be changed, in the order in which it is computed.
+"""The activations that can be changed, in the order in which they are computed.
 
 Shapes are those of `BlockActivations`, with the axis of computed positions (one of them in the last
 block): [B, Q, F] for neurons and so on, logits [B, V]. Before the first block there are two more:
 `digit_embeddings` [2, p, D], token plus position of every digit value at x0 and at x1, and
-`answer_embedding` [D]. What enters a later block is the `residual_out` of the one before it.
+`answer_embedding` [D]. The input of a later block is the `residual_out` of the one before it.
 """
 
 _ONCE = {"digit_embeddings": 0, "answer_embedding": 0, "logits": -1}
-"""What exists once, and at which block it is edited."""
+"""Activations that exist once, and the block in which each is edited."""
 
 
 @dataclass(frozen=True)
 class Intervention:
-    """One activation and what to make of it.
+    """One activation and the function that changes it.
 
     Raises:
         ValueError: there is no activation of that name to change.
@@ -51,7 +51,7 @@ class Intervention:
     """From the activation's value to a new one of the same shape. It may use NumPy; the result is
     rounded to the model's precision."""
     block: int = -1
-    """Which block, from 0; negative from the last. Without meaning for what exists once."""
+    """Which block, from 0; negative: from the last. Ignored for activations that exist once."""
 
     def __post_init__(self) -> None:
         if self.activation not in EDITABLE:
@@ -69,7 +69,7 @@ def intervene(
     Args:
         parameters: the weights.
         digits: the columns x0 and x1.
-        interventions: none leaves every bit as `forward` has it.
+        interventions: without any, the result equals that of `forward` bit for bit.
 
     Returns:
         Logits and the named activations, changed ones included.

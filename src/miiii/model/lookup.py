@@ -9,9 +9,9 @@ from jaxtyping import Array, Float, Int
 def lookup(table: Float[Array, "p C"], rows: Int[Array, "B"]) -> Float[Array, "B C"]:
     """`table[rows]`, whose gradient is a product with a one-hot matrix.
 
-    The ordinary gradient of a gather is a scatter, which is slow on the CPU and not repeatable
-    bit for bit on a GPU; rows that occur many times (each digit does) make the product the better
-    way to add them up.
+    The ordinary gradient of a gather is a scatter: slow on the CPU, not repeatable bit for bit on a
+    GPU, and wrong in bfloat16, where 256 + 1 rounds to 256. A matrix product adds up in float32 or
+    wider. Its p · B · C products are cheap, since p is small and each digit occurs many times.
     """
     return table[rows]
 

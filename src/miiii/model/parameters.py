@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 from miiii.model.config import PAPER, Architecture, ModelConfig
 
-POSITIONS = 3
-"""x0, x1 and the answer token."""
-
 BIASES = ("mlp_in_bias", "mlp_out_bias")
 """The weights of a block that only a model with MLP biases has."""
 
@@ -43,10 +40,10 @@ class Block:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Parameters:
-    """All weights, and how they are computed with.
+    """All weights, and the architecture that they belong to.
 
     Tokens 0 … p − 1 are digits. Where x1's tokens are separate they are p … 2p − 1. The last token
-    says "answer here"; a model without it has one token and one position less.
+    marks the answer position; a model without it has one token and one position less.
     """
 
     token_embedding: Float[Array, "tokens D"]
@@ -57,21 +54,21 @@ class Parameters:
     unembedding: Float[Array, "D V"]
     """W_U (W_out of paper Eq. 8): every task's classes side by side."""
     architecture: Architecture = field(default=PAPER, metadata={"static": True})
-    """What shapes do not tell; no weight, and in no file of weights."""
+    """The settings that shapes do not show; files of weights do not hold them."""
 
     @property
     def positions(self) -> int:
-        """T."""
+        """T: 3, or 2 without an answer token."""
         return self.position_embedding.shape[-2]
 
     @property
     def has_answer_token(self) -> bool:
-        """Whether the logits are read at a token that says so, or at the last digit's position."""
-        return self.positions == POSITIONS
+        """Whether the logits are read at an answer token, not at x1's position."""
+        return self.positions == 3
 
     @property
     def base(self) -> int:
-        """P."""
+        """The base p of the digits."""
         digits = self.token_embedding.shape[-2] - self.has_answer_token
         return digits // 2 if self.architecture.digit_tokens == "separate" else digits
 
@@ -84,27 +81,26 @@ def parameter_shapes(config: ModelConfig, base: int, outputs: int) -> Parameters
         base: p.
         outputs: V, the number of logits.
     """
-    width, heads, head_width, neurons = (
-        config.width,
-        config.heads,
-        config.head_width,
-        config.neurons,
-    )
+
+    def shape(*sizes: int) -> Any:
+        return sizes
+
+    width, heads, neurons = config.width, config.heads, config.neurons
     block = Block(
-        query=(heads, width, head_width),  # pyright: ignore[reportArgumentType]
-        key=(heads, width, head_width),  # pyright: ignore[reportArgumentType]
-        value=(heads, width, head_width),  # pyright: ignore[reportArgumentType]
-        output=(heads, head_width, width),  # pyright: ignore[reportArgumentType]
-        mlp_in=(width, neurons),  # pyright: ignore[reportArgumentType]
-        mlp_out=(neurons, width),  # pyright: ignore[reportArgumentType]
-        mlp_in_bias=(neurons,) if config.mlp_bias else None,  # pyright: ignore[reportArgumentType]
-        mlp_out_bias=(width,) if config.mlp_bias else None,  # pyright: ignore[reportArgumentType]
+        query=shape(heads, width, config.head_width),
+        key=shape(heads, width, config.head_width),
+        value=shape(heads, width, config.head_width),
+        output=shape(heads, config.head_width, width),
+        mlp_in=shape(width, neurons),
+        mlp_out=shape(neurons, width),
+        mlp_in_bias=shape(neurons) if config.mlp_bias else None,
+        mlp_out_bias=shape(width) if config.mlp_bias else None,
     )
     return Parameters(
-        token_embedding=(config.tokens(base), width),  # pyright: ignore[reportArgumentType]
-        position_embedding=(config.positions, width),  # pyright: ignore[reportArgumentType]
+        token_embedding=shape(config.tokens(base), width),
+        position_embedding=shape(config.positions, width),
         blocks=(block,) * config.depth,
-        unembedding=(width, outputs),  # pyright: ignore[reportArgumentType]
+        unembedding=shape(width, outputs),
         architecture=config.architecture,
     )
 

@@ -1,9 +1,9 @@
-"""The forward pass: exact, and computing only what reaches the output.
+"""The forward pass, which computes only what reaches the output.
 
-Only the last position of the last block is read, so there queries, MLP and unembedding exist for
-that position only. Digits are one of p, so the first block's projections are tables over
+Only the last position of the last block is read, so the last block has queries and MLP for that
+position only. A digit has p values, so the first block's projections are tables over
 (position, token), looked up per sample. With one block and an answer token, whose query is the same
-for every sample, the work that is left per sample is W_o, the MLP and the unembedding.
+for every sample, only W_o, the MLP and the unembedding are computed per sample.
 """
 
 import math
@@ -22,14 +22,14 @@ from miiii.model.lookup import lookup
 from miiii.model.parameters import Block, Parameters
 
 Edit = Callable[[str, int, Array], Array]
-"""Takes an activation's name, its block and its value; gives the value to go on with."""
+"""From an activation's name, block and value to the value that takes its place."""
 
 ACTIVATIONS: dict[Activation, Callable[[Array], Array]] = {
     "relu": jax.nn.relu,
     "gelu": lambda before: jax.nn.gelu(before, approximate=False),
     "tanh": jnp.tanh,
 }
-"""What the neurons do; gelu(x) = x · Φ(x) by the error function (Hendrycks and Gimpel 2016)."""
+"""The nonlinearities; gelu(x) = x · Φ(x) by the error function (Hendrycks and Gimpel 2016)."""
 
 
 def forward(
@@ -40,23 +40,20 @@ def forward(
 ) -> tuple[Float[Array, "B V"], Activations]:
     """Run the transformer on numbers given by their digits (paper Eqs. 5 to 9).
 
-    What a position sees and how its attention weighs it is told by `parameters.architecture`. (A
-    mask matters from the second block on: the last position sees everything.)
-
     Args:
         parameters: the weights and their architecture.
         digits: the columns x0 and x1.
         masks: dropout factors, one record per block; none: no dropout.
         edit: called with every activation of `intervention.EDITABLE`, in the order in which they
-            are computed; what it returns takes the activation's place. None: nothing is added to
-            the program.
+            are computed; its result takes the activation's place. None: the compiled program has
+            no trace of it.
 
     Returns:
         Logits, all tasks side by side, and the named activations. Under `jit`, activations that
         are not used cost nothing.
     """
     blocks, records = parameters.blocks, []
-    masks_of = masks if masks is not None else (None,) * len(blocks)
+    architecture = parameters.architecture
     residual = None
     for index, block in enumerate(blocks):
         last = index == len(blocks) - 1
@@ -66,14 +63,13 @@ def forward(
         elif index == 0:
             record = _first_block_attention(parameters, block, digits, here, last_only=last)
         else:
-            rules = parameters.architecture
-            record = _attention(block, residual, rules, here, last_only=last)
-        neurons = ACTIVATIONS[parameters.architecture.activation]
-        activations = _finish_block(block, *record, masks_of[index], neurons, here)
+            record = _attention(block, residual, architecture, here, last_only=last)
+        neurons = ACTIVATIONS[architecture.activation]
+        activations = _finish_block(block, *record, masks and masks[index], neurons, here)
         records.append(activations)
         residual = activations.residual_out
     assert residual is not None
-    # Computed class-major, as the loss reads it; the two transposes cost nothing.
+    # Computed class-major, as the loss reads it: XLA drops the two transposes.
     logits = (parameters.unembedding.T @ residual[:, -1].T).T
     logits = _Editing(edit, len(blocks) - 1)("logits", logits)
     return logits, Activations(blocks=tuple(records), logits=logits)
@@ -113,7 +109,7 @@ def digit_tokens(parameters: Parameters) -> Float[Array, "1|2 p D"]:
 
 
 class _Editing:
-    """One block's edits; without any, values pass through and nothing is computed."""
+    """One block's edits; without any, values pass through unchanged."""
 
     def __init__(self, edit: Edit | None, block: int) -> None:
         self._edit, self._block = edit, block
@@ -122,7 +118,7 @@ class _Editing:
         return value if self._edit is None else self._edit(name, self._block, value)
 
     def positions(self, name: str, parts: Sequence[Array]) -> Sequence[Array]:
-        """Edit what is held as one array [B, H] per position, seen as [B, H, 1, T]."""
+        """Edit one array [B, H] per position, handed to the edit as [B, H, 1, T]."""
         if self._edit is None:
             return parts
         edited = self(name, jnp.stack(parts, axis=-1)[:, :, None])
@@ -138,11 +134,11 @@ def _edited_embeddings(parameters: Parameters, edit: _Editing):
 def _single_block_attention(
     parameters: Parameters, block: Block, digits: Int[Array, "B 2"], edit: _Editing
 ):
-    """The answer's attention when this block is first and last.
+    """The answer token's attention in a model of one block.
 
     The query is one constant vector, so a token's score is one number per head: the product of its
-    embedding with W_k q. Scores and values of each digit are two tables, joined to be looked up in
-    one go.
+    embedding with W_k q. Scores and values of each digit are two tables, joined so that one lookup
+    serves both.
     """
     heads, width, head_width = block.query.shape
     tables, answer = _edited_embeddings(parameters, edit)
@@ -158,7 +154,9 @@ def _single_block_attention(
     rows = [lookup(per_token[position], digits[:, position]) for position in range(2)]
     parts = [jnp.split(row, cut, axis=1) for row in [*rows, of_answer[None]]]
     values = [value.reshape(-1, heads, head_width) for value, _ in parts]
-    # Three arrays [B, H] rather than one with a last axis of three, which vectorises badly.
+    # Three arrays [B, H] rather than one with a last axis of three, which XLA vectorises badly.
+    # The largest score is subtracted so that no exp overflows; the softmax's value and gradient do
+    # not depend on it, so it is left out of the gradient.
     scores = [jnp.broadcast_to(score, (digits.shape[0], heads)) for _, score in parts]
     scores = edit.positions("attention_scores", scores)
     largest = jax.lax.stop_gradient(jnp.maximum(jnp.maximum(*scores[:2]), scores[2]))
@@ -186,15 +184,12 @@ def _first_block_attention(
     *,
     last_only: bool,
 ):
-    """All positions of a first block: projections looked up, not computed.
-
-    Where no block follows only the last position asks.
-    """
+    """Attention of a first block, its projections looked up; `last_only`: one query position."""
     heads, width, head_width = block.query.shape
     tables, answer = _edited_embeddings(parameters, edit)
     projection = jnp.stack([block.query, block.key, block.value])
     projection = projection.transpose(2, 0, 1, 3).reshape(width, 3 * heads * head_width)
-    # The embedding itself travels along: it is what the residual stream carries on.
+    # The embedding is looked up with its projections: it is the block's residual stream.
     per_token = jnp.concatenate([tables @ projection, tables], axis=-1)
     answer_row = None if answer is None else jnp.concatenate([answer @ projection, answer])
     samples = digits.shape[0]
@@ -218,7 +213,7 @@ def _attention(
     *,
     last_only: bool,
 ):
-    """A later block's attention; the last block asks from the last position only."""
+    """A later block's attention; `last_only`: from the last position only."""
     assert residual is not None
     asking = residual[:, -1:] if last_only else residual
     query = jnp.einsum("bqd,hdk->bqhk", asking, block.query)
@@ -236,8 +231,9 @@ def _attend(
 ):
     """Scaled dot-product attention (paper Eq. 6): scores, weights, mixed values.
 
-    With the coefficient c the weights are c · softmax + (1 − c) at what may be seen (Zhong et al.
-    2023, §2, where everything may) and 0 elsewhere, so that a causal model stays causal.
+    With the coefficient c the weights are c · softmax + (1 − c) at the positions that the mask lets
+    through, and 0 elsewhere, so that a causal model stays causal. (Zhong et al. 2023, §2, have no
+    mask.)
     """
     scores = jnp.einsum("bqhk,bthk->bhqt", query, key) / math.sqrt(query.shape[-1])
     asked, seen = query.shape[1], key.shape[1]

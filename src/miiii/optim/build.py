@@ -1,6 +1,5 @@
 """From settings to one optax transformation."""
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -10,8 +9,8 @@ from jaxtyping import Array, Float
 from optax.contrib import MuonDimensionNumbers, muon
 
 from miiii.optim.chosen_frequencies import (
-    Directions,
     grokfast_on_rows,
+    leaf_name,
     random_directions,
     task_directions,
 )
@@ -32,14 +31,15 @@ def build_optimiser(
 ) -> optax.GradientTransformation:
     """Gradient filter, then ⊥Grad where configured, then AdamW, Muon or a registered optimiser.
 
-    ⊥Grad comes last before the optimiser, so that nothing along the weights reaches it: an average
-    of gradients that were each orthogonal to earlier weights is not orthogonal to these.
+    ⊥Grad is the last before the optimiser, so that nothing along the weights reaches it: a filter's
+    average of gradients, each orthogonal to the weights of its time, is not orthogonal to the
+    present ones.
 
-    The three numbers default to the configuration's; they may be traced, so that runs which differ
+    The three numbers default to the configuration's. They may be traced, so that runs that differ
     only in them can train as one batch.
 
     Args:
-        config: everything that shapes the state.
+        config: all other settings.
         learning_rate: step size at this epoch.
         weight_decay: decoupled weight decay.
         filter_strength: λ.
@@ -50,62 +50,57 @@ def build_optimiser(
     learning_rate = config.learning_rate if learning_rate is None else learning_rate
     weight_decay = config.weight_decay if weight_decay is None else weight_decay
     strength = config.filter_strength if filter_strength is None else filter_strength
-
-    def on_rows(
-        directions: Callable[[int, Sequence[int]], Directions],
-    ) -> optax.GradientTransformation:
-        return grokfast_on_rows(
-            "token_embedding",
-            lambda tokens: directions(tokens - 1, config.filter_tasks),
-            config.filter_decay,
-            strength,
-            config.filter_start,
-        )
-
-    filters = {
-        "ema": lambda: grokfast_ema(config.filter_decay, strength, config.filter_start),
-        "ma": lambda: grokfast_ma(config.filter_window, strength),
-        "none": optax.identity,
-        "ema_on_tasks": lambda: on_rows(task_directions),
-        "ema_on_random": lambda: on_rows(random_directions),
-    }
-    optimisers = {
-        "adamw": lambda: optax.adamw(
+    match config.filter:
+        case "ema":
+            parts = [grokfast_ema(config.filter_decay, strength, config.filter_start)]
+        case "ma":
+            parts = [grokfast_ma(config.filter_window, strength)]
+        case "none":
+            parts = [optax.identity()]
+        case "ema_on_tasks" | "ema_on_random":
+            directions = task_directions if config.filter == "ema_on_tasks" else random_directions
+            on_rows = grokfast_on_rows(
+                "token_embedding",
+                lambda tokens: directions(tokens - 1, config.filter_tasks),
+                config.filter_decay,
+                strength,
+                config.filter_start,
+            )
+            parts = [on_rows]
+    if config.orthogonal_gradient:
+        parts.append(orthogonal_gradient())
+    if is_own(config.optimiser):
+        optimiser = own_optimiser(config.optimiser)(learning_rate, weight_decay)
+    elif config.optimiser == "adamw":
+        optimiser = optax.adamw(
             learning_rate,
             b1=config.beta1,
             b2=config.beta2,
             eps=config.epsilon,
             weight_decay=weight_decay,  # pyright: ignore[reportArgumentType]
-        ),
-        "muon": lambda: muon(
+        )
+    else:
+        optimiser = muon(
             learning_rate,
             weight_decay=weight_decay,
             adam_b1=config.beta1,
             adam_b2=config.beta2,
             adam_weight_decay=weight_decay,
             eps=config.epsilon,
-            consistent_rms=0.2,
+            consistent_rms=0.2,  # of the learning rate per entry (Liu et al. 2025)
             muon_weight_dimension_numbers=_inside_blocks,
-        ),
-    }
-    parts = [filters[config.filter]()]
-    if config.orthogonal_gradient:
-        parts.append(orthogonal_gradient())
-    if is_own(config.optimiser):
-        own = own_optimiser(config.optimiser)(learning_rate, weight_decay)
-        return optax.chain(*parts, own)
-    return optax.chain(*parts, optimisers[config.optimiser]())
+        )
+    return optax.chain(*parts, optimiser)
 
 
 def _inside_blocks(weights: Any) -> Any:
-    """Which weights Muon orthogonalises, and along which axes: each head's matrix by itself.
+    """The axes along which Muon orthogonalises each matrix inside a block, each head's by itself.
 
-    Biases are no matrices and go to Adam, as the embeddings do.
+    None for the other weights, embeddings and biases, which AdamW updates.
     """
 
-    def numbers(path: Any, leaf: Any) -> MuonDimensionNumbers | None:
-        name = jax.tree_util.keystr(path, simple=True, separator=".")
-        matrix = name.startswith("blocks.") and jnp.ndim(leaf) > 1
+    def axes(path: Any, leaf: Any) -> MuonDimensionNumbers | None:
+        matrix = leaf_name(path).startswith("blocks.") and jnp.ndim(leaf) > 1
         return MuonDimensionNumbers(-2, -1) if matrix else None
 
-    return jax.tree_util.tree_map_with_path(numbers, weights)
+    return jax.tree_util.tree_map_with_path(axes, weights)

@@ -1,10 +1,9 @@
 """Amplify the slow gradient on chosen frequencies of the digits only (beyond paper Eq. 11).
 
-Grokfast amplifies the slow part of every gradient. The paper's further work asks for something
-narrower: to amplify what the circuits of chosen tasks are made of. On the digits, a circuit for
-n mod q is made of the frequencies k/q, in cycles per digit: n = x0 + p·x1, so that the harmonic k
-turns k/q with each step of x0 and p·k/q (modulo 1) with each step of x1. Those are again harmonics
-of q, so that both digits' frequencies of a task together are only the k/q.
+Grokfast amplifies the slow part of every gradient. This filter amplifies only the frequencies of
+chosen tasks' circuits (the paper's further work). With n = x0 + p·x1 the harmonic k of a task q
+makes k/q turns with each step of x0 and p·k/q (modulo 1) with each step of x1. The latter are again
+multiples of 1/q, so that a task's frequencies on both digits are the k/q.
 
     >>> import optax
     >>> directions = lambda tokens: task_directions(tokens - 1, (2, 3, 5, 7))
@@ -21,22 +20,22 @@ import optax
 from jaxtyping import Array, Float, Int
 from numpy.typing import NDArray
 
+from miiii.refusals import check_choice
+
 Directions = NDArray[np.float64]
 """[p + 1, R]: orthonormal columns over the rows of the token embedding. The last row, that of the
 answer token, is 0."""
 
-_RANDOM_SEED = 0
-
 
 def digit_frequencies(base: int, tasks: Sequence[int]) -> list[tuple[int, int]]:
-    """The frequencies of tasks on both digits, as reduced fractions k/q of a turn per digit.
+    """The tasks' frequencies on both digits, as reduced fractions k/q of a turn per digit.
 
     Args:
         base: p.
         tasks: the moduli q.
 
     Returns:
-        (k, q) with 1 ≤ k ≤ q/2, each once (the frequency 1 − k/q is k/q run backwards), ascending.
+        (k, q) with 1 ≤ k ≤ q/2, each once (1 − k/q has the same waves as k/q), ascending.
     """
     found = set()
     for modulus in tasks:
@@ -57,7 +56,7 @@ def task_directions(base: int, tasks: Sequence[int]) -> Directions:
         tasks: the moduli q, at least one.
 
     Returns:
-        [p + 1, R]; R is the number of those functions, or p where they span every function.
+        [p + 1, R]; R is the dimension of their span, at most p.
     """
     digits = np.arange(base)
     columns = []
@@ -70,10 +69,10 @@ def task_directions(base: int, tasks: Sequence[int]) -> Directions:
 
 
 def random_directions(base: int, tasks: Sequence[int]) -> Directions:
-    """As many directions as `task_directions` has, drawn at random, the same every time."""
+    """As many random directions as `task_directions` has; a function of the arguments only."""
     dimension = task_directions(base, tasks).shape[1]
-    # Not from `streams`: runs were trained with this draw before that module was there.
-    drawn = np.random.default_rng(_RANDOM_SEED).normal(size=(base, dimension))
+    # Not from `streams`, which is younger than runs that trained with this draw.
+    drawn = np.random.default_rng(0).normal(size=(base, dimension))
     return _with_answer_token(np.linalg.qr(drawn)[0])
 
 
@@ -99,21 +98,21 @@ def grokfast_on_rows(
 ) -> optax.GradientTransformation:
     """Grokfast's EMA within a subspace of one weight: e ← αe + (1 − α)g, g ← g + λPe.
 
-    P = QQᵀ is the orthogonal projector on the directions Q; every other weight's gradient passes as
-    it is. Qᵀe is all of e that the projector keeps, so that it is all that is averaged.
+    P = QQᵀ is the orthogonal projector on the directions Q. The state holds only Qᵀe, since
+    Pe = Q(Qᵀe). The gradients of all other weights pass unchanged.
 
     Args:
         weight: the weight's name, a matrix [rows, D].
         directions: number of rows to orthonormal columns [rows, R].
         decay: α, per update.
         strength: λ; may be traced.
-        start: what e is before the first update: the first gradient, or zeros.
+        start: e before the first update: gradient (the first one) or zeros.
 
     Raises:
-        ValueError: no weight has this name (when the filter is initialised or used).
+        ValueError: start is neither; or no weight has this name (when the filter is initialised or
+            used).
     """
-    if start not in ("gradient", "zeros"):
-        raise ValueError(f"start is {start!r}: it must be 'gradient' or 'zeros'")
+    check_choice("start", start, ("gradient", "zeros"))
 
     def columns_for(leaf: Array) -> Float[Array, "rows R"]:
         return jnp.asarray(directions(leaf.shape[0]), leaf.dtype)
@@ -136,7 +135,7 @@ def grokfast_on_rows(
         amplified = gradient + strength * (columns @ average)
 
         def chosen(path: Any, leaf: Array) -> Array:
-            return amplified if _name(path) == weight else leaf
+            return amplified if leaf_name(path) == weight else leaf
 
         filtered = jax.tree_util.tree_map_with_path(chosen, gradients)
         return filtered, RowsFilterState(state.count + 1, average)
@@ -144,12 +143,12 @@ def grokfast_on_rows(
     return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
 
 
-def _name(path: Any) -> str:
+def leaf_name(path: Any) -> str:
+    """A pytree path as text, such as blocks.0.query."""
     return jax.tree_util.keystr(path, simple=True, separator=".")
 
 
 def _named(tree: Any, weight: str) -> Array:
-    leaves = {_name(path): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]}
-    if weight not in leaves:
-        raise ValueError(f"weight is {weight!r}: it must be one of {', '.join(leaves)}")
+    leaves = {leaf_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+    check_choice("weight", weight, tuple(leaves))
     return leaves[weight]

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from miiii.optim.own import is_own
-from miiii.refusals import check_choice
+from miiii.refusals import check_choice, check_moduli
 
 Optimiser = Literal["adamw", "muon"]
 Filter = Literal["ema", "ma", "none", "ema_on_tasks", "ema_on_random"]
 FilterStart = Literal["gradient", "zeros"]
 
 ON_DIRECTIONS = ("ema_on_tasks", "ema_on_random")
-"""Filters that amplify within a subspace of the digits, which filter_tasks decides."""
+"""Filters that amplify only a subspace of the functions of a digit, made from filter_tasks."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class OptimConfig:
     """Added to AdamW's denominator (> 0)."""
     filter: Filter = "ema"
     """Grokfast: ema (exponential moving average of the gradients), ma (mean of the last
-    filter_window), or none. ema_on_tasks amplifies the ema of only the digits' embedding, and of
-    it only the frequencies k/q of the filter_tasks; ema_on_random is its control, as many random
+    filter_window), or none. ema_on_tasks is an ema of only the digits' embedding, on only the
+    frequencies k/q of the filter_tasks; ema_on_random is its control, on as many random
     directions."""
     filter_strength: float = 0.5
     """λ: how much of the slow gradient is added to the gradient (≥ 0)."""
@@ -53,10 +53,11 @@ class OptimConfig:
     """Gradients that the ma averages, in updates (≥ 1); each is kept in memory."""
     filter_tasks: tuple[int, ...] = ()
     """Moduli q whose frequencies ema_on_tasks amplifies (2 3 5 7: those of the first circuits);
-    all tasks' together are every function of the digits. ema_on_random takes their number."""
+    those of all tasks together span every function of a digit. ema_on_random takes as many
+    directions as they span."""
     orthogonal_gradient: bool = False
-    """⊥Grad (Prieto et al. 2025): take from each tensor's gradient, as the filter leaves it, its
-    part along the weights, and keep its length."""
+    """⊥Grad (Prieto et al. 2025): after the filter, remove from each tensor's gradient its part
+    along the weights, and rescale it to its length before."""
     warmup_epochs: int = 0
     """Epochs over which the learning rate rises linearly to its value (0: none)."""
     decay_start: int = 0
@@ -74,15 +75,10 @@ class OptimConfig:
     """What the learning rate restarts from, as a share of its value (decay_floor ≤ height ≤ 1)."""
 
     def __post_init__(self) -> None:
-        for field, choices in (
-            ("optimiser", get_args(Optimiser)),
-            ("filter", get_args(Filter)),
-            ("filter_start", get_args(FilterStart)),
-        ):
-            value = getattr(self, field)
-            if field == "optimiser" and is_own(value):
-                continue
-            check_choice(field, value, choices)
+        if not is_own(self.optimiser):
+            check_choice("optimiser", self.optimiser, get_args(Optimiser))
+        check_choice("filter", self.filter, get_args(Filter))
+        check_choice("filter_start", self.filter_start, get_args(FilterStart))
         for field in ("learning_rate", "epsilon"):
             value = getattr(self, field)
             if not (0 < value < math.inf):
@@ -122,11 +118,7 @@ class OptimConfig:
             )
 
     def _check_filter_tasks(self) -> None:
-        for modulus in self.filter_tasks:
-            if modulus < 2:
-                raise ValueError(f"filter_tasks has {modulus}: every modulus must be at least 2")
-            if self.filter_tasks.count(modulus) > 1:
-                raise ValueError(f"filter_tasks has {modulus} twice: each modulus may stand once")
+        check_moduli("filter_tasks", self.filter_tasks)
         if self.filter in ON_DIRECTIONS and not self.filter_tasks:
             raise ValueError(
                 f"filter_tasks is empty: the filter {self.filter} needs at least one modulus"

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
+from miiii.refusals import check_choice
+
 
 class EmaFilterState(NamedTuple):
     """State of `grokfast_ema`."""
@@ -33,10 +35,12 @@ def grokfast_ema(
     Args:
         decay: α, per update.
         strength: λ; may be traced.
-        start: what e is before the first update: the first gradient, or zeros.
+        start: e before the first update: gradient (the first one) or zeros.
+
+    Raises:
+        ValueError: start is neither.
     """
-    if start not in ("gradient", "zeros"):
-        raise ValueError(f"start is {start!r}: it must be 'gradient' or 'zeros'")
+    check_choice("start", start, ("gradient", "zeros"))
 
     def init(parameters: optax.Params) -> EmaFilterState:
         return EmaFilterState(jnp.zeros([], jnp.int32), jax.tree.map(jnp.zeros_like, parameters))
@@ -69,11 +73,14 @@ class MaFilterState(NamedTuple):
 def grokfast_ma(
     window: int = 100, strength: float | Float[Array, ""] = 0.5
 ) -> optax.GradientTransformation:
-    """Add the mean of the last w gradients once w of them are in: g ← g + λ · mean.
+    """Add the mean of the last w gradients, from the w-th on: g ← g + λ · mean.
 
     Args:
         window: w, in updates; each gradient of the window is kept in memory.
         strength: λ; may be traced.
+
+    Raises:
+        ValueError: the window is below 1.
     """
     if window < 1:
         raise ValueError(f"window is {window}: it must be at least 1")

@@ -1,7 +1,7 @@
 """⊥Grad: the gradient without its part along the weights (Prieto et al. 2025).
 
-Once the training numbers are fitted, the loss still falls when the weights merely grow. ⊥Grad takes
-that direction away from every tensor's gradient and keeps its length:
+Once the training numbers are fitted, the loss still falls when the weights only grow. ⊥Grad removes
+that direction from every tensor's gradient and keeps the gradient's length:
 
     >>> import optax
     >>> optimiser = optax.chain(orthogonal_gradient(), optax.adamw(1e-3))
@@ -16,8 +16,8 @@ from jaxtyping import Array, Float
 def orthogonal_gradient() -> optax.GradientTransformation:
     """Tensor by tensor g⊥ = g − (w·g)/(w·w) w, rescaled to ‖g‖.
 
-    A tensor of zeros has no direction: its gradient passes as it is. Of a gradient that lies along
-    its weights nothing is left but rounding, and it becomes 0.
+    A tensor of zeros has no direction: its gradient passes unchanged. A gradient along its weights
+    becomes 0: only rounding errors are left of it, and they are not rescaled.
 
     Raises:
         ValueError: an update comes without the parameters.
@@ -36,7 +36,7 @@ def orthogonal_gradient() -> optax.GradientTransformation:
 
 
 def orthogonal_to(gradient: Float[Array, "..."], weights: Float[Array, "..."]) -> Array:
-    """One tensor's gradient without its part along the weights, as long as it was."""
+    """One tensor's gradient without its part along the weights, rescaled to its length."""
     tiny = jnp.finfo(gradient.dtype).tiny
     along = (weights * gradient).sum() / jnp.maximum((weights**2).sum(), tiny)
     left = gradient - along * weights

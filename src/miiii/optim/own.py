@@ -1,4 +1,4 @@
-"""Optimisers that a user registers: a configuration says `own-lion`, a function makes it.
+"""Optimisers that a user registers: a configuration names `own-lion`, the user's function makes it.
 
 A name is registered in the process that trains. A run's directory holds only the name, so that no
 code from a run directory is ever executed.
@@ -21,23 +21,23 @@ _FACTORIES: dict[str, Factory] = {}
 
 
 def is_own(name: str) -> bool:
-    """Whether a configuration's optimiser is one of these, registered or not."""
+    """Whether a configuration's optimiser is a user's, registered or not."""
     return name.startswith(PREFIX) and bool(_NAME.fullmatch(name.removeprefix(PREFIX)))
 
 
 def register_optimiser(name: str, factory: Factory) -> str:
-    """Make an optimiser known to this process, in place of an earlier one of the name.
+    """Register an optimiser in this process; it replaces an earlier one of the same name.
 
     Args:
-        name: small letters, digits, `_` and `-`.
-        factory: makes the transformation; the gradient filter stands in front of it, warm-up and
-            decay of the learning rate are already in the first argument.
+        name: small letters, digits, `_` and `-`; first a letter or digit.
+        factory: makes the transformation, which comes after the gradient filter; its first argument
+            includes warm-up and decay of the learning rate.
 
     Returns:
-        What to give as the configuration's `optimiser`: `own-` and the name.
+        The value for the configuration's `optimiser`: `own-` and the name.
 
     Raises:
-        ValueError: a name that cannot be one.
+        ValueError: the name has other characters.
     """
     if not _NAME.fullmatch(name):
         raise ValueError(
@@ -49,14 +49,14 @@ def register_optimiser(name: str, factory: Factory) -> str:
 
 
 def own_optimiser(name: str) -> Factory:
-    """The function behind a registered name.
+    """The function registered under a name, `own-` included.
 
     Raises:
-        ValueError: it is not registered in this process.
+        ValueError: there is none in this process.
     """
     if name not in _FACTORIES:
         raise ValueError(
-            f"optimiser is {name!r}, which this process does not know: call "
+            f"optimiser is {name!r}, which is not registered in this process: call "
             f"miiii.register_optimiser({name.removeprefix(PREFIX)!r}, …) first, then start or "
             "resume from Python"
         )

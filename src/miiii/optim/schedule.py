@@ -8,15 +8,15 @@ from miiii.optim.config import OptimConfig
 def learning_rate_factor(config: OptimConfig, epoch: Any, arrays: Any) -> Any:
     """The learning rate at an epoch (1 is the first) as a share of its configured value.
 
-    Linear warm-up to 1 over `warmup_epochs`, then 1, then along a cosine from 1 to `decay_floor`
-    over `decay_epochs` from `decay_start` on. Each of the `restarts` that follow goes along a
-    cosine from `restart_height` to `decay_floor` over `restart_epochs` (Loshchilov and Hutter 2017,
-    Eq. 5).
+    It rises linearly to 1 over `warmup_epochs`, stays at 1, and falls along a cosine from 1 to
+    `decay_floor` over `decay_epochs` from `decay_start` on. Each of the `restarts` that follow
+    falls along a cosine from `restart_height` to `decay_floor` over `restart_epochs` (Loshchilov
+    and Hutter 2017, Eq. 5).
 
     Args:
         config: the optimiser's settings.
         epoch: a whole number, or an array of them.
-        arrays: the module that computes: `jax.numpy` in a program, `numpy` where JAX is not loaded.
+        arrays: the module to compute with: `jax.numpy`, or `numpy` where JAX is not loaded.
 
     Returns:
         float32, of the epoch's shape.

@@ -169,7 +169,7 @@ class Results:
     def initial_deviation(self) -> float:
         """Standard deviation of the token embedding's initial entries."""
         config, sizes = self.run.config, self.run.dataset.class_sizes
-        deviations = standard_deviations(config.model, config.task.base, sum(sizes), len(sizes))
+        deviations = standard_deviations(config.model, config.task.base, len(sizes))
         return deviations["token_embedding"]
 
     @cached_property

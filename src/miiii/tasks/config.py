@@ -1,11 +1,11 @@
-"""What is to be learnt, and from which numbers: the fields of a task and their limits."""
+"""A task's settings and their limits: what is learnt, and from which numbers."""
 
 import math
 import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from miiii.refusals import check_choice
+from miiii.refusals import check_choice, check_moduli
 from miiii.tasks.primes import primes_below
 from miiii.tasks.split_sizes import DRAWN, PAIRS, Share, given_sizes, pair_shares
 
@@ -13,9 +13,9 @@ TaskName = Literal["miiii", "nanda", "basis", "waves", "custom"]
 Target = Literal["remainder", "divisibility"]
 Operation = Literal["add", "subtract", "multiply", "divide", "x2xyy2"]
 COMMUTATIVE: tuple[Operation, ...] = ("add", "multiply", "x2xyy2")
-"""Operations that answer (x0, x1) and (x1, x0) alike."""
+"""Operations that have the same answer for (x0, x1) and (x1, x0)."""
 _DIGEST = re.compile(r"[0-9a-f]{16}")
-"""Of labels that a user gave (`labels.keep_labels`)."""
+"""The digest of a user's labels (`labels.keep_labels`)."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class TaskConfig:
     """p: numbers have two base-p digits, so there are p² of them (≥ 3)."""
     moduli: tuple[int, ...] = ()
     """The moduli q of miiii and basis, each ≥ 2, none twice; empty: the primes below p. For custom
-    the numbers that its tasks go by."""
+    they name the tasks."""
     target: Target = "remainder"
     """What is predicted about each modulus: the remainder n mod q (q classes), or divisibility
     [q divides n] (2 classes). miiii and basis only."""
@@ -48,9 +48,9 @@ class TaskConfig:
     """Numbers to validate on; at most half of what training leaves, so fewer where p is small.
     What is left over is the test set."""
     split: str = DRAWN
-    """Which numbers train: drawn at random, or pairs: (x0, x1) and (x1, x0) on one side, of an
-    operation to which their order is nothing; another split is given from Python with
-    miiii.with_split, and stands in the run's split.npz."""
+    """Which numbers train: drawn (at random) or pairs (at random, (x0, x1) and (x1, x0) always in
+    one part; for nanda's commutative operations). miiii.with_split gives any other split from
+    Python; the run keeps it in split.npz."""
     masked_tasks: tuple[int, ...] = ()
     """Moduli left out of the training loss; they are still measured."""
     data_seed: int = -1
@@ -58,7 +58,7 @@ class TaskConfig:
     classes: tuple[int, ...] = ()
     """Classes of each task of custom; written by miiii.with_labels."""
     labels: str = ""
-    """A digest of custom's labels, which stand in the run's labels.npy; written by
+    """A digest of custom's labels, which the run keeps in labels.npy; written by
     miiii.with_labels."""
     unanswered: int = 0
     """Numbers of custom that have no answer (label −1): in no part of the split, never counted;
@@ -72,11 +72,10 @@ class TaskConfig:
             raise ValueError(f"base is {self.base}: it must be at least 3")
         if self.base > 4096:
             raise ValueError(f"base is {self.base}: it must be at most 4096 (p² numbers are held)")
-        object.__setattr__(self, "moduli", tuple(self.moduli))
-        object.__setattr__(self, "masked_tasks", tuple(self.masked_tasks))
-        object.__setattr__(self, "classes", tuple(self.classes))
-        _check_moduli("moduli", self.moduli)
-        _check_moduli("masked_tasks", self.masked_tasks)
+        for field in ("moduli", "masked_tasks", "classes"):
+            object.__setattr__(self, field, tuple(getattr(self, field)))
+        check_moduli("moduli", self.moduli)
+        check_moduli("masked_tasks", self.masked_tasks)
         if self.moduli and self.task in ("nanda", "waves"):
             raise ValueError(f"moduli is {self.moduli}: the task {self.task} takes none")
         self._check_labels()
@@ -111,23 +110,23 @@ class TaskConfig:
     def _check_split(self) -> None:
         if self.split == PAIRS:
             if self.task != "nanda" or self.operation not in COMMUTATIVE:
-                what = f"the operation {self.operation}" if self.task == "nanda" else self.task
+                asked = f"the operation {self.operation}" if self.task == "nanda" else self.task
                 raise ValueError(
-                    f"split is 'pairs': {what} may answer (x0, x1) and (x1, x0) differently; "
-                    f"it is for nanda's {', '.join(COMMUTATIVE)}, and for labels of your own there "
-                    "is miiii.with_split"
+                    f"split is 'pairs': {asked} may have different answers for (x0, x1) and "
+                    f"(x1, x0); it is for nanda's {', '.join(COMMUTATIVE)} (labels of your own: "
+                    "miiii.with_split)"
                 )
         elif self.split != DRAWN:
             sizes = given_sizes(self.split)
             if sizes is None:
                 raise ValueError(
-                    f"split is {self.split!r}: it must be one of drawn, pairs; one of your own is "
-                    "given from Python, with miiii.with_split"
+                    f"split is {self.split!r}: it must be one of drawn, pairs (a split of your own "
+                    "is given from Python, with miiii.with_split)"
                 )
             if sum(sizes) != self.answered or not sizes[0] or not sizes[1]:
                 raise ValueError(
-                    f"split is {self.split!r}, of {sum(sizes)} numbers: {self.answered} have an "
-                    "answer, so make it with miiii.with_split once the task is set"
+                    f"split is {self.split!r}, of {sum(sizes)} numbers, but {self.answered} have "
+                    "an answer: set the task first, then call miiii.with_split"
                 )
 
     def _check_labels(self) -> None:
@@ -183,10 +182,10 @@ class TaskConfig:
 
     @property
     def split_sizes(self) -> tuple[int, int, int]:
-        """How many numbers train, validate and test; together those that have an answer.
+        """How many numbers train, validate and test; together all that have an answer.
 
         Raises:
-            ValueError: no number would be left to train on (one is always left to validate on).
+            ValueError: no number is left to train on (one is always left to validate on).
         """
         if given := given_sizes(self.split):
             return given
@@ -204,11 +203,3 @@ class TaskConfig:
             )
             return one.size, two.size, rest.size
         return train, validation, total - train - validation
-
-
-def _check_moduli(field: str, moduli: tuple[int, ...]) -> None:
-    for modulus in moduli:
-        if modulus < 2:
-            raise ValueError(f"{field} has {modulus}: every modulus must be at least 2")
-        if moduli.count(modulus) > 1:
-            raise ValueError(f"{field} has {modulus} twice: each modulus may stand once")

@@ -1,6 +1,7 @@
 """A task's numbers, targets and split, ready to train on."""
 
 import hashlib
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,6 @@ from miiii.tasks.labels import kept_labels
 from miiii.tasks.numbers import digits
 from miiii.tasks.split_sizes import PAIRS, given_sizes
 from miiii.tasks.splits import Split, draw_pairs, draw_split, kept_split, mirror
-
-__all__ = ["Dataset", "Split", "build_dataset", "make_split", "make_targets", "mirrored_numbers"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,11 @@ class Dataset:
     split: Split
 
     @property
+    def base(self) -> int:
+        """The base p of the digits."""
+        return math.isqrt(len(self.digits))
+
+    @property
     def answered(self) -> NDArray[np.int32]:
         """The numbers that have an answer, ascending: all but those labelled −1."""
         return answered_numbers(self.targets)
@@ -50,20 +54,19 @@ def answered_numbers(targets: NDArray[np.int32] | NDArray[np.float64]) -> NDArra
 
 
 def digest(dataset: Dataset) -> str:
-    """Of the split and the targets, so that two runs' data can be compared."""
-    found = hashlib.sha256()
+    """16 hex digits of the SHA-256 of split and targets: equal if two runs' data are equal."""
+    summed = hashlib.sha256()
     for array in (*vars(dataset.split).values(), dataset.targets):
-        found.update(f"{array.dtype} {array.shape} ".encode() + array.tobytes())
-    return found.hexdigest()[:16]
+        summed.update(f"{array.dtype} {array.shape} ".encode() + array.tobytes())
+    return summed.hexdigest()[:16]
 
 
 def make_split(config: TaskConfig, seed: int) -> Split:
-    """The split: a seeded permutation of the numbers that have an answer, cut into three.
-
-    Other rules by `config.split`: mirrored pairs on one side, or the split that was given.
+    """The split that `config.split` names: drawn, drawn in mirrored pairs, or given by the user.
 
     Raises:
-        ValueError: a split that was given is not in this process, or has numbers without an answer.
+        ValueError: this process has not read the given split, or it does not hold the numbers that
+            have an answer, each once.
     """
     train, validation, _ = config.split_sizes
     drawing = generator(Stream.SPLIT, seed)
@@ -77,7 +80,7 @@ def make_split(config: TaskConfig, seed: int) -> Split:
     if not np.array_equal(np.sort(together), answered):
         raise ValueError(
             f"split is {config.split!r}: it is no split of the {len(answered)} numbers that have "
-            "an answer; make it with miiii.with_split after the task is set"
+            "an answer; set the task first, then call miiii.with_split"
         )
     return split
 
@@ -92,7 +95,7 @@ def make_targets(config: TaskConfig, seed: int) -> NDArray[np.int32] | NDArray[n
     """The targets of all p² numbers, [p², N].
 
     Raises:
-        ValueError: the labels of the task custom are not in this process, or do not fit it.
+        ValueError: this process has not read the labels of the task custom, or they do not fit it.
     """
     if config.task == "custom":
         return _custom(config)
@@ -100,11 +103,9 @@ def make_targets(config: TaskConfig, seed: int) -> NDArray[np.int32] | NDArray[n
         return target_functions.waves(config.base)
     if config.task == "nanda":
         return target_functions.nanda(config.base, config.operation)
-    labels = (
-        target_functions.remainders
-        if config.target == "remainder"
-        else target_functions.divisibility
-    )(config.base, config.task_moduli)
+    divisibility = config.target == "divisibility"
+    make = target_functions.divisibility if divisibility else target_functions.remainders
+    labels = make(config.base, config.task_moduli)
     if config.task == "basis":
         return target_functions.shuffle_rows(labels, generator(Stream.SHUFFLED_LABELS, seed))
     return labels
@@ -144,31 +145,31 @@ def build_dataset(config: TaskConfig, seed: int) -> Dataset:
 
 
 def is_commutative(targets: NDArray[np.int32] | NDArray[np.float64]) -> bool:
-    """Whether exchanging the two digits changes no answer: targets [p², N]."""
-    base = round(len(targets) ** 0.5)
-    return np.array_equal(targets, targets[mirror(np.arange(base**2), base)])
+    """Whether (x0, x1) and (x1, x0) have the same answers: targets [p², N]."""
+    numbers = np.arange(len(targets))
+    return np.array_equal(targets, targets[mirror(numbers, math.isqrt(len(targets)))])
 
 
 def mirrored_numbers(dataset: Dataset) -> NDArray[np.int32] | None:
-    """Validation numbers whose mirror, digits exchanged, was trained on.
+    """Validation numbers (x0, x1) whose mirror (x1, x0) is trained on.
 
     Returns:
-        None where exchanging the digits changes an answer: then a mirror says nothing.
+        None where exchanging the digits changes an answer.
     """
     if not is_commutative(dataset.targets):
         return None
-    base, validation = round(len(dataset.digits) ** 0.5), dataset.split.validation
-    return validation[np.isin(mirror(validation, base), dataset.split.train)]
+    validation = dataset.split.validation
+    return validation[np.isin(mirror(validation, dataset.base), dataset.split.train)]
 
 
 def mirrored_text(dataset: Dataset) -> str:
-    """What a mirrored split means for the accuracy, in one sentence; "" where it says nothing."""
+    """One sentence on validation numbers whose mirror is trained on; "" where there are none."""
     found = mirrored_numbers(dataset)
     if found is None or not len(found):
         return ""
     return (
-        f"the order of the digits is nothing to this task: {len(found):,} of "
-        f"{len(dataset.split.validation):,} validation numbers (x0, x1) have their mirror (x1, x0) "
-        "in training, and a model that reads both alike answers them from there (--split pairs "
-        "keeps both on one side)"
+        f"(x0, x1) and (x1, x0) have the same answer in this task: {len(found):,} of "
+        f"{len(dataset.split.validation):,} validation numbers have their mirror in training, and "
+        "a model that treats both digits alike answers them from there (--split pairs keeps both "
+        "in one part)"
     )

@@ -1,8 +1,8 @@
-"""Labels that a user gives, by their digest, so that a configuration can name them.
+"""A user's labels, by their digest.
 
 A configuration holds the digest of its labels, and a run's directory holds the labels themselves
-(`labels.npy`). This table holds those that the process has read, by digest. A digest always has the
-same labels, so that it does not matter which run they were read from.
+(`labels.npy`). `_KEPT` holds those that this process has read. A digest always has the same labels,
+whichever run they were read from.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FILE = "labels.npy"
-"""Where a run keeps them."""
+"""The labels' file in a run's directory."""
 
 _KEPT: dict[str, NDArray[np.int32]] = {}
 
@@ -25,7 +25,8 @@ def keep_labels(labels: ArrayLike) -> str:
             row of −1 is a number without an answer.
 
     Raises:
-        ValueError: not whole numbers, of another shape, or p is below 3.
+        ValueError: not whole numbers, another shape, p below 3, fewer than two answered numbers, or
+            a number with an answer in some tasks only.
     """
     array = np.asarray(labels)
     if not np.issubdtype(array.dtype, np.integer):
@@ -43,14 +44,14 @@ def keep_labels(labels: ArrayLike) -> str:
         raise ValueError(
             f"labels are from {low} to {high}: expected classes, 0 to 2³¹ − 1, or −1 for no answer"
         )
-    none = array < 0
-    partly = np.flatnonzero(none.any(axis=1) & ~none.all(axis=1))
+    unanswered = array < 0
+    partly = np.flatnonzero(unanswered.any(axis=1) & ~unanswered.all(axis=1))
     if len(partly):
         raise ValueError(
             f"labels of the number {partly[0]} are {array[partly[0]].tolist()}: a number without "
             "an answer has −1 in every task, so split the tasks over several runs"
         )
-    if (~none).any(axis=1).sum() < 2:
+    if (~unanswered).any(axis=1).sum() < 2:
         raise ValueError("labels are −1 nearly everywhere: expected at least two answers")
     array = np.ascontiguousarray(array, np.int32)
     array.setflags(write=False)
@@ -63,12 +64,12 @@ def kept_labels(digest: str) -> NDArray[np.int32]:
     """The labels of a digest: [p², N].
 
     Raises:
-        ValueError: nobody has brought them into this process.
+        ValueError: this process has not read them.
     """
     if digest not in _KEPT:
         raise ValueError(
             f"the labels {digest!r} of the task custom are not here: make the configuration with "
-            "miiii.with_labels, or give the config.toml of a run that has them beside it"
+            "miiii.with_labels, or give a run's config.toml that has its labels.npy beside it"
         )
     return _KEPT[digest]
 
@@ -84,7 +85,7 @@ def decode_labels(content: bytes, digest: str) -> None:
     """Keep the labels of a .npy file.
 
     Raises:
-        ValueError: it is no such file, or holds other labels than the digest says.
+        ValueError: it is no such file, or its labels have another digest.
     """
     found = keep_labels(np.load(io.BytesIO(content), allow_pickle=False))
     if found != digest:

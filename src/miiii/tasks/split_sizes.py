@@ -1,7 +1,6 @@
-"""How many numbers each part of a split has, from the settings only: without NumPy.
+"""How many numbers each part of a split has, from the settings only.
 
-A configuration is checked, and a help text printed, before NumPy is loaded: its import takes longer
-than the rest of `miiii train --help`.
+This file does without NumPy, whose import takes longer than the rest of `miiii train --help`.
 """
 
 import re
@@ -12,13 +11,13 @@ _GIVEN = re.compile(r"given:(\d+):(\d+):(\d+):([0-9a-f]{16})")
 
 
 def given_sizes(text: str) -> tuple[int, int, int] | None:
-    """The sizes of a given split by its text; None where it is no such text."""
+    """The three sizes in a given split's text (`splits.keep_split`); None for another text."""
     match = _GIVEN.fullmatch(text)
     return None if match is None else (int(match[1]), int(match[2]), int(match[3]))
 
 
 class Share(NamedTuple):
-    """How a part is made up when mirrored numbers stay together."""
+    """The composition of a part in which mirrored numbers stay together."""
 
     singles: int
     """Numbers with two equal digits."""
@@ -27,15 +26,15 @@ class Share(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Numbers."""
+        """How many numbers the part has."""
         return self.singles + 2 * self.pairs
 
 
 def pair_shares(whole: Share, train: int, validation: int) -> tuple[Share, Share, Share]:
-    """Train, validation and test of all numbers, as near to sizes as whole pairs allow.
+    """Train, validation and test of all numbers, as near to the sizes as whole pairs allow.
 
-    Numbers with equal digits go to each part in proportion, so that sizes follow from the settings
-    and not from the seed.
+    Numbers with equal digits go to each part in proportion, so that sizes do not depend on the
+    seed.
     """
     shares, left = [], whole
     for size in (train, validation):

@@ -1,7 +1,5 @@
 """Which numbers train, validate and test: drawn, drawn in mirrored pairs, or given."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,16 +24,16 @@ class Split:
 
 
 _KEPT: dict[str, Split] = {}
-"""Splits that the process has been given, by their text."""
+"""Given splits that this process has read, by their text."""
 
 
 def keep_split(parts: Mapping[str, NDArray[np.integer]]) -> str:
-    """Keep a split for this process; returns the text that stands for it in a configuration.
+    """Keep a split for this process; returns the text by which a configuration names it.
 
     The text has the three sizes and a digest: `given:TRAIN:VALIDATION:TEST:DIGEST`.
 
     Args:
-        parts: train, validation and test, each ascending.
+        parts: the arrays train, validation and test, each ascending.
     """
     arrays = [np.ascontiguousarray(parts[name], np.int32) for name in PARTS]
     digest = hashlib.sha256()
@@ -51,12 +49,12 @@ def kept_split(text: str) -> Split:
     """The split that a text stands for.
 
     Raises:
-        ValueError: nobody has brought it into this process.
+        ValueError: this process has not read it.
     """
     if text not in _KEPT:
         raise ValueError(
             f"the split {text!r} is not here: make the configuration with miiii.with_split, or "
-            "give the config.toml of a run that has it beside it (split.npz)"
+            "give a run's config.toml that has its split.npz beside it"
         )
     return _KEPT[text]
 
@@ -64,7 +62,7 @@ def kept_split(text: str) -> Split:
 def draw_split(
     numbers: Numbers, train: int, validation: int, generator: np.random.Generator
 ) -> Split:
-    """Cut a random order of some numbers into three."""
+    """Put the numbers into a random order and cut it into three parts."""
     order = numbers[generator.permutation(len(numbers))].astype(np.int32)
     cuts = np.split(order, [train, train + validation])
     return Split(*(np.sort(part) for part in cuts))
@@ -73,10 +71,10 @@ def draw_split(
 def draw_pairs(
     numbers: Numbers, base: int, train: int, validation: int, generator: np.random.Generator
 ) -> Split:
-    """The same with x0 + p·x1 and x1 + p·x0 always in one part.
+    """As `draw_split`, with x0 + p·x1 and x1 + p·x0 always in one part.
 
     Raises:
-        ValueError: one of two mirrored numbers is not among the numbers.
+        ValueError: a number's mirror is missing.
     """
     mirrored = mirror(numbers, base)
     if len(missing := np.setdiff1d(mirrored, numbers)):
@@ -86,13 +84,12 @@ def draw_pairs(
         )
     singles = generator.permutation(numbers[numbers == mirrored])
     first = generator.permutation(numbers[numbers < mirrored])
-    whole, parts, done = Share(len(singles), len(first)), [], Share(0, 0)
-    for share in pair_shares(whole, train, validation):
-        end = Share(done.singles + share.singles, done.pairs + share.pairs)
-        pairs = first[done.pairs : end.pairs]
-        own = [pairs, mirror(pairs, base), singles[done.singles : end.singles]]
-        parts.append(np.sort(np.concatenate(own)).astype(np.int32))
-        done = end
+    parts = []
+    for share in pair_shares(Share(len(singles), len(first)), train, validation):
+        pairs, first = np.split(first, [share.pairs])
+        equal, singles = np.split(singles, [share.singles])
+        part = np.concatenate([pairs, mirror(pairs, base), equal])
+        parts.append(np.sort(part).astype(np.int32))
     return Split(*parts)
 
 

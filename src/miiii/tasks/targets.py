@@ -1,6 +1,4 @@
-"""What is to be predicted of each number. All in the canonical order n = 0 … p² − 1."""
-
-from __future__ import annotations
+"""The targets of every kind of task, in the canonical order n = 0 … p² − 1."""
 
 import math
 
@@ -29,11 +27,13 @@ def divisibility(base: int, moduli: tuple[int, ...]) -> NDArray[np.int32]:
 def nanda(base: int, operation: Operation = "add") -> NDArray[np.int32]:
     """T_nanda: an operation on the two digits modulo p (paper Eq. 1). [p², 1].
 
-    −1 where there is no answer: x0 / x1 where no number times x1 is 1 modulo p.
+    −1 where there is no answer: x0 / x1 for an x1 without an inverse modulo p.
     """
     x0, x1 = digits(base).astype(np.int64).T
     if operation == "divide":
-        inverses = np.array([_inverse(digit, base) for digit in range(base)])
+        inverses = np.array(
+            [pow(x, -1, base) if math.gcd(x, base) == 1 else -1 for x in range(base)]
+        )
         answers = np.where(inverses[x1] < 0, -1, x0 * inverses[x1] % base)
         return answers.astype(np.int32)[:, None]
     value = {
@@ -45,15 +45,11 @@ def nanda(base: int, operation: Operation = "add") -> NDArray[np.int32]:
     return (value % base).astype(np.int32)[:, None]
 
 
-def _inverse(digit: int, base: int) -> int:
-    return pow(digit, -1, base) if math.gcd(digit, base) == 1 else -1
-
-
 def shuffle_rows(targets: NDArray[np.int32], generator: np.random.Generator) -> NDArray[np.int32]:
-    """T_basis: one permutation of the rows, so a number's labels move together.
+    """T_basis: one permutation of the rows, so that a number's labels move together.
 
-    Each task keeps its label frequencies and the tasks keep their joint distribution, but the
-    number no longer tells the label.
+    Each task keeps its label frequencies and the tasks keep their joint distribution; labels no
+    longer depend on the number.
     """
     return targets[generator.permutation(len(targets))]
 

@@ -15,10 +15,10 @@ from miiii.analysis.circuits.ablation import (
     remove_heads,
     replace_activation,
 )
-from miiii.analysis.circuits.subspaces import random_subspace, span
+from miiii.analysis.circuits.subspaces import random_subspace
 from miiii.analysis.harmonics.cross_harmonics import pair_harmonics
 from miiii.analysis.harmonics.dictionary import harmonic_dictionary
-from miiii.analysis.harmonics.task_harmonics import harmonics, task_harmonics
+from miiii.analysis.harmonics.task_harmonics import task_harmonics
 from miiii.analysis.recording import record
 
 BASE = 5
@@ -40,7 +40,7 @@ def test_removing_nothing_changes_nothing():
     parameters = MODEL
     plain = ablate(parameters)
     np.testing.assert_allclose(plain, recorded(parameters, "logits")[0], atol=1e-12)
-    nothing = span(np.ones((BASE**2, 2)), BASE)
+    nothing = random_subspace(BASE, 0, 0)
     assert nothing.dimension == 0
     for intervention in (
         fix_at_mean([]),
@@ -53,7 +53,7 @@ def test_removing_nothing_changes_nothing():
 
 def test_removing_everything_leaves_one_answer():
     parameters = MODEL
-    everything = span(np.eye(BASE**2), BASE)
+    everything = random_subspace(BASE, BASE**2 - 1, 0)
     assert everything.dimension == BASE**2 - 1
     mean = recorded(parameters, "logits")[0].mean(axis=0)
     for intervention in (
@@ -175,15 +175,6 @@ def test_random_subspaces_are_orthonormal_nested_and_seeded():
     assert np.mean(share) == pytest.approx(12 / 48, rel=0.1)
 
 
-def test_a_span_is_that_of_its_functions():
-    task = task_harmonics(7, 5)
-    columns = harmonics(7, 5)
-    space = span(np.column_stack([columns, columns[:, :2] + 3, np.ones(49)]), 7)
-    values = noise((49, 3))
-    assert space.dimension == 4
-    np.testing.assert_allclose(space.project(values), task.project(values), atol=1e-12)
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -192,7 +183,7 @@ def test_a_span_is_that_of_its_functions():
             "components of mlp_hidden has 6: expected 0 to 5",
         ),
         (lambda: ablate(MODEL, remove_heads([-1])), "heads has -1: expected 0 to 1"),
-        (lambda: remove_heads([0], fill="noise"), "fill is 'noise': expected mean or zero"),
+        (lambda: remove_heads([0], fill="noise"), "fill is 'noise': it must be one of mean, zero"),
         (lambda: fix_at_mean([0.5]), "indices must be a list of whole numbers"),
         (
             lambda: ablate(MODEL, remove_functions(task_harmonics(7, 2))),

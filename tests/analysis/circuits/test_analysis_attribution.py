@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from analysis.planted import noise
+from analysis.planted import harmonics, noise
 from miiii.analysis.circuits.attribution import attribute
 from miiii.analysis.circuits.serving import served_tasks
 from miiii.analysis.harmonics.cross_harmonics import pair_harmonics
 from miiii.analysis.harmonics.digit_split import split_digits
-from miiii.analysis.harmonics.task_harmonics import harmonics
 
 MODULI = (2, 3, 5)
 
@@ -81,7 +80,8 @@ def test_the_split_by_digit_conserves_the_whole():
     number = np.arange(49)
     rebuilt = split.mean + split.digits[0][number % 7] + split.digits[1][number // 7]
     np.testing.assert_allclose(rebuilt + split.interaction, values)
-    np.testing.assert_allclose(split.digit_share.sum(axis=1) + split.interaction_share, 1)
+    interaction = (split.interaction**2).sum(axis=0) / split.total
+    np.testing.assert_allclose(split.digit_share.sum(axis=1) + interaction, 1)
     np.testing.assert_allclose(split.interaction.reshape(7, 7, 3).sum(axis=0), 0, atol=1e-12)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.planted import noise, random_parameters
+from analysis.planted import harmonics, noise, random_parameters
 from analysis.planted_addition import addition, clock_model
 from analysis.planted_circuits import circuit_model
 from miiii.analysis.dynamics.gini import gini
@@ -20,7 +20,7 @@ from miiii.analysis.dynamics.progress import (
 )
 from miiii.analysis.dynamics.task_losses import group_means, logit_progress, residues, task_progress
 from miiii.analysis.dynamics.weight_statistics import effective_rank, weight_statistics
-from miiii.analysis.harmonics.task_harmonics import harmonics, task_harmonics
+from miiii.analysis.harmonics.task_harmonics import task_harmonics
 from miiii.tasks.config import TaskConfig
 from miiii.tasks.dataset import build_dataset
 

@@ -138,7 +138,7 @@ def test_renamed_digits_stay_digits():
     ("call", "message"),
     [
         (lambda: significance(np.ones((1, 3, 3)), draws=0), "draws is 0: expected at least 1"),
-        (lambda: permutations(5, 1, 0, "rows"), "'rows': expected one of digits, numbers"),
+        (lambda: permutations(5, 1, 0, "rows"), "'rows': it must be one of digits, numbers"),
         (lambda: above_threshold([1.0, np.nan]), "values must be finite: found 1 of 2"),
         (lambda: above_threshold([1.0, 2.0], np.inf), "multiple must be finite"),
     ],

@@ -1,17 +1,16 @@
-"""Interventions on the circuits: remove, keep, fix or replace, and see what the logits become.
+"""Interventions on circuits: remove, keep, fix or replace activations, and compute the logits.
 
-Each function here makes an `Intervention`; any number of them go together into `ablate` (or
-`model.intervention.intervene`, which gives the activations as well). What is taken away is replaced
-by its mean over all p² numbers, so that nothing but the information is lost. All of them need the
+Each function makes an `Intervention`; `ablate` takes any number of them (and so does
+`model.intervention.intervene`, which also returns the activations). A removed part is replaced by
+its mean over all p² numbers, so that only its dependence on n is removed. All of them need the
 activations on all p² numbers in the canonical order; the arithmetic is float64.
 
     ablate(parameters, remove_functions(task_harmonics(113, 7)), fix_at_mean([4, 19]))
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
-import jax
 import numpy as np
 from jaxtyping import Array
 from numpy.typing import ArrayLike, NDArray
@@ -19,8 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 from miiii.analysis.checks import finite
 from miiii.analysis.harmonics.digit_waves import wave_basis
 from miiii.analysis.harmonics.task_harmonics import FloatArray, FunctionSubspace
+from miiii.analysis.recording import exact_products
 from miiii.model.intervention import Intervention, intervene
 from miiii.model.parameters import Parameters
+from miiii.refusals import check_choice
 from miiii.tasks.numbers import digits
 
 Fill = Literal["mean", "zero"]
@@ -41,9 +42,7 @@ def ablate(parameters: Parameters, *interventions: Intervention) -> NDArray[np.f
     Raises:
         ValueError: an intervention does not fit the model, or the logits are not finite.
     """
-    weights = jax.tree.map(np.asarray, parameters)
-    wide = any(leaf.dtype == np.float64 for leaf in jax.tree.leaves(weights))
-    with jax.enable_x64(wide), jax.default_matmul_precision("highest"):
+    with exact_products(parameters) as weights:
         logits = np.asarray(intervene(weights, digits(weights.base), *interventions)[0])
     return finite("logits", logits, None)
 
@@ -51,7 +50,7 @@ def ablate(parameters: Parameters, *interventions: Intervention) -> NDArray[np.f
 def remove_functions(
     subspace: FunctionSubspace, activation: str = "mlp_hidden", block: int = -1
 ) -> Intervention:
-    """Take a set of functions of n out of every component of an activation.
+    """Remove a set of functions of n from every component of an activation.
 
     Args:
         subspace: such as a task's harmonics.
@@ -69,7 +68,7 @@ def remove_functions(
 def keep_functions(
     subspace: FunctionSubspace, activation: str = "mlp_hidden", block: int = -1
 ) -> Intervention:
-    """Leave an activation nothing but its mean and a set of functions of n.
+    """Keep only the mean and a set of functions of n of every component of an activation.
 
     Args:
         subspace: such as a task's harmonics.
@@ -108,19 +107,18 @@ def fix_at_mean(
 
 
 def remove_heads(heads: ArrayLike, block: int = -1, fill: Fill = "mean") -> Intervention:
-    """Take away what attention heads bring to the residual stream.
+    """Remove the contributions of attention heads to the residual stream.
 
     Args:
         heads: indices; none changes nothing.
         block: which.
-        fill: what stays of them: their mean over all numbers, or zero.
+        fill: what takes their place: their mean over all numbers, or zero.
 
     Raises:
         ValueError: the filling is neither.
     """
     chosen = _indices(heads)
-    if fill not in ("mean", "zero"):
-        raise ValueError(f"fill is {fill!r}: expected mean or zero")
+    check_choice("fill", fill, get_args(Fill))
 
     def change(value: Array) -> Array | FloatArray:
         if chosen.size == 0:
@@ -135,10 +133,9 @@ def remove_heads(heads: ArrayLike, block: int = -1, fill: Fill = "mean") -> Inte
 
 
 def remove_digit_waves(over_x0: Sequence[float], over_x1: Sequence[float]) -> Intervention:
-    """Take frequencies out of the digits' embeddings, those at x0 and those at x1.
+    """Remove frequencies from the digits' embeddings at x0 and at x1.
 
-    Everything that waves of these frequencies explain of each latent dimension, by least squares
-    over the p digits, is removed.
+    Of each latent dimension, the least-squares fit of these waves over the p digits is subtracted.
 
     Args:
         over_x0: frequencies on x0, cycles per digit: k/q for a task.
@@ -148,7 +145,8 @@ def remove_digit_waves(over_x0: Sequence[float], over_x1: Sequence[float]) -> In
     def change(value: Array) -> FloatArray:
         tables = np.array(value, np.float64)
         for table, frequencies in zip(tables, (over_x0, over_x1), strict=True):
-            # Waves of near frequencies are nearly dependent, so their span is taken by SVD.
+            # Waves of near frequencies are nearly dependent, so a basis of their span comes from an
+            # SVD.
             waves = wave_basis(np.asarray(frequencies, float), len(table)).reshape(-1, len(table))
             _, sizes, directions = np.linalg.svd(waves, full_matrices=False)
             kept = directions[sizes > 1e-9]
@@ -159,7 +157,7 @@ def remove_digit_waves(over_x0: Sequence[float], over_x1: Sequence[float]) -> In
 
 
 def replace_activation(activation: str, tensor: ArrayLike, block: int = -1) -> Intervention:
-    """Put a given tensor in an activation's place, such as the one that another run had there.
+    """Replace an activation by a given tensor, such as the same activation of another run.
 
     Args:
         activation: of `model.intervention.EDITABLE`.

@@ -1,6 +1,6 @@
-"""Subspaces of functions of n that are given by a basis: chosen ones, and random ones to compare.
+"""Subspaces of functions of n that are given by a basis: those of addition, and random ones.
 
-The harmonics of tasks and pairs are subspaces too (`harmonics`, `cross_harmonics`, `dictionary`).
+The harmonics of tasks are subspaces too (`task_harmonics`, `cross_harmonics`, `dictionary`).
 """
 
 from collections.abc import Sequence
@@ -29,31 +29,13 @@ class BasisSubspace:
         return self.functions.shape[1]
 
     def project(self, values: ArrayLike) -> FloatArray:
-        """The part of [p², …] inside, same shape."""
+        """The projection of [p², …] on it, same shape."""
         flat, shape = as_columns(values, self.base)
         return (self.functions @ (self.functions.T @ flat)).reshape(-1, *shape)
 
 
-def span(functions: ArrayLike, base: int) -> BasisSubspace:
-    """The span of functions of n, without their means.
-
-    Args:
-        functions: [p², M], not necessarily independent.
-        base: p.
-
-    Raises:
-        ValueError: there are not p² rows, or a value is not finite.
-    """
-    flat, _ = as_columns(functions, base)
-    left, sizes, _ = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
-    scale = max(float(np.abs(flat).max()), np.finfo(float).tiny) * base
-    return BasisSubspace(base, left[:, sizes > 1e-10 * scale])
-
-
 def sum_harmonics(base: int, frequencies: Sequence[int]) -> BasisSubspace:
-    """The functions of x0 + x1 mod p with some frequencies: what addition is made of.
-
-    They are the u_k and v_k of `trigonometric`.
+    """The functions of x0 + x1 mod p with some frequencies, u_k and v_k of `trigonometric`.
 
     Args:
         base: p.
@@ -70,14 +52,14 @@ def sum_harmonics(base: int, frequencies: Sequence[int]) -> BasisSubspace:
         )
     numbers = np.arange(base**2)
     rows = fourier_basis(base)[np.isin(basis_frequencies(base), chosen)]
-    # Every sum is that of p numbers.
+    # Each value of the sum occurs p times, so the norm is √p of the row's.
     return BasisSubspace(base, rows[:, (numbers % base + numbers // base) % base].T / np.sqrt(base))
 
 
 def random_subspace(base: int, dimension: int, seed: int | np.random.Generator) -> BasisSubspace:
-    """A subspace of uniformly random direction among the functions of mean 0.
+    """A uniformly random subspace of the functions of mean 0.
 
-    The first d of its functions span a random subspace of dimension d, for any d.
+    For any d, its first d functions span a uniformly random subspace of dimension d.
 
     Args:
         base: p.

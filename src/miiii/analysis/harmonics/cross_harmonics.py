@@ -1,8 +1,8 @@
 """The harmonics that two moduli have only together.
 
-A function of n mod m, m the least common multiple of q and q', has parts that n mod q tells, parts
-that n mod q' tells, and the rest: for coprime moduli the frequencies k/q + k'/q' with neither zero.
-A circuit that two tasks share shows here (a product of their harmonics is one).
+A function of n mod m, m the least common multiple of q and q', is a function of n mod q, plus one
+of n mod q', plus the rest: for coprime moduli the frequencies k/q + k'/q' with neither zero. A
+circuit that two tasks share has power there, such as a product of their harmonics.
 """
 
 import math
@@ -19,7 +19,7 @@ from miiii.analysis.harmonics.task_harmonics import (
 )
 
 _EXPLICIT = 4096
-"""Above this many functions the basis is not written out: at p = 113 a pair has up to 11,448."""
+"""The largest basis that is written out; at p = 113 a pair has up to 11,448 functions."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class PairHarmonics:
         """An orthonormal basis on the number line: [p², dimension].
 
         Raises:
-            ValueError: it has too many functions to be written out; `project` needs none.
+            ValueError: it has too many functions; `project` does without the basis.
         """
         if self.dimension > _EXPLICIT:
             raise ValueError(
@@ -90,7 +90,7 @@ def pair_harmonics(base: int, first: int, second: int) -> PairHarmonics:
 
     Raises:
         ValueError: a modulus is outside 2 … p² − 1, the two are equal, or their least common
-            multiple is not below p², so that they tell every number from every other.
+            multiple is not below p², so that no two numbers have the same pair of remainders.
     """
     for modulus in (first, second):
         check_modulus(base, modulus)

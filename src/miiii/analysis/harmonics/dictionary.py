@@ -1,9 +1,9 @@
 """The harmonics of all tasks together: {1, cos 2πkn/q, sin 2πkn/q} on n = 0 … p² − 1.
 
 For the primes below p = 113 they are 1 + Σ(q − 1) = 1,452 functions on 12,769 numbers. Two
-different fractions k/q differ by more than the resolution 1/p², so they are nearly orthogonal, not
-exactly: how nearly is stated by the singular values. All is computed from sums over remainders
-(`harmonics`); the [p², 1,452] matrix exists only when it is asked for.
+different fractions k/q differ by more than the resolution 1/p², so they are nearly orthogonal; the
+singular values say how nearly. All is computed from sums over remainders (`task_harmonics`); only
+`Dictionary.functions` makes the [p², 1,452] matrix.
 """
 
 from collections.abc import Sequence
@@ -23,16 +23,16 @@ from miiii.analysis.harmonics.task_harmonics import (
 )
 
 _RANK = 1e-9
-"""Directions whose squared singular value is below this share of the largest are dependent: they
-are fractions k/q that two moduli have in common, up to rounding."""
+"""Directions whose squared singular value is below this share of the largest are dependent, up to
+rounding: they come from fractions k/q that two moduli have in common."""
 
 
 @dataclass(frozen=True)
 class Dictionary:
-    """The tasks' harmonics side by side, C = Σ(q − 1) functions, and what joins them.
+    """The tasks' harmonics side by side, C = Σ(q − 1) functions; made by `harmonic_dictionary`.
 
     The basis of each task is orthonormal and orthogonal to the constant; functions of different
-    tasks are not quite orthogonal. Frozen, with read-only arrays; `harmonic_dictionary` makes it.
+    tasks are not quite orthogonal. Arrays are read-only.
     """
 
     base: int
@@ -42,9 +42,9 @@ class Dictionary:
     gram: FloatArray
     """[C, C]: inner products of all functions; the identity within a task."""
     singular_values: NDArray[np.float64]
-    """[C]: of the C functions side by side, descending. All would be 1 were they orthogonal."""
+    """[C]: of the C functions side by side, descending; all are 1 for orthogonal functions."""
     whitening: FloatArray
-    """[C, rank − 1]: the joint orthonormal basis in terms of the functions."""
+    """[C, rank − 1]: a joint orthonormal basis, as combinations of the functions."""
 
     @property
     def moduli(self) -> tuple[int, ...]:
@@ -58,12 +58,12 @@ class Dictionary:
 
     @property
     def rank(self) -> int:
-        """Dimension of what they span, the constant included."""
+        """Dimension of their span, the constant included."""
         return 1 + self.dimension
 
     @property
     def dimension(self) -> int:
-        """Dimension of what they span without the constant."""
+        """Dimension of their span without the constant."""
         return self.whitening.shape[1]
 
     @property
@@ -73,17 +73,17 @@ class Dictionary:
 
     @property
     def sum_bounds(self) -> tuple[float, float]:
-        """Between what multiples of the jointly explained power the tasks' powers sum to.
+        """The least and the largest value of Σ_q |P_q f|² / |P f|², P the joint projection.
 
-        Σ_q |P_q f|² = |Bᵀf|² for the side-by-side basis B, so it lies between the squares of B's
-        smallest (within the rank) and largest singular value times the joint |P f|².
+        Σ_q |P_q f|² = |Bᵀf|² for the side-by-side basis B, so the bounds are the squares of B's
+        smallest (within the rank) and largest singular value.
         """
         values = self.singular_values
         return float(values[self.dimension - 1] ** 2), float(values[0] ** 2)
 
     @cached_property
     def columns(self) -> tuple[slice, ...]:
-        """[N]: which of the C functions are each task's."""
+        """[N]: the places of each task's functions among the C."""
         ends = np.cumsum([task.dimension for task in self.tasks])
         return tuple(
             slice(int(end) - task.dimension, int(end))
@@ -110,7 +110,7 @@ class Dictionary:
         return np.concatenate(parts).reshape(-1, *shape)
 
     def power(self, values: ArrayLike) -> FloatArray:
-        """Squared norm of what all tasks' harmonics together explain: […]."""
+        """Squared norm of the projection on all tasks' harmonics together: […]."""
         flat, shape = as_columns(values, self.base)
         return self.joint_power(self.coefficients(flat)).reshape(shape)
 
@@ -129,7 +129,7 @@ class Dictionary:
         return part.reshape(-1, *shape)
 
     def residual(self, values: ArrayLike) -> FloatArray:
-        """What neither the constant nor any task's harmonics explain of [p², …]."""
+        """[p², …] without its mean and its projection on all tasks' harmonics."""
         flat, shape = as_columns(values, self.base)
         return (flat - flat.mean(axis=0) - self.project(flat)).reshape(-1, *shape)
 
@@ -144,11 +144,10 @@ class Dictionary:
 
 
 def harmonic_dictionary(base: int, moduli: Sequence[int]) -> Dictionary:
-    """The dictionary of some moduli; the last few made are kept.
+    """The dictionary of some moduli; the last four are cached.
 
-    Moduli may be any whole numbers; where they share factors they share harmonics, the rank falls
-    short of the number of functions, and shares of variance are counted for each task that has
-    them.
+    Where moduli have common factors they share harmonics: the rank is then below the number of
+    functions, and a shared harmonic's variance counts for each of its tasks.
 
     Args:
         base: p.
@@ -174,20 +173,21 @@ def _made(base: int, moduli: tuple[int, ...]) -> Dictionary:
 
 
 def whiten(gram: FloatArray) -> FloatArray:
-    """W with WᵀGW = 1 on the range of G: what makes functions with inner products G orthonormal.
+    """W with WᵀGW = 1 on the range of G: it makes functions with inner products G orthonormal.
 
     Args:
-        gram: [C, C]; the functions have norm about 1 or less.
+        gram: G, [C, C]; the functions have norm about 1 or less.
 
     Returns:
-        [C, rank]: upper triangular where G has full rank, as from a QR decomposition (a quarter of
-        the time of an eigendecomposition), else from the eigenvectors.
+        [C, rank]: upper triangular where G clearly has full rank (a quarter of the time of an
+        eigendecomposition), else from the eigenvectors.
     """
     try:
         factor = np.linalg.cholesky(gram)
     except np.linalg.LinAlgError:
         factor = np.zeros((1, 1))
-    # The least squared distance of a function from the span of those before it.
+    # A squared diagonal entry is a function's squared distance from the span of those before it.
+    # Below 1e-6 the triangular solve would amplify rounding; dependence is then judged by `_RANK`.
     if (np.diagonal(factor) ** 2).min(initial=1) > 1e-6:
         return solve_triangular(factor, np.eye(len(gram)), lower=True).T
     values, vectors = np.linalg.eigh(gram)
@@ -196,7 +196,7 @@ def whiten(gram: FloatArray) -> FloatArray:
 
 
 def _gram(base: int, tasks: tuple[TaskHarmonics, ...]) -> FloatArray:
-    """Inner products from how often each pair of remainders occurs, a whole number."""
+    """Inner products, from the exact count of numbers with each pair of remainders."""
     numbers = np.arange(base**2)
     rows = []
     for task in tasks:

@@ -1,7 +1,7 @@
-"""A function of n as a function of x0, plus one of x1, plus what needs both digits.
+"""A function of n as a function of x0, plus one of x1, plus an interaction of both digits.
 
 The three parts are orthogonal on the whole grid, so their variances add up. A neuron before its
-ReLU is the sum of the first two as soon as the heads attend to fixed positions.
+ReLU has no interaction if the heads' attention weights are constant.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from miiii.analysis.harmonics.task_harmonics import FloatArray, as_columns
 
 _CONSTANT = 1e-6
-"""A part whose standard deviation is no more than this share of the function's largest value is
-rounding in float32."""
+"""A part whose standard deviation is at most this share of the function's largest absolute value
+counts as zero: it is rounding in float32."""
 
 
 @dataclass(frozen=True)
 class DigitSplit:
-    """M functions of n, taken apart by digit."""
+    """M functions of n, split by digit."""
 
     base: int
     """p."""
@@ -28,23 +28,18 @@ class DigitSplit:
     """[2, p, M]: the mean over the other digit for every value of x0, and of x1, without the
     overall mean."""
     interaction: FloatArray
-    """[p², M]: what is left."""
+    """[p², M]: the function minus its mean and both digits' parts."""
     variance: FloatArray
-    """[M]: of the whole, mean square over the numbers; 0 where silent."""
+    """[M]: of the whole function, over the p² numbers; 0 where silent."""
     silent: NDArray[np.bool_]
     """[M]: functions that are constant, up to rounding."""
     additive: NDArray[np.bool_]
-    """[M]: functions whose interaction is none, up to rounding; silent ones among them."""
+    """[M]: functions without interaction, up to rounding; silent ones included."""
 
     @property
     def digit_share(self) -> FloatArray:
-        """[M, 2]: share of the variance that x0 alone, and x1 alone, explain; NaN where silent."""
+        """[M, 2]: share of the variance in the part of x0, and of x1; NaN where silent."""
         return share_of(self.base * (self.digits**2).sum(axis=1).T, self.total[:, None])
-
-    @property
-    def interaction_share(self) -> FloatArray:
-        """[M]: share of the variance that needs both digits; NaN where silent."""
-        return share_of((self.interaction**2).sum(axis=0), self.total)
 
     @property
     def total(self) -> FloatArray:
@@ -53,10 +48,10 @@ class DigitSplit:
 
 
 def split_digits(values: ArrayLike, base: int) -> DigitSplit:
-    """Take functions of n apart by digit.
+    """Split functions of n by digit.
 
     Args:
-        values: [p², M] in the canonical order; further axes are read as more functions.
+        values: [p², M] in the canonical order; further axes count as more functions.
         base: p.
 
     Raises:
@@ -84,6 +79,6 @@ def split_digits(values: ArrayLike, base: int) -> DigitSplit:
 
 
 def share_of(power: FloatArray, total: FloatArray) -> FloatArray:
-    """Power / total, NaN where there is nothing to share."""
+    """Power / total, NaN where the total is not above 0."""
     power, total = np.broadcast_arrays(power, total)
     return np.divide(power, total, out=np.full(power.shape, np.nan), where=total > 0)

@@ -1,8 +1,8 @@
-"""Waves of any frequency on one digit: how much of a profile they explain, and the best one.
+"""Waves of any frequency on one digit: the share of a profile that they explain, and the best one.
 
-A task's frequency k/q falls between the p points' own DFT bins, so profiles are fitted by least
-squares instead: A cos 2πωx + B sin 2πωx + C at x = 0 … p − 1. Frequencies ω are in cycles per
-digit, 0 to ½; beyond that they repeat.
+A task's frequency k/q lies between the DFT bins of p points, so waves are fitted by least squares:
+A cos 2πωx + B sin 2πωx + C at x = 0 … p − 1. Frequencies ω are in cycles per digit, 0 to ½; beyond
+that they repeat.
 """
 
 import numpy as np
@@ -12,11 +12,11 @@ from miiii.analysis.checks import finite
 from miiii.analysis.harmonics.task_harmonics import FloatArray
 
 _PER_BIN = 16
-"""Grid points per DFT bin, 1/p cycles per digit, in the first search."""
+"""Points of the search grid per DFT bin (1/p cycles per digit)."""
 
 
 def fold(frequency: ArrayLike) -> FloatArray:
-    """The frequency from 0 to ½ that whole numbers cannot tell from this one."""
+    """The frequency from 0 to ½ whose waves on whole numbers are the same."""
     turn = np.asarray(frequency, np.float64) % 1
     return np.minimum(turn, 1 - turn)
 
@@ -24,14 +24,14 @@ def fold(frequency: ArrayLike) -> FloatArray:
 def wave_basis(frequencies: ArrayLike, base: int) -> FloatArray:
     """Two orthonormal functions of the digit for each frequency, without the constant.
 
-    About the digits' midpoint cos is even and sin is odd, so they are orthogonal as they stand.
+    Phases are from the digits' midpoint, where cos is even and sin is odd, hence orthogonal.
 
     Args:
         frequencies: […], cycles per digit.
         base: p.
 
     Returns:
-        […, 2, p]; a function that the digits cannot see (all of them at 0, one at ½) is zero.
+        […, 2, p]; functions that are constant on the digits (both at 0, one at ½) become zero.
     """
     digit = np.arange(base) - (base - 1) / 2
     angle = 2 * np.pi * np.asarray(frequencies, np.float64)[..., None] * digit
@@ -60,7 +60,7 @@ def wave_power(profiles: FloatArray, frequencies: ArrayLike) -> FloatArray:
 def best_wave(profiles: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """The single wave that explains most of each profile.
 
-    Frequencies below half a cycle over the digits are left out: there a wave is a slope.
+    Frequencies below half a cycle over the digits are left out: such a wave is only a slope.
 
     Args:
         profiles: [p, M], functions of one digit; their means are taken off.
@@ -91,7 +91,7 @@ def best_wave(profiles: ArrayLike) -> tuple[FloatArray, FloatArray]:
             (low, start, high),
             args=(np.arange(array.shape[1]),),
         ).x
-    # A maximum at the very end of the grid is not inside any bracket.
+    # At an end of the grid the bracket holds no inner minimum, so the grid point may be better.
     candidates = np.stack([start, best])
     powers = np.stack([_power_at(array, at) for at in candidates])
     frequency, share = np.full(len(total), np.nan), np.full(len(total), np.nan)
@@ -101,6 +101,6 @@ def best_wave(profiles: ArrayLike) -> tuple[FloatArray, FloatArray]:
 
 
 def _power_at(profiles: FloatArray, frequencies: FloatArray) -> FloatArray:
-    """[M]: each profile's power at a frequency of its own."""
+    """[M]: the power of profile m at frequency m."""
     basis = wave_basis(frequencies, len(profiles))
     return (np.einsum("mcp,pm->mc", basis, profiles) ** 2).sum(axis=1)

@@ -115,11 +115,11 @@ def spectrum_2d(grid: ArrayLike, *, centred: bool = False) -> FloatArray:
 
 
 def power_by_frequency(pair_power: ArrayLike) -> FloatArray:
-    """The power of pairs, handed to single frequencies without the constant.
+    """The power of pairs, shared among single frequencies without the constant.
 
-    P_k = P[k, 0] + P[0, k] + ½ Σ_{j ≥ 1} (P[k, j] + P[j, k]): a pair with one frequency that is
-    not 0 goes to it whole, a pair with two to each by half. Nothing is counted twice, so they sum
-    to the variance's power.
+    P_k = P[k, 0] + P[0, k] + ½ Σ_{j ≥ 1} (P[k, j] + P[j, k]): a pair with one non-zero frequency
+    counts for it in full, a pair with two counts half for each. So the P_k sum to the power of all
+    pairs but (0, 0).
 
     Args:
         pair_power: […, K, K].
@@ -136,8 +136,8 @@ def power_by_frequency(pair_power: ArrayLike) -> FloatArray:
 def _both_axes(array: FloatArray, matrix: FloatArray) -> FloatArray:
     """matrixᵀ · array · matrix on the last two axes.
 
-    Two large matrix products, the array transposed between: a product per grid keeps the threads
-    of a BLAS waiting for each other.
+    Two large matrix products with a transposition between them: with one small product per grid the
+    threads of a BLAS wait for each other most of the time.
     """
     for _ in range(2):
         product = array.reshape(-1, array.shape[-1]) @ matrix

@@ -1,8 +1,8 @@
-"""The tasks' harmonics apart from what one digit alone tells.
+"""The tasks' harmonics without the functions of a single digit.
 
-A harmonic k/q is no function of x0 plus one of x1, but has a part that is: near a frequency of 0 on
-one digit, its mean over that digit does not vanish. Where q divides p, n mod q depends on x0 only.
-To ask what a task explains beyond the digits, that part is taken off its harmonics.
+A harmonic k/q has a part that is a function of x0 plus one of x1: its mean over a digit does not
+vanish, least of all where its frequency on that digit is near 0. Where q divides p, n mod q depends
+on x0 only. This part is subtracted, so that what is left needs both digits.
 """
 
 from collections.abc import Sequence
@@ -25,19 +25,19 @@ class BeyondDigits:
     digit_means: FloatArray
     """[2, p, C]: every harmonic's mean over the other digit, for each value of x0 and of x1."""
     task_whitening: tuple[FloatArray, ...]
-    """[N] of [q − 1, rank]: an orthonormal basis of each task's part that needs both digits."""
+    """[N] of [q − 1, rank]: an orthonormal basis of each task's interaction functions."""
     whitening: FloatArray
-    """[C, rank]: the same of all tasks together."""
+    """[C, rank]: the same for all tasks together."""
 
     @property
     def dimensions(self) -> tuple[int, ...]:
-        """[N]: functions that each task has beyond the digits; 0 where its modulus divides p."""
+        """[N]: dimension of each task's interaction functions; 0 where its modulus divides p."""
         return tuple(whitening.shape[1] for whitening in self.task_whitening)
 
     def coefficients(self, split: DigitSplit) -> tuple[FloatArray, FloatArray]:
-        """Inner products of functions with the harmonics, [C, M]: of the whole, of its interaction.
+        """Inner products of functions, and of their interactions, with the harmonics: two [C, M].
 
-        The parts of one digit need no pass over the numbers.
+        Those of the digits' parts follow from `digit_means`, without a pass over the numbers.
         """
         interaction = self.dictionary.coefficients(split.interaction)
         parts = [
@@ -46,7 +46,7 @@ class BeyondDigits:
         return interaction + split.base * (parts[0] + parts[1]), interaction
 
     def task_power(self, interaction: FloatArray) -> FloatArray:
-        """Squared norm that each task adds to the two digits alone: [C, M] to [N, M]."""
+        """Squared norm of the projection on each task's interaction functions: [C, M] to [N, M]."""
         return np.stack(
             [
                 ((whitening.T @ interaction[columns]) ** 2).sum(axis=0)
@@ -57,12 +57,12 @@ class BeyondDigits:
         )
 
     def joint_power(self, interaction: FloatArray) -> FloatArray:
-        """Squared norm that all tasks together add to the two digits alone: [C, M] to [M]."""
+        """Squared norm of the projection on those of all tasks together: [C, M] to [M]."""
         return ((self.whitening.T @ interaction) ** 2).sum(axis=0)
 
 
 def beyond_digits(base: int, moduli: Sequence[int]) -> BeyondDigits:
-    """Take the digits' part off a dictionary; the last few made are kept.
+    """Subtract the digits' part from a dictionary's harmonics; the last four are cached.
 
     Args:
         base: p.

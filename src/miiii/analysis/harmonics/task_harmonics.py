@@ -1,12 +1,12 @@
 """The harmonics of one modulus on the number line n = 0 … p² − 1.
 
-A task that asks for n mod q is solved by functions of n mod q. Without the constant they are
-spanned by cos(2πkn/q) and sin(2πkn/q), 1 ≤ k ≤ q/2: q − 1 functions, here made orthonormal among
-themselves and orthogonal to the constant. Frequencies are in cycles per number.
+The task n mod q is solved by functions of n mod q. Without the constant they are spanned by
+cos(2πkn/q) and sin(2πkn/q), 1 ≤ k ≤ q/2: q − 1 functions, here made orthonormal and orthogonal to
+the constant. Frequencies are in cycles per number.
 
-On p² numbers the residues do not occur equally often, so the harmonics as they stand are only
-nearly orthogonal. The classes of n mod q share no number, though: averaging over each class is the
-exact least-squares projection on the functions of n mod q, and costs one pass.
+On p² numbers the residues do not occur equally often, so the cosines and sines themselves are only
+nearly orthogonal. But the classes of n mod q share no number: averaging over each class is the
+exact least-squares projection on the functions of n mod q, and takes one pass.
 """
 
 from collections.abc import Sequence
@@ -35,13 +35,13 @@ class FunctionSubspace(Protocol):
         ...
 
     def project(self, values: ArrayLike) -> FloatArray:
-        """The part of [p², …] inside, same shape."""
+        """The projection of [p², …] on it, same shape."""
         ...
 
 
 @dataclass(frozen=True)
 class TaskHarmonics:
-    """What n mod q can tell, beyond the constant: an orthonormal basis of q − 1 functions."""
+    """An orthonormal basis of the functions of n mod q with mean 0: q − 1 functions."""
 
     base: int
     """p."""
@@ -73,13 +73,13 @@ class TaskHarmonics:
         return (self.table.T @ residue_sums(flat, self.modulus)).reshape(self.dimension, *shape)
 
     def project(self, values: ArrayLike) -> FloatArray:
-        """The part of [p², …] that n mod q tells, without its mean."""
+        """The projection of [p², …] on the basis, same shape: class means without the mean."""
         flat, shape = as_columns(values, self.base)
         rows = np.arange(self.base**2) % self.modulus
         return self._class_means(flat)[rows].reshape(-1, *shape)
 
     def power(self, values: ArrayLike) -> FloatArray:
-        """Squared norm of that part: […], in the values' unit squared."""
+        """Squared norm of the projection: […], in the values' unit squared."""
         flat, shape = as_columns(values, self.base)
         means = self._class_means(flat)
         return np.einsum("r,rm->m", self.counts.astype(float), means**2).reshape(shape)
@@ -94,23 +94,8 @@ class TaskHarmonics:
         return sums / self.counts[:, None] - sums.sum(axis=0) / len(flat)
 
 
-def harmonics(base: int, modulus: int) -> FloatArray:
-    """Cos and sin of 2πkn/q for 1 ≤ k ≤ q/2, as they stand.
-
-    Angles come from whole numbers modulo q, so they are exact however large n is.
-
-    Returns:
-        [p², q − 1]: cos 1, sin 1, cos 2, sin 2, …; for an even q the last is only cos(πn).
-
-    Raises:
-        ValueError: the modulus is below 2 or not below p².
-    """
-    check_modulus(base, modulus)
-    return _harmonics_of(np.arange(modulus), modulus)[np.arange(base**2) % modulus]
-
-
 def task_harmonics(base: int, modulus: int) -> TaskHarmonics:
-    """Make the harmonics of q orthonormal on p² numbers, changing them as little as possible.
+    """Make cosines and sines of n mod q orthonormal on p² numbers, changing them least.
 
     Args:
         base: p.
@@ -122,10 +107,14 @@ def task_harmonics(base: int, modulus: int) -> TaskHarmonics:
     check_modulus(base, modulus)
     numbers = base**2
     counts = np.bincount(np.arange(numbers) % modulus, minlength=modulus)
-    raw = _harmonics_of(np.arange(modulus), modulus)
+    # Angles come from whole numbers modulo q, so that they are exact for any n.
+    turns = np.outer(np.arange(modulus), np.arange(1, modulus // 2 + 1)) % modulus
+    angle = 2 * np.pi * turns / modulus
+    # cos 1, sin 1, cos 2, sin 2, …; for an even q the last sine, which is 0, is cut off.
+    raw = np.stack([np.cos(angle), np.sin(angle)], axis=-1).reshape(modulus, -1)[:, : modulus - 1]
     raw -= counts @ raw / numbers
-    # B (BᵀB)^(−1/2) is the orthonormal basis nearest to B (Löwdin); every class has numbers in it,
-    # so BᵀB has full rank.
+    # B (BᵀB)^(−1/2) is the orthonormal basis nearest to B (Löwdin). BᵀB has full rank, since every
+    # class has a number.
     values, vectors = np.linalg.eigh(raw.T @ (counts[:, None] * raw))
     table = raw @ (vectors / np.sqrt(values)) @ vectors.T
     counts.flags.writeable = table.flags.writeable = False
@@ -142,7 +131,7 @@ def residue_sums(values: FloatArray, modulus: int) -> FloatArray:
 
 
 def as_columns(values: ArrayLike, base: int) -> tuple[FloatArray, tuple[int, ...]]:
-    """Functions of n as float64 columns [p², M], and the shape that M stands for.
+    """Functions of n as float64 columns [p², M], and the shape of the axes that M joins.
 
     Raises:
         ValueError: a value is not finite, or there are not p² rows.
@@ -156,23 +145,16 @@ def as_columns(values: ArrayLike, base: int) -> tuple[FloatArray, tuple[int, ...
 
 
 def as_table(rows: Sequence[FloatArray]) -> FloatArray:
-    """[N, longest]: rows of several lengths below each other, zeros behind the shorter ones."""
+    """[N, longest]: rows of several lengths as one table, padded with zeros."""
     longest = max(map(len, rows))
     return np.stack([np.pad(row, (0, longest - len(row))) for row in rows])
 
 
 def check_modulus(base: int, modulus: int) -> None:
-    """Refuse a modulus of which p² numbers cannot tell the harmonics.
+    """Refuse a modulus whose harmonics are not independent on p² numbers.
 
     Raises:
         ValueError: it is below 2 or not below p².
     """
     if not 2 <= modulus < base**2:
         raise ValueError(f"modulus is {modulus}: expected 2 to p² − 1 = {base**2 - 1}")
-
-
-def _harmonics_of(numbers: NDArray[np.int64], modulus: int) -> FloatArray:
-    turns = np.outer(numbers, np.arange(1, modulus // 2 + 1)) % modulus
-    angle = 2 * np.pi * turns / modulus
-    functions = np.stack([np.cos(angle), np.sin(angle)], axis=-1).reshape(len(numbers), -1)
-    return functions[:, : modulus - 1]
