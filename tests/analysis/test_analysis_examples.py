@@ -77,8 +77,8 @@ def test_silent_neurons_are_no_examples_and_layers_are_told_apart():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layer": "mlp_pre"}, "layer is 'mlp_pre': expected one of mlp_hidden, mlp_output"),
-        ({"rule": "best"}, "rule is 'best': expected one of ranks, strongest"),
+        ({"layer": "input"}, "layer is 'input': it must be one of mlp_hidden, mlp_output"),
+        ({"rule": "best"}, "rule is 'best': it must be one of ranks, strongest"),
         ({"examples": 0}, "examples is 0: expected at least 1"),
     ],
 )

@@ -174,9 +174,9 @@ def test_mean_over_tasks_is_a_row_per_run():
         (lambda: log_columns([-1, 2]), "at least 0: found -1"),
         (lambda: log_columns([0.5]), "expected \\[E\\] whole numbers"),
         (lambda: strip([1, 2], np.ones((2, 3)), ["a"]), r"shape \(2, 3\): expected .* = \(2, 1\)"),
-        (lambda: run(unit="bits"), "'bits': expected one of guessing, nats, squared error"),
+        (lambda: run(unit="bits"), "'bits': it must be one of guessing, nats, squared error"),
         (lambda: run(unit="nats"), "guessing is missing: .* in nats"),
-        (lambda: run(unit="nats", guessing=[0.0, 1]), r"expected 2 costs above 0"),
+        (lambda: run(unit="nats", guessing=[0.0, 1]), r"expected 2 losses above 0"),
         (lambda: run(epochs=0), "epoch has 0 entries"),
         (
             lambda: curves(["2"], [1], [[1.0]], None, [], [], []),

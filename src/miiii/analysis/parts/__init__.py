@@ -1,1 +1,1 @@
-"""The parts of a model one by one: neurons, embeddings, singular values, attention, gradients."""
+"""A model's parts one by one: neurons, embeddings, singular values, attention, gradients."""

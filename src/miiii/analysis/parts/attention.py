@@ -1,4 +1,4 @@
-"""Where each head looks from the last position (paper §4.5, Figure 16; claim C14)."""
+"""Each head's attention from the last position (paper §4.5, Figure 16; claim C14)."""
 
 from dataclasses import dataclass
 
@@ -25,15 +25,15 @@ class AttentionPattern:
     mean: NDArray[np.float64]
     """[H, T]: mean over the p² numbers."""
     entropy_grid: NDArray[np.float64]
-    """[H, x1, x0]: −Σ a ln a over the positions, nats, 0 to ln T; a are the weights divided by what
-    they sum to."""
+    """[H, x1, x0]: −Σ a ln a over the positions, nats, 0 to ln T; a are the weights divided by
+    their sum."""
     entropy: NDArray[np.float64]
     """[H]: its mean over the p² numbers, nats."""
     preferred_digit: NDArray[np.int64]
     """[H]: 0 or 1, the digit with the larger mean; 0 where they are equal."""
     preference: NDArray[np.float64]
-    """[H], −1 to 1: (mean to x0 − mean to x1) / (mean to x0 + mean to x1): 1 looks at x0 only,
-    −1 at x1 only; 0 where neither gets anything."""
+    """[H], −1 to 1: (mean to x0 − mean to x1) / (mean to x0 + mean to x1): 1: only x0, −1: only x1;
+    0 where both means are 0."""
 
 
 def entropy(weights: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
@@ -54,7 +54,7 @@ def entropy(weights: ArrayLike, axis: int = -1) -> NDArray[np.float64]:
         worst = sums.ravel()[np.abs(sums - 1).argmax()]
         raise ValueError(f"weights must sum to 1 over the positions: found {worst}")
     logarithm = np.log(array, out=np.zeros_like(array), where=array > 0)
-    # Rounded weights just above 1 would give −0 or less.
+    # A weight rounded to just above 1 has an entropy below 0.
     return np.maximum(-(array * logarithm).sum(axis=axis), 0.0)
 
 
@@ -67,7 +67,7 @@ def attention_pattern(weights: ArrayLike, base: int, coefficient: float = 1.0) -
         coefficient: c of the model; the weights sum to c + (1 − c)·T.
 
     Raises:
-        ValueError: another shape, or weights that are no probabilities times that sum.
+        ValueError: another shape, or weights that are negative or have another sum.
     """
     array = finite("weights", weights)
     if array.ndim != 3 or array.shape[2] not in (2, 3):

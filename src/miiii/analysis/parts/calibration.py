@@ -1,19 +1,18 @@
-"""The calibrated count of single frequencies, cheap enough for every snapshot (C9, C17).
+"""The calibrated count of single frequencies: those above all that renamed digits reach (C9, C17).
 
-`significance` permutes the digits' names and takes all neurons' 2D spectra again at each draw. For
-single frequencies that is not needed. With G_f[x1, x0] the centred activations of neuron f, b_k the
-basis functions of frequency k, and P[k1, k0] the power of a pair,
+Renaming the digits and taking all neurons' 2D spectra again would cost F p³ per draw. For single
+frequencies p³ is enough, and the counts are the same. With G_f[x1, x0] the centred activations of
+neuron f, b the basis functions of frequency k, and P[k1, k0] the power of a pair,
 
     P_k = P[k, 0] + P[0, k] + ½ Σ_{j ≥ 1} (P[k, j] + P[j, k])
 
-sums over everything the other digit does. That sum is the same in any orthonormal basis
+sums over all frequencies of the other digit. That sum is the same in any orthonormal basis
 (Parseval), hence under any renaming of the other digit, and
 
     P[k, 0] + ½ Σ_{j ≥ 1} P[k, j] = ½ (P[k, 0] + Σ_{j ≥ 0} P[k, j]) = Σ_{b of k} bᵀ M b,
     M = ½ Σ_f (G_f G_fᵀ + G_f 1 1ᵀ G_fᵀ / p) / (F p²),
 
-likewise for the other digit. Renaming a digit permutes the rows and columns of its p×p matrix M, so
-a draw costs p³ instead of F p³: the counts are those of `significance`, not an estimate of them.
+likewise for the other digit. Renaming a digit permutes the rows and columns of its p×p matrix M.
 """
 
 from dataclasses import dataclass
@@ -45,34 +44,34 @@ from miiii.analysis.recording import record, to_grid
 from miiii.model.parameters import Parameters
 
 DRAWS = 199
-"""Renamings to compare with: without structure, any frequency passes with probability 1 / 200."""
+"""Renamings: without structure, some frequency passes with probability 1 / 200."""
 
 _BATCH = 32
+"""Renamings in memory at a time, p² float64 each."""
 
 
 @dataclass(frozen=True)
 class CalibratedSpectrum:
-    """All neurons' mean spectrum, and what single frequencies reach when digits are renamed."""
+    """All neurons' mean spectrum, and its single frequencies compared with renamed digits."""
 
     spectrum: MeanSpectrum
-    """What was judged."""
+    """Of the activations as they are."""
     multiple: float
-    """m of ω > μ + mσ."""
+    """m of the rule ω > μ + mσ (`significance`)."""
     frequencies: NDArray[np.bool_]
-    """[K − 1]: single frequencies whose ω is above that of every one in every renaming
-    (`Significance.calibrated_frequencies`)."""
+    """[K − 1]: frequencies whose ω is above that of every frequency in every renaming."""
     null_counts: NDArray[np.int64]
-    """[R]: how many the rule μ + mσ finds after each renaming."""
+    """[R]: how many frequencies the rule finds after each renaming."""
 
     @property
     def count(self) -> int:
-        """Single frequencies above everything that the renamings reached."""
+        """The number of frequencies above everything that the renamings reach."""
         return int(self.frequencies.sum())
 
 
 @dataclass(frozen=True)
 class DigitMoments:
-    """All neurons' second moments along each digit: M above."""
+    """All neurons' second moments along each digit: the matrix M above."""
 
     over_x0: NDArray[np.float64]
     """[x0, x0], activation² units."""
@@ -83,13 +82,13 @@ class DigitMoments:
 def calibrated_spectrum(
     grids: ArrayLike, multiple: float = MULTIPLE, *, draws: int = DRAWS, seed: int = 0
 ) -> CalibratedSpectrum:
-    """Judge the neurons' mean spectrum by the rule and by renamed digits.
+    """Compare the single frequencies of the neurons' mean spectrum with renamed digits.
 
     Args:
         grids: [F, x1, x0], all neurons.
-        multiple: m of ω > μ + mσ.
+        multiple: m of the rule ω > μ + mσ.
         draws: R, renamings, each the same for all neurons.
-        seed: of the renamings; they are those of `significance(…, permuted="digits")`.
+        seed: of the renamings (`permuting.permutations`).
 
     Raises:
         ValueError: grids have another shape or are not finite; draws is below 1.
@@ -123,7 +122,7 @@ def model_calibrated_spectrum(
 
 
 def digit_moments(grids: ArrayLike) -> DigitMoments:
-    """Second moments of all neurons along each digit, a few neurons in memory at a time.
+    """The matrix M of each digit, computed with a few neurons in memory at a time.
 
     Args:
         grids: [F, x1, x0].
@@ -135,7 +134,7 @@ def digit_moments(grids: ArrayLike) -> DigitMoments:
     neurons, size = array.shape[0], array.shape[-1]
     over_x0, over_x1 = np.zeros((size, size)), np.zeros((size, size))
     for chunk in centred_chunks(array):
-        # One large product per digit: many small ones keep a BLAS waiting.
+        # One large product per digit: with many small ones a BLAS's threads wait for each other.
         along_x0, along_x1 = chunk.reshape(-1, size), chunk.swapaxes(0, 1).reshape(size, -1)
         over_x0 += along_x0.T @ along_x0
         over_x1 += along_x1 @ along_x1.T
@@ -147,11 +146,11 @@ def digit_moments(grids: ArrayLike) -> DigitMoments:
 
 
 def _renamed_power(moment: NDArray[np.float64], names: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What one digit adds to the power of single frequencies when it is renamed.
+    """One digit's contribution to the power of single frequencies after each renaming.
 
     Args:
         moment: [p, p], of that digit.
-        names: [R, p], place x shows digit names[x].
+        names: [R, p]; place x shows digit names[x].
 
     Returns:
         [R, K − 1].

@@ -1,6 +1,7 @@
-"""How few frequencies hold how much of a neuron's variance (paper §4.3, §4.4; claims C6 to C8).
+"""The share of a neuron's variance in its strongest frequencies (paper §4.3, §4.4; C6 to C8).
 
-Periodic neurons hold theirs in a few; the same values in any other order spread over all.
+A periodic neuron has most of its variance in a few; the same values in another order have it
+spread over all.
 """
 
 from dataclasses import dataclass
@@ -12,24 +13,25 @@ from numpy.typing import ArrayLike, NDArray
 from miiii.analysis.checks import at_least, finite, share_of_one
 from miiii.analysis.parts.neurons import Layer, NeuronGrids, neuron_spectra
 from miiii.analysis.permuting import Permuted, permutations
+from miiii.refusals import check_choice
 
 Rule = Literal["ranks", "strongest"]
 
 
 @dataclass(frozen=True)
 class FrequencyNeed:
-    """How many frequencies hold a given share of a neuron's variance (paper §4.4; claim C8)."""
+    """The number of frequencies that hold a given share of a neuron's variance (paper §4.4; C8)."""
 
     share: float
     """Of the variance, 0 to 1."""
     needed: NDArray[np.int64]
     """[F]: the smallest n whose n strongest frequencies hold at least `share`; 0 where silent."""
     silent: int
-    """Neurons left out of the summary: they have no variance."""
+    """The number of neurons without variance."""
     median: float
     """Over the other neurons; NaN if there are none."""
     quartiles: tuple[float, float]
-    """The first and third, over the same neurons."""
+    """The first and third, over the other neurons."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,15 @@ class Periodicity:
     """Share of each neuron's variance in its few strongest pairs of frequencies (Figures 6, 7)."""
 
     count: int
-    """How many pairs."""
+    """The number of pairs."""
     permuted: Permuted
-    """What the permutations permute: digits or numbers."""
+    """Whether the permutations permute digits or numbers."""
     share: NDArray[np.float64]
     """[F], 0 to 1: variance in the `count` strongest pairs / variance; NaN where silent."""
     null: NDArray[np.float64]
     """[R, F]: the same after each permutation."""
     silent: int
-    """Neurons without variance, which the medians leave out."""
+    """The number of neurons without variance, which the medians leave out."""
 
     @property
     def median(self) -> float:
@@ -60,7 +62,7 @@ class Periodicity:
 
 @dataclass(frozen=True)
 class NeuronExamples:
-    """A few neurons picked by a rule that does not look at them (paper Figures 6 and 7)."""
+    """A few neurons, picked by a fixed rule (paper Figures 6 and 7)."""
 
     base: int
     """p."""
@@ -68,15 +70,15 @@ class NeuronExamples:
     """Where the neurons were recorded: mlp_hidden (after the ReLU), mlp_output (after W_out), or
     the name of a layer of another kind of model."""
     rule: Rule
-    """How they were picked, see `neuron_examples`."""
+    """See `neuron_examples`."""
     count: int
-    """How many pairs of frequencies make a neuron's concentration."""
+    """The number of pairs of frequencies whose share is the concentration."""
     active: int
-    """How many neurons there were to pick from: those with variance."""
+    """The number of neurons to pick from: those with variance."""
     index: NDArray[np.int64]
-    """[n]: which neurons, the most concentrated first."""
+    """[n]: the neurons picked, the most concentrated first."""
     rank: NDArray[np.int64]
-    """[n]: their places among the active ones by concentration; 1 is the most concentrated."""
+    """[n]: their ranks among the active ones by concentration; 1 is the most concentrated."""
     grids: NDArray[np.float64]
     """[n, x1, x0]: their activations, dropout off."""
     share: NDArray[np.float64]
@@ -117,7 +119,7 @@ def frequency_need(power: ArrayLike, share: float = 0.9) -> FrequencyNeed:
     ranked = _ranked(power)
     held = ranked.cumsum(axis=1)
     total = held[:, -1]
-    # Sums that meet the share but for rounding count as meeting it.
+    # A sum that is below the share only by rounding counts as reaching it.
     needed = (held < (share * (1 - 1e-12)) * total[:, None]).sum(axis=1) + 1
     needed = np.where(total > 0, needed, 0)
     active = needed[total > 0]
@@ -134,7 +136,7 @@ def periodicity(
     seed: int = 0,
     permuted: Permuted = "digits",
 ) -> Periodicity:
-    """Measure how few pairs of frequencies hold how much of the neurons' variance.
+    """Measure the share of the neurons' variance in their strongest pairs of frequencies.
 
     Args:
         grids: [F, x1, x0].
@@ -162,30 +164,28 @@ def neuron_examples(
     count: int = 5,
     rule: Rule = "ranks",
 ) -> NeuronExamples:
-    """Pick neurons for a picture, by their concentration only.
+    """Pick neurons for a picture by their concentration: the share in the `count` strongest pairs.
 
-    Silent neurons are left out; the others stand in the order of their share of variance in the
-    `count` strongest pairs. Then
+    Neurons with variance are ordered by concentration. Then
 
-    - ranks: that order is cut into as many equal parts as there are examples, and the middle one
-      of each part is taken. The examples are spread like the whole.
+    - ranks: the order is cut into n equal parts, and the middle neuron of each is taken. The
+      examples represent all neurons.
     - strongest: from the top, each neuron whose strongest pair no example has yet. The examples
-      are the best there is.
+      are the most periodic ones.
 
     Args:
         grids: as from `neurons.neuron_grids`.
         layer: mlp_hidden or mlp_output.
-        examples: n, how many to pick; there are fewer if so many cannot be found.
-        count: strongest pairs that make the concentration.
+        examples: n, how many to pick; there are fewer if the neurons or pairs do not suffice.
+        count: strongest pairs of the concentration.
         rule: as above.
 
     Raises:
         ValueError: layer or rule is unknown, examples or count is below 1, an activation is not
             finite, or all neurons are silent.
     """
-    for name, value, choices in (("layer", layer, get_args(Layer)), ("rule", rule, get_args(Rule))):
-        if value not in choices:
-            raise ValueError(f"{name} is {value!r}: expected one of {', '.join(choices)}")
+    check_choice("layer", layer, get_args(Layer))
+    check_choice("rule", rule, get_args(Rule))
     at_least("examples", examples, 1)
     values = grids.hidden if layer == "mlp_hidden" else grids.output
     spectra = neuron_spectra(values)

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from miiii.analysis.parts.log_columns import MOST, LogColumns, ascending, log_columns, strip
+from miiii.refusals import check_choice
 
 LossUnit = Literal["guessing", "nats", "squared error"]
 """guessing: cross-entropy / ln q, so that guessing costs 1 (paper Eq. 10); nats: cross-entropy;
 squared error: mean squared error of a regression (paper Eq. 4.2)."""
 
 Rows = Literal["modulus", "task", "run"]
-"""What stands in the rows of a heat strip."""
+"""The kind of a heat strip's rows."""
 
 
 class MeanLine(NamedTuple):
@@ -24,24 +25,25 @@ class MeanLine(NamedTuple):
     epochs: NDArray[np.int64]
     """[E], ascending."""
     values: NDArray[np.float64]
-    """[E]; of several seeds their mean."""
+    """[E]; for several seeds their mean."""
     band: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
-    """[E] twice: the lowest and the highest of several seeds."""
+    """[E] twice: the smallest and the largest value of several seeds; None for one seed."""
 
 
 @dataclass(frozen=True)
 class Curves:
-    """What a run measured of its N tasks.
+    """The losses and accuracies of a run's N tasks.
 
-    Training values are of the pass that made the update; validation is after it, without dropout.
+    Training values are from the forward pass of the update; validation is after it, without
+    dropout.
     """
 
     labels: tuple[str, ...]
     """[N]: the modulus of each task, as text; a regression's name."""
     unit: LossUnit
-    """What losses are measured in."""
+    """Of the losses."""
     guessing: NDArray[np.float64]
-    """[N]: what guessing costs, in that unit."""
+    """[N]: the loss of guessing, in that unit."""
     dropout: bool
     """Whether dropout was on in the training values."""
     epoch: NDArray[np.int64]
@@ -63,7 +65,7 @@ class Curves:
         return self.unit == "squared error"
 
     def over_tasks(self, split: str, measure: str) -> MeanLine:
-        """The mean over tasks of loss or accuracy, in train or validation."""
+        """The mean over tasks of a measure (loss, accuracy) in a split (train, validation)."""
         epochs = self.epoch if split == "train" else self.validation_epoch
         return MeanLine(epochs, getattr(self, f"{split}_{measure}").mean(axis=1))
 
@@ -81,12 +83,12 @@ class SeedCurves:
 
     @property
     def regression(self) -> bool:
-        """As of one run."""
+        """As in `Curves`."""
         return self.runs[0].regression
 
     @property
     def dropout(self) -> bool:
-        """As of one run."""
+        """As in `Curves`."""
         return self.runs[0].dropout
 
     @property
@@ -96,11 +98,11 @@ class SeedCurves:
 
     @property
     def validation_epoch(self) -> NDArray[np.int64]:
-        """[M]: those at which every run was validated."""
+        """[M]: the epochs at which every run was validated."""
         return reduce(np.intersect1d, [run.validation_epoch for run in self.runs])
 
     def over_tasks(self, split: str, measure: str) -> MeanLine:
-        """As of one run, at the epochs that every run has: the mean over seeds, and their range."""
+        """The mean over seeds of `Curves.over_tasks`, and their range, at the shared epochs."""
         epochs = self.epoch if split == "train" else self.validation_epoch
         lines = [run.over_tasks(split, measure) for run in self.runs]
         rows = np.stack([line.values[np.isin(line.epochs, epochs)] for line in lines])
@@ -114,7 +116,7 @@ class CurveStrips:
     labels: tuple[str, ...]
     """[N]: a task's modulus, or a run's name."""
     rows: Rows
-    """What the labels are."""
+    """The kind of the labels."""
     dropout: bool
     """Whether dropout was on in the training values."""
     columns: LogColumns
@@ -122,7 +124,7 @@ class CurveStrips:
     until: NDArray[np.int64]
     """[N]: the last epoch that was trained; columns after it are NaN."""
     train_loss: NDArray[np.float64]
-    """[C, N]: mean over the column, as a multiple of what guessing costs; NaN where a run has no
+    """[C, N]: mean over the column, as a multiple of the loss of guessing; NaN where a run has no
     measurement in the column."""
     train_accuracy: NDArray[np.float64] | None
     """[C, N]: mean over the column; None for a regression."""
@@ -156,27 +158,38 @@ def curves(
         validation_loss: [M, N].
         validation_accuracy: [M, N]; not kept for a regression.
         unit: of the losses.
-        guessing: [N], what guessing costs: ln q in nats, the target's variance for a squared error;
-            in units of guessing it is 1.
+        guessing: [N], the loss of guessing: ln q in nats, the target's variance for a squared
+            error; not needed in units of guessing, where it is 1.
         dropout: whether it was on in the training values.
 
     Raises:
         ValueError: shapes do not match, epochs do not ascend, there is none, the unit is unknown,
             accuracy is missing, or guessing is missing or not above 0.
     """
-    if unit not in get_args(LossUnit):
-        raise ValueError(f"unit is {unit!r}: expected one of {', '.join(get_args(LossUnit))}")
+    check_choice("unit", unit, get_args(LossUnit))
     names = tuple(str(label) for label in labels)
     epochs, validated = ascending(epoch), ascending(validation_epoch)
     if not len(epochs):
         raise ValueError("epoch has 0 entries: expected at least one epoch of training")
     if guessing is None and unit != "guessing":
-        raise ValueError(f"guessing is missing: expected what it costs per task in {unit}")
+        raise ValueError(f"guessing is missing: expected its loss per task in {unit}")
     costs = np.ones(len(names)) if guessing is None else np.asarray(guessing, np.float64)
     if costs.shape != (len(names),) or not (costs > 0).all():
         raise ValueError(
-            f"guessing is {costs.tolist()}: expected {len(names)} costs above 0, one per task"
+            f"guessing is {costs.tolist()}: expected {len(names)} losses above 0, one per task"
         )
+
+    def table(name: str, values: ArrayLike | None, at: NDArray[np.int64]) -> NDArray[np.float64]:
+        if values is None:
+            raise ValueError(f"{name} is missing: expected [epochs, tasks]")
+        array = np.asarray(values, np.float64)
+        if array.shape != (len(at), len(names)):
+            raise ValueError(
+                f"{name} has shape {array.shape}: expected [epochs, tasks] = "
+                f"({len(at)}, {len(names)})"
+            )
+        return array
+
     regression = unit == "squared error"
     return Curves(
         labels=names,
@@ -184,24 +197,22 @@ def curves(
         guessing=costs,
         dropout=dropout,
         epoch=epochs,
-        train_loss=_table("train_loss", train_loss, epochs, names),
-        train_accuracy=None
-        if regression
-        else _table("train_accuracy", train_accuracy, epochs, names),
+        train_loss=table("train_loss", train_loss, epochs),
+        train_accuracy=None if regression else table("train_accuracy", train_accuracy, epochs),
         validation_epoch=validated,
-        validation_loss=_table("validation_loss", validation_loss, validated, names),
+        validation_loss=table("validation_loss", validation_loss, validated),
         validation_accuracy=None
         if regression
-        else _table("validation_accuracy", validation_accuracy, validated, names),
+        else table("validation_accuracy", validation_accuracy, validated),
     )
 
 
 def curve_strips(*runs: Curves, most: int | None = None) -> tuple[CurveStrips, ...]:
-    """Gather every task of each run into columns that all these runs share.
+    """Gather every task of each run into columns that all runs share.
 
     Args:
         runs: at least one.
-        most: columns at most; default: 64 shared out among the runs, which stand side by side.
+        most: columns at most; default: 64 / number of runs, since strips are drawn side by side.
 
     Raises:
         ValueError: there is no run.
@@ -223,7 +234,7 @@ def mean_strips(runs: Mapping[str, Curves], most: int = MOST) -> CurveStrips:
         most: columns at most.
 
     Raises:
-        ValueError: there is no run, or regressions stand among others.
+        ValueError: there is no run, or some are regressions and others are not.
     """
     chosen = list(runs.values())
     if not chosen:
@@ -274,17 +285,3 @@ def _gathered(
         validation_loss=values("validation_loss"),
         validation_accuracy=values("validation_accuracy"),
     )
-
-
-def _table(
-    name: str, values: ArrayLike | None, epochs: NDArray[np.int64], labels: tuple[str, ...]
-) -> NDArray[np.float64]:
-    if values is None:
-        raise ValueError(f"{name} is missing: expected [epochs, tasks]")
-    array = np.asarray(values, np.float64)
-    if array.shape != (len(epochs), len(labels)):
-        raise ValueError(
-            f"{name} has shape {array.shape}: expected [epochs, tasks] = "
-            f"({len(epochs)}, {len(labels)})"
-        )
-    return array

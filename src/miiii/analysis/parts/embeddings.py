@@ -1,7 +1,7 @@
 """Token and positional embeddings (paper §4.4, Figures 10, 14 and 15; claims C10 and C13).
 
-The transform is along the token axis only: the digits 0 … p − 1 are the points, each latent
-dimension is a signal of its own. The answer token is no digit and is left out.
+The transform is along the token axis only: each latent dimension is a signal over the digits
+0 … p − 1. The answer token is no digit and is left out.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,13 @@ from miiii.analysis.checks import at_least, finite
 from miiii.analysis.harmonics.fourier import dimensions, spectrum
 from miiii.analysis.parts.significance import MULTIPLE, ROUNDING, above_threshold
 from miiii.model.parameters import Parameters
+from miiii.model.transformer import digit_tokens
 from miiii.streams import Stream, generator
 
 
 @dataclass(frozen=True)
 class EmbeddingSpectrum:
-    """The digits' embeddings by frequency, beside random matrices of the same shape."""
+    """The spectrum of the digits' embeddings, and of random matrices of the same shape."""
 
     base: int
     """p."""
@@ -26,7 +27,7 @@ class EmbeddingSpectrum:
     """[K, D]: per latent dimension the squared DFT coefficients of frequency k, cos and sin
     together. Sums to the squared norm of W_E,tok without the answer token."""
     row_norms: NDArray[np.float64]
-    """[K]: √(Σ_D power), the norm of what the embedding has at frequency k."""
+    """[K]: √(Σ_D power), the norm of the embedding's part at frequency k."""
     significant: NDArray[np.bool_]
     """[K − 1]: frequencies 1 … ⌊p/2⌋ whose power per basis function is above μ + mσ over them."""
     multiple: float
@@ -40,25 +41,25 @@ class EmbeddingSpectrum:
     random_counts: NDArray[np.int64]
     """[R]: frequencies above the threshold in each random matrix."""
     calibrated: NDArray[np.bool_]
-    """[K − 1]: frequencies 1 … ⌊p/2⌋ whose power per basis function is above that of every one of
-    them in the same matrix with its digits renamed, R times. Were the digits' order without
-    meaning, any would get there with probability 1 / (R + 1). Where most frequencies are in use,
-    none exceeds the others by enough, and this counts too few."""
+    """[K − 1]: frequencies 1 … ⌊p/2⌋ whose power per basis function is above that of every
+    frequency of the same matrix in R renamings of its digits. Without structure, some frequency
+    passes with probability 1 / (R + 1). Where most frequencies are in use, none exceeds the others
+    by enough, and this counts too few."""
 
     @property
     def count(self) -> int:
-        """Frequencies above the threshold."""
+        """The number of frequencies above the threshold."""
         return int(self.significant.sum())
 
     @property
     def calibrated_count(self) -> int:
-        """Frequencies above everything that renamed digits reached."""
+        """The number of frequencies above everything that renamed digits reach."""
         return int(self.calibrated.sum())
 
 
 @dataclass(frozen=True)
 class PositionalEmbeddings:
-    """The positions' embeddings and how alike the two digits' are."""
+    """The positions' embeddings, and the correlation of the two digits'."""
 
     embeddings: NDArray[np.float64]
     """[T, D]: W_E,pos of x0, x1 and the answer token, if there is one (paper Eq. 5)."""
@@ -69,17 +70,14 @@ class PositionalEmbeddings:
 def digit_embeddings(parameters: Parameters) -> NDArray[np.float64]:
     """[p, D]: W_E,tok without the answer token.
 
-    Where each digit has tokens of its own both tables stand side by side, [p, 2D]: x0's dimensions,
+    Where the digits have separate tokens both tables are side by side, [p, 2D]: x0's dimensions,
     then x1's.
 
     Raises:
         ValueError: a weight is not finite.
     """
-    rows = finite("token_embedding", parameters.token_embedding)
-    rows = rows[:-1] if parameters.has_answer_token else rows
-    if parameters.architecture.digit_tokens == "separate":
-        return np.concatenate(np.split(rows, 2), axis=1)
-    return rows
+    finite("token_embedding", parameters.token_embedding)
+    return np.concatenate(np.asarray(digit_tokens(parameters), np.float64), axis=1)
 
 
 def embedding_spectrum(
@@ -90,14 +88,14 @@ def embedding_spectrum(
     draws: int = 20,
     seed: int = 0,
 ) -> EmbeddingSpectrum:
-    """Take the digits' embeddings apart by frequency.
+    """Compute the spectrum of the digits' embeddings, and its nulls.
 
     Args:
         embedding: [p, D], as from `digit_embeddings`.
         deviation: the standard deviation that the embedding was initialised with
             (`model.initialise.standard_deviations`), for the random matrices.
         multiple: m of the threshold μ + mσ.
-        draws: R, random matrices, and renamings of the digits.
+        draws: R, random matrices, and as many renamings of the digits.
         seed: of both.
 
     Raises:

@@ -8,33 +8,33 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import median_filter
 
 from miiii.analysis.checks import finite, share_of_one
-from miiii.analysis.parts.log_columns import Strip, strip
+from miiii.analysis.parts.log_columns import Strip, ascending, strip
 
 
 @dataclass(frozen=True)
 class GradientNorms:
-    """Norms as a share of each weight's peak, and when they come to rest."""
+    """Norms as a share of each weight's peak, and the epochs from which they stay small."""
 
     names: tuple[str, ...]
     """[W]: the weights."""
     epoch: NDArray[np.int64]
     """[E], ascending."""
     window: int
-    """Epochs of the running median that was taken first, centred; 1: none."""
+    """Epochs of the centred running median, taken first; 1: none."""
     share: NDArray[np.float64]
     """[E, W], 0 to 1: L2 norm / its peak; 0 throughout for a weight without gradient."""
     peak: NDArray[np.float64]
     """[W]: the largest norm (of the running median)."""
     peak_epoch: NDArray[np.int64]
-    """[W]: where it is first reached."""
+    """[W]: the epoch that first reaches it."""
     rest: float
     """The share of the peak below which a norm counts as at rest."""
     settled: tuple[int | None, ...]
-    """[W]: the first epoch from which on the share stays below `rest` to the end; None if it is
-    not below at the last epoch."""
+    """[W]: the first epoch from which the share stays below `rest` to the end; None if it is not
+    below at the last epoch."""
 
     def strip(self, most: int = 48) -> Strip:
-        """The shares gathered into at most so many log-spaced columns of epochs."""
+        """The shares gathered into log-spaced columns of epochs, at most `most` of them."""
         return strip(self.epoch, self.share, self.names, most=most)
 
 
@@ -53,22 +53,20 @@ def gradient_norms(
         norms: [E, W], L2, before the gradient filter (`History.gradient_norm`).
         names: [W].
         rest: share of the peak that counts as at rest, above 0 and at most 1.
-        window: odd number of epochs for a running median, so that single spikes do not decide; the
-            ends repeat their last value.
+        window: odd number of epochs for a running median, against single spikes; at the ends the
+            last value is repeated.
 
     Raises:
         ValueError: shapes do not match, there is no epoch, a norm is negative or not finite, epochs
             do not ascend, or the window is not odd.
     """
     values = finite("gradient norms", norms)
-    epochs = np.asarray(epoch, np.int64)
-    if epochs.ndim != 1 or values.shape != (len(epochs), len(names)):
+    epochs = ascending(epoch)
+    if values.shape != (len(epochs), len(names)):
         raise ValueError(
             f"gradient norms have shape {values.shape}: expected "
             f"[epochs, weights] = ({epochs.size}, {len(names)})"
         )
-    if (np.diff(epochs) <= 0).any():
-        raise ValueError("epochs must ascend: found one that is not above the one before it")
     if values.min() < 0:
         raise ValueError(f"gradient norms must be at least 0: found {values.min()}")
     if window < 1 or window % 2 == 0:
@@ -91,8 +89,8 @@ def gradient_norms(
 
 
 def _settled(epochs: NDArray[np.int64], below: NDArray[np.bool_]) -> int | None:
-    """The first epoch of the last unbroken stretch that reaches the end."""
+    """The first epoch of the unbroken stretch at the end; None if there is none."""
     if not below[-1]:
         return None
-    loud = np.flatnonzero(~below)
-    return int(epochs[loud[-1] + 1 if loud.size else 0])
+    above = np.flatnonzero(~below)
+    return int(epochs[above[-1] + 1 if above.size else 0])

@@ -1,8 +1,8 @@
 """Epochs gathered into log-spaced columns, so that a curve of any length fits a heat strip.
 
-Early on, log-spaced columns are narrower than an epoch, or than the distance of two measurements;
-there a column is as wide as it must be to hold a measurement of every curve, and the rest of the
-columns share what is left of the log axis evenly.
+Early log-spaced columns would be narrower than an epoch, or than the distance of two measurements.
+Such a column is widened until it holds a measurement of every curve, and the remaining columns
+divide the rest of the log axis evenly.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from miiii.analysis.checks import at_least
 
 MOST = 64
-"""Columns at most: 29 rows of so many square cells leave labels readable on a page."""
+"""Columns at most: with 29 rows of 64 square cells, labels on a page remain readable."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class LogColumns:
 
     @property
     def ticks(self) -> dict[int, str]:
-        """Columns to mark, and what is written there: those that hold 1, 2, 5, 10, 20, … epochs.
+        """Column to label, for the columns that hold the epochs 0, 1, 2, 5, 10, 20 and so on.
 
-        Powers of ten are labelled; all of them where that would be fewer than three labels. Of
-        several values in one column the last is taken.
+        Powers of ten are labelled and the others have an empty label; with fewer than three powers
+        all are labelled. Of several values in one column the last counts.
         """
         start, end = int(self.first[0]), int(self.last[-1])
         decades = [10**k for k in range(len(str(end)))]
@@ -53,7 +53,7 @@ class LogColumns:
 
 @dataclass(frozen=True)
 class Strip:
-    """N curves over log-spaced columns: what a heat strip shows."""
+    """N curves over log-spaced columns, as a heat strip shows them."""
 
     labels: tuple[str, ...]
     """[N]: a name per curve."""
@@ -67,7 +67,7 @@ class Strip:
 def log_columns(*epochs: ArrayLike, most: int = MOST) -> LogColumns:
     """Choose columns for one or several curves.
 
-    No column lacks a measurement of a curve as long as that curve lasts, which is until one of its
+    Every column holds a measurement of every curve that still lasts. A curve lasts until one of its
     steps after its last measurement.
 
     Args:
@@ -112,8 +112,8 @@ def strip(
         epochs: [E], ascending.
         values: [E, N]; one that is not finite makes its column NaN.
         labels: [N].
-        columns: which columns; default: `log_columns` of these epochs.
-        most: columns at most, where they are not given.
+        columns: default: `log_columns` of these epochs.
+        most: columns at most, where `columns` is not given.
 
     Raises:
         ValueError: shapes do not match, or as in `log_columns`.
@@ -155,7 +155,7 @@ def ascending(epochs: ArrayLike) -> NDArray[np.int64]:
 
 
 def _enough(curves: list[NDArray[np.int64]], lasting: list[int], at: int, stop: int) -> int:
-    """The nearest end of a column that starts at `at` and leaves no curve without measurement."""
+    """The nearest end, from `stop` on, of a column from `at` that every lasting curve is in."""
     while True:
         needed = stop
         for curve, until in zip(curves, lasting, strict=True):

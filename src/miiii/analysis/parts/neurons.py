@@ -19,25 +19,25 @@ Layer = Literal["mlp_hidden", "mlp_output"]
 
 _CHUNK = 64
 _CONSTANT = 1e-6
-"""A neuron that varies by no more than this share of its largest value counts as constant: it is
-float32 rounding."""
+"""A neuron whose standard deviation is at most this share of its largest absolute value counts as
+constant: it is rounding in float32."""
 
 
 @dataclass(frozen=True)
 class NeuronGrids:
-    """What each neuron answers to each number, in the model's precision, dropout off."""
+    """Each neuron's activation on each number, in the model's precision, dropout off."""
 
     base: int
     """p."""
     hidden: NDArray[np.floating]
     """[F, x1, x0]: after the ReLU, ReLU(x W_in) of paper Eq. 7."""
     output: NDArray[np.floating]
-    """[D, x1, x0]: after W_out, what Figures 6 and 7 show."""
+    """[D, x1, x0]: after W_out, as in Figures 6 and 7."""
 
 
 @dataclass(frozen=True)
 class NeuronSpectra:
-    """How each neuron's variance lies on the pairs of frequencies."""
+    """Each neuron's variance on the pairs of frequencies."""
 
     base: int
     """p."""
@@ -47,7 +47,7 @@ class NeuronSpectra:
     variance: NDArray[np.float64]
     """[F]: mean over the p² numbers of (activation − mean)²."""
     silent: NDArray[np.bool_]
-    """[F]: neurons that answer the same to every number (a ReLU that never or always is off)."""
+    """[F]: neurons that are constant over the numbers, such as a ReLU that is always off."""
 
     @property
     def frequency_power(self) -> NDArray[np.float64]:
@@ -57,7 +57,7 @@ class NeuronSpectra:
 
 @dataclass(frozen=True)
 class MeanSpectrum:
-    """The spectrum of all neurons together: what is followed through training (Figure 8)."""
+    """The mean spectrum of all neurons, as followed through training (Figure 8)."""
 
     base: int
     """p."""
@@ -78,7 +78,7 @@ class MeanSpectrum:
 
 
 def neuron_grids(parameters: Parameters) -> NeuronGrids:
-    """Record the last block's MLP at the answer position on all p² numbers.
+    """Record the last block's MLP at the last position on all p² numbers.
 
     Raises:
         ValueError: an activation is not finite.
@@ -148,7 +148,7 @@ def checked_grids(grids: ArrayLike) -> NDArray[np.floating]:
 def centred_chunks(
     grids: NDArray[np.floating], order: NDArray[np.integer] | None = None
 ) -> Iterator[NDArray[np.float64]]:
-    """A few neurons at a time, each minus its mean; those that count as constant are zero.
+    """A few neurons at a time, each minus its mean; constant ones are exactly zero.
 
     Args:
         grids: [F, x1, x0].

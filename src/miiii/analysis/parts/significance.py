@@ -1,10 +1,9 @@
-"""How many frequencies stand out of a spectrum (paper §4.3, Figure 8; claims C9 and C17).
+"""The frequencies that stand out of a spectrum (paper §4.3, Figure 8; claims C9 and C17).
 
-The paper's rule is ω > μ + 2σ. Here ω is the power per basis function: frequencies differ in how
-many they have (a pair has one to four, see `fourier.pair_dimensions`), and a signal without any
-structure then has the same expected ω at every frequency. μ and σ are over all frequencies of the
-whole grid, without the constant. `calibration` says what the rule finds in the same activations
-with the digits renamed.
+The paper's rule is ω > μ + 2σ. Here ω is the power per basis function, so that a signal without
+structure has the same expected ω at every frequency (a pair has one to four basis functions, see
+`fourier.pair_dimensions`). μ and σ are over all frequencies without the constant. `calibration`
+applies the rule to the same activations with renamed digits.
 """
 
 import numpy as np
@@ -18,7 +17,8 @@ MULTIPLE = 2.0
 """m of the threshold μ + mσ (paper §4.3)."""
 
 ROUNDING = 1 + 1e-9
-"""A permutation that changes nothing must not be exceeded by rounding."""
+"""Factor on a null's maximum: a permutation that changes nothing differs by rounding only, which
+must not count as exceeding it."""
 
 
 def threshold(values: ArrayLike, multiple: float = MULTIPLE) -> float:
@@ -35,7 +35,7 @@ def above_threshold(values: ArrayLike, multiple: float = MULTIPLE) -> NDArray[np
     """
     array = finite("values", values)
     limit = threshold(array, float(finite("multiple", multiple)))
-    # Equal values may exceed their mean by rounding.
+    # The mean of equal values may be below them by rounding.
     return array > limit + 1e-12 * np.abs(array).max()
 
 
@@ -51,7 +51,7 @@ def frequency_density(spectrum: MeanSpectrum) -> NDArray[np.float64]:
 
 
 def significant_pairs(spectrum: MeanSpectrum, multiple: float = MULTIPLE) -> NDArray[np.bool_]:
-    """The pairs (k1, k0) above the threshold, [K, K]; (0, 0) neither counts nor is counted."""
+    """The pairs (k1, k0) above the threshold, [K, K]; (0, 0) is left out of μ and σ too."""
     mask = np.zeros(spectrum.power.size, np.bool_)
     mask[1:] = above_threshold(pair_density(spectrum).ravel()[1:], multiple)
     return mask.reshape(spectrum.power.shape)

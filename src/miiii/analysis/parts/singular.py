@@ -1,7 +1,7 @@
 """Singular values and vectors of the token embedding (paper §4.4, Figures 11–13; C11 and C12).
 
-M = U Σ Vᵀ with M = W_E,tok without the answer token, so that the left vectors are signals over the
-digits. The variance of a component is σ², not σ.
+M = U Σ Vᵀ with M = W_E,tok without the answer token: the left vectors are signals over the digits.
+A component's variance is σ².
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from miiii.streams import Stream, generator
 
 @dataclass(frozen=True)
 class SingularSpectrum:
-    """The embedding's components, strongest first. C = min(p, D) of them."""
+    """The embedding's C = min(p, D) components, strongest first."""
 
     base: int
     """p."""
     centred: bool
-    """Whether the mean over the digits was taken off each latent dimension first."""
+    """Whether the mean over the digits was subtracted from each latent dimension first."""
     values: NDArray[np.float64]
     """[C]: σ, descending."""
     left: NDArray[np.float64]
@@ -36,17 +36,16 @@ class SingularSpectrum:
     random_share: NDArray[np.float64]
     """[R]: the same share for unit vectors of random direction."""
     random_values: NDArray[np.float64]
-    """[C]: σ of a matrix of this shape with independent normal entries, scaled to the same Σσ²:
-    how slowly σ falls where there is no structure at all."""
+    """[C]: σ of a matrix of this shape with independent normal entries, scaled to the same Σσ²."""
 
     def components_for(self, share: float) -> int:
-        """The smallest number of leading components whose σ² sum to at least that share.
+        """The smallest number of leading components with at least that share of Σσ².
 
         Raises:
             ValueError: the share is not above 0 and at most 1.
         """
         share_of_one("share", share)
-        # A sum that meets the share but for rounding counts as meeting it.
+        # A sum that is below the share only by rounding counts as reaching it.
         held = np.cumsum(self.variance_share)
         return int((held < share * (1 - 1e-12) * held[-1]).sum()) + 1
 
@@ -61,10 +60,8 @@ class SingularSpectrum:
         return self.components_for(0.9)
 
 
-def strongest_frequency(
-    vectors: ArrayLike,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The frequency that each vector has most of, and its share of the vector's power.
+def strongest_frequency(vectors: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Each vector's frequency with the most power, and its share of the vector's power.
 
     Args:
         vectors: […, p], p ≥ 2, none of them zero.
@@ -91,8 +88,8 @@ def singular_spectrum(
 
     Args:
         embedding: [p, D], as from `embeddings.digit_embeddings`.
-        centred: whether to take the mean over the digits off first. The paper does not.
-        draws: R, random vectors to compare periodicity with.
+        centred: whether to subtract the mean over the digits first. The paper does not.
+        draws: R, random vectors for `random_share`.
         seed: of the random vectors and of the random matrix.
 
     Raises:

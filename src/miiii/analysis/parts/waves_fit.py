@@ -1,4 +1,4 @@
-"""How well a model computes cos(a) + sin(b), on every number (paper Appendix D)."""
+"""The error of a model of T_waves, cos(a) + sin(b), on every number (paper Appendix D)."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class WavesFit:
 
 
 def waves_fit(parameters: Parameters) -> WavesFit:
-    """Run a model of T_waves on all p² numbers and compare.
+    """Run a model of T_waves on all p² numbers and compare it with the function.
 
     Raises:
         ValueError: the model has more than one output, or an activation is not finite.
