@@ -1,1 +1,1 @@
-"""What analysis says of a run: records, measurements beside it, certificates, comparisons."""
+"""Analysis applied to runs: records, stored measurements, certificates, comparisons."""

@@ -1,7 +1,6 @@
-"""A run's certificate on disk: JSON, the exported weights, and a script that checks both again.
+"""A run's certificate on disk: JSON, the exported weights, and a script that checks both.
 
-The script beside them is `analysis/certificate/check_certificate.py`: it needs NumPy and no other
-package.
+The script is `analysis/certificate/check_certificate.py`. It needs NumPy and no other package.
 """
 
 import dataclasses
@@ -29,18 +28,18 @@ from miiii.runs.provenance import package_versions
 from miiii.tasks.splits import PARTS
 
 FORMAT = 1
-"""Of the JSON; another number means that fields have another meaning."""
+"""Version of the JSON's fields."""
 LISTED = 100
-"""Wrong numbers listed per task at most; all are counted."""
+"""Most wrong numbers that are listed per task; all are counted."""
 QUANTILES = (0.01, 0.1, 0.5, 0.9)
-"""Of the margins over all numbers, besides the smallest."""
+"""Quantiles of the margins over all numbers that are stored, besides the smallest margin."""
 
 CERTIFICATE, WEIGHTS, CHECKER = "certificate.json", "certificate.npz", "check_certificate.py"
 
 
 @dataclass(frozen=True)
 class Written:
-    """The three files."""
+    """Paths of the three files."""
 
     certificate: Path
     weights: Path
@@ -48,10 +47,10 @@ class Written:
 
 
 def refuse_regression(run: Run) -> None:
-    """Refuse a run without classes.
+    """Refuse a run of T_waves.
 
     Raises:
-        ValueError: it learns waves.
+        ValueError: the run is of T_waves, which has no classes.
     """
     if run.config.task.is_regression:
         raise ValueError(
@@ -61,7 +60,7 @@ def refuse_regression(run: Run) -> None:
 
 
 def no_structure(run: Run) -> str | None:
-    """Why the structural form does not apply to a run; None where it does."""
+    """The reason why the structural form does not apply to a run; None where it applies."""
     task = run.config.task
     if task.task == "miiii":
         return None
@@ -81,10 +80,10 @@ def certify_run(
     Args:
         run: of a task with classes.
         epoch: of a snapshot; default: the latest weights.
-        progress: told how many numbers are done.
+        progress: called with the count of numbers that are done.
 
     Raises:
-        ValueError: the run learns waves, its activation is not ReLU, or its logits are not finite.
+        ValueError: the run is of T_waves, its activation is not ReLU, or its logits are not finite.
         KeyError: no snapshot of that epoch.
     """
     refuse_regression(run)
@@ -112,7 +111,7 @@ def write_certificate(
         epoch: of a snapshot; default: the latest weights.
 
     Raises:
-        StorageError: the disk refuses.
+        StorageError: a file cannot be written.
     """
     make_directory(directory)
     written = Written(directory / CERTIFICATE, directory / WEIGHTS, directory / CHECKER)
@@ -133,7 +132,7 @@ def write_certificate(
 def certificate_record(
     run: Run, certificate: Certificate, epoch: int | None = None
 ) -> dict[str, Any]:
-    """Everything that the JSON holds, but for the weights' file."""
+    """The content of the JSON except for the entry on the weights' file."""
     task = run.config.task
     labels = ModelAt(run).split
     reason = no_structure(run)
@@ -227,7 +226,7 @@ def _structure_record(form: StructuralForm) -> dict[str, Any]:
 
 
 def _exported(run: Run, epoch: int | None) -> bytes:
-    """Weights, moduli, classes, split and, where no rule gives them, targets, as .npz."""
+    """Weights, moduli, classes and split as .npz; also targets that no rule gives."""
     model = ModelAt(run, epoch)
     arrays: dict[str, NDArray[Any]] = model.weights
     dataset = run.dataset
@@ -242,7 +241,7 @@ def _exported(run: Run, epoch: int | None) -> bytes:
 
 
 def _per_arithmetic(values: Any) -> dict[str, float | None]:
-    """By name; None where there is no bound."""
+    """Bounds by arithmetic; None for an infinite one."""
     return {
         each.name: float(value) if math.isfinite(value) else None
         for each, value in zip(ARITHMETICS, values, strict=True)

@@ -1,4 +1,4 @@
-"""The circuits of one run on the number line: every record computed once, when first asked for."""
+"""The circuits of one run on the number line, each record computed once on first access."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -47,20 +47,20 @@ from miiii.runs.thresholds import HELD
 from miiii.tasks.dataset import Dataset
 
 FOLLOWED_DRAWS, FOLLOWED_NUMBERS = 5, 3000
-"""Control draws, and numbers scored, at each snapshot of a sharing curve: a twentieth of the work
-of a whole matrix, at an error in accuracy of about one in a hundred."""
+"""Control draws and scored numbers per snapshot of a sharing curve: a twentieth of the work of a
+full matrix. The standard error of an accuracy is then about 0.01."""
 
 Measured = TypeVar("Measured")
 
 
 @dataclass(frozen=True)
 class Circuits:
-    """What analysis says about a run's circuits.
+    """The records of a run's circuits.
 
     Attributes:
-        results: of the run whose weights are taken apart.
-        draws: control draws beside every removal.
-        followed: at most how many snapshots are followed through training, log-spaced; 0: all.
+        results: of the run.
+        draws: control draws of every removal.
+        followed: most snapshots that are analysed through training, log-spaced; 0: all.
     """
 
     results: Results
@@ -90,7 +90,7 @@ class Circuits:
 
     @property
     def parameters(self) -> Parameters:
-        """The weights that are taken apart."""
+        """The weights that are analysed."""
         return self.results.parameters
 
     @cached_property
@@ -105,51 +105,51 @@ class Circuits:
 
     @cached_property
     def attribution(self) -> Attribution:
-        """What each neuron is made of on the number line."""
+        """Shares of each neuron's variance on every task's harmonics k/q."""
         return attribute(self.hidden, self.parameters.base, self.dataset.moduli)
 
     @cached_property
     def served(self) -> ServedTasks:
-        """Which tasks each neuron serves, against renamed digits."""
+        """The tasks whose harmonics each neuron holds beyond chance, which renamed digits give."""
         return served_tasks(self.hidden, self.parameters.base, self.dataset.moduli)
 
     @cached_property
     def spectrum(self) -> NumberSpectrum:
-        """All neurons' spectrum on the number line, only what needs both digits."""
+        """Spectrum over n of all neurons, without the part that one digit explains."""
         base, moduli = self.parameters.base, self.dataset.moduli
         return number_spectrum(self.hidden, base, moduli, both_digits=True)
 
     @cached_property
     def embedding(self) -> EmbeddingAttribution:
-        """Which tasks' frequencies the digits' embeddings hold."""
+        """Shares of the digits' embeddings on every task's frequencies."""
         return attribute_embedding(digit_embeddings(self.parameters), self.dataset.moduli)
 
     @cached_property
     def without_neurons(self) -> CausalMatrix:
-        """Each task's neurons at their mean."""
+        """Scores of all tasks with one task's neurons fixed at their mean."""
         groups = self.matched.groups()
         return neuron_removal(self.parameters, self.dataset, groups, draws=self.draws)
 
     @cached_property
     def without_harmonics(self) -> CausalMatrix:
-        """Each task's harmonics out of the MLP."""
+        """Scores of all tasks with one task's harmonics removed from the MLP."""
         return harmonic_removal(self.parameters, self.dataset, draws=self.draws)
 
     @cached_property
     def without_frequencies(self) -> CausalMatrix:
-        """Each task's frequencies out of the embeddings."""
+        """Scores of all tasks with one task's frequencies removed from the embeddings."""
         return embedding_removal(
             self.parameters, self.dataset, self.matched, draws=min(self.draws, 3)
         )
 
     @cached_property
     def without_heads(self) -> HeadEffects:
-        """Each attention head at its mean."""
+        """Scores of all tasks with one attention head fixed at its mean."""
         return head_removal(self.parameters, self.dataset, draws=min(self.draws, 10))
 
     @cached_property
     def sharing(self) -> SharingThroughTraining:
-        """The sharing index, neurons being removed, through training.
+        """The sharing index through training, by removal of neurons.
 
         Raises:
             MissingInputError: the run kept no snapshots.
@@ -177,7 +177,7 @@ class Circuits:
 
     @cached_property
     def appearance(self) -> PowerAppearance:
-        """When each task's power appears, and when it is solved."""
+        """The epochs at which each task's power appears and at which the task is solved."""
         solved = self.results.run.history.first_reached(HELD, held=True)
         return power_appearance(self.power, solved, HELD)
 
@@ -195,7 +195,7 @@ class Circuits:
 
     @cached_property
     def addition(self) -> AdditionThroughTraining:
-        """T_nanda's own measures through training, with the key frequencies of the last weights.
+        """The progress measures of addition through training, by the last key frequencies.
 
         Raises:
             MissingInputError: the run is of another task, or kept no snapshots.
@@ -218,7 +218,7 @@ class Circuits:
         """Margins on every number against the bound on rounding.
 
         Raises:
-            MissingInputError: the activation is one whose rounding is not bounded.
+            MissingInputError: the activation is not ReLU; the bound on rounding needs ReLU.
         """
         activation = self.results.run.config.model.activation
         if activation != "relu":
@@ -229,15 +229,15 @@ class Circuits:
         return certify_run(self.results.run, self.results.epoch)
 
     def _follow(
-        self, what: str, measure: Callable[[Parameters], Measured]
+        self, name: str, measure: Callable[[Parameters], Measured]
     ) -> Iterator[tuple[int, Measured]]:
-        """(epoch, measured) of the snapshots that are followed."""
+        """(epoch, `measure` of its weights) of the snapshots that are followed."""
         self.results.need_snapshots()
         run, epochs = self.results.run, self.followed_epochs()
-        for epoch in self.results.track(epochs, f"{what} in {run.name}", len(epochs)):
+        for epoch in self.results.track(epochs, f"{name} in {run.name}", len(epochs)):
             yield epoch, measure(run.snapshots[epoch])
 
     def followed_epochs(self) -> list[int]:
-        """Epochs of the snapshots that are followed, from the first to the last, log-spaced."""
+        """Epochs of the snapshots that are followed: the first, the last, and log-spaced others."""
         epochs = sorted(self.results.run.snapshots)
         return log_spaced(epochs, self.followed) if self.followed else epochs

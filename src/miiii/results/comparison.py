@@ -1,4 +1,4 @@
-"""Runs side by side: the settings that differ, when each task was learnt, and how it ended."""
+"""Runs side by side: differing settings, epochs from which tasks hold, last values."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ Value = float | None
 
 @dataclass(frozen=True)
 class TaskRow:
-    """One task in R runs; None where a run has no such task, or did not measure it."""
+    """One task in R runs; None where a run lacks the task or the number."""
 
     task: str
-    """Its modulus; a regression's name."""
+    """The modulus, or the name of a regression."""
     held_from: tuple[int | None, ...]
     """[R]: the first epoch from which validation accuracy holds `GENERALISED_AT` for good."""
     train_accuracy: tuple[Value, ...]
-    """[R], shares, at the last epoch."""
+    """[R]: shares, at the last epoch."""
     validation_accuracy: tuple[Value, ...]
-    """[R], shares, at the last validation."""
+    """[R]: shares, at the last validation."""
     train_loss: tuple[Value, ...]
-    """[R]: as a multiple of what guessing costs; of a regression the mean squared error."""
+    """[R]: loss / loss of guessing; for a regression the mean squared error."""
     validation_loss: tuple[Value, ...]
     """[R], in the same unit."""
 
@@ -44,7 +44,7 @@ class Comparison:
     epochs: tuple[int, ...]
     """[R]: the last epoch in the history."""
     settings: dict[str, tuple[Any, ...]]
-    """Setting to its [R] values: those in which the runs are not all the same."""
+    """Setting to its [R] values, for the settings in which runs differ."""
     tasks: tuple[TaskRow, ...]
     """Every task that some run has, by modulus."""
     curves: dict[str, Curves]
@@ -52,7 +52,7 @@ class Comparison:
 
 
 def differing_settings(configs: Sequence[Config]) -> dict[str, tuple[Any, ...]]:
-    """The fields in which configurations are not all the same, each with all its values.
+    """The fields in which configurations differ, each with the values of all of them.
 
     Args:
         configs: at least one.
@@ -64,15 +64,15 @@ def differing_settings(configs: Sequence[Config]) -> dict[str, tuple[Any, ...]]:
 
 
 def check_comparable(names: Sequence[str], configs: Sequence[Config]) -> None:
-    """Refuse what cannot stand side by side.
+    """Refuse runs that cannot be compared.
 
     Args:
         names: one per run.
         configs: of the runs.
 
     Raises:
-        ValueError: one run only, or a regression beside classifications, whose losses have no
-            common unit.
+        ValueError: there is only one run, or a regression beside a classification: their losses
+            have no common unit.
     """
     if len(names) < 2:
         raise ValueError(f"runs: expected at least two to compare, found {len(names)}")
@@ -91,11 +91,11 @@ def compare(runs: "dict[str, Run]") -> Comparison:
         runs: name to run, at least two.
 
     Raises:
-        ValueError: as `check_comparable`; or nothing was trained in one.
+        ValueError: as `check_comparable`, or a run has no history.
         DamagedFileError: a history cannot be read.
     """
     check_comparable(list(runs), [run.config for run in runs.values()])
-    from miiii.results.paper import Results  # JAX: what is refused above does without
+    from miiii.results.paper import Results  # loads JAX, which refusals do not need
 
     for name, run in runs.items():
         if not len(run.history.epoch):
@@ -115,7 +115,7 @@ def compare(runs: "dict[str, Run]") -> Comparison:
 
 
 def _in_common_unit(curves: Curves) -> Curves:
-    """Losses in nats as multiples of what guessing costs, like those of other runs."""
+    """Curves with losses in nats divided by the loss of guessing, ln q."""
     if curves.unit != "nats":
         return curves
     return dataclasses.replace(

@@ -1,4 +1,4 @@
-"""A model of any kind, given by what it computed: arrays in, a record that analysis reads out."""
+"""A model of any kind, given by its activations on all inputs, as a record for analysis."""
 
 import math
 import warnings
@@ -24,9 +24,9 @@ from miiii.tasks.targets import nanda, remainders
 Order = Literal["n", "a-major"]
 
 _NOTHING_LEFT = 1e-9
-"""Of the logits' variance: what rounding in float32 leaves where a read-out is complete."""
+"""Share of the logits' variance that rounding in float32 leaves unexplained by a full read-out."""
 _WRONG_ORDER = 0.2
-"""Accuracy that the other order must gain before it is suspected to be the right one."""
+"""Gain in accuracy from which a warning suggests the other order."""
 
 
 def from_activations(
@@ -41,29 +41,28 @@ def from_activations(
     train: ArrayLike | None = None,
     order: Order = "n",
 ) -> RecordedModel:
-    """Take in what a model of any kind computed on all p² inputs.
+    """Make a record of the activations of a model of any kind on all p² inputs.
 
-    What needs no transformer then works on it. Arrays may come from PyTorch (detached), JAX, NumPy
-    or anything else that NumPy can read; they are copied.
+    All analyses that need no transformer work on it. Arrays may come from PyTorch (detached), JAX,
+    NumPy or anything else that NumPy can read; they are copied.
 
     Args:
         logits: [p², V], a row for every input, all tasks' classes side by side; p follows.
         layers: hidden layers by name, each [p², F], at one position.
         labels: [p²] or [p², N], the right class of every input. Default: n mod q for every modulus
             where moduli are given, else x0 + x1 mod p.
-        moduli: [N]. Without labels the tasks, n mod q; with labels the numbers that tasks go by,
-            none twice; default: their numbers of classes.
-        classes: [N], V together; needed where labels do not have the largest class of a task.
-        readouts: by the name of a layer, [F, V]: what each of its features adds to each logit. For
-            removal.
+        moduli: [N], none twice. Without labels: the q of each task n mod q. With labels: a number
+            by which each task is called; default: its number of classes.
+        classes: [N], with sum V; needed where labels lack the largest class of a task.
+        readouts: by layer, [F, V]: what each feature adds to each logit. Needed for removal.
         embeddings: tables of the digits by name, each [p, D]. For singular values and circularity.
         train: the inputs trained on: their rows, or a boolean for each row. Default: all.
-        order: which input a row belongs to. "n": row n is x0 + p·x1, so that x0 changes from row to
-            row, as in `miiii.digits(p)`. "a-major": row x0·p + x1, so that x1 does, as in
-            `for a in range(p): for b in range(p)`. It is that of logits, layers, labels and train.
+        order: the order of the rows of logits, layers, labels and train. "n": the input (x0, x1) is
+            row x0 + p·x1, as in `miiii.digits(p)`. "a-major": it is row x0·p + x1, as in
+            `for a in range(p): for b in range(p)`.
 
     Returns:
-        A record, all in the order n = x0 + p·x1.
+        The record, with rows in the order n = x0 + p·x1.
 
     Example:
         >>> import numpy as np
@@ -81,9 +80,8 @@ def from_activations(
     array = read_numbers("logits", logits)
     base = _base(array.shape)
     check_choice("order", order, get_args(Order))
-    numbers = np.arange(base**2)
-    # Row of what was given that belongs to n.
-    rows = numbers if order == "n" else (numbers % base) * base + numbers // base
+    # The given row of each n.
+    rows = np.arange(base**2) if order == "n" else _other_order(base)
     array = array[rows]
     given = {
         name: _per_input(f"layers[{name!r}]", values, base)[rows]
@@ -124,10 +122,10 @@ def _base(shape: tuple[int, ...]) -> int:
 def _per_input(name: str, values: ArrayLike, base: int) -> NDArray[np.floating]:
     array = read_numbers(name, values)
     if array.ndim != 2 or len(array) != base**2:
-        what = "; choose one position" if array.ndim > 2 and len(array) == base**2 else ""
+        hint = "; choose one position" if array.ndim > 2 and len(array) == base**2 else ""
         raise ValueError(
             f"{name} have shape {array.shape}: expected [p², features] with p² = {base**2} rows, "
-            f"as the logits have{what}"
+            f"as the logits have{hint}"
         )
     return array
 
@@ -221,7 +219,7 @@ def _names(moduli: Sequence[int]) -> tuple[int, ...]:
 
 
 def _split(train: ArrayLike | None, base: int, rows: NDArray[np.intp]) -> Split:
-    """Of all numbers: those trained on, and the others."""
+    """All numbers, split into those trained on and the others as validation."""
     chosen = np.ones(base**2, bool)
     if train is not None:
         array = read_array("train", train)
@@ -268,18 +266,21 @@ def _readout(
 
 
 def _left(layer: NDArray[Any], weights: NDArray[Any], logits: NDArray[Any]) -> float:
-    """Share of the logits' variance over the inputs that a read-out does not give."""
+    """Share of the logits' variance over the inputs that a read-out does not explain."""
     whole = logits - logits.mean(axis=0, dtype=np.float64)
     hidden = layer - layer.mean(axis=0, dtype=np.float64)
     total = float((whole**2).sum())
     return float(((whole - hidden @ weights) ** 2).sum()) / total if total > 0 else 0.0
 
 
+def _other_order(base: int) -> NDArray[np.intp]:
+    """[p²]: the place of each (x0, x1) in the other of both orders; its own inverse."""
+    return np.arange(base**2).reshape(base, base).T.ravel()
+
+
 def _suspect_order(made: RecordedModel, order: Order) -> None:
     """Warn where n mod q is answered far better when rows are read in the other order."""
-    base = made.base
-    numbers = np.arange(base**2)
-    turned = made.logits[(numbers % base) * base + numbers // base]
+    turned = made.logits[_other_order(made.base)]
     here, there = (made.score(each).accuracy.mean() for each in (made.logits, turned))
     if there > here + _WRONG_ORDER:
         other = "a-major" if order == "n" else "n"

@@ -1,4 +1,4 @@
-"""Arrays that come from somebody else's code: read, checked and copied, or refused by name."""
+"""Arrays from a user's code: reading, checks and copies."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,20 +10,19 @@ from miiii.analysis.checks import finite
 
 
 def read_numbers(name: str, values: ArrayLike) -> NDArray[np.floating]:
-    """Real, finite numbers as a NumPy array of their own: float32 or float64.
+    """Real, finite numbers as a NumPy array of float32 or float64.
 
-    Anything that NumPy can read is taken: arrays of PyTorch (detached) and JAX, lists. Lower
-    precision becomes float32; whole numbers become float64.
+    Lower precision becomes float32; whole numbers and higher precision become float64.
 
     Args:
-        name: how the message calls them.
-        values: any shape.
+        name: of the values in messages.
+        values: any shape; anything that NumPy can read.
 
     Returns:
-        A copy, so that what is done to the original later changes nothing.
+        A copy: later changes of the original have no effect on it.
 
     Raises:
-        ValueError: they cannot be read, are no real numbers, or one is not finite.
+        ValueError: the values cannot be read, are not real, or one is not finite.
     """
     array = read_array(name, values)
     kind = array.dtype
@@ -39,14 +38,14 @@ def read_numbers(name: str, values: ArrayLike) -> NDArray[np.floating]:
 
 
 def read_array(name: str, values: ArrayLike) -> NDArray[Any]:
-    """Anything that NumPy can read, as it is.
+    """Anything that NumPy can read, as an array; not copied.
 
     Raises:
-        ValueError: NumPy cannot; the message says what to give.
+        ValueError: NumPy cannot read it; the message has the remedy.
     """
     try:
         return np.asarray(values)
-    except Exception as error:  # every library has errors of its own for this
+    except Exception as error:  # libraries raise different types for this
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise ValueError(
             f"{name} is a {type(values).__module__}.{type(values).__qualname__} that NumPy cannot "
@@ -56,10 +55,10 @@ def read_array(name: str, values: ArrayLike) -> NDArray[Any]:
 
 
 def read_whole_numbers(name: str, values: ArrayLike) -> NDArray[np.int64]:
-    """Whole numbers; floats are taken where each is one.
+    """Whole numbers as int64; also from floats without fractions.
 
     Raises:
-        ValueError: they cannot be read, or one is not whole.
+        ValueError: the values cannot be read, or one is not whole.
     """
     array = read_array(name, values)
     if array.dtype.kind == "f" and np.isfinite(array).all() and (array == np.round(array)).all():
@@ -70,10 +69,10 @@ def read_whole_numbers(name: str, values: ArrayLike) -> NDArray[np.int64]:
 
 
 def as_mapping(name: str, values: Mapping[str, ArrayLike] | None) -> Mapping[str, ArrayLike]:
-    """Arrays by name; none where nothing was given.
+    """Arrays by name; empty for None.
 
     Raises:
-        ValueError: it is no mapping from names.
+        ValueError: the value is not a mapping with text keys.
     """
     if values is None:
         return {}

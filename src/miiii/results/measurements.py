@@ -1,8 +1,9 @@
-"""What the ledger needs to know of one run, theme by theme: a run in, records out, dropout off."""
+"""The measurements of one run that the ledger uses, a function per record; dropout is off."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from miiii.analysis.parts.embeddings import (
 from miiii.analysis.parts.neurons import neuron_spectra
 from miiii.analysis.parts.singular import singular_spectrum
 from miiii.analysis.permuting import permutations, sample_numbers
+from miiii.analysis.scoring import margins
 from miiii.claims.measurements import (
     Embeddings,
     Frequencies,
@@ -42,25 +44,26 @@ from miiii.streams import Stream, generator
 from miiii.tasks.dataset import Dataset
 
 Progress = Callable[[int, int], None]
-"""Told how many snapshots are done, of how many."""
+"""Called with (snapshots done, all snapshots)."""
 
 OUTPUT_DRAWS, HIDDEN_DRAWS = 19, 5
-"""Renamings of the digits that periodicity is compared with. After W_out, where it is judged, p can
-reach 0.05; after the ReLU there are four times as many neurons."""
+"""Renamings of the digits for the null of periodicity. The claims judge it after W_out: 19 draws
+allow a p-value of 1/20. After the ReLU there are four times as many neurons, hence fewer draws."""
 NEED_DRAWS = 3
-"""Renamings whose median frequency need is taken; they hardly differ."""
+"""Renamings whose median frequency need is taken; three are enough, since they hardly differ."""
 EMBEDDING_DRAWS, RANDOM_EMBEDDINGS = 199, 20
-"""Renamings of the digits and random matrices for embeddings, which cost nothing."""
+"""Renamings of the digits, and random matrices, for embeddings; both are cheap."""
 SHARING_DRAWS, SHARING_NUMBERS = 2, 2048
-"""Random circuits to compare with, and numbers to score on: one accuracy is known to 0.011, their
-mean over pairs of tasks far better."""
+"""Random circuits as control, and numbers that are scored. The standard error of an accuracy is at
+most 0.011, and that of the mean over pairs of tasks far lower."""
 
 LATE, LATELY = 20, 10
-"""The late part of a history is its last twentieth; what was gained lately, in the last tenth."""
+"""Late values are means or medians over the last 1/`LATE` of a history; the late gain is the rise
+over the last 1/`LATELY`."""
 
 
 def origin(run: Run) -> Origin:
-    """Which run it is."""
+    """The run and its settings."""
     config, provenance = run.config, run.provenance
     versions = provenance.get("versions") or {}
     return Origin(
@@ -96,7 +99,7 @@ def origin(run: Run) -> Origin:
 
 
 def performance(run: Run, logits: NDArray[np.floating]) -> Performance:
-    """How well each task is done.
+    """Accuracies and losses of each task.
 
     Args:
         run: with at least one epoch and one validation.
@@ -110,11 +113,11 @@ def performance(run: Run, logits: NDArray[np.floating]) -> Performance:
     lowest = int(validation.argmin())
     return Performance(
         held_from=tuple(held[modulus] for modulus in history.moduli),
-        train_accuracy=_floats(history.train_accuracy[-1]),
-        validation_accuracy=_floats(history.validation_accuracy[-1]),
+        train_accuracy=_numbers(history.train_accuracy[-1]),
+        validation_accuracy=_numbers(history.validation_accuracy[-1]),
         domain_accuracy=domain_accuracy(logits, run.dataset),
-        train_loss=_floats(history.train_loss[-1]),
-        validation_loss=_floats(history.validation_loss[-1]),
+        train_loss=_numbers(history.train_loss[-1]),
+        validation_loss=_numbers(history.validation_loss[-1]),
         first_train_loss=float(train[0]),
         late_train_loss=float(np.median(_late(train))),
         lowest_validation_loss=float(validation[lowest]),
@@ -125,19 +128,19 @@ def performance(run: Run, logits: NDArray[np.floating]) -> Performance:
 
 
 def with_exact_accuracies(measured: Performance, history: History) -> Performance:
-    """The same with the last accuracies as the history has them now.
+    """The same record with the last accuracies of the history.
 
-    What an earlier version measured may hold them rounded to float32.
+    Earlier versions stored these accuracies rounded to float32.
     """
     return replace(
         measured,
-        train_accuracy=_floats(history.train_accuracy[-1]),
-        validation_accuracy=_floats(history.validation_accuracy[-1]),
+        train_accuracy=_numbers(history.train_accuracy[-1]),
+        validation_accuracy=_numbers(history.validation_accuracy[-1]),
     )
 
 
 def late_gain(accuracy: NDArray[np.floating]) -> float:
-    """How much a curve rose over its last tenth, each end a mean over a twentieth of it.
+    """Rise of a curve over its last tenth; both ends are means over a twentieth of it.
 
     Args:
         accuracy: [M], at least one.
@@ -148,7 +151,7 @@ def late_gain(accuracy: NDArray[np.floating]) -> float:
 
 
 def domain_accuracy(logits: NDArray[np.floating], dataset: Dataset) -> tuple[float, ...]:
-    """Per task the share of all numbers (with an answer) whose right class is above every other.
+    """Per task the share of all numbers with an answer whose right logit is above every other.
 
     Args:
         logits: [p², V], every task's classes side by side.
@@ -159,25 +162,20 @@ def domain_accuracy(logits: NDArray[np.floating], dataset: Dataset) -> tuple[flo
     """
     if not np.issubdtype(dataset.targets.dtype, np.integer):
         return (float("nan"),) * len(dataset.moduli)
-    answered = dataset.answered
-    rows, shares, start = np.arange(len(answered)), [], 0
-    for size, right in zip(dataset.class_sizes, dataset.targets[answered].T, strict=True):
-        of_task = logits[answered, start : start + size]
-        chosen = of_task[rows, right]
-        of_task[rows, right] = -np.inf
-        shares.append(float((chosen > of_task.max(axis=1)).mean()))
-        start += size
-    return tuple(shares)
+    rows = dataset.answered
+    # A tie has margin 0 and is no right answer: it would depend on the order of the classes.
+    right = margins(logits[rows], dataset.targets[rows], dataset.class_sizes) > 0
+    return _numbers(right.mean(axis=0))
 
 
 def gradients(run: Run) -> Gradients:
-    """When each weight's gradient comes to rest."""
+    """The epoch from which each weight's gradient is at rest."""
     found = Results(run).gradient_norms
-    return Gradients(found.names, found.settled, _floats(found.share[-1]), found.window)
+    return Gradients(found.names, found.settled, _numbers(found.share[-1]), found.window)
 
 
 def neurons(hidden: NDArray[np.floating], output: NDArray[np.floating]) -> Neurons:
-    """How periodic the neurons are.
+    """Periodicity of the neurons.
 
     Args:
         hidden: [F, x1, x0], after the ReLU.
@@ -194,9 +192,9 @@ def neurons(hidden: NDArray[np.floating], output: NDArray[np.floating]) -> Neuro
     ]
     return Neurons(
         hidden_share=of_hidden.median,
-        hidden_null=_floats(of_hidden.null_medians),
+        hidden_null=_numbers(of_hidden.null_medians),
         output_share=of_output.median,
-        output_null=_floats(of_output.null_medians),
+        output_null=_numbers(of_output.null_medians),
         needed=need.median,
         needed_quartiles=need.quartiles,
         needed_null=float(np.median(renamed)),
@@ -211,40 +209,46 @@ def frequencies(
     """Significant frequencies through the snapshots.
 
     Args:
-        run: None is returned where it kept no snapshots.
-        progress: told after each snapshot.
+        run: with or without snapshots.
+        progress: called after each snapshot.
         last_only: measure only the last snapshot.
+
+    Returns:
+        None without snapshots.
     """
     epochs = sorted(run.snapshots)[-1:] if last_only else sorted(run.snapshots)
     if not epochs:
         return None
 
-    def told():
+    def with_progress():
         for done, item in enumerate(snapshot_spectra(run, epochs), 1):
             yield item
             if progress is not None:
                 progress(done, len(epochs))
 
-    found = stack_spectra(told())
+    found = stack_spectra(with_progress())
     calibrated, null = found.calibrated_counts, found.null_counts
     assert calibrated is not None
     assert null is not None
     return Frequencies(
         available=len(found.frequencies),
-        epochs=_integers(found.epochs),
-        counts=_integers(found.counts),
-        calibrated=_integers(calibrated),
-        null_counts=_floats(null.mean(axis=1)),
-        pair_counts=_integers(found.pair_counts),
+        epochs=_numbers(found.epochs),
+        counts=_numbers(found.counts),
+        calibrated=_numbers(calibrated),
+        null_counts=_numbers(null.mean(axis=1)),
+        pair_counts=_numbers(found.pair_counts),
     )
 
 
 def sharing(run: Run, held_from: Sequence[int | None]) -> Sharing | None:
-    """Whether tasks share circuits, at the first and at the last snapshot after all hold.
+    """The sharing index at the first and at the last snapshot after all tasks hold.
 
     Args:
-        run: of T_miiii; None is returned for other tasks.
-        held_from: [N], each task's epoch; None is returned where one never held.
+        run: of any task.
+        held_from: [N]: the epoch from which each task holds; None if never.
+
+    Returns:
+        None for tasks other than T_miiii, where a task never held, and without such a snapshot.
     """
     epochs = [epoch for epoch in held_from if epoch is not None]
     if run.config.task.task != "miiii" or len(epochs) < len(held_from):
@@ -277,7 +281,7 @@ def embeddings(run: Run, parameters: Parameters) -> Embeddings:
         pearson=float("nan") if constant else positional_embeddings(positions).pearson,
         components_half=singular.half,
         components_nine_tenths=singular.nine_tenths,
-        vector_share=_floats(singular.frequency_share[: rules.LEADING_VECTORS]),
+        vector_share=_numbers(singular.frequency_share[: rules.LEADING_VECTORS]),
         random_share=float(np.quantile(singular.random_share, 1 - rules.VECTOR_LEVEL)),
         count=spectrum.count,
         random_count=float(spectrum.random_counts.mean()),
@@ -292,13 +296,13 @@ def embeddings(run: Run, parameters: Parameters) -> Embeddings:
 
 
 def _needed(power: NDArray[np.floating]) -> int:
-    """Strongest frequencies that hold `VARIANCE_SHARE` of [K, D], the constant left out."""
+    """Least number of frequencies with `VARIANCE_SHARE` of power [K, D], without the constant."""
     per_frequency = power[1:].sum(axis=1)
     return int(frequency_need(per_frequency[None], rules.VARIANCE_SHARE).needed[0])
 
 
 def heads(attention_weights: NDArray[np.floating], base: int, coefficient: float = 1.0) -> Heads:
-    """Where each head looks.
+    """Mean attention of each head to each position.
 
     Args:
         attention_weights: [p², H, T], from the last position.
@@ -308,16 +312,13 @@ def heads(attention_weights: NDArray[np.floating], base: int, coefficient: float
     found = attention_pattern(attention_weights, base, coefficient)
     to_x0, to_x1, *rest = found.mean.T
     to_answer = rest[0] if rest else np.zeros_like(to_x0)
-    return Heads(_floats(to_x0), _floats(to_x1), _floats(to_answer), _floats(found.entropy))
+    return Heads(_numbers(to_x0), _numbers(to_x1), _numbers(to_answer), _numbers(found.entropy))
 
 
 def _late(values: NDArray[np.floating]) -> NDArray[np.floating]:
     return values[-math.ceil(len(values) / LATE) :]
 
 
-def _floats(values: NDArray[np.floating]) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)
-
-
-def _integers(values: NDArray[np.integer]) -> tuple[int, ...]:
-    return tuple(int(value) for value in values)
+def _numbers(values: NDArray[Any]) -> tuple[Any, ...]:
+    """[n] as a tuple of Python's own numbers, which JSON can write."""
+    return tuple(values.tolist())

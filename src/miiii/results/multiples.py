@@ -1,4 +1,4 @@
-"""What a model takes for multiples of its moduli, and the test of primality that follows."""
+"""The numbers that a model predicts to be multiples, and the test of primality by them."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from miiii.tasks.primes import primes_below
 
 
 def primality(run: Run, logits: NDArray[np.floating]) -> Primality | None:
-    """The tasks together as a test of primality; None unless they are the primes below p."""
+    """All tasks together as a test of primality; None unless they are the primes below p."""
     task = run.config.task
     if task.task != "miiii" or set(run.dataset.moduli) != set(primes_below(task.base)):
         return None
@@ -21,7 +21,7 @@ def primality(run: Run, logits: NDArray[np.floating]) -> Primality | None:
 
 
 def multiples(run: Run, logits: NDArray[np.floating]) -> Multiples | None:
-    """How well multiples are told from other numbers, outside training; None unless miiii."""
+    """Accuracy on multiples and on other numbers outside training; None unless T_miiii."""
     if run.config.task.task != "miiii":
         return None
     taken = taken_for_multiples(run, logits)[_held_out(run)]
@@ -44,11 +44,8 @@ def taken_for_multiples(run: Run, logits: NDArray[np.floating]) -> NDArray[np.bo
         logits: [p², V].
     """
     zero_class = 0 if run.config.task.target == "remainder" else 1
-    columns, start = [], 0
-    for size in run.dataset.class_sizes:
-        columns.append(logits[:, start : start + size].argmax(axis=1) == zero_class)
-        start += size
-    return np.stack(columns, axis=1)
+    tasks = np.split(logits, np.cumsum(run.dataset.class_sizes)[:-1], axis=1)
+    return np.stack([task.argmax(axis=1) == zero_class for task in tasks], axis=1)
 
 
 def _held_out(run: Run) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
-"""How runs and histories show themselves in a notebook.
+"""Runs and histories as HTML for notebooks.
 
-Found by name when a notebook asks (`Run._repr_html_`), so that opening a run needs no pictures.
+`Run._repr_html_` imports this module by name when a notebook calls it, so that opening a run does
+not import what draws.
 """
 
 import numpy as np
@@ -17,7 +18,7 @@ from miiii.runs.thresholds import SOLVED, dated
 
 
 def accuracy_drawing(history: History) -> esch.Drawing | None:
-    """A row per task, its accuracy through training; None where there is none to draw."""
+    """Accuracy of each task through training, a row per task; None without accuracies."""
     if not len(history.epoch) or not _classifies(history):
         return None
     made = curves_of(history, [str(modulus) for modulus in history.moduli], dropout=True)
@@ -25,13 +26,13 @@ def accuracy_drawing(history: History) -> esch.Drawing | None:
 
 
 def history_svg(history: History) -> str | None:
-    """The accuracies as SVG; None where there is none to draw."""
+    """The accuracies as SVG; None without accuracies."""
     drawing = accuracy_drawing(history)
     return None if drawing is None else drawing.svg
 
 
 def history_html(history: History) -> str:
-    """How far the tasks are, and their accuracies through training."""
+    """Last accuracies and losses of the tasks, and their accuracies through training."""
     epochs = len(history.epoch)
     if not epochs:
         return markup.heading("History", "nothing was trained or saved yet")
@@ -57,7 +58,7 @@ def run_html(run: Run) -> str:
 
 
 def _classifies(history: History) -> bool:
-    """Whether there are classes to get right; the cosine model has modulus 1."""
+    """Whether the run learns classes; the cosine model has modulus 1."""
     return history.moduli != (1,)
 
 

@@ -1,4 +1,4 @@
-"""What analysis says about one run: every record computed once, when it is first asked for."""
+"""The analysis of one run, each record computed once on first access."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -43,23 +43,20 @@ from miiii.results.spectra import snapshot_spectra
 
 
 class MissingInputError(ValueError):
-    """Something is needed that is not there; the message says what, and how to give it."""
+    """A run, or a part of one, is missing; the message says which, and how to give it."""
 
 
 Item = TypeVar("Item")
 Track = Callable[[Iterable[Item], str, int], Iterable[Item]]
-"""Wraps an iterable that takes long: (items, what it is, how many there are)."""
-
-STRONGEST_PAIRS = 5
-"""Pairs of frequencies in which a periodic neuron's variance is looked for."""
+"""Shows the progress of a long iteration: (items, their name, their number) to the same items."""
 
 GRADIENT_WINDOW = 25
 """Epochs of the running median over gradient norms, so that single spikes do not decide."""
 
 
-def untracked(items: Iterable[Item], what: str, count: int) -> Iterator[Item]:
-    """No progress shown."""
-    del what, count
+def untracked(items: Iterable[Item], name: str, count: int) -> Iterator[Item]:
+    """The items, without a display of progress."""
+    del name, count
     return iter(items)
 
 
@@ -70,7 +67,7 @@ class Results:
     Attributes:
         run: the run.
         epoch: of the snapshot that is analysed; None: the latest weights.
-        track: shows the progress of what goes through all snapshots.
+        track: shows the progress of iterations over snapshots.
     """
 
     run: Run
@@ -84,7 +81,7 @@ class Results:
 
     @property
     def parameters(self) -> Parameters:
-        """Its weights.
+        """The weights that are analysed.
 
         Raises:
             KeyError: no snapshot of that epoch.
@@ -95,7 +92,7 @@ class Results:
         """Refuse a run without snapshots.
 
         Raises:
-            MissingInputError: it has none.
+            MissingInputError: the run has none.
         """
         if not len(self.run.snapshots):
             raise MissingInputError(
@@ -125,26 +122,26 @@ class Results:
     @cached_property
     def neuron_examples(self) -> NeuronExamples:
         """A few neurons, picked by rank of concentration, after W_out as in Figures 6 and 7."""
-        return neuron_examples(self.neurons, count=STRONGEST_PAIRS)
+        return neuron_examples(self.neurons, count=rules.STRONGEST)
 
     @cached_property
     def hidden_examples(self) -> NeuronExamples:
         """A few hidden neurons, after the ReLU, picked by the same rule."""
-        return neuron_examples(self.neurons, "mlp_hidden", count=STRONGEST_PAIRS)
+        return neuron_examples(self.neurons, "mlp_hidden", count=rules.STRONGEST)
 
     @cached_property
     def periodicity(self) -> Periodicity:
-        """How few pairs of frequencies hold how much of the hidden neurons' variance."""
-        return periodicity(self.neurons.hidden, STRONGEST_PAIRS)
+        """Share of each hidden neuron's variance in its strongest pairs of frequencies."""
+        return periodicity(self.neurons.hidden, rules.STRONGEST)
 
     @cached_property
     def frequency_need(self) -> FrequencyNeed:
-        """Single frequencies that hold 90 % of each hidden neuron's variance."""
+        """Number of single frequencies that hold 90 % of each hidden neuron's variance."""
         return frequency_need(neuron_spectra(self.neurons.hidden).frequency_power)
 
     @cached_property
     def permuted_frequency_need(self) -> FrequencyNeed:
-        """The same with the digits' names permuted, one permutation for all neurons."""
+        """The same with permuted digits, one permutation for all neurons."""
         order = permutations(self.neurons.base, 1, 0)[0]
         return frequency_need(neuron_spectra(self.neurons.hidden, order).frequency_power)
 
@@ -162,7 +159,7 @@ class Results:
 
     @cached_property
     def embedding_spectrum(self) -> EmbeddingSpectrum:
-        """The token embedding along the token axis, beside random matrices like its initial one."""
+        """Spectrum of the token embedding over tokens, beside random matrices of initial scale."""
         return embedding_spectrum(digit_embeddings(self.parameters), self.initial_deviation)
 
     @property
@@ -179,10 +176,10 @@ class Results:
 
     @cached_property
     def attention(self) -> attention_patterns.AttentionPattern:
-        """Where each head looks from the answer position."""
+        """Attention of each head from the answer position."""
         return attention_patterns.attention(self.parameters)
 
     @cached_property
     def waves_fit(self) -> WavesFit:
-        """What a cosine model computes, beside the function."""
+        """The output of a cosine model beside the function."""
         return waves_fit(self.parameters)

@@ -1,6 +1,6 @@
-"""What analysis says about a model of any kind, of which only what it computed is known.
+"""The analysis of a model of any kind that is given by its activations.
 
-The analyses are those of runs; they are called here with the arrays that they need.
+Each method calls the analysis that runs use, with the arrays that it needs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,12 +44,12 @@ from miiii.tasks.dataset import Dataset
 
 @dataclass(frozen=True, eq=False)
 class RecordedModel:
-    """A model's answers and hidden layers on all p² inputs; `miiii.from_activations` makes it.
+    """A model's logits and hidden layers on all p² inputs; `miiii.from_activations` makes it.
 
     Rows are in the order n = x0 + p·x1. Arrays are read-only.
 
     Attributes:
-        dataset: digits, targets [p², N], moduli and class sizes [N], and what was trained on.
+        dataset: digits, targets [p², N], moduli and class sizes [N], and the split.
         logits: [p², V], all tasks' classes side by side.
         layers: hidden layers by name, each [p², F].
         readouts: by layer, [F, V]: what each of its features adds to each logit.
@@ -69,7 +69,7 @@ class RecordedModel:
 
     @property
     def moduli(self) -> tuple[int, ...]:
-        """[N]: the numbers that tasks go by."""
+        """[N]: the numbers by which tasks are called."""
         return self.dataset.moduli
 
     @property
@@ -114,27 +114,27 @@ class RecordedModel:
     # A layer on the grid of the two digits.
 
     def grids(self, layer: str) -> NDArray[np.floating]:
-        """[F, x1, x0]: every feature of a layer, seen on the grid."""
+        """[F, x1, x0]: every feature of a layer on the grid."""
         return to_grid(self.layer(layer), self.base)
 
     def spectra(self, layer: str) -> NeuronSpectra:
-        """How each feature's variance lies on the pairs of frequencies."""
+        """Each feature's variance on each pair of frequencies."""
         return neuron_spectra(self.grids(layer))
 
     def calibrated_spectrum(
         self, layer: str, multiple: float = MULTIPLE, *, draws: int = DRAWS, seed: int = 0
     ) -> CalibratedSpectrum:
-        """The layer's mean spectrum, and what its frequencies reach when digits are renamed."""
+        """The layer's mean spectrum, and that of its renamings of the digits."""
         return calibrated_spectrum(self.grids(layer), multiple, draws=draws, seed=seed)
 
     def periodicity(
         self, layer: str, count: int = 5, *, draws: int = 5, seed: int = 0
     ) -> Periodicity:
-        """How few pairs of frequencies hold how much of the features' variance."""
+        """Share of each feature's variance in its `count` strongest pairs of frequencies."""
         return periodicity(self.grids(layer), count, draws=draws, seed=seed)
 
     def key_frequencies(self, layer: str, threshold: float = 0.85) -> KeyFrequencies:
-        """Which frequency each feature answers to (Nanda et al. 2023)."""
+        """The frequency that explains each feature best (Nanda et al. 2023)."""
         return frequencies_of_neurons(self.spectra(layer), threshold)
 
     def examples(
@@ -153,18 +153,18 @@ class RecordedModel:
         """The spectrum over n of all features together.
 
         Args:
-            layer: which.
-            moduli: whose harmonics k/q are looked up; default: the tasks'.
-            both_digits: leave out what one digit alone explains.
+            layer: name of the layer.
+            moduli: q of the harmonics k/q that are listed; default: the tasks'.
+            both_digits: leave out the part that one digit explains.
 
         Raises:
-            ValueError: no such layer, or the tasks are not n mod q and no moduli are given.
+            ValueError: the layer is unknown, or the tasks are not n mod q and moduli are missing.
         """
         chosen = self._harmonic_moduli(moduli)
         return number_spectrum(self.layer(layer), self.base, chosen, both_digits=both_digits)
 
     def attribution(self, layer: str, *, moduli: Sequence[int] | None = None) -> Attribution:
-        """What each feature is made of on the number line; moduli as in `number_spectrum`."""
+        """Shares of each feature's variance on the harmonics k/q (see `number_spectrum`)."""
         return attribute(self.layer(layer), self.base, self._harmonic_moduli(moduli))
 
     def matched(
@@ -177,7 +177,7 @@ class RecordedModel:
     def served(
         self, layer: str, *, moduli: Sequence[int] | None = None, draws: int = 5, seed: int = 0
     ) -> ServedTasks:
-        """Which tasks each feature serves, against renamed digits: for a layer after its ReLU."""
+        """The tasks whose harmonics each feature of a layer after its ReLU holds beyond chance."""
         chosen = self._harmonic_moduli(moduli)
         return served_tasks(self.layer(layer), self.base, chosen, draws=draws, seed=seed)
 
@@ -191,11 +191,11 @@ class RecordedModel:
         Args:
             name: of an embedding; or of a layer, whose mean over the other digit is taken.
             digit: of a layer, 0 for x0 and 1 for x1.
-            centred: whether the mean over the digits is taken off first.
-            draws: random vectors to compare periodicity with.
+            centred: whether the mean over the digits is subtracted first.
+            draws: random vectors for the null of periodicity.
 
         Raises:
-            ValueError: there is neither, or digit is not 0 or 1.
+            ValueError: the name is unknown, or digit is not 0 or 1.
         """
         check_choice("name", name, [*self.embeddings, *self.layers])
         if digit not in (0, 1):
@@ -210,10 +210,10 @@ class RecordedModel:
     # Removal.
 
     def readout(self, layer: str) -> Readout:
-        """A layer and what it says to the logits, float64.
+        """A layer and its part in the logits, float64.
 
         Raises:
-            ValueError: no such layer, or no read-out was given for it.
+            ValueError: the layer is unknown or has no read-out.
         """
         values = np.asarray(self.layer(layer), np.float64)
         if layer not in self.readouts:
@@ -230,9 +230,9 @@ class RecordedModel:
         )
 
     def readout_share(self, layer: str) -> float:
-        """Share of the logits' variance over the inputs that comes from a layer by its read-out.
+        """Share of the logits' variance over the inputs that a layer's read-out explains.
 
-        1 where the read-out is all that reaches the logits; less where something passes it by.
+        It is 1 where nothing else reaches the logits.
         """
         model = self.readout(layer)
         whole = model.logits - model.logits.mean(axis=1, keepdims=True)
@@ -244,11 +244,11 @@ class RecordedModel:
         """[p², V]: the logits with some features of a layer at their mean over the inputs.
 
         Args:
-            layer: which has a read-out.
-            neurons: indices.
+            layer: with a read-out.
+            neurons: indices of features.
 
         Raises:
-            ValueError: there is no read-out, or no such feature.
+            ValueError: the layer has no read-out, or no such feature.
         """
         model = self.readout(layer)
         chosen = np.unique(np.asarray(neurons, np.int64))
@@ -258,10 +258,10 @@ class RecordedModel:
         return model.logits.T - model.hidden[:, chosen] @ model.weights[chosen]
 
     def without_functions(self, layer: str, subspace: FunctionSubspace) -> FloatArray:
-        """[p², V]: the logits with a set of functions of n taken out of every feature of a layer.
+        """[p², V]: the logits with a set of functions of n removed from every feature of a layer.
 
         Args:
-            layer: which has a read-out.
+            layer: with a read-out.
             subspace: such as `task_harmonics(p, q)`, or `sum_harmonics(p, frequencies)` of
                 addition.
         """
@@ -277,17 +277,17 @@ class RecordedModel:
         seed: int = 0,
         numbers: ArrayLike | None = None,
     ) -> CausalMatrix:
-        """What every task loses without each task's features, beside as many at random.
+        """Scores of all tasks without each task's features, beside random ones of equal number.
 
         Args:
-            layer: which has a read-out.
+            layer: with a read-out.
             groups: [N], the features of each task, such as `matched(before).groups()`.
             draws: control draws.
             seed: of the controls.
-            numbers: which to score; default: all p².
+            numbers: to score; default: all p².
 
         Raises:
-            ValueError: there is no read-out, or groups are not one per task.
+            ValueError: the layer has no read-out, or the groups are not one per task.
         """
         model = self.readout(layer)
         return neuron_removal_of(
@@ -297,10 +297,10 @@ class RecordedModel:
     def harmonic_removal(
         self, layer: str, *, draws: int = 10, seed: int = 0, numbers: ArrayLike | None = None
     ) -> CausalMatrix:
-        """What every task loses without each task's harmonics, beside random subspaces.
+        """Scores of all tasks without each task's harmonics, beside random subspaces.
 
         Raises:
-            ValueError: there is no read-out, or the tasks are not n mod q.
+            ValueError: the layer has no read-out, or the tasks are not n mod q.
         """
         self._harmonic_moduli(None)
         model = self.readout(layer)
@@ -318,7 +318,7 @@ class RecordedModel:
         return self.moduli
 
     def _repr_html_(self) -> str:
-        """A row per task, a row per layer."""
+        """A table of the tasks and one of the layers."""
         wrong = (self.margins <= 0).sum(axis=0)
         tasks = [
             (modulus, size, f"{accuracy:.4f}", f"{count:,}", f"{least:.4g}")

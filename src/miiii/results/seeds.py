@@ -1,4 +1,4 @@
-"""Runs that differ only in their seed: which they are, and a number's range over them."""
+"""Runs that differ only in their seed: groups of them, and the range of a number over seeds."""
 
 import math
 import re
@@ -11,14 +11,14 @@ from miiii.config.config import Config, replace_fields
 
 
 def seed_groups(configs: Mapping[str, Config]) -> dict[str, tuple[str, ...]]:
-    """Runs put together where nothing but the seed differs.
+    """Runs in groups that differ in nothing but the seed.
 
     Args:
         configs: by name of the run.
 
     Returns:
-        Name of the group to its runs, both in the order given. A run by itself keeps its name;
-        several are called by what their names begin with and their number: `small (3 seeds)`.
+        Name of the group to its runs, both in the given order. A single run keeps its name. A group
+        has the common beginning of its runs' names and their number: `small (3 seeds)`.
     """
     groups: dict[Config, list[str]] = {}
     for name, config in configs.items():
@@ -35,7 +35,7 @@ def seed_groups(configs: Mapping[str, Config]) -> dict[str, tuple[str, ...]]:
 def _common_name(runs: Sequence[str]) -> str:
     if len(runs) == 1:
         return runs[0]
-    # Letter by letter: what several names of one directory begin with.
+    # The common prefix by letters, as names are no paths.
     start = commonprefix(list(runs))  # noqa: RUF071
     start = re.sub(r"([-_.]+(seed|s)?|seed)\d*$", "", start) or runs[0]
     return f"{start} ({len(runs)} seeds)"
@@ -44,8 +44,8 @@ def _common_name(runs: Sequence[str]) -> str:
 def summary(values: Sequence[float | None]) -> tuple[float, float, float] | None:
     """Median, lowest and highest value over seeds.
 
-    A value of None, of a task that was never learnt, counts as infinite, so that the median is
-    infinite where at least half of the seeds never learnt the task.
+    None stands for a task that was never learnt. It counts as infinite, so that the median is
+    infinite if half of the seeds or more never learnt the task.
 
     Returns:
         The three; None where no seed has a value.

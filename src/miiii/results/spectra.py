@@ -1,8 +1,9 @@
-"""The hidden neurons' spectrum at every snapshot, computed once and kept beside the run.
+"""The hidden neurons' spectrum at every snapshot, computed once and stored beside the run.
 
-Measuring, Figure 8 and the slider of a study's page all need it; at p = 113 it takes more than a
-second a snapshot. A spectrum counts as long as its snapshot's weights are those that it was made
-of. What cannot be read is made again, and where the disk cannot be written nothing is kept.
+The measurements, Figure 8 and the slider of a study's page use it; at p = 113 it takes more than a
+second per snapshot. A stored spectrum is valid while the digest of its snapshot's weights is the
+same. An unreadable file is replaced. A disk that cannot be written is no error: then nothing is
+stored.
 """
 
 import io
@@ -25,10 +26,10 @@ from miiii.runs.errors import StorageError
 from miiii.runs.tensors import stored_digest
 
 NAME = "analysis/spectra.npz"
-"""Where they are kept, in the run directory."""
+"""File of the spectra in the run directory."""
 
 VERSION = 1
-"""Of the computation and the file; another is not read."""
+"""Version of the computation and of the file; files of another version are replaced."""
 
 Spectra = dict[int, CalibratedSpectrum]
 
@@ -36,7 +37,7 @@ Spectra = dict[int, CalibratedSpectrum]
 def snapshot_spectra(
     run: Run, epochs: Iterable[int] | None = None
 ) -> Iterator[tuple[int, CalibratedSpectrum]]:
-    """The calibrated spectrum of each snapshot, in order of epoch: read, or computed and kept.
+    """The calibrated spectrum of each snapshot, in order of epoch: read, or computed and stored.
 
     Args:
         run: the run.
@@ -46,7 +47,7 @@ def snapshot_spectra(
         An iterator of (epoch, spectrum), as `measure_each` gives it, for `stack_spectra`.
 
     Raises:
-        ValueError: there are no snapshots, or none of an epoch that was asked for (at once).
+        ValueError: at the call, there are no snapshots or none of an epoch in `epochs`.
     """
     path = run.path / NAME
     digests = {
@@ -55,7 +56,7 @@ def snapshot_spectra(
     kept = _read(path, digests)
     chosen = sorted(run.snapshots if epochs is None else set(epochs))
     missing = [epoch for epoch in chosen if epoch not in kept]
-    # Also where nothing is chosen: it refuses a run without snapshots.
+    # Called even if nothing is missing, because it refuses a run without snapshots.
     found = measure_each(run.snapshots, model_calibrated_spectrum, missing)
 
     def each() -> Iterator[tuple[int, CalibratedSpectrum]]:
@@ -95,7 +96,7 @@ def _write(path: Path, digests: Mapping[int, str | None], kept: Spectra) -> None
 
 
 def _read(path: Path, digests: Mapping[int, str | None]) -> Spectra:
-    """What is kept of snapshots whose weights are the same."""
+    """The stored spectra of snapshots with unchanged weights."""
     try:
         with np.load(path, allow_pickle=False) as file:
             rows: dict[str, NDArray[Any]] = {name: file[name] for name in file.files}
@@ -112,7 +113,7 @@ def _read(path: Path, digests: Mapping[int, str | None]) -> Spectra:
             found[epoch] = CalibratedSpectrum(
                 spectrum, multiple, rows["frequencies"][row], rows["null_counts"][row]
             )
-    # Whatever is wrong with a file that can be made again: it is made again.
+    # The spectra can be computed again, whatever is wrong with the file.
     except Exception:
         return {}
     return found

@@ -1,10 +1,11 @@
-"""A run's measurements, made once and kept beside it: run directory in, `Measurements` out."""
+"""The `Measurements` of a run, made once and stored in its directory."""
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,35 +24,35 @@ from miiii.runs.jsonfiles import encode_json
 from miiii.runs.tensors import stored_digest
 
 StudyProgress = Callable[[str, int, int], None]
-"""Told the run that is being measured, and how many of its snapshots are done, of how many."""
+"""Called with (name of the run, snapshots done, all snapshots)."""
 
 Depth = Literal["outside", "inside", "training"]
 DEPTHS: tuple[Depth, ...] = ("outside", "inside", "training")
-"""How much is measured. outside: performance and gradients. inside: also neurons, embeddings and
-attention of the last weights. training: also frequencies and causal sharing through the snapshots,
-which takes most of the time."""
+"""Extent of the measurements. outside: performance and gradients. inside: also neurons, embeddings
+and attention of the last weights. training: also frequencies and causal sharing through the
+snapshots, which takes most of the time."""
 
 NAME = "analysis/measurements.json"
-"""Where they are kept, in the run directory."""
+"""File of the measurements in the run directory."""
 
 
 def measure(
     run: Run, progress: Progress | None = None, *, depth: Depth = "training"
 ) -> Measurements:
-    """Measure a run, or read what an earlier call measured.
+    """Measure a run, or read the stored measurements.
 
-    What was kept counts as long as nothing that it depends on has changed: the configuration, the
+    Stored measurements are valid while their dependencies are unchanged: the configuration, the
     epoch, the weights of every snapshot and of the newest checkpoint, the version of the record and
-    the thresholds that are measured by. Where the disk cannot be written nothing is kept.
+    the thresholds of the measures. A disk that cannot be written is no error: then nothing is
+    stored.
 
     Args:
         run: trained for at least one validation.
-        progress: told before anything is measured, and after each snapshot; not told of what was
-            kept.
-        depth: how much to measure at the least; what was kept may be more.
+        progress: called once before measuring and after each snapshot; not for stored ones.
+        depth: the least extent; stored measurements may have more.
 
     Raises:
-        ValueError: nothing was trained and validated yet.
+        ValueError: the run has no validation yet.
         DamagedFileError: a file of the run cannot be read.
     """
     history = run.history
@@ -62,7 +63,7 @@ def measure(
     path, key = run.path / NAME, dependencies(run)
     kept = _read(path, key, depth)
     if kept is not None:
-        # Settings are not measured, and what is asked of them may have grown.
+        # Settings are read anew: `Origin` may have fields that the stored record lacks.
         kept = replace(kept, origin=measuring.origin(run))
         return replace(kept, performance=measuring.with_exact_accuracies(kept.performance, history))
     if progress is not None:
@@ -80,7 +81,7 @@ def measure(
 
 
 def stored_measurements(run: Run, depth: Depth = "training") -> Measurements | None:
-    """What an earlier call of `measure` kept, if it still holds; None otherwise."""
+    """The stored measurements of a run if they are valid; else None."""
     kept = _read(run.path / NAME, dependencies(run), depth)
     return None if kept is None else replace(kept, origin=measuring.origin(run))
 
@@ -88,16 +89,15 @@ def stored_measurements(run: Run, depth: Depth = "training") -> Measurements | N
 def measure_runs(
     runs: Mapping[str, Sequence[Run]], progress: StudyProgress | None = None
 ) -> dict[str, list[Measurements]]:
-    """Measure the runs of a study, each as far as the claims ask.
+    """Measure the runs of a study, each to the depth that the claims need.
 
     Args:
-        runs: experiment (of `claims.rules`) to runs, as `Study.runs` gives
-            them. A run that was not validated yet is left out.
-        progress: told which run is measured, and how many snapshots of it are; not told of runs
-            whose measurements were kept.
+        runs: experiment (of `claims.rules`) to runs, as from `Study.runs`. Runs without a
+            validation are left out.
+        progress: called while a run is measured; not for runs with stored measurements.
 
     Returns:
-        What `claims.judge.judge` takes.
+        Measurements by experiment, for `claims.judge.judge`.
 
     Raises:
         DamagedFileError: a file of a run cannot be read.
@@ -108,24 +108,21 @@ def measure_runs(
             if not len(run.history.validation_epoch):
                 continue
 
-            def told(done: int, count: int, name: str = run.name) -> None:
-                if progress is not None:
-                    progress(name, done, count)
-
-            result = measure(run, told, depth=depth_for(experiment))
+            named = None if progress is None else partial(progress, run.name)
+            result = measure(run, named, depth=depth_for(experiment))
             measured.setdefault(experiment, []).append(result)
     return measured
 
 
 def depth_for(experiment: str) -> Depth:
-    """How much of an experiment's runs the claims ask for."""
+    """The depth that the claims need of an experiment's runs."""
     if experiment in (*rules.FOLLOWED, *beyond_rules.FOLLOWED):
         return "training"
     return "inside" if experiment in rules.INSIDE else "outside"
 
 
 def dependencies(run: Run) -> dict[str, Any]:
-    """Everything that decides a run's measurements, in JSON's own types."""
+    """Everything that a run's measurements depend on, in JSON's types."""
     directory = run.directory
     files = {
         "checkpoints": directory.checkpoint_epochs()[-1:],
@@ -177,12 +174,12 @@ def _measure(run: Run, progress: Progress | None, depth: Depth) -> Measurements:
 
 
 def _read(path: Path, key: dict[str, Any], depth: Depth) -> Measurements | None:
-    """What is kept, if it is whole, of that key, and holds what is asked for."""
+    """The stored measurements, if the file is readable, has this key and at least this depth."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["key"] != key or DEPTHS.index(content["depth"]) < DEPTHS.index(depth):
             return None
         return Measurements.from_json(json.dumps(content["measurements"]))
-    # Whatever is wrong with a file that can be made again: it is made again.
+    # The measurements can be made again, whatever is wrong with the file.
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

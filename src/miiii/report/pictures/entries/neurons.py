@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from miiii.claims.rules.paper import STRONGEST
 from miiii.figures import neurons as neuron_figures
 from miiii.report.pictures.picture import Picture
 from miiii.report.pictures.sources import Look, Sources, origin
-from miiii.results.paper import STRONGEST_PAIRS, Results
+from miiii.results.paper import Results
 
 
 def main_neurons(sources: Sources, look: Look) -> Iterator[Picture]:
@@ -22,7 +23,7 @@ def main_neurons(sources: Sources, look: Look) -> Iterator[Picture]:
         "figure-6-concentration",
         "How few frequencies hold how much of the neurons' variance",
         f"All hidden neurons, silent ones left out: share of the variance in the "
-        f"{STRONGEST_PAIRS} strongest pairs of frequencies, and single frequencies needed for "
+        f"{STRONGEST} strongest pairs of frequencies, and single frequencies needed for "
         f"90 % of it. Dashed: the same with {first.permuted} permuted, which keeps each neuron's "
         "values and takes their order. "
         + " ".join(
