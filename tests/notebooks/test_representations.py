@@ -114,7 +114,12 @@ def test_a_history_without_epochs_and_one_of_a_real_number_say_so():
 def test_a_ledger_shows_verdicts_and_escapes_reasons():
     claim = SimpleNamespace(claim=HOSTILE, beyond=False)
     finding = SimpleNamespace(
-        id="C1", claim=claim, answer="undecided", reason="a < b & c", verdict="undecided", under=None
+        id="C1",
+        claim=claim,
+        answer="undecided",
+        reason="a < b & c",
+        verdict="undecided",
+        under=None,
     )
     ledger = Ledger(HOSTILE, (finding,), (), {})  # pyright: ignore[reportArgumentType]
     reader = read(ledger._repr_html_())
