@@ -1,1 +1,1 @@
-"""One function per figure: results in, drawing out. Nothing here trains, loads or transforms."""
+"""One function per figure: from records of the analysis to a drawing. Nothing is computed here."""

@@ -1,4 +1,4 @@
-"""Where each head looks from the last position (paper Figure 16)."""
+"""Attention of each head from the last position (paper Figure 16)."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from miiii.analysis.parts.attention import AttentionPattern
 
 POSITIONS = ("x0", "x1", "answer")
-"""What is attended to, in the order of the model's positions."""
+"""Names of the positions, in the model's order."""
 
 _VECTORS = 15_000  # marks; about 0.4 MB
 _HEIGHT = 420.0  # points; panels of one position need not fill a page
@@ -25,19 +25,19 @@ def attention(
 ) -> esch.Drawing:
     """Paper Figure 16: attention from the answer to x0, head by head, on all p² numbers (C14).
 
-    The labels give each head's mean attention and its entropy, from 0 (one position gets
-    everything) to ln 3 = 1.10 nats (all three get the same). In a model without an answer token
-    x1's position looks, at x0 and itself.
+    The labels have each head's mean attention and its entropy, from 0 (all on one position) to
+    ln 3 = 1.10 nats (equal on all three). In a model without an answer token the attention is from
+    x1's position to x0 and x1.
 
     Args:
         pattern: of the model.
-        positions: among x0, x1 and, if there is one, answer; several stand side by side, a row per
-            head.
+        positions: of x0, x1 and, in a model with an answer token, answer; several are drawn side by
+            side, a row per head.
         title: stands above the picture.
         style: colours and fonts.
 
     Raises:
-        ValueError: there is no position, one is unknown or stands twice.
+        ValueError: there is no position, one is unknown or given twice.
     """
     chosen = list(positions)
     known = POSITIONS[: pattern.mean.shape[1]]

@@ -1,4 +1,4 @@
-"""What tasks lose when circuits are taken away: matrices beside their controls, and sharing."""
+"""Accuracies without circuits: matrices beside their controls, and the sharing index."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from miiii.analysis.circuits.causal_inputs import HeadEffects
     from miiii.analysis.dynamics.sharing import SharingThroughTraining
 
-WHAT = {"neurons": "neurons", "harmonics": "harmonics", "embedding": "embedding frequencies"}
+CIRCUITS = {"neurons": "neurons", "harmonics": "harmonics", "embedding": "embedding frequencies"}
 _WIDTH = 7.0  # inches
 
 
 def causal_matrix(matrix: "CausalMatrix", *, title: str = "", style: Style = LIGHT) -> esch.Drawing:
-    """Accuracy lost: a row per circuit that is removed, a column per task; beside it the control.
+    """Loss of accuracy, a row per removed circuit and a column per task; beside it the control.
 
     Args:
         matrix: scores without each circuit, and controls.
@@ -38,7 +38,7 @@ def causal_matrix(matrix: "CausalMatrix", *, title: str = "", style: Style = LIG
         np.stack([lost, control]),
         title=title,
         panel_labels=[
-            f"without each task's {WHAT[matrix.removed]}",
+            f"without each task's {CIRCUITS[matrix.removed]}",
             f"without as much at random, mean of {draws}",
         ],
         x_label="task measured",
@@ -53,15 +53,15 @@ def causal_matrix(matrix: "CausalMatrix", *, title: str = "", style: Style = LIG
 
 
 def kept_alone(matrix: "CausalMatrix", *, title: str = "", style: Style = LIGHT) -> esch.Drawing:
-    """Sufficiency: accuracy of every task with nothing of the MLP but one task's circuit.
+    """Sufficiency: accuracy of every task when only one task's circuit of the MLP is kept.
 
     Args:
-        matrix: whose `kept` was measured.
+        matrix: with scores in `kept`.
         title: stands above the picture.
         style: colours and fonts.
 
     Raises:
-        ValueError: it was not.
+        ValueError: `kept` was not measured.
     """
     if matrix.kept is None:
         raise ValueError("matrix: expected scores with each circuit alone, found none")
@@ -74,14 +74,14 @@ def kept_alone(matrix: "CausalMatrix", *, title: str = "", style: Style = LIGHT)
         y_label="task whose circuit is kept",
         x_ticks=_thinned(labels),
         y_ticks=labels,
-        value_label=f"accuracy with its {WHAT[matrix.removed]} alone",
+        value_label=f"accuracy with its {CIRCUITS[matrix.removed]} alone",
         vmax=1.0,
         style=style,
     )
 
 
 def head_effects(effects: "HeadEffects", *, title: str = "", style: Style = LIGHT) -> esch.Drawing:
-    """Accuracy lost without each head, and without as many random directions of all heads.
+    """Loss of accuracy without each head, and without as many random directions of all heads.
 
     Args:
         effects: scores without each head, and controls.
@@ -107,7 +107,7 @@ def head_effects(effects: "HeadEffects", *, title: str = "", style: Style = LIGH
 def sharing_curve(
     sharing: "SharingThroughTraining", *, title: str = "", style: Style = LIGHT
 ) -> "Figure":
-    """The sharing index through training, with intervals, and the damages that it is made of.
+    """The sharing index through training, with intervals, and the losses that it is made of.
 
     Args:
         sharing: index at each snapshot.
@@ -150,6 +150,6 @@ def _band(axes: "Axes", epochs, series, colour: str, label: str) -> None:
 
 
 def _thinned(labels: list[str]) -> dict[int, str]:
-    """Labels of columns, every second where there are many."""
+    """Labels of columns; of more than 16 every second one."""
     step = 1 if len(labels) <= 16 else 2
     return {index: label for index, label in enumerate(labels) if index % step == 0}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT = 7.0, 4.6  # inches
 _REACH = 0.32  # half the width of a bound's dash, tasks
-_MANY = 20  # tasks from which on numbers are set smaller
+_MANY = 20  # tasks from which on text is smaller
 _SMALLEST = 6.0  # points
 _LEAST = 2.0  # half the width of the axis where tasks are few, tasks
 _SHARES = (0.01, 0.1, 0.5, 0.9, 0.99)
@@ -25,12 +25,12 @@ _SHARES = (0.01, 0.1, 0.5, 0.9, 0.99)
 def certificate_margins(
     certificate: "Certificate", *, title: str = "", style: Style = LIGHT
 ) -> "Figure":
-    """Each task's margins over all p² numbers, and how far rounding may move them.
+    """Each task's margins over all p² numbers, and the bounds on their rounding errors.
 
     Above, in units of logits: the middle 98 % (thin), the middle 80 % (thick), the median (white
     dot), and the smallest margin of all (a dot; a cross where it is not above 0, with the count of
-    numbers that are answered wrong). Below, on a log axis: the smallest margin, the largest bound
-    for float64 that certifies it, and the largest bound for every evaluation in float32.
+    wrong answers). Below, on a log axis: the smallest margin, the largest bound for float64, by
+    which it is certified, and the largest bound for float32.
 
     Args:
         certificate: of a model.
@@ -101,7 +101,7 @@ def _smallest(axes: "Axes", certificate: "Certificate", style: Style) -> None:
     lowest = np.array([task.smallest_margin for task in tasks])
     right = lowest > 0
     axes.set_yscale("log")
-    # Its own limits of a single value are a warning on some processors.
+    # Automatic limits for a single value cause a warning on some processors.
     axes.set_autoscaley_on(False)
     axes.plot(
         places[right],

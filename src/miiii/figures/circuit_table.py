@@ -1,4 +1,4 @@
-"""Which neuron works for which task: the sorted table, and how many tasks a neuron serves."""
+"""Neurons by task: the sorted table, and the number of tasks that a neuron serves."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from miiii.analysis.circuits.serving import ServedTasks
 
 _WIDTH = 7.0  # inches
-_MANY = 12  # tasks from which on their labels are set smaller
+_MANY = 12  # tasks from which on labels are smaller
 
 
 @styled
@@ -29,13 +29,14 @@ def neuron_table(
     """The neuron × task table twice, neurons sorted by task, then harmonic, then share.
 
     Above, by the digits before the ReLU: share of both digits' profiles that the best matched pair
-    (k/q, pk/q) of each task explains. Below, on the number line after the ReLU: share of what needs
-    both digits on each task's harmonics, where it is more than renamed digits reach.
+    (k/q, pk/q) of each task explains. Below, on the number line after the ReLU: each task's
+    harmonics' share of the variance that needs both digits, where it is above that of renamed
+    digits.
 
     Args:
         matched: every neuron's task, before the ReLU.
         served: the tasks it serves, after the ReLU.
-        activation: the name of what the neurons do, ReLU or another.
+        activation: the name of the activation function.
         title: stands above the picture.
         style: colours and fonts.
     """
@@ -84,12 +85,12 @@ def neuron_counts(
     title: str = "",
     style: Style = LIGHT,
 ) -> "Figure":
-    """How many neurons each task has, and how many tasks each neuron serves.
+    """The number of neurons of each task, and the number of tasks of each neuron.
 
     Args:
         matched: every neuron's task, before the ReLU.
         served: the tasks it serves, after the ReLU.
-        activation: the name of what the neurons do, ReLU or another.
+        activation: the name of the activation function.
         title: stands above the picture.
         style: colours and fonts.
     """

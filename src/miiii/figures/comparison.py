@@ -1,7 +1,7 @@
 """Several runs in one picture: losses and accuracies, mean over tasks (paper Figure 24).
 
-Made for the runs of several λ with, for each, the control that Grokfast needs: λ = 0 at a learning
-rate that is 1 + λ times as large. Two forms, lines and a heat strip with a row per run.
+The figure compares runs at several λ with one control each: λ = 0 at a learning rate that is 1 + λ
+times as large. There are two forms, lines and heat strips with a row per run.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def comparison_lines(
     """Paper Figure 24: training and validation, loss (log axis) and below it accuracy.
 
     Args:
-        runs: name to curves, at least one; regressions show losses only. Of several seeds the mean
+        runs: name to curves, at least one; regressions have losses only. For several seeds the mean
             is a line, and the range from the lowest to the highest is shaded.
         title: stands above the picture.
         style: colours and fonts.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from miiii.analysis.parts.embeddings import EmbeddingSpectrum, PositionalEmbeddings
 
 _LINE = 64
-"""Latent dimensions per line of a positional embedding: two rows of 256 would be dust."""
+"""Latent dimensions per line of a positional embedding; the cells of longer lines are too small."""
 _WIDTH = 412.0  # points that panels may take
 _LARGEST = 8.0  # side of a cell, points
 _TALLEST = 130.0  # points that one spectrum may take downwards
@@ -30,12 +30,12 @@ def positional_embeddings(
 ) -> esch.Drawing:
     """Paper Figure 10: the embeddings of the two digit positions, with Pearson's r (claim C10).
 
-    Latent dimensions have no order of their own, so they are put in that of x0's values: then r is
-    seen at once, as x1 falling with x0, rising against it, or neither.
+    The order of latent dimensions has no meaning. They are sorted by x0's values, so that the sign
+    of r is visible: x1's values fall with x0's, or rise.
 
     Args:
         runs: name to embeddings, in order from above; their widths may differ.
-        ordered: whether dimensions are put in x0's order; otherwise they stand as stored.
+        ordered: whether dimensions are sorted by x0's values; else they are in stored order.
         title: stands above the picture.
         style: colours and fonts.
 
@@ -83,9 +83,9 @@ def embedding_spectrum(
 ) -> esch.Drawing:
     """Paper Figures 14 (T_nanda) and 15 (T_miiii): the token embedding by frequency (claim C13).
 
-    Each drawing has a row per frequency along the digits and a column per latent dimension; the
-    norms of the rows are below it, with ticks at the frequencies that stand out. Both matrices are
-    on one scale.
+    Each drawing has a row per frequency along the digits and a column per latent dimension. The
+    norms of the rows are below it, with ticks at the calibrated significant frequencies. Both
+    matrices are on one scale.
 
     Args:
         spectrum: of the digits' embeddings.
@@ -128,7 +128,7 @@ def _spectrum(
     scales: tuple[float, float],
     style: Style,
 ) -> list[esch.Drawing]:
-    """The amplitudes, and the norms of their rows below them."""
+    """The amplitudes, and below them the norms of their rows."""
     frequencies, width = power.shape
     # A matrix of zeros has no scale.
     amplitude_scale, norm_scale = (scale or None for scale in scales)

@@ -1,5 +1,7 @@
 """The discrete Fourier basis as a matrix (paper Figure 19)."""
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -33,7 +35,7 @@ def fourier_matrix(basis: ArrayLike, *, title: str = "", style: Style = LIGHT) -
     cell = min(_SIDE / size, _LARGEST)
     return esch.draw(
         "h w",
-        # Where a wave crosses zero the matrix holds rounding errors; they are no marks.
+        # At the zeros of a wave the matrix has rounding errors, which must not be drawn.
         np.where(np.abs(matrix) < 1e-12, 0.0, matrix),
         title=title,
         x_label=f"x, of {size} points",
@@ -41,16 +43,20 @@ def fourier_matrix(basis: ArrayLike, *, title: str = "", style: Style = LIGHT) -
         x_ticks=_positions(size),
         y_ticks=row_names(size) if size <= _ALL else _some_rows(size),
         value_label="entry",
-        # Outlines tell signs apart without colour; in small cells they pale against full marks.
-        sign="both" if cell >= _CLEAR else "colour",
+        sign=shown_sign(cell),
         cell=cell,
         vector_limit=_VECTORS,
         style=style,
     )
 
 
+def shown_sign(cell: float) -> Literal["both", "colour"]:
+    """Outlines show signs without colour, but in small cells they are too faint."""
+    return "both" if cell >= _CLEAR else "colour"
+
+
 def row_names(size: int) -> list[str]:
-    """What each row of the basis is: [p], "constant", "cos 1", "sin 1" and so on."""
+    """[p]: names of the rows, "constant", "cos 1", "sin 1" and so on."""
     names = ["constant"]
     for row in range(1, size):
         cycles = (row + 1) // 2
@@ -59,7 +65,7 @@ def row_names(size: int) -> list[str]:
 
 
 def _some_rows(size: int) -> dict[int, str]:
-    """The constant, the cosine of every eighth frequency, and the last row."""
+    """Labels of the constant, the cosine of every eighth frequency, and the last row."""
     names = row_names(size)
     cosines = range(2 * _EVERY - 1, size - _EVERY, 2 * _EVERY)
     return {row: names[row] for row in (0, *cosines, size - 1)}

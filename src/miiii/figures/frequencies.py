@@ -1,9 +1,9 @@
-"""Which frequencies the neurons use through training, and how many stand out (paper Figure 8).
+"""The neurons' frequencies through training, and the number of significant ones (paper Figure 8).
 
-The paper's count, frequencies above μ + 2σ, is found in untrained models too: any spread-out
-spectrum has some values above that. So beside it stand what the same rule finds once the digits are
-renamed at random, which takes every frequency away, and the calibrated count: frequencies above all
-that any renaming reaches.
+The paper's rule, frequencies above μ + 2σ, finds some in untrained models too, since any spectrum
+has values above that. Two counts beside it show this: the same rule with the digits renamed at
+random, which destroys every frequency, and the calibrated count, frequencies above the largest
+power under any renaming.
 """
 
 from typing import TYPE_CHECKING
@@ -33,8 +33,8 @@ def frequency_strip(
 ) -> esch.Drawing:
     """Paper Figure 8, top and bottom in one: a column per snapshot.
 
-    Above, a row per single frequency, area ∝ its share of the neurons' variance. Below and in line
-    with it, the variance of the power over the frequencies, and the counts on one scale.
+    Above, a row per single frequency, area ∝ its share of the neurons' variance. Below, in the same
+    columns, the variance of the power over the frequencies, and the counts on one scale.
 
     Args:
         spectra: of calibrated spectra.
@@ -134,10 +134,10 @@ def frequency_counts(
 
 
 def snapshot_ticks(epochs: NDArray[np.int64]) -> dict[int, str]:
-    """Columns of snapshots to mark: those nearest to powers of ten, with their own epochs.
+    """The columns of snapshots to label, with their epochs: those nearest to powers of ten.
 
-    The first and the last are marked too; of two that stand close together among many, the later
-    goes.
+    The first and the last are labelled too. Where two labels would be too close, the later is left
+    out.
     """
     last = len(epochs) - 1
     logs = np.log(np.maximum(epochs, 1))
@@ -152,7 +152,7 @@ def snapshot_ticks(epochs: NDArray[np.int64]) -> dict[int, str]:
 
 
 def _counts(spectra: "SpectraThroughTraining") -> dict[str, NDArray[np.float64]]:
-    """[S] each: by the rule, by the rule with digits renamed, and calibrated."""
+    """[S] each: counts by the rule, by the rule with digits renamed, and calibrated."""
     if spectra.calibrated_counts is None or spectra.null_counts is None:
         raise ValueError(
             "spectra carry no calibrated counts: expected them measured by "

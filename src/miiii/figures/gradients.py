@@ -37,7 +37,7 @@ def gradient_strip(
     """Paper Figure 9: a row per weight, log-spaced columns of epochs, area ∝ share of its peak.
 
     Args:
-        norms: each weight's L2 norm / the largest it ever has; shown is the mean over a column.
+        norms: L2 norm of each weight / its largest value; a cell has the mean over its column.
         title: stands above the picture.
         style: colours and fonts.
     """
@@ -59,8 +59,8 @@ def gradient_strip(
 def gradient_lines(norms: "GradientNorms", *, title: str = "", style: Style = LIGHT) -> "Figure":
     """Paper Figure 9 as lines: L2 norm of each weight's gradient, and as a share of its peak.
 
-    Both on log axes. Below, the hairline is what counts as at rest; a dot is where a weight comes
-    to rest for good.
+    Both axes are logarithmic. Below, the hairline is the level of rest; a dot marks the epoch from
+    which a weight stays below it.
 
     Args:
         norms: before the gradient filter.
@@ -105,7 +105,7 @@ def gradient_lines(norms: "GradientNorms", *, title: str = "", style: Style = LI
 
 
 def weight_labels(names: Sequence[str]) -> list[str]:
-    """The paper's names of weights; with several blocks their number stands behind, from 1."""
+    """The paper's names of weights; of several blocks with the block's number, from 1."""
     blocks = {name.split(".")[1] for name in names if name.startswith("blocks.")}
     labels = []
     for name in names:

@@ -1,4 +1,4 @@
-"""Margins on the grid of the two digits: where a model is right, and by how much."""
+"""Margins of the right logits on the grid of the two digits."""
 
 import math
 from collections.abc import Sequence
@@ -8,19 +8,19 @@ from numpy.typing import ArrayLike
 
 from miiii import esch
 from miiii.esch.style import LIGHT, Style
+from miiii.figures.numbers import digit_ticks
 
 _VECTORS = 25_000  # marks per drawing; about 0.5 MB
-_ALL = 12  # digits up to which each has its tick
 
 
 def margin_grids(
     margins: ArrayLike, tasks: Sequence[object], *, title: str = "", style: Style = LIGHT
 ) -> esch.Drawing:
-    """A panel per task, a cell per input: area is the margin, an outline where it is negative.
+    """A panel per task and a cell per input: area ∝ |margin|, outlined where it is negative.
 
     Args:
         margins: [p², N] in the order n = x0 + p·x1, as from `analysis.scoring.margins`.
-        tasks: [N], what each panel is called.
+        tasks: [N], names of the panels.
         title: stands above the picture.
         style: colours and fonts.
 
@@ -33,7 +33,7 @@ def margin_grids(
         raise ValueError(
             f"margins have shape {table.shape}: expected [p², tasks] with {len(tasks)} tasks"
         )
-    marked = list(range(base)) if base <= _ALL else sorted({0, base // 2, base - 1})
+    marked = digit_ticks(base)
     wrong = (table <= 0).sum(axis=0)
     return esch.draw(
         "n h w",

@@ -1,4 +1,4 @@
-"""MLP neurons over the two digits, and how few frequencies they hold (paper Figures 6 and 7)."""
+"""MLP neurons over the two digits, and the frequencies of each (paper Figures 6 and 7)."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from miiii.analysis.parts.concentration import FrequencyNeed, NeuronExamples, Periodicity
 
 CORNER = 37
-"""Values of each digit that are shown unless all are asked for; as many as the paper shows."""
+"""Default number of values of each digit that are shown, as in the paper."""
 
 _LAYERS = {"mlp_hidden": "after the {activation}", "mlp_output": "after W_out"}
 _RULES = {
@@ -41,12 +41,12 @@ def neuron_grids(
 ) -> esch.Drawing:
     """Paper Figures 6 (T_miiii) and 7 (T_basis): neurons above, their spectra below.
 
-    The spectra are those of the whole p×p grid whatever part of it is shown.
+    The spectra are of the whole p×p grid, even if only a corner of it is shown.
 
     Args:
         examples: the neurons, from `analysis.concentration.neuron_examples`.
-        corner: how many values of each digit are shown, from 0; None shows all.
-        activation: the name of what the neurons do.
+        corner: number of values of each digit that are shown, from 0; None: all.
+        activation: the name of the activation function.
         title: stands above the picture.
         style: colours and fonts.
 
@@ -65,7 +65,7 @@ def neuron_grids(
     origin = f"Neurons {layer}: {_RULES[examples.rule].format(count=count)}"
     values, name = examples.grids, "activation"
     if examples.layer == "mlp_output":
-        # After a ReLU 0 means silent; after W_out it means nothing.
+        # After a ReLU 0 is silence; after W_out 0 has no meaning, so the mean is the reference.
         values, name = values - values.mean(axis=(1, 2), keepdims=True), "activation − its mean"
     above = esch.draw(
         "c h w",
@@ -118,17 +118,17 @@ def concentration(
     title: str = "",
     style: Style = LIGHT,
 ) -> "Figure":
-    """What Figures 6 and 7 are to show, for all neurons: how concentrated their variance is.
+    """The concentration of all neurons' variance on frequencies, for Figures 6 and 7.
 
-    Left the share of each neuron's variance in its strongest pairs of frequencies. Right the single
-    frequencies that each neuron needs for most of its variance (claim C8). Both as the share of
-    neurons at or below a value, silent ones left out; dashed the same with the inputs permuted.
+    Left: the share of each neuron's variance in its strongest pairs of frequencies. Right: the
+    number of single frequencies with most of its variance (claim C8). Both are empirical
+    distributions over the neurons that are not silent; the dashed lines are of permuted inputs.
 
     Args:
-        periodicities: name of a run to its neurons', in order of drawing; of one count and one
-            kind of permutation.
-        needs: the same names to needs counted in single frequencies, of one share.
-        null_needs: the same names to needs with the inputs permuted.
+        periodicities: run to the periodicity of its neurons, in order of drawing, with one count
+            and one kind of permutation.
+        needs: run to its needs of single frequencies, for one share.
+        null_needs: run to its needs with the inputs permuted.
         title: stands above the picture.
         style: colours and fonts.
 
@@ -197,7 +197,7 @@ def _steps(
     *,
     dashed: bool = False,
 ) -> None:
-    """The share of values at or below each."""
+    """The empirical distribution: the share of values at or below each."""
     usable = values[~np.isnan(values)]
     if usable.size:
         axes.ecdf(
@@ -210,12 +210,12 @@ def _steps(
 
 
 def _round(size: int, *, inner: bool = False) -> list[int]:
-    """Round numbers of cells for ticks, five or so.
+    """About five round numbers of cells for ticks.
 
     Args:
         size: cells along the axis.
-        inner: whether those near an end are left out. Their labels would jut out and push panels
-            apart, differently in the two rows.
+        inner: whether ticks near an end are left out. Their labels would be wider than the panel
+            and move the panels of the two rows apart by different amounts.
     """
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100, size) if size <= 6 * step)
     margin = 0.08 * size if inner else 0.0

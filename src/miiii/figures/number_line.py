@@ -25,7 +25,7 @@ def number_line_spectrum(
 ) -> "Figure":
     """The spectrum over n, and below it a row per task with a mark at each harmonic k/q.
 
-    Marks' area is the share of variance on the harmonic; a hairline stands where a task has one.
+    The area of a mark is the share of variance on the harmonic. Hairlines mark all harmonics.
 
     Args:
         spectrum: of the functions.
@@ -79,7 +79,7 @@ def harmonic_grid(
 
     Args:
         shares: per task and harmonic, of neurons on the number line or of the embeddings.
-        value_label: what the shares are of.
+        value_label: name of the shares in the key.
         title: stands above the picture.
         style: colours and fonts.
     """

@@ -20,7 +20,7 @@ _PANEL = 2.3  # inches
 _DOT = 1.2  # points
 _QUARTERS = ("0", "π/2", "π", "3π/2")
 _VECTORS = 25_000  # marks per drawing; about 0.5 MB
-_ALL = 12  # digits up to which each has its tick
+_ALL = 12  # digits up to which each has a tick
 _ABREAST = 6  # panels in one row
 
 
@@ -30,11 +30,11 @@ def number_spirals(
 ) -> "Figure":
     """Paper Figure 1: numbers in polar coordinates, radius n and angle n radians.
 
-    Where a number must be divisible by one of a few moduli, each has its colour; numbers that
-    several of them divide are in the text's colour.
+    In spirals of multiples each modulus has a colour; multiples of several moduli have the colour
+    of the text.
 
     Args:
-        spirals: one per panel, from `analysis.number_patterns`.
+        spirals: one per panel, of `analysis.number_patterns`.
         title: stands above the picture.
         style: colours and fonts.
 
@@ -68,8 +68,8 @@ def input_space(spaces: "NumberSpaces", *, title: str = "", style: Style = LIGHT
         title=title,
         x_label="x0",
         y_label="x1",
-        x_ticks=_digits(spaces.base),
-        y_ticks=_digits(spaces.base),
+        x_ticks=digit_ticks(spaces.base),
+        y_ticks=digit_ticks(spaces.base),
         value_label=f"n = x0 + {spaces.base}·x1",
         cell=min(320.0 / spaces.base, 14.0),
         vector_limit=_VECTORS,
@@ -94,8 +94,8 @@ def output_space(spaces: "NumberSpaces", *, title: str = "", style: Style = LIGH
         panel_labels=[*(f"n mod {modulus}" for modulus in spaces.moduli), f"(x0 + x1) mod {base}"],
         x_label="x0",
         y_label="x1",
-        x_ticks=_digits(base),
-        y_ticks=_digits(base),
+        x_ticks=digit_ticks(base),
+        y_ticks=digit_ticks(base),
         normalise="panel",
         value_label="remainder",
         columns=len(panels) if len(panels) <= _ABREAST else None,
@@ -133,14 +133,14 @@ def _panel(axes: "PolarAxes", spiral: "Spiral", style: Style) -> None:
 
 
 def _dots(axes: "PolarAxes", spiral: "Spiral", chosen: NDArray[np.bool_], colour: str):
-    """All dots as one path of round stroke ends: a fraction of the size of as many markers."""
+    """All dots as one path of round stroke ends, whose file is a fraction of that of markers."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
     share = spiral.radius[chosen] / spiral.limit / 2
     angle = spiral.angle[chosen]
     points = 0.5 + np.stack([share * np.cos(angle), share * np.sin(angle)], axis=-1)
-    # Strokes of no length would be left out by some viewers.
+    # Some viewers leave out strokes of length 0.
     ends = points + np.array([1e-4, 0])
     path = Path(
         np.stack([points, ends], axis=1).reshape(-1, 2),
@@ -154,13 +154,13 @@ def _dots(axes: "PolarAxes", spiral: "Spiral", chosen: NDArray[np.bool_], colour
         edgecolor=colour,
         linewidth=_DOT,
         capstyle="round",
-        snap=False,  # to pixels: the strokes would have no length again
+        snap=False,  # snapping to pixels would make the length 0
         zorder=3,
     )
 
 
 def _groups(spiral: "Spiral", style: Style) -> list[tuple[str, str, NDArray[np.bool_]]]:
-    """Label, colour and numbers of each kind; a single kind where there is nothing to tell."""
+    """(label, colour, numbers) of each modulus, or of all numbers where colours are too few."""
     moduli, colours = spiral.moduli, style.palette[1:]
     if len(moduli) < 2 or len(moduli) > len(colours):
         return [("", style.foreground, np.ones(len(spiral.numbers), bool))]
@@ -181,7 +181,7 @@ def _name(spiral: "Spiral", ring: int) -> str:
 
 
 def _rings(limit: int) -> list[int]:
-    """Two to four evenly spaced round radii inside the limit; the limit where it is small."""
+    """Two to four evenly spaced round radii below the limit; for a small limit the limit."""
     power = 10 ** (len(str(limit)) - 1)
     for step in (5 * power, 2 * power, power, power // 2, power // 5):
         if 0 < 2 * step < limit:
@@ -189,7 +189,8 @@ def _rings(limit: int) -> list[int]:
     return [limit]
 
 
-def _digits(base: int) -> list[int]:
+def digit_ticks(base: int) -> list[int]:
+    """All digits where they are few, else the first, the middle and the last."""
     if base <= _ALL:
         return list(range(base))
     return sorted({0, base // 2, base - 1})

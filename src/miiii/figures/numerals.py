@@ -1,4 +1,4 @@
-"""Numbers as the paper's tables print them: 1/3 where that is exact, 256, 3e-4, else decimals."""
+"""Numbers in the form of the paper's tables: 1/3 where it is exact, 256, 3e-4, else decimals."""
 
 import math
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from fractions import Fraction
 
 _LARGEST_DENOMINATOR = 10
 _LARGEST_FRACTION = 10
-_ROUNDING = 4e-16  # relative: a fraction and its float differ by no more
+_ROUNDING = 4e-16  # relative difference of a fraction and its float, at most
 
 
 def numeral(value: float) -> str:
@@ -44,12 +44,12 @@ def latex_numeral(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of power or variance in per cent, two digits also below 10 %."""
+    """A share of power or variance in per cent, with two digits below 10 % as well."""
     return (f"{share:.0%}" if share >= 0.1 else f"{share:.1%}").replace("%", " %")
 
 
 def plain(value: float) -> float | int:
-    """The number in Python's own types: NumPy's would write the type's name."""
+    """The number as a Python type, whose repr has no type name."""
     return int(value) if isinstance(value, int) else float(value)
 
 

@@ -1,13 +1,13 @@
-"""Power and accuracy of each task on one time axis: does the circuit come before the answer?
+"""Power and accuracy of each task on one axis of epochs, to see which comes first.
 
-Power is the carried one: what the task's harmonics hold of the neurons on numbers that were not
-trained on. Tasks differ in it by a factor of ten, so each is shown as a share of its own largest.
+Power is the carried power: the variance of the neurons on the task's harmonics, on numbers that
+were not trained on. Tasks differ in it by a factor of ten, so that each is drawn relative to its
+largest.
 """
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from miiii import esch
 from miiii.esch.style import LIGHT, Style
@@ -84,11 +84,11 @@ def power_panels(
     title: str = "",
     style: Style = LIGHT,
 ) -> "Figure":
-    """A small panel per task: power, accuracy, and when each arrives.
+    """A small panel per task with its power and its accuracy through training.
 
     Filled: power, as a share of the task's largest. Line: accuracy on numbers not trained on. Grey
-    bar: the two snapshots between which power reaches half of what it ends with, for good. Dashed:
-    the epoch from which the validation accuracy holds.
+    bar: the two snapshots between which power reaches half of its last value for good. Dashed: the
+    epoch from which the validation accuracy holds.
 
     Args:
         power: of a run's neurons through training.
@@ -153,7 +153,7 @@ def _task(
     first, last = int(epochs[0]), max(int(epochs[-1]), int(epochs[0]) + 1)
     epoch_axis(panel, first, last)
     if last >= 1000:
-        # So narrow a panel has room for few labels.
+        # A narrow panel has room for few labels.
         tens = [10.0**k for k in range(1, 20, 2) if max(first, 1) < 10**k <= last]
         panel.xaxis.set_major_locator(FixedLocator(tens))
     panel.yaxis.set_major_locator(FixedLocator([0, 0.5, 1]))
@@ -184,7 +184,7 @@ def _task(
 
 
 def _key(figure: "Figure", accuracy: float, down: float, total: float, style: Style) -> None:
-    """What the marks are, in one line across the page."""
+    """The key of the marks, in one line across the page."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
 
@@ -211,8 +211,7 @@ def _key(figure: "Figure", accuracy: float, down: float, total: float, style: St
 
 
 def _check(power: "PowerThroughTraining", progress: "ProgressThroughTraining") -> None:
-    same: NDArray[np.bool_] | bool = np.array_equal(power.epochs, progress.epochs)
-    if not same or power.moduli != progress.moduli:
+    if not np.array_equal(power.epochs, progress.epochs) or power.moduli != progress.moduli:
         raise ValueError(
             f"progress: expected the power's {len(power.epochs)} snapshots of "
             f"{len(power.moduli)} tasks, found {len(progress.epochs)} of {len(progress.moduli)}"

@@ -1,8 +1,8 @@
-"""Progress measures through training: losses by parts, Gini, norms and ranks, and addition's own.
+"""Progress measures through training: losses by parts, Gini, norms and ranks; those of addition.
 
-Losses are multiples of what guessing costs. Restricted loss falls as the task's harmonics come to
-hold the labels, be it from memory of the numbers trained on; carried loss falls only as they hold
-those of other numbers too.
+Losses are multiples of the loss of guessing. The restricted loss falls when the task's harmonics
+predict the labels, even if only by memory of the numbers trained on. The carried loss falls only
+when they predict the labels of other numbers.
 """
 
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from miiii.analysis.dynamics.progress import ProgressThroughTraining
 
 FLOOR = 1e-4
-"""Losses below it are drawn on it: a task is long solved there."""
+"""Losses below it are drawn at it; solved tasks are far below."""
 
 PARTS = {
     "restricted_loss": "restricted loss: the task's harmonics alone, all numbers",
     "carried_loss": "carried loss: the same, as numbers not trained on have them",
     "excluded_loss": "excluded loss: without them, numbers trained on",
 }
-"""Fields of the record and what stands above them."""
+"""Fields of the record and the titles of their panels."""
 
 
 @styled
@@ -82,7 +82,7 @@ def structure_lines(
     Args:
         progress: through training.
         power: of the same run's neurons, for the Gini coefficient of their powers on the tasks:
-            the median neuron, the middle half of them shaded. Left out: the embedding's alone.
+            the median neuron, with the middle half shaded. None: only the embedding's Gini.
         title: stands above the picture.
         style: colours and fonts.
     """
@@ -174,7 +174,7 @@ def addition_lines(
 
 
 def _loss_limits(tables: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
-    """Of a log axis that shows what guessing costs, and little below `FLOOR`."""
+    """Limits of a log axis that has 1, the loss of guessing, and ends at `FLOOR`."""
     values = np.concatenate([np.ravel(table) for table in tables])
     values = values[np.isfinite(values)]
     low, high = (values.min(), values.max()) if values.size else (1.0, 1.0)

@@ -1,4 +1,4 @@
-"""A run's epochs beside the published ones, task by task, as one drawing."""
+"""A run's epochs beside the published ones, task by task."""
 
 import math
 from typing import TYPE_CHECKING
@@ -25,13 +25,13 @@ def published_epochs(
     title: str = "",
     style: Style = LIGHT,
 ) -> "Figure":
-    """One row per task on a log axis of epochs: the published epoch, and the run's own.
+    """A row per task on a log axis of epochs: the published epoch and that of the run.
 
     Args:
         beside: the epochs.
-        trained: the last epoch of the run, a hairline; tasks that have not come stand on it as
-            crosses.
-        reading_error: of the published epochs, as a share; drawn as a bar.
+        trained: the last epoch of the run, drawn as a hairline; tasks that have not reached the
+            level are crosses on it.
+        reading_error: relative error of the published epochs, drawn as a bar.
         title: stands above the picture.
         style: colours and fonts.
     """
@@ -42,11 +42,11 @@ def published_epochs(
     rows = np.arange(len(tasks))
     published = np.array([task.published for task in tasks], float)
     own = np.array([task.own for task in tasks])
-    came = np.isfinite(own)
+    reached = np.isfinite(own)
     one, other = style.palette[0], style.palette[1]
     figure = Figure(figsize=(_WIDTH, _ROW * len(tasks) + _MARGINS), layout="constrained")
     axes = figure.add_subplot()
-    for row in rows[came]:
+    for row in rows[reached]:
         axes.plot([published[row], own[row]], [row, row], color=style.light_grey, zorder=0)
     axes.errorbar(
         published,
@@ -59,11 +59,11 @@ def published_epochs(
         linewidth=style.hair_width,
         label="the paper's Figure 4",
     )
-    axes.plot(own[came], rows[came], "o", color=other, markersize=4, label="this run")
-    if not came.all():
+    axes.plot(own[reached], rows[reached], "o", color=other, markersize=4, label="this run")
+    if not reached.all():
         axes.plot(
-            np.full((~came).sum(), trained),
-            rows[~came],
+            np.full((~reached).sum(), trained),
+            rows[~reached],
             "x",
             color=other,
             markersize=4,
@@ -83,5 +83,5 @@ def published_epochs(
 
 
 def ratio_text(ratio: float) -> str:
-    """A ratio of epochs with three digits; a dash where the epoch has not come."""
+    """A ratio of epochs with three digits; a dash for an infinite one."""
     return "–" if math.isinf(ratio) else f"{ratio:.3g}"

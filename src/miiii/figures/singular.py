@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = 2
 _STEP = 2.7
-"""From one vector down to the next, in units of the largest entry: room for the label."""
+"""Distance from one vector to the next, in units of the largest entry; it has room for the
+label."""
 
 
 @styled
@@ -28,15 +29,14 @@ def singular_values(
     title: str = "",
     style: Style = LIGHT,
 ) -> "Figure":
-    """Paper Figure 11: σ of the token embedding, and where half and nine tenths of Σσ² are reached.
+    """Paper Figure 11: σ of the token embedding, with marks at 50 % and 90 % of Σσ².
 
     The line is σ of a random matrix of the same shape and the same Σσ², which has no structure
     (claim C11).
 
     Args:
         runs: name to spectrum, in order from above.
-        first: how many components are shown, the strongest first; None shows all. The paper shows
-            83 of 113.
+        first: number of components, the strongest first; None: all. The paper shows 83 of 113.
         title: stands above the picture.
         style: colours and fonts.
 
@@ -74,12 +74,12 @@ def singular_vectors(
 ) -> "Figure":
     """Paper Figures 12 (T_nanda) and 13 (T_miiii): the leading left vectors over the digits.
 
-    Each is labelled with its strongest frequency and that frequency's share of its power. Below
-    stands that share for all components, beside what vectors of random direction reach (claim C12).
+    Each is labelled with its strongest frequency and that frequency's share of its power. Below is
+    that share for all components, beside that of vectors of random direction (claim C12).
 
     Args:
         spectrum: of the digits' embeddings.
-        count: how many vectors are drawn, the strongest first.
+        count: number of vectors, the strongest first.
         title: stands above the picture.
         style: colours and fonts.
 
@@ -135,7 +135,7 @@ def _vectors(
 
 
 def _mark_shares(axes: "Axes", spectrum: "SingularSpectrum", shown: int, style: Style) -> None:
-    """A line after the component that completes each share, labelled; the labels at two heights."""
+    """A labelled line after the component that completes each share."""
     top = max(spectrum.values[0], spectrum.random_values[0])
     for text, place, height in (
         ("50 %", spectrum.half, 1.38 * top),

@@ -1,4 +1,4 @@
-"""What every figure of matplotlib has: the style while it is drawn, and a title above."""
+"""Style and title of all figures of matplotlib."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -14,7 +14,7 @@ Drawn = TypeVar("Drawn")
 
 
 def styled(draw: Callable[Asked, Drawn]) -> Callable[Asked, Drawn]:
-    """Draw in the style that is given as `style=`; default: light."""
+    """Run a drawing function in the style of its argument `style`; default: light."""
 
     @wraps(draw)
     def within_style(*args: Asked.args, **options: Asked.kwargs) -> Drawn:

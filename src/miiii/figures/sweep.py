@@ -1,4 +1,4 @@
-"""A search seen as a whole: best so far, trade-offs between objectives, which settings decide."""
+"""Figures of a whole search: best so far, trade-offs between objectives, importance of settings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _LOG_RATIO = 30.0  # largest to smallest value from which on an axis is logarithmic
 _WIDTH = 7.0  # inches
 DPI = 200.0
-"""At which letters are measured: as PNGs are written, else names are wider than their room."""
+"""Resolution at which text is measured; it must be that of PNG files, else names get too little
+room."""
 
 
 @dataclass(frozen=True)
@@ -29,28 +30,28 @@ class Values:
     values: NDArray[np.float64]
     """[N]"""
     smaller: bool
-    """Whether smaller is better."""
+    """Whether a smaller value is better."""
 
     @property
     def logarithmic(self) -> bool:
-        """Whether they are shown on a log axis: smaller is better, all above 0, and far apart."""
+        """Whether the axis is logarithmic: smaller is better, all are above 0, and far apart."""
         low, high = float(self.values.min()), float(self.values.max())
         return self.smaller and low > 0 and high / low >= _LOG_RATIO
 
     @property
     def best(self) -> int:
-        """The place of the best one; the first of several."""
+        """The index of the best run; of equal ones the first."""
         return int(self.values.argmin() if self.smaller else self.values.argmax())
 
     @property
     def label(self) -> str:
-        """For an axis: with the direction that is good."""
+        """The name with the better direction, for an axis."""
         return f"{self.name} ({'smaller' if self.smaller else 'larger'} is better)"
 
 
 @dataclass(frozen=True)
 class Bars:
-    """How much S settings decide about one objective."""
+    """Importance of S settings for one objective."""
 
     title: str
     names: tuple[str, ...]
@@ -58,21 +59,20 @@ class Bars:
     values: NDArray[np.float64]
     """[S], at least 0."""
     chance: NDArray[np.float64]
-    """[S]: what chance alone reaches, in the same unit; zeros where nobody asks."""
+    """[S]: the values that chance reaches, in the same unit; zeros where they are not known."""
     measure: str = "divergence of the best runs from all"
-    """What the values are."""
+    """Name of the values, for the axis."""
 
 
 @styled
 def best_so_far(
     objectives: Sequence[Values], lost: Sequence[int] = (), *, title: str = "", style: Style = LIGHT
 ) -> "Figure":
-    """Each run's value in the order in which runs ended, and the best until then as a line.
+    """Each run's value, in the order in which runs ended, and the best so far as a line.
 
     Args:
         objectives: at least one; values in the order in which the runs ended.
-        lost: where, among the runs that have values, others ended that have none: n stands for
-            after the n-th.
+        lost: for each run without a value, the number of runs with values that ended before it.
         title: stands above the picture.
         style: colours and fonts.
     """
@@ -119,7 +119,7 @@ def best_so_far(
 def trade_offs(
     objectives: Sequence[Values], front: NDArray[np.bool_], *, title: str = "", style: Style = LIGHT
 ) -> "Figure":
-    """Every pair of objectives against each other; the runs that none beats stand out.
+    """Every pair of objectives against each other, with the Pareto front marked.
 
     Args:
         objectives: at least two, of the same N runs.
@@ -145,9 +145,9 @@ def trade_offs(
         axes.plot(
             one.values[front][order],
             other.values[front][order],
-            # Of three objectives the front is a surface, which no line can show.
+            # With three objectives the front is a surface, not a line.
             "o-" if len(pairs) == 1 else "o",
-            # From a run towards worse values of the one, its other value is to be had.
+            # A step: worse values of the first objective give no better value of the second.
             drawstyle="steps-post" if one.smaller else "steps-pre",
             linewidth=style.hair_width,
             color=style.accent,
@@ -166,7 +166,7 @@ def trade_offs(
 
 @styled
 def importance_bars(groups: Sequence[Bars], *, title: str = "", style: Style = LIGHT) -> "Figure":
-    """How much each setting decides, a panel per objective; a mark shows what chance reaches.
+    """Importance of each setting, a panel per objective, with a mark at the value of chance.
 
     Args:
         groups: at least one.

@@ -1,4 +1,4 @@
-"""A search seen setting by setting: parallel coordinates, and a panel per setting."""
+"""Figures of a search by setting: parallel coordinates, and a panel per setting."""
 
 import math
 from collections.abc import Sequence
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_BAND = 0.62  # of a listed value's room, over which its runs are spread
+_BAND = 0.62  # part of a listed value's room over which its runs are spread
 _AXIS = 1.15  # inches between two axes
 _COLUMNS, _MANY_COLUMNS = 4, 6  # panels side by side, at most; of several objectives
 _PANEL = (1.75, 1.6)  # inches
-_TURNED = 44.0  # points of room for a tick's label from which on it stands upright
 
 
 @dataclass(frozen=True)
@@ -30,17 +29,17 @@ class Setting:
 
     name: str
     places: NDArray[np.float64]
-    """[N]: the place in `labels`; between limits the value itself."""
+    """[N]: the index in `labels`; for an interval the value."""
     labels: tuple[str, ...]
-    """Of the listed values; empty: it is searched between limits."""
+    """Of the listed values; empty for an interval."""
     limits: tuple[float, float]
-    """Lowest and highest value; of listed ones −½ and their number − ½."""
+    """Lowest and highest value; for listed values −½ and their number − ½."""
     log: bool = False
     """Whether its axis is logarithmic."""
 
     @property
     def heights(self) -> NDArray[np.float64]:
-        """[N]: the places from 0 to 1."""
+        """[N]: the places, scaled to 0 … 1."""
         low, high = self.limits
         places = self.places
         if self.log:
@@ -59,12 +58,12 @@ def parallel_coordinates(
 ) -> "Figure":
     """A line per run through its settings and its values; darker is better, the best is coloured.
 
-    Runs with the same listed value are spread over a band, the better ones higher.
+    Runs with the same listed value are spread over a band, better runs higher.
 
     Args:
         settings: at least one, of N runs.
-        objectives: of the same runs; the good end of each is above.
-        shaded: the place of the objective that decides about the shade.
+        objectives: of the same runs; better values are higher.
+        shaded: index of the objective that gives the shade.
         title: stands above the picture.
         style: colours and fonts.
     """
@@ -118,11 +117,11 @@ def setting_slices(
 ) -> "Figure":
     """A panel per setting: every run's value of an objective over its value of the setting.
 
-    Of listed values a dash marks the median. The best run is coloured.
+    A dash marks the median of each listed value. The best run is coloured.
 
     Args:
         settings: at least one, of N runs.
-        objectives: of the same runs; a row of panels each, or more where settings are many.
+        objectives: of the same runs; each has a row of panels, or several for many settings.
         title: stands above the picture.
         style: colours and fonts.
     """
@@ -157,25 +156,20 @@ def setting_slices(
 
 
 def _slice(axes: "Axes", setting: Setting, objective: Values, width: float, style: Style) -> None:
-    ranks = _ranks(objective)
-    places = setting.places
-    if setting.labels:
-        room = len(setting.labels)
-        # In the order in which they came, so that points do not cover each other.
-        for value in range(room):
-            own = np.flatnonzero(setting.places == value)
-            spread = np.linspace(-0.3, 0.3, len(own)) if len(own) > 1 else np.zeros(1)
-            places = places.copy()
-            places[own] = value + spread[: len(own)]
-            if len(own):
-                median = float(np.median(objective.values[own]))
-                axes.hlines(
-                    median, value - 0.4, value + 0.4, color=style.negative, linewidth=1.6, zorder=3
-                )
+    places = setting.places.copy()
+    for value in range(len(setting.labels)):
+        own = np.flatnonzero(setting.places == value)
+        if len(own):
+            # Spread in the order of the runs, so that points do not cover each other.
+            places[own] = value + (np.linspace(-0.3, 0.3, len(own)) if len(own) > 1 else 0.0)
+            median = float(np.median(objective.values[own]))
+            axes.hlines(
+                median, value - 0.4, value + 0.4, color=style.negative, linewidth=1.6, zorder=3
+            )
     axes.plot(
         places, objective.values, "o", color=style.grey, markersize=2.2, alpha=0.7, clip_on=False
     )
-    best = int(ranks.argmin())
+    best = objective.best
     axes.plot(places[best], objective.values[best], "o", color=style.accent, markersize=5, zorder=4)
     if objective.logarithmic:
         axes.set_yscale("log")
@@ -185,16 +179,14 @@ def _slice(axes: "Axes", setting: Setting, objective: Values, width: float, styl
         axes.set_xticks(
             range(len(setting.labels)), list(setting.labels), rotation=90 if longest > room else 0
         )
-        axes.set_xlim(*setting.limits)
-    else:
-        if setting.log:
-            _log_ticks(axes, *setting.limits)
-        axes.set_xlim(*setting.limits)
+    elif setting.log:
+        _log_ticks(axes, *setting.limits)
+    axes.set_xlim(*setting.limits)
     axes.set_title(setting.name)
 
 
 def _log_ticks(axes: "Axes", low: float, high: float) -> None:
-    """A log axis; over less than two decades its ends are named, which powers of ten would not."""
+    """Set a log axis; over less than two decades the ends and the middle have labels."""
     from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 
     axes.set_xscale("log")
@@ -207,8 +199,12 @@ def _log_ticks(axes: "Axes", low: float, high: float) -> None:
 def _ranks(objective: Values) -> NDArray[np.float64]:
     """[N]: 0 for the best run, 1 for the worst."""
     values = objective.values if objective.smaller else -objective.values
-    order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
-    return order / max(len(values) - 1, 1)
+    return _places_in_order(values) / max(len(values) - 1, 1)
+
+
+def _places_in_order(values: NDArray[np.float64]) -> NDArray[np.intp]:
+    """[N]: the place of each value when sorted, from 0; equal ones keep their order."""
+    return np.argsort(np.argsort(values, kind="stable"), kind="stable")
 
 
 def _spread(setting: Setting, ranks: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -217,8 +213,7 @@ def _spread(setting: Setting, ranks: NDArray[np.float64]) -> NDArray[np.float64]
     for value in range(len(setting.labels)):
         own = np.flatnonzero(setting.places == value)
         if len(own) > 1:
-            order = np.argsort(np.argsort(-ranks[own], kind="stable"), kind="stable")
-            offset = order / (len(own) - 1) - 0.5
+            offset = _places_in_order(-ranks[own]) / (len(own) - 1) - 0.5
             heights[own] += _BAND * offset / len(setting.labels)
     return heights
 
@@ -248,16 +243,10 @@ def _setting_ticks(axes: "Axes", place: int, setting: Setting, style: Style) -> 
         count = len(setting.labels)
         ticks = [((value + 0.5) / count, label) for value, label in enumerate(setting.labels)]
     else:
-        ticks = [(height, f"{value:.3g}") for height, value in _interval_ticks(setting)]
+        values = (np.geomspace if setting.log else np.linspace)(*setting.limits, 5)
+        ticks = [(n / 4, f"{value:.3g}") for n, value in enumerate(values)]
     for height, label in ticks:
         _tick(axes, place, height, label, style)
-
-
-def _interval_ticks(setting: Setting) -> list[tuple[float, float]]:
-    low, high = setting.limits
-    spaced = np.geomspace if setting.log else np.linspace
-    values = spaced(low, high, 5)
-    return list(zip(np.linspace(0, 1, 5).tolist(), values.tolist(), strict=True))
 
 
 def _value_ticks(axes: "Axes", place: int, objective: Values, style: Style) -> None:
@@ -265,11 +254,10 @@ def _value_ticks(axes: "Axes", place: int, objective: Values, style: Style) -> N
     if low == high:
         _tick(axes, place, 0.5, f"{low:.3g}", style, right=True)
         return
-    spaced = np.geomspace if objective.logarithmic else np.linspace
-    values = spaced(low, high, 5)
-    heights = np.linspace(0, 1, 5)
-    for height, value in zip(1 - heights if objective.smaller else heights, values, strict=True):
-        _tick(axes, place, float(height), f"{value:.3g}", style, right=True)
+    values = (np.geomspace if objective.logarithmic else np.linspace)(low, high, 5)
+    for n, value in enumerate(values):
+        height = 1 - n / 4 if objective.smaller else n / 4
+        _tick(axes, place, height, f"{value:.3g}", style, right=True)
 
 
 def _tick(

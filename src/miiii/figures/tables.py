@@ -1,4 +1,4 @@
-"""Tables of settings, from data (paper Tables 1 and 2): as Markdown, LaTeX and CSV."""
+"""Tables of settings (paper Tables 1 and 2) as Markdown, LaTeX and CSV."""
 
 import math
 import re
@@ -22,10 +22,10 @@ _LATEX_SIGNS = {
 
 @dataclass(frozen=True)
 class Row:
-    """One row: what it shows, and per setting its values."""
+    """One row: a label, and the values of each setting."""
 
     label: str
-    """Empty where the table has one row and needs none."""
+    """Empty in tables of one row."""
     values: tuple[tuple[float, ...], ...]
     """Per column, in order; usually one each."""
     outside: tuple[str, ...] = ()
@@ -39,8 +39,8 @@ class Table:
     Attributes:
         caption: one sentence.
         fields: the settings' names in the configuration, one per column.
-        symbols: what the columns are headed.
-        rows: from above.
+        symbols: heads of the columns.
+        rows: from top to bottom.
         note: below the table; empty for none.
     """
 
@@ -54,10 +54,10 @@ class Table:
 def search_space_table(
     values: Mapping[str, Sequence[float]], symbols: Mapping[str, str], *, caption: str = ""
 ) -> Table:
-    """Paper Table 1: what is tried of every setting.
+    """Paper Table 1: the values of every setting in the search space.
 
     Args:
-        values: field to values, from `sweeps.spaces.SearchSpace.values`.
+        values: field to values, as in `SearchSpace.values` of `sweeps.search.spaces`.
         symbols: field to the paper's name for it.
         caption: default: the number of points.
 
@@ -80,12 +80,12 @@ def settings_table(
     *,
     caption: str = "Result of the hyperparameter search.",
 ) -> Table:
-    """Paper Table 2: chosen settings, each beside the others; those outside Table 1 are marked.
+    """Paper Table 2: rows of settings; values outside Table 1 are marked.
 
     Args:
         settings: name of a row to its settings, field to value: the user's, and the paper's
-            (`sweeps.spaces.TABLE_2`).
-        values: field to the values that the search space has.
+            (`TABLE_2` of `sweeps.search.spaces`).
+        values: field to its values in the search space.
         symbols: field to the paper's name for it.
         caption: one sentence.
 
@@ -160,7 +160,7 @@ def to_latex(table: Table) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """The table as CSV, one line per value, so that nothing is lost.
+    """The table as CSV, one line per value.
 
     Columns: row, field, symbol, value (the shortest text that reads back to the same number) and
     in_search_space (true or false).
@@ -185,7 +185,7 @@ def _symbols(fields: Iterable[str], symbols: Mapping[str, str]) -> tuple[str, ..
 
 
 def _columns(lines: list[list[str]], table: Table) -> list[list[str]]:
-    """The lines without the column of labels where no row has one."""
+    """The lines, without the column of labels if all labels are empty."""
     labelled = any(row.label for row in table.rows)
     return lines if labelled else [line[1:] for line in lines]
 
@@ -196,5 +196,5 @@ def _latex_text(text: str) -> str:
 
 
 def _latex_symbol(symbol: str) -> str:
-    """Single letters are variables and stand in italics."""
+    """A symbol for LaTeX; single letters are variables and set in italics."""
     return f"${_GREEK.get(symbol, symbol)}$" if len(symbol) == 1 else _latex_text(symbol)

@@ -1,13 +1,13 @@
 """Accuracy and loss of every task through training (paper Figures 4, 5, 17 and 18).
 
-Each in two forms. Lines: one per task, named at its right end, the mean on top. Heat strips: one
-row per task, log-spaced columns of epochs, the area of a square carrying the value. One run or
-several side by side; training above, validation below. Where a run ended before the others, its
-strip is blank and its heading says since when.
+There are two forms. Lines: one per task, named at its right end, with the mean on top. Heat strips:
+a row per task and log-spaced columns of epochs; the area of a square is the value. One run or
+several are side by side, with training above and validation below. After the end of a run its strip
+is blank, and its heading has the last epoch.
 
-In strips a loss is shown as a multiple of what guessing costs, and cut at twice that (the key says
-so): a solved task fades out, a task at chance has squares of half a cell's area, and a full square
-is worse than guessing, which only overfitting is. How far it diverges, the lines tell.
+In strips a loss is a multiple of the loss of guessing, cut at 2 (as the key notes). Solved tasks
+have no squares, tasks at chance have squares of half a cell, and a full square is worse than
+guessing, which only overfitting makes. The lines show losses above the cut.
 """
 
 from collections.abc import Sequence
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from miiii.analysis.parts.curves import Curves, CurveStrips
 
 LOSS_CUT = 2.0
-"""Multiple of what guessing costs that a full square of a heat strip stands for."""
+"""Loss of a full square of a heat strip, as a multiple of the loss of guessing."""
 
 UNITS = {
     "guessing": "loss, guessing = 1",
     "nats": "cross-entropy in nats",
     "squared error": "mean squared error",
 }
-"""How an axis names the units of losses."""
+"""Axis labels of the units of losses."""
 
 
 def accuracy_lines(
@@ -107,7 +107,7 @@ def accuracy_strip(
 def loss_strip(
     *runs: "CurveStrips", names: Sequence[str] = (), title: str = "", style: Style = LIGHT
 ) -> esch.Drawing:
-    """Paper Figures 17 and 18 as heat strips: area ∝ loss / what guessing costs, cut at 2.
+    """Paper Figures 17 and 18 as heat strips: area ∝ loss / loss of guessing, cut at 2.
 
     Args:
         runs: at least one, on the same columns.
@@ -129,7 +129,6 @@ def loss_strip(
 def _lines(
     runs: "Sequence[Curves]", names: Sequence[str], measure: str, title: str, style: Style
 ) -> "Figure":
-
     several = max(len(run.labels) for run in runs) > 1
     written = [*max((run.labels for run in runs), key=len), *(["mean"] if several else [])]
     epochs = epoch_range([one for run in runs for one in (run.epoch, run.validation_epoch)])
@@ -228,13 +227,13 @@ def _strip(
 
 
 def _ended(run: "CurveStrips", table: NDArray[np.float64] | None) -> NDArray[np.float64]:
-    """A panel's [N, C]: no mark where the run was over, a cross where it was but not finite."""
+    """[N, C] of a panel, with 0 (no mark) in columns after the end of the run."""
     assert table is not None
     return np.where(run.columns.first[:, None] > run.until, 0.0, table).T
 
 
 def split_heading(split: str, dropout: bool) -> str:
-    """What stands above a panel of training or validation values."""
+    """Heading of a panel of training or validation values."""
     return "validation" if split == "validation" else f"training{', dropout on' * dropout}"
 
 

@@ -1,28 +1,27 @@
 """The weights of the cosine model (paper Appendix D, Figures 20 to 23).
 
-The stream's dimensions are rows or columns of every matrix and stand as stored, so that dimension
-7 of one picture is dimension 7 of the others. Neurons may be put in order; the picture says so.
+The residual stream's dimensions are rows or columns of every matrix, in stored order: dimension 7
+is the same in all pictures. Neurons may be sorted; the label of their axis then names the order.
 """
 
 import math
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from miiii import esch
 from miiii.esch.style import LIGHT, Style
+from miiii.figures.fourier_basis import shown_sign
 
 _ROOM = 396.0  # points that the cells of a row share
-_NARROW = 340.0  # the same where a row also has its name and its scale
+_NARROW = 340.0  # the same where a row has a name and a scale
 _TALLEST = 170.0  # points that a matrix takes downwards
 _LARGEST = 10.0  # side of a cell, points
 _BLOCK = "blocks.0."
 _LINE = 64  # tokens per line of W_E,tok
 _BESIDE = 10  # cells that W_E,pos takes with its gaps
 _APART = 4  # cells between the last digit's tick and that of the answer token
-_CLEAR = 4.0  # side of a cell above which outlines are clear, points
 _VECTORS = 25_000  # marks per drawing; about 0.5 MB
 _ENDS = 5  # ticks along an axis that has no order
 
@@ -55,7 +54,7 @@ def embedding_weights(weights: Weights, *, title: str = "", style: Style = LIGHT
     digits = [token for token in _spaced(count - 1, 16) if token < count - _APART]
     labels = {**{token: str(token) for token in digits}, count - 1: "="}
     cell = _cell(length + _BESIDE, width)
-    # They are added to each other, so they share a scale; a matrix of zeros has none.
+    # The model adds both, so that they have one scale; None for matrices of zeros.
     largest = float(max(np.abs(tokens).max(), np.abs(positions).max())) or None
     left = esch.draw(
         "h r w",
@@ -71,7 +70,7 @@ def embedding_weights(weights: Weights, *, title: str = "", style: Style = LIGHT
         y_ticks=_spaced(width, _ENDS),
         vmax=largest,
         value_label="weight",
-        sign=_sign(cell),
+        sign=shown_sign(cell),
         cell=cell,
         vector_limit=_VECTORS,
         style=style,
@@ -82,7 +81,7 @@ def embedding_weights(weights: Weights, *, title: str = "", style: Style = LIGHT
         column_labels=["x0", "x1", "="],
         x_label="W_E,pos",
         vmax=largest,
-        sign=_sign(cell),
+        sign=shown_sign(cell),
         show_key=False,
         cell=cell,
         style=style,
@@ -91,7 +90,7 @@ def embedding_weights(weights: Weights, *, title: str = "", style: Style = LIGHT
 
 
 def attention_weights(weights: Weights, *, title: str = "", style: Style = LIGHT) -> esch.Drawing:
-    """Paper Figure 21: W_k, W_q and W_v of every head, and W_o, without which nothing is computed.
+    """Paper Figure 21: W_k, W_q and W_v of every head; also W_o, which the paper leaves out.
 
     W_k, W_q and W_v are transposed, so that columns are the stream's dimensions in all four.
 
@@ -126,7 +125,7 @@ def attention_weights(weights: Weights, *, title: str = "", style: Style = LIGHT
         y_ticks=_spaced(head_width, 4),
         normalise="row",
         value_label="weight",
-        sign=_sign(cell),
+        sign=shown_sign(cell),
         cell=cell,
         vector_limit=_VECTORS,
         style=style,
@@ -140,8 +139,8 @@ def mlp_weights(
 
     Args:
         weights: name to array: blocks.0.mlp_in [D, F], blocks.0.mlp_out [F, D].
-        ordered: whether neurons are put in order of ‖w_in‖·‖w_out‖, the same in both; otherwise
-            they stand as stored.
+        ordered: whether neurons are sorted by ‖w_in‖·‖w_out‖, the same order in both; else they
+            are in stored order.
         title: stands above the picture.
         style: colours and fonts.
 
@@ -174,7 +173,7 @@ def mlp_weights(
         y_ticks=_spaced(width, _ENDS),
         normalise="row",
         value_label="weight",
-        sign=_sign(cell),
+        sign=shown_sign(cell),
         cell=cell,
         vector_limit=_VECTORS,
         style=style,
@@ -204,7 +203,7 @@ def unembedding_weights(weights: Weights, *, title: str = "", style: Style = LIG
         x_ticks=_spaced(width, 9),
         y_ticks=["f(a, b)"] if outputs == 1 else _spaced(outputs, _ENDS),
         value_label="weight of W_U",
-        sign=_sign(cell),
+        sign=shown_sign(cell),
         cell=cell,
         vector_limit=_VECTORS,
         style=style,
@@ -224,13 +223,8 @@ def _cell(across: int, down: int, room: float = _ROOM, largest: float = _LARGEST
     return min(room / across, _TALLEST / down, largest)
 
 
-def _sign(cell: float) -> Literal["both", "colour"]:
-    """Outlines tell signs apart without colour; in small cells they pale against full marks."""
-    return "both" if cell >= _CLEAR else "colour"
-
-
 def _spaced(size: int, count: int) -> list[int]:
-    """About so many cells at round distances, from 0."""
+    """About `count` cells at round distances, from 0."""
     for step in (1, 2, 4, 5, 8, 10, 16, 20, 25, 32, 50, 64, 100, 128, 200, 256, 500):
         if (size - 1) // step < count:
             return list(range(0, size, step))

@@ -1,4 +1,4 @@
-"""Whether the cosine model computes its function (paper Appendix D)."""
+"""The function of the cosine model beside the model's output (paper Appendix D)."""
 
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,10 @@ _VECTORS = 25_000  # marks per drawing; about 0.5 MB
 def waves_check(fit: "WavesFit", *, title: str = "", style: Style = LIGHT) -> esch.Drawing:
     """The function, the model's output, and their difference, on all p² numbers.
 
-    Not in the paper, which asks its reader to confirm by eye that the weights compute the function.
+    The paper has no such figure; there the reader checks the weights by eye.
 
     Args:
-        fit: from `analysis.waves_fit.waves_fit`.
+        fit: from `analysis.parts.waves_fit.waves_fit`.
         title: stands above the picture.
         style: colours and fonts.
     """

@@ -1,1 +1,1 @@
-"""What several figures of lines share: the lines, their log axes, names at their ends."""
+"""Common parts of line figures: the lines, their log axes, names at their ends."""

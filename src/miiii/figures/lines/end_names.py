@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SPACING = 1.15
-"""Of names, em: no two touch."""
+"""Distance between names, em; at this distance they do not touch."""
 LEADER, SWATCH = 12.0, 7.0
-"""From the axes to a swatch of a line's colour; its length. Points."""
+"""Distance from the axes to a swatch of the line's colour, and the swatch's length, points."""
 
 _INSET = 2.0  # from the swatch to the name, points
 _ALIKE, _ALIKE_MOST = 0.1, 1.0  # em, per line and at most, within which ends count as level
@@ -30,17 +30,17 @@ class Line:
     epochs: NDArray[np.int64]
     """[E], ascending."""
     values: NDArray[np.float64]
-    """[E]; those that are not finite are left out."""
+    """[E]; values that are not finite are left out."""
     colour: str
     weight: float = 1.0
     """Multiple of the style's line width."""
     dashed: bool = False
     band: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
-    """[E] twice: the lowest and the highest, shaded."""
+    """[E] each: the lowest and the highest value, with the range between shaded."""
 
     @property
     def dashes(self) -> Any:
-        """Its line style, as matplotlib has it."""
+        """The line style for matplotlib."""
         return (0, (3, 1.5)) if self.dashed else "-"
 
 
@@ -52,17 +52,17 @@ def name_ends(
     limits: tuple[float, float],
     logarithmic: bool,
 ) -> None:
-    """Write the lines' names, in the order of their ends, each with a leader to its line.
+    """Write the lines' names in the order of their ends, each with a leader to its line.
 
-    A line without a finite value has no name.
+    Lines without a finite value are not named.
 
     Args:
-        axes: whose place on the page and limits are final.
-        lines: what was drawn.
+        axes: with final position on the page and limits.
+        lines: those on the axes.
         style: colours and widths.
         size: of names, points.
         limits: of the values.
-        logarithmic: whether the values' axis is.
+        logarithmic: whether the axis of values is.
     """
     ends = []
     for line in lines:
@@ -122,7 +122,7 @@ def name_ends(
 
 
 def _from_below(wanted: NDArray[np.float64], alike: float) -> list[int]:
-    """Lines by their ends, the lowest first; level ones in their own order, the first on top."""
+    """Indices of lines by their ends, lowest first; of level lines the first is on top."""
     left = sorted(range(len(wanted)), key=lambda index: -wanted[index])
     order: list[int] = []
     while left:
@@ -135,8 +135,8 @@ def _from_below(wanted: NDArray[np.float64], alike: float) -> list[int]:
 def spread(wanted: ArrayLike, gap: float, low: float, high: float) -> NDArray[np.float64]:
     """Places near the wanted ones, in order, at least `gap` apart and within `low` … `high`.
 
-    The sum of squared distances from the wanted places is the least possible. Where there is too
-    little room, the gap is what fits.
+    They minimise the sum of squared distances from the wanted places. Where the room is too small,
+    the gap is the largest that fits.
 
     Args:
         wanted: [n], ascending.
@@ -151,6 +151,7 @@ def spread(wanted: ArrayLike, gap: float, low: float, high: float) -> NDArray[np
         return places
     gap = min(gap, (high - low) / max(len(places) - 1, 1))
     steps = gap * np.arange(len(places))
-    # Places less their steps need only ascend; clipping the best solution keeps it the best.
+    # With y = place − step, a gap of at least `gap` means that y ascends: an isotonic regression.
+    # Clipping its solution to the bounds gives the solution within them.
     level = isotonic_regression(places - steps).x
     return np.clip(level, low, high - steps[-1]) + steps

@@ -1,4 +1,4 @@
-"""Panels of lines over log epochs, each named at its right end: what the line figures share."""
+"""Panels of lines over log epochs, each line named at its right end."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 504.0
-"""Of a figure, points; many panels side by side make it wider."""
+"""Width of a figure, points; many panels side by side make it wider."""
 ROWS = 600
-"""Points of a line at most: more than that no page can show."""
+"""Most points of a line; a page cannot show more."""
 
 _LEFT, _BOTTOM, _TOP, _EDGE = 46.0, 38.0, 20.0, 6.0  # room for labels, points
-_MANY = 20  # names from which on they are set smaller
+_MANY = 20  # names from which on they are smaller
 _SMALLEST = 6.0  # points
 _NARROWEST = 120.0  # panel, points
 
@@ -40,17 +40,17 @@ def panels(
     title: str = "",
     least: float = 110.0,
 ) -> "tuple[Figure, list[list[Axes]], float]":
-    """A figure with panels that leave room for as many names at their right ends.
+    """A figure of panels with room for the names at their right ends.
 
-    Call within a function that is `styled`.
+    Call it within a function that is `styled`.
 
     Args:
         rows: of panels.
         columns: of panels.
-        names: of the lines of a panel.
+        names: of the lines in a panel.
         style: sizes.
         title: stands above.
-        least: height of a panel, points; it grows with the number of names.
+        least: smallest height of a panel, points; it grows with the number of names.
 
     Returns:
         The figure, its axes [rows][columns], and the size of names in points.
@@ -67,7 +67,7 @@ def panels(
     head = text_height(len(lines), style.title_size) + _EDGE
     total = head + rows * (_TOP + height) + (rows - 1) * _EDGE + _BOTTOM
     figure = Figure(figsize=(page / 72, total / 72))
-    figure.set_layout_engine("none")  # places are known: names are spread by them
+    figure.set_layout_engine("none")  # panels have fixed places, by which names are spread
     if lines:
         figure.text(
             _EDGE / page,
@@ -99,16 +99,16 @@ def draw_lines(
     limits: tuple[float, float] | None = None,
     epochs: tuple[int, int] | None = None,
 ) -> None:
-    """Lines with their names pushed apart so that none overlap; log epochs below.
+    """Draw lines over log epochs, with names that do not overlap.
 
-    Where values are logarithmic, those not above 0 are drawn at the lower limit.
+    On a logarithmic axis values not above 0 are drawn at the lower limit.
 
     Args:
         axes: of a figure from `panels`.
         lines: later ones on top.
         style: colours and widths.
         size: of names, points.
-        logarithmic: whether the values' axis is.
+        logarithmic: whether the axis of values is.
         limits: of the values; default: those of the lines, with a margin.
         epochs: first and last on the axis; default: those of the lines.
     """
@@ -150,7 +150,7 @@ def task_colours(count: int, style: Style) -> list[str]:
 
 
 def run_colours(count: int, style: Style) -> list[str]:
-    """A colour per run: the palette's, twice over (the second time dashed), else a scale.
+    """A colour per run: the palette, used twice (the second time dashed), or else a scale.
 
     Args:
         count: of runs.

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PLAIN = 100  # last epoch below which more than the powers of ten are labelled
-_DECADES = 1e3  # ratio of limits from which on powers of ten are ticks enough
+_DECADES = 1e3  # ratio of limits from which on powers of ten are enough ticks
 
 
 def value_limits(
     values: Sequence[NDArray[np.float64]], *, logarithmic: bool = False
 ) -> tuple[float, float]:
-    """Limits of an axis that hold all finite values (where logarithmic, those above 0)."""
+    """Limits of an axis with all finite values (on a logarithmic one, those above 0)."""
     every = np.concatenate([one[np.isfinite(one)] for one in values] or [np.empty(0)])
     every = every[every > 0] if logarithmic else every
     if not every.size:
@@ -38,7 +38,7 @@ def epoch_range(epochs: Sequence[NDArray[np.int64]]) -> tuple[int, int]:
 
 
 def epoch_axis(axes: "Axes", first: int, last: int) -> None:
-    """A log axis; epoch 0, if any, stands before it."""
+    """Set a log axis of epochs; epoch 0, if `first` is 0, has a place before it."""
     from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 
     if first == 0:
@@ -61,7 +61,7 @@ def _one_two_five(low: float, high: float) -> list[float]:
 
 
 def log_values(axes: "Axes", low: float, high: float) -> None:
-    """A log axis of values; where it spans little, with plain numbers for ticks."""
+    """Set a log axis of values; over less than three decades its ticks are plain numbers."""
     from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
     axes.set_yscale("log")

@@ -268,7 +268,7 @@ def _matrix(circuits: Circuits, number: str, kind: str, style: Style) -> Iterato
     yield Picture(
         number,
         f"circuits-{number.lower()}-without-{kind}",
-        f"What tasks lose without each task's {causal_figures.WHAT[matrix.removed]}",
+        f"What tasks lose without each task's {causal_figures.CIRCUITS[matrix.removed]}",
         note + where,
         causal_figures.causal_matrix(matrix, style=style),
     )
@@ -276,7 +276,7 @@ def _matrix(circuits: Circuits, number: str, kind: str, style: Style) -> Iterato
         yield Picture(
             number,
             f"circuits-{number.lower()}-only-{kind}",
-            f"What is left with one task's {causal_figures.WHAT[matrix.removed]} alone",
+            f"What is left with one task's {causal_figures.CIRCUITS[matrix.removed]} alone",
             "The rest of the MLP at its mean. " + where,
             causal_figures.kept_alone(matrix, style=style),
         )
