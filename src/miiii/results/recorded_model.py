@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from miiii import markup
 from miiii.analysis.circuits.attribution import Attribution, attribute
-from miiii.analysis.circuits.causal import CausalMatrix, harmonic_removal_of, neuron_removal_of
+from miiii.analysis.circuits.causal import CausalMatrix, harmonic_removal, neuron_removal
 from miiii.analysis.circuits.matching import MatchedNeurons, match_neurons
 from miiii.analysis.circuits.number_spectrum import NumberSpectrum, number_spectrum
 from miiii.analysis.circuits.removal import Readout
@@ -290,9 +290,7 @@ class RecordedModel:
             ValueError: the layer has no read-out, or the groups are not one per task.
         """
         model = self.readout(layer)
-        return neuron_removal_of(
-            model, self.dataset, groups, draws=draws, seed=seed, numbers=numbers
-        )
+        return neuron_removal(model, self.dataset, groups, draws=draws, seed=seed, numbers=numbers)
 
     def harmonic_removal(
         self, layer: str, *, draws: int = 10, seed: int = 0, numbers: ArrayLike | None = None
@@ -304,7 +302,7 @@ class RecordedModel:
         """
         self._harmonic_moduli(None)
         model = self.readout(layer)
-        return harmonic_removal_of(model, self.dataset, draws=draws, seed=seed, numbers=numbers)
+        return harmonic_removal(model, self.dataset, draws=draws, seed=seed, numbers=numbers)
 
     def _harmonic_moduli(self, moduli: Sequence[int] | None) -> tuple[int, ...]:
         if moduli is not None:

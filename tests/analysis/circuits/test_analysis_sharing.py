@@ -148,7 +148,7 @@ GIVEN = matrix(np.where(EYE, 0.2, 1.0))
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: sharing_index(GIVEN, "margin"), "measure is 'margin': expected one of"),
+        (lambda: sharing_index(GIVEN, "margin"), "measure is 'margin': it must be one of"),
         (lambda: sharing_index(GIVEN, level=1.5), "level is 1.5: expected a share"),
         (lambda: sharing_index(GIVEN, resamples=0), "resamples is 0"),
         (lambda: sharing_index(GIVEN, tasks=[1, 0]), r"shape \(2,\) .* expected 6 booleans"),

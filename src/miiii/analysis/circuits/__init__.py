@@ -1,1 +1,1 @@
-"""Which neurons and harmonics serve which task, and what a task loses without them."""
+"""The neurons and harmonics that serve each task, and each task's loss without them."""

@@ -1,8 +1,8 @@
-"""Which tasks a function of n is made of, on the number line.
+"""The shares of a function's variance on the tasks' harmonics, on the number line.
 
-For anything that has a value for every number (a neuron, a direction of the residual stream, an
-attention weight, a logit): the share of its variance on each task's harmonics, on the harmonics
-that two tasks have only together, on only one digit, and on none of them.
+For any function of n (a neuron, a direction of the residual stream, an attention weight, a logit):
+the share of its variance on each task's harmonics, on the cross harmonics of two tasks, on the
+functions of one digit, and on none of them.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from miiii.analysis.harmonics.cross_harmonics import pair_harmonics
 from miiii.analysis.harmonics.digit_split import share_of, split_digits
 from miiii.analysis.harmonics.interaction import beyond_digits
-from miiii.analysis.harmonics.task_harmonics import FloatArray, as_columns
-
-_CHUNK = 256
-"""Functions in memory at a time: 26 MB of float64 at p = 113, some five times over."""
+from miiii.analysis.harmonics.task_harmonics import FloatArray, as_columns, in_chunks
 
 
 @dataclass(frozen=True)
@@ -25,8 +22,8 @@ class Attribution:
     """Shares of the variance of M functions; all are NaN for a function that is constant.
 
     A share is |P f|² / |f|² for the orthogonal projection P on the functions named and f without
-    its mean. Shares of different tasks are those of each task alone: they add up to `explained`
-    within `sum_bounds` times it, because harmonics of different tasks are not quite orthogonal.
+    its mean. Harmonics of different tasks are not quite orthogonal, so the tasks' shares sum to
+    `explained` only within the factors `sum_bounds`.
     """
 
     base: int
@@ -40,17 +37,18 @@ class Attribution:
     task_chance: FloatArray
     """[N]: expected share of a function without structure, (q − 1) / (p² − 1)."""
     digit: FloatArray
-    """[M, 2]: share that x0 alone, and x1 alone, explain."""
+    """[M, 2]: share on the functions of x0, and of x1."""
     beyond: FloatArray
-    """[M, N]: share that each task's harmonics add to the two digits alone."""
+    """[M, N]: share on each task's interaction functions: its harmonics without the functions of
+    one digit."""
     beyond_chance: FloatArray
-    """[N]: expected share of each task among what needs both digits, without structure; 0 where
-    the modulus divides p."""
+    """[N]: expected share of each task in an interaction without structure; 0 where the modulus
+    divides p."""
     pairs: tuple[tuple[int, int], ...]
     """[J]: pairs of moduli asked for."""
     pair: FloatArray
-    """[M, J]: share on the cross harmonics of each pair. Pairs that have a modulus in common are
-    not orthogonal."""
+    """[M, J]: share on the cross harmonics of each pair. Pairs with a modulus in common are not
+    orthogonal."""
     pair_chance: FloatArray
     """[J]: expected share of a function without structure, dimension / (p² − 1)."""
     explained: FloatArray
@@ -58,7 +56,7 @@ class Attribution:
     explained_with_digits: FloatArray
     """[M]: share on all tasks' harmonics and the functions of one digit together."""
     sum_bounds: tuple[float, float]
-    """Least and most that Σ `task` can be as a multiple of `explained`."""
+    """The least and the largest possible Σ `task` / `explained`."""
 
     @property
     def silent(self) -> NDArray[np.bool_]:
@@ -67,22 +65,22 @@ class Attribution:
 
     @property
     def unexplained(self) -> FloatArray:
-        """[M]: share that no task's harmonics explain."""
+        """[M]: share on no task's harmonics."""
         return 1 - self.explained
 
     @property
     def interaction(self) -> FloatArray:
-        """[M]: share that needs both digits."""
+        """[M]: share of the interaction, the part that needs both digits."""
         return 1 - self.digit.sum(axis=1)
 
     @property
     def beyond_interaction(self) -> FloatArray:
-        """[M, N]: `beyond` as a share of what needs both digits; NaN where nothing does."""
+        """[M, N]: `beyond` as a share of the interaction; NaN where there is none."""
         interaction = np.where(self.interaction > 1e-12, self.interaction, 0)
         return share_of(self.beyond, interaction[:, None])
 
     def total_share(self, shares: FloatArray) -> FloatArray:
-        """The same share of the variance of all functions together: [M, …] to […]."""
+        """Shares [M, …] averaged over the functions, weighted by their variances: […]."""
         if not self.variance.sum() > 0:
             return np.full(shares.shape[1:], np.nan)
         used = ~self.silent
@@ -96,13 +94,13 @@ def attribute(
     *,
     pairs: Sequence[tuple[int, int]] = (),
 ) -> Attribution:
-    """Say what functions of n are made of.
+    """Compute the shares of the variance of functions of n.
 
     Args:
-        values: [p², M] in the canonical order; further axes are read as more functions.
+        values: [p², M] in the canonical order; further axes count as more functions.
         base: p.
         moduli: of the tasks, as in `harmonic_dictionary`.
-        pairs: of moduli whose cross harmonics are wanted.
+        pairs: pairs of moduli, for shares on their cross harmonics.
 
     Raises:
         ValueError: there are not p² rows, a value is not finite, or moduli or pairs are not
@@ -113,8 +111,7 @@ def attribute(
     dictionary = beyond.dictionary
     crosses = [pair_harmonics(base, *pair) for pair in pairs]
     parts: list[tuple[FloatArray, ...]] = []
-    for start in range(0, array.shape[1], _CHUNK):
-        chunk = array[:, start : start + _CHUNK]
+    for chunk in in_chunks(array):
         split = split_digits(chunk, base)
         total = split.total
         whole, interaction = beyond.coefficients(split)

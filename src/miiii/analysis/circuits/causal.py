@@ -1,15 +1,15 @@
-"""What each task loses when another one's circuit is taken away: the N × N causal matrix.
+"""Each task's scores without each task's circuit: the N × N causal matrix.
 
-Two ways of taking task i's circuit out of the last block's MLP, each beside controls of the same
-size, and each with its opposite, keeping nothing else:
+There are two ways to remove task i's circuit from the last block's MLP, each with controls of the
+same size, and each with its opposite, keeping only the circuit:
 
-- harmonics: task i's functions of n are removed from all neurons. Because everything after the MLP
-  is linear, this removes task i's harmonics from what the MLP adds to each task's logits, so it
-  asks whether tasks read each other's harmonics. It cannot tell whether neurons are shared: a task
-  that is solved has logits that are functions of its own n mod q, with next to nothing on another's
-  harmonics, whichever neurons made them. Control: random subspaces of the same dimension.
-- neurons: the neurons attributed to task i are fixed at their mean. This asks whether tasks use the
-  same neurons. Control: as many random neurons, of all.
+- harmonics: task i's functions of n are removed from all neurons. Everything after the MLP is
+  linear, so this removes task i's harmonics from the MLP's contribution to each task's logits: it
+  tests whether tasks read each other's harmonics. It does not test whether neurons are shared: the
+  logits of a solved task are functions of its own n mod q, with little on another task's harmonics,
+  whichever neurons made them. Control: random subspaces of the same dimension.
+- neurons: the neurons attributed to task i are fixed at their mean. This tests whether tasks use
+  the same neurons. Control: as many random neurons.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ from miiii.analysis.circuits.subspaces import random_subspace
 from miiii.analysis.harmonics.dictionary import harmonic_dictionary
 from miiii.analysis.harmonics.task_harmonics import FloatArray
 from miiii.analysis.recording import record
-from miiii.analysis.scoring import TaskScores
+from miiii.analysis.scoring import TaskScores, stack_scores
 from miiii.model.parameters import Parameters
 from miiii.streams import Stream, generator
 from miiii.tasks.dataset import Dataset
@@ -36,18 +36,18 @@ Removed = Literal["harmonics", "neurons", "embedding"]
 
 @dataclass(frozen=True)
 class CausalMatrix:
-    """Scores of every task without, and with nothing but, each task's circuit.
+    """Scores of every task without, and with only, each task's circuit.
 
     Losses are in units of guessing (1), accuracies 0 to 1. In every matrix the row is the task
     whose circuit is removed or kept, the column the task that is measured. R control draws.
     """
 
     removed: Removed
-    """What a circuit is here."""
+    """The kind of circuit."""
     moduli: tuple[int, ...]
     """[N]."""
     sizes: NDArray[np.int64]
-    """[N]: functions, neurons or frequencies that were removed."""
+    """[N]: how many functions, neurons or frequencies were removed."""
     numbers: int
     """How many numbers were scored."""
     base: TaskScores
@@ -55,14 +55,14 @@ class CausalMatrix:
     without: TaskScores
     """[N, N]: without each circuit."""
     kept: TaskScores | None
-    """[N, N]: with each circuit alone, the rest of the MLP at its mean; None where it was not
+    """[N, N]: with only each circuit, the rest of the MLP at its mean; None where it was not
     measured."""
     control: TaskScores
-    """[R, N, N]: without as much, chosen at random."""
+    """[R, N, N]: without a random circuit of the same size."""
 
 
 def harmonic_removal(
-    parameters: Parameters,
+    model: Parameters | Readout,
     dataset: Dataset,
     *,
     draws: int = 10,
@@ -72,30 +72,17 @@ def harmonic_removal(
     """Remove each task's harmonics from the MLP's hidden activations.
 
     Args:
-        parameters: the weights.
-        dataset: moduli and targets. The targets must be about n mod q to make sense of it.
+        model: the weights; or a hidden layer and its read-out, of a model of any kind.
+        dataset: moduli and targets; the targets should be functions of n mod q.
         draws: R, random subspaces; within a draw those of smaller tasks lie in those of larger.
         seed: of the controls.
-        numbers: which to score; default: all p². Removal is always over all of them.
+        numbers: the numbers to score; default: all p². Removal is always over all of them.
 
     Raises:
         ValueError: an activation is not finite, draws is below 1, a number or a modulus is outside,
             or the task has no classes.
     """
-    return harmonic_removal_of(
-        readout(parameters), dataset, draws=draws, seed=seed, numbers=numbers
-    )
-
-
-def harmonic_removal_of(
-    model: Readout,
-    dataset: Dataset,
-    *,
-    draws: int = 10,
-    seed: int = 0,
-    numbers: ArrayLike | None = None,
-) -> CausalMatrix:
-    """`harmonic_removal` from a hidden layer and its read-out, of a model of any kind."""
+    model = model if isinstance(model, Readout) else readout(model)
     contribution = model.contribution()
     tasks = harmonic_dictionary(model.base, dataset.moduli).tasks
     parts = [
@@ -114,7 +101,7 @@ def harmonic_removal_of(
 
 
 def neuron_removal(
-    parameters: Parameters,
+    model: Parameters | Readout,
     dataset: Dataset,
     groups: Sequence[ArrayLike] | None = None,
     *,
@@ -125,35 +112,22 @@ def neuron_removal(
     """Fix each task's neurons at their mean.
 
     Args:
-        parameters: the weights.
+        model: the weights; or a hidden layer and its read-out, of a model of any kind.
         dataset: moduli and targets.
-        groups: [N] neurons of each task, which may overlap or be none; default: those whose best
-            matched pair of frequencies is the task's (`attributed_neurons`).
+        groups: [N] neurons of each task, which may overlap or be none. Default, for weights: the
+            neurons whose best matched pair of frequencies is the task's (`attributed_neurons`).
         draws: R, random groups of the same sizes. Within a draw smaller groups lie in larger ones.
         seed: of the controls.
-        numbers: which to score; default: all p².
+        numbers: the numbers to score; default: all p².
 
     Raises:
-        ValueError: as in `harmonic_removal`, or groups are not one per task or name a neuron that
-            does not exist.
+        ValueError: as in `harmonic_removal`, or groups are missing, are not one per task, or name a
+            neuron that does not exist.
     """
-    if groups is None:
-        groups = attributed_neurons(parameters, dataset.moduli).groups()
-    return neuron_removal_of(
-        readout(parameters), dataset, groups, draws=draws, seed=seed, numbers=numbers
-    )
-
-
-def neuron_removal_of(
-    model: Readout,
-    dataset: Dataset,
-    groups: Sequence[ArrayLike],
-    *,
-    draws: int = 10,
-    seed: int = 0,
-    numbers: ArrayLike | None = None,
-) -> CausalMatrix:
-    """`neuron_removal` from a hidden layer and its read-out, of a model of any kind."""
+    if not isinstance(model, Readout):
+        groups = attributed_neurons(model, dataset.moduli).groups() if groups is None else groups
+        model = readout(model)
+    groups = () if groups is None else groups
     neurons = model.hidden.shape[1]
     chosen = [np.unique(np.asarray(group, np.int64)) for group in groups]
     if len(chosen) != len(dataset.moduli):
@@ -196,39 +170,31 @@ def _causal_matrix(
     numbers: ArrayLike | None,
 ) -> CausalMatrix:
     at_least("draws", draws, 1)
-    without = _stack(score_without(model.logits, parts, dataset, numbers))
-    # A part of no components scores the logits as they are.
+    # Each part has one size, so each record has one row.
+    without = stack_scores(
+        [each[0] for each in score_without(model.logits, parts, dataset, numbers)]
+    )
+    # Without a part of no components: the scores of the whole model.
     nothing = LowRank(contribution[:, :0], model.weights[:0], (0,))
-    base = score_without(model.logits, [nothing], dataset, numbers)[0]
+    base = score_without(model.logits, [nothing], dataset, numbers)[0][0]
     rest = model.logits - contribution.T
     added = [LowRank(part.functions, -part.weights, part.sizes) for part in parts]
-    kept = _stack(score_without(rest, added, dataset, numbers))
+    kept = stack_scores([each[0] for each in score_without(rest, added, dataset, numbers)])
     del rest
-    # Ascending sizes, so that one draw serves all tasks.
+    # The sizes ascend, so that one draw of the largest serves all tasks.
     ascending, rows = np.unique(sizes, return_inverse=True)
     stages = tuple(int(size) for size in ascending)
     controls, drawn = generator(Stream.CIRCUIT_CONTROLS, seed), []
     for _ in range(draws):
         part = LowRank(*control(controls), stages)
-        scores = score_without(model.logits, [part], dataset, numbers)[0]
-        drawn.append(TaskScores(scores.loss[rows], scores.accuracy[rows]))
+        drawn.append(score_without(model.logits, [part], dataset, numbers)[0][rows])
     return CausalMatrix(
         removed=removed,
         moduli=tuple(dataset.moduli),
         sizes=sizes,
         numbers=len(chosen_numbers(numbers, len(contribution))),
-        base=TaskScores(base.loss[0], base.accuracy[0]),
+        base=base,
         without=without,
         kept=kept,
-        control=TaskScores(
-            np.stack([each.loss for each in drawn]), np.stack([each.accuracy for each in drawn])
-        ),
-    )
-
-
-def _stack(scores: list[TaskScores]) -> TaskScores:
-    """[N, N] from one record [1, N] per removed circuit."""
-    return TaskScores(
-        np.concatenate([each.loss for each in scores]),
-        np.concatenate([each.accuracy for each in scores]),
+        control=stack_scores(drawn),
     )

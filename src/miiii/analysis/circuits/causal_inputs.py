@@ -1,9 +1,9 @@
-"""What tasks lose without attention heads, or without frequencies of the embedding.
+"""The tasks' scores without attention heads, or without frequencies of the embedding.
 
-Before the MLP nothing is linear, so every removal runs the model again.
+The model is not linear before the MLP, so every removal runs the model again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from miiii.analysis.circuits.causal import CausalMatrix, attributed_neurons
 from miiii.analysis.circuits.matching import MatchedNeurons
 from miiii.analysis.circuits.removal import answered_among
 from miiii.analysis.harmonics.task_harmonics import FloatArray
-from miiii.analysis.scoring import TaskScores, class_targets, score_tasks
+from miiii.analysis.scoring import TaskScores, class_targets, score_tasks, stack_scores
 from miiii.model.intervention import Intervention
 from miiii.model.parameters import Parameters, in_float64
 from miiii.streams import Stream, generator
@@ -34,9 +34,9 @@ class HeadEffects:
     base: TaskScores
     """[N]: of the whole model."""
     without: TaskScores
-    """[H, N]: without each head, its part at its mean over all numbers."""
+    """[H, N]: without each head, its contribution fixed at its mean over all numbers."""
     control: TaskScores
-    """[R, N]: without random directions of all heads' mixed values, K of H·K, as one head has."""
+    """[R, N]: without K random directions of the H·K mixed values, as many as a head has."""
 
 
 def head_removal(
@@ -54,7 +54,7 @@ def head_removal(
         dataset: moduli and targets.
         draws: R.
         seed: of the controls.
-        numbers: which to score; default: all p².
+        numbers: the numbers to score; default: all p².
 
     Raises:
         ValueError: draws is below 1, a number is outside, or the task has no classes.
@@ -69,8 +69,8 @@ def head_removal(
     return HeadEffects(
         moduli=tuple(dataset.moduli),
         base=score(),
-        without=_stack([score(remove_heads([head])) for head in range(heads)]),
-        control=_stack([score(_fix_directions(each)) for each in directions]),
+        without=stack_scores([score(remove_heads([head])) for head in range(heads)]),
+        control=stack_scores([score(_fix_directions(each)) for each in directions]),
     )
 
 
@@ -83,21 +83,21 @@ def embedding_removal(
     seed: int = 0,
     numbers: ArrayLike | None = None,
 ) -> CausalMatrix:
-    """Take each task's frequencies out of the digits' embeddings.
+    """Remove each task's frequencies from the digits' embeddings.
 
-    For task q these are k/q at x0 and pk/q at x1, for the k that its neurons have. p digits hold
-    only ⌊p/2⌋ waves apart, so tasks' frequencies overlap there even where neurons do not.
+    For task q these are k/q at x0 and pk/q at x1, for the k that its neurons have. p digits resolve
+    only ⌊p/2⌋ frequencies, so tasks' frequencies overlap even where their neurons do not.
 
     Args:
         parameters: the weights; the arithmetic is float64.
         dataset: moduli and targets.
-        matched: which k each task uses; default: `attributed_neurons`.
-        draws: R controls: as many frequencies at each digit, drawn evenly between 1/2p and ½.
+        matched: neurons with the k of each task; default: `attributed_neurons`.
+        draws: R controls: as many frequencies at each digit, uniform between 1/2p and ½.
         seed: of the controls.
-        numbers: which to score; default: all p².
+        numbers: the numbers to score; default: all p².
 
     Returns:
-        A causal matrix whose sizes count frequencies per digit; no circuit is kept by itself.
+        A causal matrix whose sizes count frequencies per digit; `kept` is None.
 
     Raises:
         ValueError: as in `head_removal`, or the neurons were matched with other moduli.
@@ -120,18 +120,19 @@ def embedding_removal(
         return remove_digit_waves(list(drawn[0]), list(drawn[1]))
 
     controls = [
-        _stack([score(at_random(chosen)) for chosen in harmonics])
+        stack_scores([score(at_random(chosen)) for chosen in harmonics])
         for _ in range(at_least("draws", draws, 1))
     ]
+    removals = [of_task(*pair) for pair in zip(moduli, harmonics, strict=True)]
     return CausalMatrix(
         removed="embedding",
         moduli=moduli,
         sizes=np.array([len(chosen) for chosen in harmonics]),
         numbers=len(chosen_numbers(numbers, base**2)),
         base=score(),
-        without=_stack([score(of_task(*pair)) for pair in zip(moduli, harmonics, strict=True)]),
+        without=stack_scores([score(removal) for removal in removals]),
         kept=None,
-        control=_stack(controls),
+        control=stack_scores(controls),
     )
 
 
@@ -148,7 +149,7 @@ def _scorer(parameters: Parameters, dataset: Dataset, numbers: ArrayLike | None)
 
 
 def _fix_directions(directions: FloatArray) -> Intervention:
-    """Fix what the heads mix, along some directions of all heads' values, at its mean."""
+    """Fix the heads' mixed values at their mean along some directions, [H·K, d] orthonormal."""
 
     def change(value: Array) -> FloatArray:
         whole = np.asarray(value, np.float64)
@@ -157,9 +158,3 @@ def _fix_directions(directions: FloatArray) -> Intervention:
         return (flat - (centred @ directions) @ directions.T).reshape(whole.shape)
 
     return Intervention("attention_mixed", change)
-
-
-def _stack(scores: Sequence[TaskScores]) -> TaskScores:
-    return TaskScores(
-        np.stack([each.loss for each in scores]), np.stack([each.accuracy for each in scores])
-    )

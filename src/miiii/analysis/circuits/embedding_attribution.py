@@ -1,10 +1,9 @@
-"""Which tasks' frequencies the digits' embeddings hold: regression on waves k/q over the digits.
+"""The tasks' frequencies in the digits' embeddings: regression on waves k/q over the digits.
 
-The frequencies k/q of a task lie between the p digits' own DFT bins, so each latent dimension is
+The frequencies k/q of a task lie between the DFT bins of p digits, so each latent dimension is
 fitted by least squares. Multiplying by p only reorders the k, so the set is the same for x0 (k/q)
-and for x1 (pk/q). Waves of near frequencies overlap: ⌊p/2⌋ can be told apart, and the harmonics of
-a large q by itself span most of what p digits can hold. So each share stands beside what digits
-renamed at random reach.
+and for x1 (pk/q). p digits resolve ⌊p/2⌋ frequencies, and the waves of a single large q span most
+functions of a digit. So each share is compared with that of randomly renamed digits.
 """
 
 from collections.abc import Sequence
@@ -30,20 +29,19 @@ class EmbeddingAttribution:
     share: FloatArray
     """[N]: share that all of a task's waves together explain."""
     dimension: NDArray[np.int64]
-    """[N]: dimension of what they span; its share by chance is dimension / (p − 1)."""
+    """[N]: dimension of their span; the share by chance is dimension / (p − 1)."""
     share_null: FloatArray
     """[R, N]: `share` with the digits renamed."""
     harmonic_share: tuple[FloatArray, ...]
-    """[N] of [⌊q/2⌋]: share that the wave k/q alone explains, k from 1."""
+    """[N] of [⌊q/2⌋]: share that the single wave k/q explains, k from 1."""
     threshold: float
-    """What a single wave must exceed: the 1 − level quantile, over renamings, of the largest share
-    of any wave of any task."""
+    """The 1 − level quantile, over renamings, of the largest share of any wave of any task."""
     level: float
     """Chance that renamed digits have any wave above `threshold`."""
 
     @property
     def active(self) -> tuple[NDArray[np.bool_], ...]:
-        """[N] of [⌊q/2⌋]: waves above what renamed digits reach."""
+        """[N] of [⌊q/2⌋]: waves whose share is above `threshold`."""
         return tuple(shares > self.threshold for shares in self.harmonic_share)
 
     @property
@@ -56,7 +54,7 @@ class EmbeddingAttribution:
 
     @property
     def harmonic_table(self) -> FloatArray:
-        """[N, largest ⌊q/2⌋]: `harmonic_share`, 0 where a task has no such harmonic."""
+        """[N, largest ⌊q/2⌋]: `harmonic_share`, padded with 0."""
         return as_table(self.harmonic_share)
 
 
@@ -102,19 +100,19 @@ def attribute_embedding(
     def shares(matrix: FloatArray) -> FloatArray:
         return np.array([((span.T @ matrix) ** 2).sum() for span in spans]) / total
 
-    def alone(matrix: FloatArray) -> list[FloatArray]:
+    def single_shares(matrix: FloatArray) -> list[FloatArray]:
         return [wave_power(matrix, each).sum(axis=1) / total for each in frequencies]
 
     drawn = generator(Stream.RENAMED_DIGITS, seed)
     renamed = [array[drawn.permutation(base)] for _ in range(draws)]
-    largest = [max(float(each.max()) for each in alone(matrix)) for matrix in renamed]
+    largest = [max(float(each.max()) for each in single_shares(matrix)) for matrix in renamed]
     return EmbeddingAttribution(
         base=base,
         moduli=tuple(int(modulus) for modulus in moduli),
         share=shares(array),
         dimension=np.array([span.shape[1] for span in spans]),
         share_null=np.stack([shares(matrix) for matrix in renamed]),
-        harmonic_share=tuple(alone(array)),
+        harmonic_share=tuple(single_shares(array)),
         threshold=float(np.quantile(largest, 1 - level, method="higher")),
         level=float(level),
     )

@@ -1,23 +1,24 @@
-"""Which task each neuron works for, read off its two digits.
+"""Each neuron's task, from its frequencies on the two digits.
 
-Before its ReLU a neuron is a function of x0 plus a function of x1. cos(2πkn/q) with n = x0 + p·x1
-has the frequency k/q on x0 and pk/q mod 1 on x1: a neuron of a circuit for q shows that pair of
-frequencies, for one k. Each neuron is given the pair that explains most of both profiles together.
+Before its ReLU a neuron is a function of x0 plus a function of x1 (its profiles). cos(2πkn/q) with
+n = x0 + p·x1 has the frequency k/q on x0 and pk/q mod 1 on x1, so a neuron of a circuit for q has
+that pair of frequencies, for one k. Each neuron is matched with the pair that explains most of both
+profiles together.
 
-Two nulls stand beside it: each profile on x0 paired at random with that of another neuron on x1,
-one that was given another pair, which keeps the frequencies that the model uses but not their
-match; and profiles of noise, as a model has before training.
+There are two nulls: the profile on x0 with the profile on x1 of a random neuron that has another
+pair, which keeps the model's frequencies but not their match; and profiles of white noise.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from miiii.analysis.checks import at_least
-from miiii.analysis.harmonics.digit_split import DigitSplit, split_digits
+from miiii.analysis.harmonics.digit_split import split_digits
 from miiii.analysis.harmonics.digit_waves import best_wave, fold, wave_power
 from miiii.analysis.harmonics.task_harmonics import FloatArray, check_modulus
 from miiii.streams import Stream, generator
@@ -25,10 +26,9 @@ from miiii.streams import Stream, generator
 
 @dataclass(frozen=True)
 class MatchedNeurons:
-    """Every neuron's task, frequencies and how far they are to be believed.
+    """Every neuron's task and frequencies, and their nulls. F neurons, N tasks, R draws.
 
-    F neurons, N tasks, R draws. Shares and frequencies are NaN, and the task −1, where a neuron's
-    profiles are constant.
+    Shares and frequencies are NaN, and the task −1, where a neuron's profiles are constant.
     """
 
     base: int
@@ -36,8 +36,7 @@ class MatchedNeurons:
     moduli: tuple[int, ...]
     """[N]: the tasks."""
     digit_share: FloatArray
-    """[F, 2]: share of the neuron's variance that x0 alone, and x1 alone, explain; their sum is its
-    additive share."""
+    """[F, 2]: share of the neuron's variance in its profile on x0, and on x1."""
     frequency: FloatArray
     """[F, 2]: the best single frequency on x0 and on x1, cycles per digit, 1/2p to ½."""
     frequency_share: FloatArray
@@ -51,8 +50,8 @@ class MatchedNeurons:
     task_share: FloatArray
     """[F, N]: the same for the best k of every task: the neuron × task table."""
     paired_null: FloatArray
-    """[R, F]: the best share when each profile on x0 meets that on x1 of a random neuron of another
-    task or harmonic; NaN where the draw found none."""
+    """[R, F]: the best share of the profile on x0 and that on x1 of a random neuron with another
+    task or harmonic; NaN where the drawn neuron has the same."""
     noise_null: FloatArray
     """[R, F]: the best share of two profiles of white noise, of equal norm."""
 
@@ -83,11 +82,11 @@ class MatchedNeurons:
 
     @cached_property
     def belief(self) -> FloatArray:
-        """[F], 0 to 1: share of randomly paired profiles whose best match is worse than this one's.
+        """[F], 0 to 1: share of randomly paired profiles whose best share is below this neuron's.
 
-        One minus it is a p-value against "the two digits' frequencies have nothing to do with each
-        other". Where all neurons have one and the same pair it is against noise. 0 where there is
-        no task.
+        One minus it is a p-value of the hypothesis that the two digits' frequencies are
+        independent. Where all neurons have the same pair the null is noise. 0 where there is no
+        task.
         """
         null = self.paired_null[~np.isnan(self.paired_null)]
         if not null.size:
@@ -98,14 +97,14 @@ class MatchedNeurons:
 
     @property
     def neurons_per_task(self) -> NDArray[np.int64]:
-        """[N]: how many neurons each task is the best match of."""
+        """[N]: how many neurons are matched with each task."""
         return np.bincount(self.task[~self.silent], minlength=len(self.moduli))
 
     def groups(self, belief: float = 0.0) -> tuple[NDArray[np.int64], ...]:
         """[N]: the neurons of each task, as indices, ascending.
 
         Args:
-            belief: neurons believed less than this are in no group.
+            belief: neurons with less belief are in no group.
         """
         chosen = (self.belief >= belief) & ~self.silent
         return tuple(
@@ -125,9 +124,9 @@ def match_neurons(
     draws: int = 20,
     seed: int = 0,
 ) -> MatchedNeurons:
-    """Give every neuron a task by the frequencies of its two digits.
+    """Match every neuron with a task, by the frequencies of its two digits.
 
-    A frequency that several moduli have (their fractions k/q being equal) counts for the first.
+    A frequency k/q that several moduli have counts for the first of them.
 
     Args:
         values: [p², F], neurons before the ReLU, in the canonical order.
@@ -146,7 +145,7 @@ def match_neurons(
     if not moduli:
         raise ValueError("moduli are empty: expected at least one")
     split = split_digits(values, base)
-    varies = ~_constant(split)
+    varies = ~split.silent & ((split.digits**2).sum(axis=(0, 1)) > 0)
     profiles = split.digits[:, :, varies]
     pairs = [(index, k) for index, q in enumerate(moduli) for k in range(1, q // 2 + 1)]
     tasks, harmonics = np.array(pairs).T
@@ -168,7 +167,12 @@ def match_neurons(
         paired.append(np.where(best == best[order], np.nan, together.max(axis=0)))
         noise.append(_noise_shares(drawn, base, norms.shape[1], frequencies))
 
-    neurons = len(split.variance)
+    def of_all(part: NDArray[Any], other: float) -> NDArray[Any]:
+        """The rows of the neurons that vary, among those of all neurons."""
+        whole = np.full((len(varies), *part.shape[1:]), other, part.dtype)
+        whole[varies] = part
+        return whole
+
     waves = [best_wave(profile) for profile in split.digits]
     return MatchedNeurons(
         base=base,
@@ -176,32 +180,21 @@ def match_neurons(
         digit_share=split.digit_share,
         frequency=np.stack([frequency for frequency, _ in waves], axis=1),
         frequency_share=np.stack([share for _, share in waves], axis=1),
-        task=_spread(tasks[best], varies, neurons, -1),
-        harmonic=_spread(harmonics[best], varies, neurons, 0),
-        share=_spread(shares.max(axis=0), varies, neurons, np.nan),
-        task_share=_spread(np.maximum.reduceat(shares, starts).T, varies, neurons, np.nan),
-        paired_null=_spread(np.array(paired).T, varies, neurons, np.nan).T,
-        noise_null=_spread(np.array(noise).T, varies, neurons, np.nan).T,
+        task=of_all(tasks[best], -1),
+        harmonic=of_all(harmonics[best], 0),
+        share=of_all(shares.max(axis=0), np.nan),
+        task_share=of_all(np.maximum.reduceat(shares, starts).T, np.nan),
+        paired_null=of_all(np.array(paired).T, np.nan).T,
+        noise_null=of_all(np.array(noise).T, np.nan).T,
     )
-
-
-def _constant(split: DigitSplit) -> NDArray[np.bool_]:
-    return split.silent | ~((split.digits**2).sum(axis=(0, 1)) > 0)
 
 
 def _noise_shares(
     generator: np.random.Generator, base: int, neurons: int, frequencies: Sequence[FloatArray]
 ) -> FloatArray:
-    """[F]: the best matched share of noise."""
+    """[F]: the best matched share of two profiles of white noise, of equal norm."""
     noise = generator.normal(size=(2, base, neurons))
     noise -= noise.mean(axis=1, keepdims=True)
     noise /= np.linalg.norm(noise, axis=1, keepdims=True)
     parts = [wave_power(each, at) for each, at in zip(noise, frequencies, strict=True)]
     return ((parts[0] + parts[1]) / 2).max(axis=0)
-
-
-def _spread(part, chosen: NDArray[np.bool_], size: int, other) -> NDArray:
-    """The part's rows at the chosen places, another value at the rest."""
-    whole = np.full((size, *part.shape[1:]), other, part.dtype)
-    whole[chosen] = part
-    return whole

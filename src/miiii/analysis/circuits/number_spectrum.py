@@ -1,8 +1,7 @@
-"""The spectrum on the number line: how much of a function varies at each frequency of n.
+"""The spectrum on the number line: a function's power at each frequency of n.
 
-The p² numbers resolve frequencies 1/p² apart; two tasks' harmonics k/q lie at least 1/(109·107)
-apart at p = 113, so that each task's are seen separately. On the digits, p bins of 1/p, they are
-not.
+The p² numbers resolve frequencies 1/p² apart. Two tasks' harmonics k/q are at least 1/(109·107)
+apart at p = 113, so they are resolved; on the digits, with p bins of 1/p, they are not.
 """
 
 from collections.abc import Sequence
@@ -12,10 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from miiii.analysis.harmonics.digit_split import split_digits
-from miiii.analysis.harmonics.task_harmonics import FloatArray, as_columns, as_table, task_harmonics
-
-_CHUNK = 256
-"""Functions in memory at a time."""
+from miiii.analysis.harmonics.task_harmonics import (
+    FloatArray,
+    as_columns,
+    as_table,
+    in_chunks,
+    task_harmonics,
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class NumberSpectrum:
 
     @property
     def harmonic_table(self) -> FloatArray:
-        """[N, largest ⌊q/2⌋]: `harmonic_share`, 0 where a task has no such harmonic."""
+        """[N, largest ⌊q/2⌋]: `harmonic_share`, padded with 0."""
         return as_table(self.harmonic_share)
 
 
@@ -50,7 +52,7 @@ def number_spectrum(
         values: [p², M] in the canonical order, such as neurons.
         base: p.
         moduli: of the tasks.
-        both_digits: leave out what one digit alone explains.
+        both_digits: whether to take only the functions' interactions.
 
     Raises:
         ValueError: there are not p² rows, a value is not finite, a modulus is not possible, or
@@ -62,8 +64,7 @@ def number_spectrum(
     power = np.zeros(count // 2)
     on_harmonics = [np.zeros(modulus // 2) for modulus in moduli]
     total = 0.0
-    for start in range(0, array.shape[1], _CHUNK):
-        chunk = array[:, start : start + _CHUNK]
+    for chunk in in_chunks(array):
         if both_digits:
             split = split_digits(chunk, base)
             chunk = np.where(split.additive, 0, split.interaction)
@@ -71,7 +72,7 @@ def number_spectrum(
         total += float((chunk**2).sum())
         found = (np.abs(np.fft.rfft(chunk, axis=0)[1:]) ** 2).sum(axis=1) * (2 / count)
         if count % 2 == 0:
-            found[-1] /= 2  # the last bin has no mirror image
+            found[-1] /= 2  # the last bin, ½, has no mirror image at a negative frequency
         power += found
         for task, shares in zip(tasks, on_harmonics, strict=True):
             shares += task.harmonic_power(chunk).sum(axis=1)

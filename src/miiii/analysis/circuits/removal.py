@@ -1,9 +1,9 @@
-"""What the logits become without parts of the MLP, many parts at little cost.
+"""Scores without parts of the MLP, without running the model again.
 
-After the MLP the model is linear: logits = (residual_mid + hidden · W_out) · W_U. Taking functions
-U Uᵀ hidden or single neurons out of the hidden activations therefore takes a matrix of low rank out
-of the logits, [p², d] times [d, V], and nothing needs to be run again. At p = 113, d = 256 one
-removal with its scores takes a quarter of a second on one core, and everything about 1 GB.
+After the MLP the model is linear: logits = (residual_mid + hidden · W_out) · W_U. Removing
+functions U Uᵀ hidden, or single neurons, from the hidden activations subtracts a matrix of low rank
+from the logits, [p², d] times [d, V]. At p = 113, d = 256 one removal with its scores takes a
+quarter of a second on one core; memory is about 1 GB.
 """
 
 import os
@@ -27,32 +27,32 @@ _PIECE = 1024
 
 @dataclass(frozen=True)
 class Readout:
-    """The last block's MLP and what it says to the logits; float64."""
+    """The last block's MLP and its map to the logits; float64."""
 
     base: int
     """p."""
     hidden: FloatArray
     """[p², F]: neurons after the ReLU, each minus its mean."""
     weights: FloatArray
-    """[F, V]: W_out · W_U, what each neuron adds to the logits."""
+    """[F, V]: W_out · W_U, from a neuron to the logits."""
     logits: FloatArray
     """[V, p²], class-major: of the whole model."""
 
     def contribution(self) -> FloatArray:
-        """[p², V]: what the MLP adds to the logits, without its mean."""
+        """[p², V]: the MLP's contribution to the logits, minus its mean."""
         return self.hidden @ self.weights
 
 
 @dataclass(frozen=True)
 class LowRank:
-    """A part of the logits, functions · weights, and which of its first components to remove."""
+    """A part of the logits, functions · weights, to be removed in stages."""
 
     functions: FloatArray
     """[p², d]."""
     weights: FloatArray
     """[d, V]."""
     sizes: tuple[int, ...]
-    """Ascending, each at most d: the scores are wanted without the first 'size' components."""
+    """Ascending, each at most d: stage i removes the first sizes[i] components."""
 
 
 def readout(parameters: Parameters) -> Readout:
@@ -107,9 +107,9 @@ def score_without(
         return score_sums(left[:, piece], labels[:, piece], class_sizes)
 
     totals = [np.zeros((2, len(part.sizes), len(class_sizes))) for part in parts]
-    # Matrix products have threads of their own, so they stay outside the pool. NumPy lets go of the
-    # interpreter's lock in the scoring, and the pool's results come in order: sums do not depend on
-    # who finishes first.
+    # Matrix products use a BLAS's own threads, so they stay outside the pool. Scoring is NumPy,
+    # which releases the interpreter's lock. `map` yields in the order of the pieces, so that the
+    # sums do not depend on which thread finishes first.
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, len(pieces))) as pool:
         for part, total in zip(parts, totals, strict=True):
             functions = part.functions[chosen].T
@@ -124,5 +124,5 @@ def score_without(
 
 
 def answered_among(numbers: NDArray[np.int64], targets: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Those of some numbers that have an answer."""
+    """The numbers, of those given, that have an answer in every task."""
     return numbers[(targets[numbers] >= 0).all(axis=1)]

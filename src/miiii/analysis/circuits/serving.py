@@ -1,8 +1,8 @@
-"""Which tasks each neuron serves: shares of variance against renamed digits.
+"""The tasks that each neuron serves: shares of variance compared with renamed digits.
 
-A neuron serves a task if the task's harmonics hold more of its interaction (what needs both digits)
-than they would by accident. Accident is the same neuron with the values of x0 and of x1 renamed at
-random: it keeps everything but the order of the digits, which frequencies need.
+A neuron serves a task if the task's harmonics hold a larger share of its interaction (the part that
+needs both digits) than by chance. Chance is the same neuron with the values of x0 and of x1 renamed
+at random, which keeps everything but the order of the digits.
 """
 
 from collections.abc import Sequence
@@ -14,54 +14,51 @@ from numpy.typing import ArrayLike, NDArray
 from miiii.analysis.checks import share_of_one
 from miiii.analysis.harmonics.digit_split import share_of, split_digits
 from miiii.analysis.harmonics.interaction import BeyondDigits, beyond_digits
-from miiii.analysis.harmonics.task_harmonics import FloatArray, as_columns
+from miiii.analysis.harmonics.task_harmonics import FloatArray, as_columns, in_chunks
 from miiii.analysis.permuting import permutations
-
-_CHUNK = 256
 
 
 @dataclass(frozen=True)
 class ServedTasks:
-    """The neuron × task table and what of it is more than accident."""
+    """The neuron × task table, and which of its shares are above chance."""
 
     moduli: tuple[int, ...]
     """[N]: the tasks."""
     level: float
-    """Chance that a neuron without meaning serves any task at all, over all tasks together."""
+    """Chance that a renamed neuron serves any task, over all tasks together."""
     share: FloatArray
     """[M, N]: share of the neuron's interaction on each task's harmonics; 0 where it has none."""
     threshold: FloatArray
-    """[N]: what the share must exceed: the 1 − level / N quantile of that task's shares over all
-    neurons and renamings."""
+    """[N]: the 1 − level / N quantile of the task's shares over all neurons and renamings."""
     null_median: FloatArray
     """[N]: the median of the same shares."""
     null_serving: float
-    """Share of renamed neurons that serve any task: near `level` at most."""
+    """Share of renamed neurons that serve any task: at most about `level`."""
     served: NDArray[np.bool_]
     """[M, N]: share above threshold."""
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """[M]: tasks that each neuron serves."""
+        """[M]: how many tasks each neuron serves."""
         return self.served.sum(axis=1)
 
     @property
     def participation(self) -> FloatArray:
-        """[M]: how many tasks each neuron serves in effect; 0 where it serves none.
+        """[M]: participation ratio of the served tasks; 0 where there is none.
 
-        (Σ e)² / Σ e² with e the share above the null's median: 1 for one task alone, m for m alike.
+        (Σ e)² / Σ e² with e the share above the null's median: m for m equal shares.
         """
         excess = np.where(self.served, self.share - self.null_median, 0)
         return np.nan_to_num(share_of(excess.sum(axis=1) ** 2, (excess**2).sum(axis=1)))
 
     @property
     def neurons_per_task(self) -> NDArray[np.int64]:
-        """[N]: neurons that serve each task."""
+        """[N]: how many neurons serve each task."""
         return self.served.sum(axis=0)
 
     @property
     def neurons_by_count(self) -> NDArray[np.int64]:
-        """[N + 1]: neurons that serve none, one, two, … all tasks."""
+        """[N + 1]: how many neurons serve 0, 1, …, N tasks."""
         return np.bincount(self.counts, minlength=len(self.moduli) + 1)
 
 
@@ -80,7 +77,7 @@ def served_tasks(
         values: [p², M], such as the neurons after the ReLU.
         base: p.
         moduli: of the tasks.
-        level: chance that a meaningless neuron serves any task, above 0 and at most 1.
+        level: chance that a renamed neuron serves any task, above 0 and at most 1.
         draws: renamings, each the same for all neurons.
         seed: of the renamings.
 
@@ -94,19 +91,19 @@ def served_tasks(
     tasks = len(beyond.dictionary.tasks)
     orders = permutations(base, draws, seed)
     shares, drawn = [], []
-    for start in range(0, array.shape[1], _CHUNK):
-        split = split_digits(array[:, start : start + _CHUNK], base)
+    for chunk in in_chunks(array):
+        split = split_digits(chunk, base)
         interaction = np.where(split.additive, 0, split.interaction)
         shares.append(_shares(beyond, interaction))
         drawn.append(np.stack([_shares(beyond, interaction[order]) for order in orders]))
     share, null = np.concatenate(shares), np.concatenate(drawn, axis=1)
-    meaningful = ~np.isnan(share[:, 0])
-    null = null[:, meaningful].reshape(-1, tasks)
+    interacting = ~np.isnan(share[:, 0])
+    null = null[:, interacting].reshape(-1, tasks)
     if len(null) * level < tasks:
         raise ValueError(
-            f"draws is {draws}: with {int(meaningful.sum())} neurons that use both digits, a level "
-            f"of {level} over {tasks} tasks takes at least {int(np.ceil(tasks / level))} renamed "
-            f"neurons, found {len(null)}"
+            f"draws is {draws}: with {int(interacting.sum())} neurons that use both digits there "
+            f"are {len(null)} renamed neurons, but a level of {level} over {tasks} tasks takes at "
+            f"least {int(np.ceil(tasks / level))}"
         )
     threshold = np.quantile(null, 1 - level / tasks, axis=0, method="higher")
     share = np.nan_to_num(share)

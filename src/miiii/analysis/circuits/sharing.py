@@ -1,18 +1,17 @@
-"""Are circuits shared, and do they merge? One number with its interval (claim C18).
+"""The sharing index: how far tasks share their circuits, with an interval (claim C18).
 
-Let damage be what a task loses when a circuit is removed, D[i, j] for circuit i and task j, and
-C[i, j] what it loses on average when as much is removed at random. With E = D − C,
+The damage D[i, j] is the fall of task j's score when circuit i is removed; C[i, j] is its mean fall
+when a random circuit of the same size is removed. With E = D − C,
 
     index = mean of E[i, j] over i ≠ j  /  mean of E[i, i].
 
-0: removing another task's circuit costs what removing anything costs. Below 0: it costs less, as
-where circuits are separate and random removal hits the task's own. 1: it costs as much as losing
-the task's own circuit, as where all tasks share one. Where losing its own circuit costs a task no
-more than chance (nothing has been learnt, or what was removed is no circuit) the divisor is not
-above 0 and the index is NaN.
+0: removing another task's circuit costs as much as random removal. Below 0: it costs less, as where
+circuits are separate and random removal hits the task's own. 1: it costs as much as removing the
+task's own circuit, as where all tasks share one. The index is NaN where the divisor is not above 0:
+removing a task's own circuit then costs no more than chance.
 
-Damage is counted in accuracy, or in loss up to guessing: a larger loss measures confidence in wrong
-answers, not what the model knows.
+Damage is measured in accuracy, or in loss up to that of guessing: a larger loss measures confidence
+in wrong answers.
 """
 
 from dataclasses import dataclass
@@ -25,17 +24,18 @@ from miiii.analysis.checks import at_least, share_of_one
 from miiii.analysis.circuits.causal import CausalMatrix
 from miiii.analysis.harmonics.task_harmonics import FloatArray
 from miiii.analysis.scoring import TaskScores
+from miiii.refusals import check_choice
 from miiii.streams import Stream, generator
 
 Measure = Literal["accuracy", "loss"]
 
 _LEAST = 1e-9
-"""A mean damage up to this is rounding."""
+"""A mean damage up to this counts as 0: it is rounding."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A value and where it would lie had other tasks and other controls been drawn."""
+    """A value and its bootstrap interval over tasks and control draws."""
 
     value: float
     low: float
@@ -44,40 +44,38 @@ class Interval:
 
 @dataclass(frozen=True)
 class SharingIndex:
-    """The index of one model and the damages that it is made of."""
+    """The index of one model, and the mean damages behind it."""
 
     measure: Measure
-    """What damage is counted in."""
+    """Of the damages."""
     level: float
     """Of the intervals: percentile bootstrap over tasks and control draws together."""
     tasks: NDArray[np.bool_]
-    """[N]: those that were counted."""
+    """[N]: which tasks were counted."""
     index: Interval
     """As defined above; NaN where it is not defined."""
     ratio: Interval
-    """Mean damage off the diagonal / on it, without the control: 0 to 1 where removal only hurts.
-    NaN where the index is."""
+    """Mean damage off the diagonal / on it, without the control; NaN where the index is."""
     own: Interval
     """Mean damage to a task without its own circuit."""
     others: Interval
-    """Mean damage to a task without another's; NaN with a single task."""
+    """Mean damage to a task without another's circuit; NaN with a single task."""
     control: Interval
-    """Mean damage to a task without as much at random, over all pairs."""
+    """Mean damage to a task without a random circuit, over all pairs."""
 
 
 def damage(base: TaskScores, scores: TaskScores, measure: Measure = "accuracy") -> FloatArray:
-    """What every task lost, […, N]; negative where it gained.
+    """The fall of every task's score, […, N]; negative where it rises.
 
     Args:
         base: [N], of the whole model.
         scores: […, N].
-        measure: accuracy, or loss counted up to 1, the loss of guessing.
+        measure: accuracy, or loss up to 1, the loss of guessing.
 
     Raises:
         ValueError: the measure is neither.
     """
-    if measure not in get_args(Measure):
-        raise ValueError(f"measure is {measure!r}: expected one of {', '.join(get_args(Measure))}")
+    check_choice("measure", measure, get_args(Measure))
     if measure == "accuracy":
         return base.accuracy - scores.accuracy
     return np.minimum(scores.loss, 1) - np.minimum(base.loss, 1)
@@ -92,15 +90,15 @@ def sharing_index(
     resamples: int = 2000,
     seed: int = 0,
 ) -> SharingIndex:
-    """Sum up a causal matrix.
+    """Compute the sharing index of a causal matrix.
 
     The bootstrap draws tasks with replacement (rows and columns together; two copies of one task
     are no pair) and control draws with replacement.
 
     Args:
         matrix: scores without each circuit, and controls.
-        measure: what damage is counted in.
-        tasks: [N], which to count; default: all.
+        measure: of the damages.
+        tasks: [N], which tasks to count; default: all.
         level: of the intervals.
         resamples: of the bootstrap.
         seed: of the bootstrap.
@@ -121,7 +119,7 @@ def sharing_index(
     lost = damage(matrix.base, matrix.without, measure)[pick]
     controls = damage(matrix.base, matrix.control, measure)[:, *pick]
 
-    # The first row counts everything once; the others are resampled.
+    # The first row of weights counts everything once; the others are resamples.
     of_tasks, of_draws = _resampled(len(lost), len(controls), resamples, seed)
     control = np.tensordot(of_draws / len(controls), controls, 1)
     own, others = _means(np.broadcast_to(lost, control.shape), of_tasks)
@@ -131,7 +129,7 @@ def sharing_index(
     excess = own - own_control
     index, ratio = _quotient(others - others_control, excess), _quotient(others, own)
     tail = (1 - level) / 2
-    # A bound that is not above 0 leaves nothing to divide by.
+    # With a lower bound of the divisor at 0 or below, a quotient has no finite interval.
     defined = not np.isnan(excess[0]) and np.nanquantile(excess, tail) > _LEAST
     nothing = Interval(np.nan, np.nan, np.nan)
     return SharingIndex(

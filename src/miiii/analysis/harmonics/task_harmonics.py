@@ -9,7 +9,7 @@ nearly orthogonal. But the classes of n mod q share no number: averaging over ea
 exact least-squares projection on the functions of n mod q, and takes one pass.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -142,6 +142,12 @@ def as_columns(values: ArrayLike, base: int) -> tuple[FloatArray, tuple[int, ...
             f"values have shape {array.shape}: expected p² = {base**2} rows for base p = {base}"
         )
     return array.reshape(len(array), -1), array.shape[1:]
+
+
+def in_chunks(functions: FloatArray) -> Iterator[FloatArray]:
+    """The columns of [p², M], 256 at a time: 26 MB of float64 at p = 113."""
+    for start in range(0, functions.shape[1], 256):
+        yield functions[:, start : start + 256]
 
 
 def as_table(rows: Sequence[FloatArray]) -> FloatArray:
