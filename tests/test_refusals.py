@@ -3,6 +3,7 @@
 import pytest
 
 from miiii.refusals import check_choice, nearest, not_among, unknown_name
+from wording import naming, says
 
 OPTIONS = ["--runs-dir", "--width", "--force", "--learning-rate", "--log-dir", "--name"]
 
@@ -27,16 +28,14 @@ def test_only_what_is_alike_is_proposed(name, expected):
 
 
 def test_without_a_near_name_all_are_listed():
-    assert unknown_name("preset", "qqq", ["tiny", "mini"]) == (
-        "unknown preset 'qqq': known are: mini, tiny"
-    )
-    assert unknown_name("preset", "tinny", ["tiny", "mini"]) == (
-        "unknown preset 'tinny': did you mean 'tiny'?"
-    )
+    assert says(unknown_name("preset", "qqq", ["tiny", "mini"]), "preset 'qqq' mini,tiny")
+    near = unknown_name("preset", "tinny", ["tiny", "mini"])
+    assert says(near, "preset 'tinny' 'tiny'")
+    assert "mini" not in near
 
 
 def test_a_choice_is_refused_with_field_value_and_choices():
     check_choice("activation", "relu", ("relu", "gelu"))
-    with pytest.raises(ValueError, match=r"activation is .gelo.*.gelu.*one of relu, gelu"):
+    with pytest.raises(ValueError, match=naming("activation 'gelo' 'gelu' relu,gelu")):
         check_choice("activation", "gelo", ("relu", "gelu"))
-    assert not_among("layer", "x", []) == "layer is 'x': there is none"
+    assert says(not_among("layer", "x", []), "layer 'x' none")

@@ -11,6 +11,7 @@ from miiii.analysis.permuting import sample_numbers
 from miiii.config.presets import get_preset
 from miiii.streams import Stream, generator, sequence
 from miiii.tasks.dataset import make_split
+from wording import naming
 
 SEEDS = (*range(40), 2**31 - 1, 2**32 - 1)
 
@@ -39,7 +40,7 @@ def test_streams_of_stored_runs_are_what_they_were():
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_a_seed_out_of_its_limits_is_refused(seed):
-    with pytest.raises(ValueError, match=f"seed is {seed}"):
+    with pytest.raises(ValueError, match=naming(f"seed {seed}")):
         generator(Stream.SPLIT, seed)
 
 

@@ -12,6 +12,7 @@ from miiii.analysis.parts.concentration import neuron_examples
 from miiii.analysis.parts.embeddings import embedding_spectrum
 from miiii.analysis.parts.neurons import NeuronGrids
 from miiii.analysis.parts.singular import singular_spectrum
+from wording import naming
 
 SIZE = 11
 
@@ -70,21 +71,21 @@ def test_silent_neurons_are_no_examples_and_layers_are_told_apart():
     found = neuron_examples(grids, "mlp_hidden", 4)
     assert (found.index.tolist(), found.active, found.layer) == ([3], 1, "mlp_hidden")
     assert neuron_examples(grids).active == 4
-    with pytest.raises(ValueError, match="mlp_hidden has 5 neurons, all silent: expected at least"):
+    with pytest.raises(ValueError, match=naming("mlp_hidden 5 neurons silent")):
         neuron_examples(NeuronGrids(SIZE, 0 * hidden, output), "mlp_hidden")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layer": "input"}, "layer is 'input': it must be one of mlp_hidden, mlp_output"),
-        ({"rule": "best"}, "rule is 'best': it must be one of ranks, strongest"),
-        ({"examples": 0}, "examples is 0: expected at least 1"),
+        ({"layer": "input"}, "layer 'input' mlp_hidden mlp_output"),
+        ({"rule": "best"}, "rule 'best' ranks strongest"),
+        ({"examples": 0}, "examples 0 1"),
     ],
 )
 def test_refusals(options, message):
     values = mixed(2)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=naming(message)):
         neuron_examples(NeuronGrids(SIZE, values, values), **options)
 
 

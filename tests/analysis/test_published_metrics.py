@@ -16,6 +16,7 @@ from miiii.analysis.dynamics.clock_or_pizza import (
     published_triples,
     wrong_distance_irrelevance,
 )
+from wording import naming
 
 BASE = 13
 DATASET = addition(BASE)
@@ -226,20 +227,20 @@ def test_the_record_says_which_published_number_is_which():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: circularity(np.ones((5, 2)), 6), r"embedding has shape \(5, 2\): expected"),
-        (lambda: wrong_distance_irrelevance(np.zeros((9, 4))), r"expected \[p², p\]"),
+        (lambda: circularity(np.ones((5, 2)), 6), "embedding shape (5,2)"),
+        (lambda: wrong_distance_irrelevance(np.zeros((9, 4))), "[p²,p]"),
         (
             lambda: gradient_cosines(
                 clock_model(5, (1,)), triples=np.array([[0, 0, 5], [0, 0, 0]])
             ),
-            r"below \(5, 5, 5\)",
+            "(5,5,5)",
         ),
         (
             lambda: gradient_cosines(clock_model(5, (1,)), triples=np.zeros((2, 2), int)),
-            r"triples have shape \(2, 2\)",
+            "triples shape (2,2)",
         ),
     ],
 )
 def test_refusals(call, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=naming(message)):
         call()

@@ -20,6 +20,7 @@ from miiii.claims.rules import paper as rules
 from miiii.claims.rules.paper import CLAIMS, EXPERIMENTS
 from miiii.claims.settings import departures
 from miiii.claims.text import interval_text, number, percent
+from wording import naming, says
 
 
 def mixed():
@@ -107,22 +108,21 @@ def test_verdicts_name_their_optimiser_and_only_the_papers_count_as_its_own():
     ledger = judge({"miiii": muon, "nanda": own})
     record = json.loads(ledger.to_json())
     under = {item["id"]: item["judged_under"] for item in record["findings"]}
-    text = "Muon instead of AdamW"
+    (text,) = departures(muon[0].origin)
     # C10 compares both tasks, C7 asks T_basis alone, of which there is no run.
     assert under["C1"] == under["C10"] == {"papers": False, "text": text, "departures": [text]}
     assert under["C7"] is None
     assert sum(record["counts_under_papers_settings"].values()) == 0
     assert sum(record["counts"].values()) == 19
     titles = [title for title, _ in ledger.groups]
-    assert titles == [f"Judged under {text}: not the paper's optimiser and loss", "No runs"]
+    assert says(titles[0], f"under {text}: not")
+    assert titles[1:] == ["No runs"]
     assert ledger.to_markdown().index(titles[0]) < ledger.to_markdown().index(titles[1])
     assert f"judged under {text}" in ledger.standing
 
     papers = judge({"miiii": [miiii(seed) for seed in (0, 1)], "lambda-0": [stuck(0), stuck(1)]})
-    assert [title for title, _ in papers.groups] == [
-        "Under the paper's optimiser and loss",
-        "No runs",
-    ]
+    assert says(papers.groups[0][0], "Under paper's")
+    assert [title for title, _ in papers.groups[1:]] == ["No runs"]
     counts = json.loads(papers.to_json())["counts_under_papers_settings"]
     of_first = [finding.verdict for finding in papers.groups[0][1]]
     assert counts == {verdict: of_first.count(verdict) for verdict in counts}
@@ -132,13 +132,13 @@ def test_verdicts_name_their_optimiser_and_only_the_papers_count_as_its_own():
 @pytest.mark.parametrize(
     ("changes", "departure"),
     [
-        ({"optimiser": "muon"}, "Muon instead of AdamW"),
-        ({"filter": "ma"}, "the gradient filter ma"),
-        ({"label_smoothing": 0.1}, "labels smoothed by 0.1"),
-        ({"large_task_power": 1.5}, "by size to the power 1.5"),
-        ({"average_weights": 0.98}, "weights averaged with decay 0.98"),
-        ({"normaliser": "stablemax"}, "stablemax instead of the softmax"),
-        ({"task_reduction": "quadratic_mean"}, "quadratic mean over tasks"),
+        ({"optimiser": "muon"}, "Muon AdamW"),
+        ({"filter": "ma"}, "filter ma"),
+        ({"label_smoothing": 0.1}, "labels 0.1"),
+        ({"large_task_power": 1.5}, "size power 1.5"),
+        ({"average_weights": 0.98}, "weights averaged 0.98"),
+        ({"normaliser": "stablemax"}, "stablemax softmax"),
+        ({"task_reduction": "quadratic_mean"}, "quadratic mean"),
         ({"minibatches": 4}, "4 updates"),
         ({"orthogonal_gradient": True}, "⊥Grad"),
         ({"restarts": 1}, "starts again"),
@@ -149,7 +149,7 @@ def test_verdicts_name_their_optimiser_and_only_the_papers_count_as_its_own():
 def test_what_departs_from_the_papers_optimiser_and_loss(changes, departure):
     found = departures(miiii(**changes).origin)
     assert len(found) == bool(departure)
-    assert departure in "".join(found)
+    assert says("".join(found), departure)
 
 
 def test_csv_has_one_row_per_quantity_and_parses():
@@ -259,9 +259,9 @@ def test_a_run_generalises_when_nine_tenths_of_its_trained_tasks_hold():
 
 
 def test_unknown_experiments_and_repeated_seeds_are_refused():
-    with pytest.raises(ValueError, match="experiment 'lambda-1': expected one of miiii, nanda"):
+    with pytest.raises(ValueError, match=naming("'lambda-1' miiii nanda")):
         Evidence.gather({"lambda-1": []})
-    with pytest.raises(ValueError, match=r"'miiii' has seed 0 twice \(miiii-seed0, miiii-seed0\)"):
+    with pytest.raises(ValueError, match=naming("'miiii' seed 0 twice miiii-seed0")):
         Evidence.gather({"miiii": [miiii(0), miiii(0)]})
 
 

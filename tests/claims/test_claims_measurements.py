@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from claims.planted_runs import miiii
 from miiii.claims.measurements import VERSION, Measurements
+from wording import naming
 
 ALPHABET = st.text(max_size=8)
 
@@ -69,28 +70,28 @@ def changed(path, value):
     ("path", "value", "message"),
     [
         (("version",), VERSION + 1, f"not of version {VERSION}"),
-        (("origin", "seed"), "0", r"measurements\.origin\.seed is '0': expected int"),
-        (("origin", "seed"), True, r"measurements\.origin\.seed is True: expected int"),
-        (("origin", "versions"), {"jax": 1}, r"origin\.versions is .*: expected dict"),
-        (("heads", "to_x0"), [0.5, "x"], r"heads\.to_x0\[1\] is 'x': expected float"),
-        (("heads", "to_x0"), 0.5, r"heads\.to_x0 is 0\.5: expected tuple"),
-        (("heads", "more"), 0.5, r"measurements\.heads has unknown 'more'"),
-        (("neurons",), [], r"measurements\.neurons is \[\]: expected a JSON object"),
+        (("origin", "seed"), "0", "measurements.origin.seed '0' int"),
+        (("origin", "seed"), True, "measurements.origin.seed True int"),
+        (("origin", "versions"), {"jax": 1}, "origin.versions dict"),
+        (("heads", "to_x0"), [0.5, "x"], "heads.to_x0[1] 'x' float"),
+        (("heads", "to_x0"), 0.5, "heads.to_x0 0.5 tuple"),
+        (("heads", "more"), 0.5, "measurements.heads unknown 'more'"),
+        (("neurons",), [], "measurements.neurons [] JSON object"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(path, value, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=naming(message)):
         Measurements.from_json(changed(path, value))
 
 
 def test_a_missing_field_is_refused_by_name():
     record = json.loads(miiii().to_json())
     del record["performance"]["late_gain"]
-    with pytest.raises(ValueError, match=r"measurements\.performance lacks 'late_gain'"):
+    with pytest.raises(ValueError, match=naming("measurements.performance lacks 'late_gain'")):
         Measurements.from_json(json.dumps(record))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "1", "[" * 100_000])
 def test_other_texts_are_refused(text):
-    with pytest.raises(ValueError, match="measurements are not"):
+    with pytest.raises(ValueError, match=naming("measurements")):
         Measurements.from_json(text)

@@ -27,6 +27,7 @@ from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import RunError
 from miiii.training.state import to_arrays
 from results.stored_runs import SNAPSHOTS, store, weights
+from wording import naming, says
 
 EPOCHS = SNAPSHOTS[-1]
 SMALLEST = replace_fields(get_preset("tiny"), base=5, width=8, heads=2, epochs=EPOCHS)
@@ -171,7 +172,7 @@ def test_checkpoints_go_only_where_weights_stay(folder, capsys):
 def test_a_finished_run_without_checkpoints_does_not_begin_again(folder, capsys):
     clean(capsys, "--yes", "--only", "checkpoints")
     before = contents(folder)
-    with pytest.raises(RunError, match="its checkpoints were removed: it cannot be made longer"):
+    with pytest.raises(RunError, match=naming("checkpoints removed longer")):
         miiii.resume("done", folder / "runs", epochs=EPOCHS + 8)
     assert contents(folder) == before
 
@@ -198,7 +199,7 @@ def test_a_run_in_use_is_left_alone(folder, capsys):
     done = folder / "runs" / "done"
     with RunDirectory(done).lock():
         output = clean(capsys, "--yes", "--only", ",".join(KINDS))
-        assert "in use by a process, left alone: runs/done" in output.out
+        assert says(output.out, "use process runs/done")
     assert not any(name.startswith("runs/done/") for name in gone(folder, before))
 
 
@@ -210,7 +211,7 @@ def test_a_run_whose_lock_is_another_machine_s_marker_may_be_in_use(folder, caps
     (folder / "runs" / "done" / "lock").write_text("4242\nnode17\n1\n")
     output = clean(capsys, "--dry-run")
     line = next(line for line in output.out.splitlines() if "left alone: runs/done" in line)
-    assert line.startswith("may be in use")
+    assert says(line, "may use")
     assert "process 4242 on node17" in line
 
 
@@ -271,7 +272,7 @@ def test_studies_are_cleaned_unless_they_train(folder, capsys):
 def test_without_a_terminal_nothing_goes(folder, capsys):
     before = contents(folder)
     output = clean(capsys)
-    assert "nothing was deleted: no terminal to ask at; give --yes" in output.err
+    assert says(output.err, "nothing deleted --yes")
     clean(capsys, "--dry-run")
     clean(capsys, "--json")
     assert contents(folder) == before
@@ -298,7 +299,7 @@ def test_the_listing_is_what_goes(folder, capsys):
     assert all(item["deleted"] for item in found["candidates"])
     locks = {name for files in every.values() for name in files if name.endswith("/lock")}
     assert gone(folder, before) == set.union(*every.values()) - locks
-    assert clean(capsys).out.startswith("there is nothing to clean")
+    assert says(clean(capsys).out, "nothing clean")
 
 
 @pytest.mark.parametrize(("answer", "goes"), [("y\n", True), ("\n", False), ("n\n", False)])
@@ -322,14 +323,14 @@ def test_at_a_terminal_it_asks(folder, answer, goes):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--only", "figure"], "unknown kind 'figure': did you mean 'figures'?"),
-        (["--yes", "--dry-run"], "--yes and --dry-run exclude each other"),
+        (["--only", "figure"], "kind 'figure' 'figures'"),
+        (["--yes", "--dry-run"], "--yes --dry-run"),
     ],
 )
 def test_refusals(folder, capsys, words, message):
     before = contents(folder)
     assert run(["clean", *words]) == 2
-    assert message in capsys.readouterr().err
+    assert says(capsys.readouterr().err, message)
     assert contents(folder) == before
 
 

@@ -16,6 +16,7 @@ from miiii.config.presets import get_preset
 from miiii.studies.plan import Plan
 from miiii.studies.study import Study
 from results.stored_runs import store
+from wording import says
 
 BASE = replace_fields(get_preset("tiny"), base=7, width=8, heads=2, epochs=24)
 
@@ -60,7 +61,7 @@ def test_the_second_call_measures_nothing(studies, capsys):
     # Claims without runs stand last.
     assert sorted(firsts, key=lambda name: int(name[1:])) == [f"C{i}" for i in range(1, 20)]
     assert lines[-2] == "19 claims: 0 reproduced, 1 not reproduced, 18 undecided"
-    assert lines[-1].startswith("under the paper's optimiser and loss: 0 reproduced")
+    assert says(lines[-1], "paper's optimiser loss: 0 reproduced")
 
 
 def test_csv_and_markdown(studies, capsys):
@@ -84,15 +85,16 @@ def test_what_is_measured_is_said_on_stderr(studies, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["sone"], "no study 'sone' in {studies}: did you mean 'some'?"),
-        (["some", "--json", "--csv"], "--json and --csv exclude each other: choose one"),
-        (["some", "--jsn"], "unknown option '--jsn': did you mean '--json'?"),
+        (["sone"], "'sone' {studies} 'some'"),
+        (["some", "--json", "--csv"], "--json --csv exclude"),
+        (["some", "--jsn"], "option '--jsn' '--json'"),
     ],
 )
 def test_refusals_are_one_line_and_exit_2(studies, capsys, words, message):
     assert run(["ledger", *words, "--studies-dir", str(studies)]) == 2
     printed = capsys.readouterr()
-    assert printed.err == f"error: {message.format(studies=studies)}\n"
+    assert says(printed.err, message.format(studies=studies))
+    assert len(printed.err.strip().splitlines()) == 1
     assert printed.out == ""
 
 

@@ -12,6 +12,7 @@ from miiii.config.presets import get_preset
 from miiii.studies.jobs import Job
 from miiii.studies.plan import PlannedRun
 from miiii.studies.progress import JobState, Tally
+from wording import says
 
 
 def job(*names, **changes):
@@ -73,7 +74,7 @@ def test_a_log_names_every_run_at_work(tally, capsys):
     put(tally, 0, "starting", 0)
     progress.changed(tally, put(tally, 2, "training", 500, 0.5))
     line = capsys.readouterr().err.strip()
-    assert line.startswith("1 of 5 runs done, 16.6 % of the work, ETA ")
+    assert says(line, "1 of 5 runs 16.6 % ETA")
     assert "[miiii-seed0 0/1,000 compiling; waves-seed0 500/1,000" in line
 
 

@@ -10,6 +10,7 @@ import pytest
 from command import SMALLEST, call, call_here
 from miiii.experiment.run import load_run
 from miiii.model.activations import NAMES
+from wording import naming
 
 pytestmark = pytest.mark.slow
 
@@ -73,9 +74,9 @@ def test_a_loaded_run_gives_history_weights_and_activations(folder):
         np.testing.assert_allclose(values, getattr(everything, name), rtol=1e-5, atol=1e-6)
     (one,) = run.activations(numbers, names="logits").values()
     np.testing.assert_allclose(one, logits, rtol=1e-5, atol=1e-6)
-    with pytest.raises(ValueError, match="unknown activation 'mlp_hiden': did you mean 'mlp_hid"):
+    with pytest.raises(ValueError, match=naming("activation 'mlp_hiden'")):
         run.activations(names=("mlp_hiden",))
-    with pytest.raises(KeyError, match="no snapshot of epoch 7"):
+    with pytest.raises(KeyError, match=naming("epoch 7")):
         run.activations(epoch=7)
 
 

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from miiii.cli.main import run
+from wording import naming
 
 REFUSED = {
     "trian": ["'trian'", "did you mean 'train'"],
@@ -122,5 +123,5 @@ def test_a_platform_that_jax_refuses_without_a_word_is_refused_in_words(monkeypa
 
     monkeypatch.setattr(jax, "local_devices", refuse)
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
-    with pytest.raises(UsageError, match=r"JAX_PLATFORMS='cuda': unset it, or install"):
+    with pytest.raises(UsageError, match=naming("JAX_PLATFORMS='cuda' unset install")):
         prepare_jax()

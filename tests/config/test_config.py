@@ -26,6 +26,7 @@ from miiii.model.config import ModelConfig
 from miiii.optim.config import OptimConfig
 from miiii.tasks.config import TaskConfig
 from miiii.training.config import TrainingConfig
+from wording import naming
 
 PARTS = {
     "task": TaskConfig,
@@ -163,9 +164,9 @@ def test_presets_are_those_of_the_tables():
 
 
 def test_unknown_presets_are_refused():
-    with pytest.raises(ValueError, match="unknown preset 'papr': did you mean 'paper'"):
+    with pytest.raises(ValueError, match=naming("preset 'papr' 'paper'")):
         get_preset("papr")
-    with pytest.raises(ValueError, match="unknown preset '': known are: brief, fast, fast3000"):
+    with pytest.raises(ValueError, match=naming("preset '' brief,fast,fast3000")):
         get_preset("")
 
 
@@ -279,13 +280,13 @@ def test_files_are_refused(text, message):
 
 
 def test_replacing_refuses_unknown_names_and_bad_values():
-    with pytest.raises(ValueError, match="unknown field 'widht': did you mean 'width'"):
+    with pytest.raises(ValueError, match=naming("field 'widht' 'width'")):
         replace_fields(Config(), widht=8)
-    with pytest.raises(ValueError, match="unknown field 'task_': did you mean 'task'"):
+    with pytest.raises(ValueError, match=naming("field 'task_' 'task'")):
         replace_fields(Config(), task_="miiii")
-    with pytest.raises(ValueError, match="heads is 3: it must divide the width, 256"):
+    with pytest.raises(ValueError, match=naming("heads 3 width 256")):
         replace_fields(Config(), heads=3)
-    with pytest.raises(ValueError, match="seed is -4: it must be from 0"):
+    with pytest.raises(ValueError, match=naming("seed -4 0")):
         replace_fields(Config(), seed=-4)
 
 

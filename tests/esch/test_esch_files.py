@@ -10,6 +10,7 @@ from PIL import Image
 from miiii.esch import canvas, draw
 from miiii.esch.image import rgb
 from miiii.esch.style import LIGHT
+from wording import naming
 
 ARRAY = np.array([[1.0, -1.0, 0.0], [0.25, np.nan, 1.0]])
 
@@ -144,18 +145,17 @@ def test_a_file_is_replaced_when_all_is_well(tmp_path):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("a.jpg", {}, "path: expected one of '.svg', '.pdf', '.png', '.gif', '.mp4'; found '.jpg'"),
-        ("a", {}, "path: expected one of '.svg'"),
-        ("a.png", {"dpi": -1}, "dpi: expected a finite number of dots per inch above 0; found -1"),
-        ("a.gif", {}, "path: .gif expects a drawing with axis t, found none"),
+        ("a.jpg", {}, "path '.svg','.pdf','.png','.gif','.mp4' '.jpg'"),
+        ("a", {}, "path '.svg'"),
+        ("a.png", {"dpi": -1}, "dpi 0 -1"),
+        ("a.gif", {}, "path .gif axis t none"),
     ],
 )
 def test_files_that_cannot_be_are_refused(tmp_path, name, options, message):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=naming(message)):
         draw("h w", ARRAY).save(tmp_path / name, **options)
-    assert str(caught.value).startswith(message)
 
 
 def test_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; a\.svg is not written"):
+    with pytest.raises(FileNotFoundError, match=naming("nowhere a.svg")):
         draw("h w", ARRAY).save(tmp_path / "nowhere" / "a.svg")

@@ -13,6 +13,7 @@ from svg_reading import SVG, marks, root, texts
 
 from miiii.esch import draw
 from miiii.esch.motion import frame_rules, timing
+from wording import naming
 
 ARRAY = np.arange(1, 13, dtype=float).reshape(2, 2, 3)
 
@@ -84,7 +85,7 @@ def test_a_single_frame_can_be_taken_out():
     assert "two" in texts(drawing.frame(1).svg)
     assert "one" not in texts(drawing.frame(1).svg)
     assert "@keyframes" not in drawing.frame(1).svg
-    with pytest.raises(ValueError, match=r"frame: expected one of axis t within -3..2, found 3"):
+    with pytest.raises(ValueError, match=naming("frame axis t -3..2 3")):
         drawing.frame(3)
 
 
@@ -104,16 +105,15 @@ def test_a_pattern_with_one_frame_is_still_a_drawing_in_time(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"duration": -1}, "duration: expected a finite number of seconds above 0; found -1"),
-        ({"loop": 0}, "loop: expected a whole number of at least 1; found 0"),
-        ({"still": 3}, "still: expected a frame of axis t within -3..2, found 3"),
-        ({"frame_labels": ["a"]}, "frame_labels: expected 3 labels, one per frame (axis t)"),
+        ({"duration": -1}, "duration seconds 0 -1"),
+        ({"loop": 0}, "loop 1 0"),
+        ({"still": 3}, "still frame axis t -3..2 3"),
+        ({"frame_labels": ["a"]}, "frame_labels 3 axis t"),
     ],
 )
 def test_impossible_timings_are_refused(options, message):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=naming(message)):
         draw("h w t", ARRAY, **options)
-    assert str(caught.value).startswith(message)
 
 
 @pytest.mark.parametrize(("loop", "repeats"), [(True, 0), (3, 2), (False, None)])
@@ -132,7 +132,7 @@ def test_a_gif_has_every_frame_its_duration_and_its_loop(tmp_path, loop, repeats
 
 def test_a_missing_ffmpeg_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RuntimeError, match="MP4 needs the program ffmpeg"):
+    with pytest.raises(RuntimeError, match=naming("MP4 ffmpeg")):
         draw("h w t", ARRAY).save(tmp_path / "moving.mp4")
     assert list(tmp_path.iterdir()) == []
 
@@ -144,7 +144,7 @@ def test_a_failing_ffmpeg_is_quoted_and_leaves_nothing(tmp_path, monkeypatch):
     program.write_text("#!/bin/sh\nprintf partial > /dev/null\necho no such codec >&2\nexit 3\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(programs))
-    with pytest.raises(RuntimeError, match=r"ffmpeg could not write .*no such codec"):
+    with pytest.raises(RuntimeError, match=naming("ffmpeg codec")):
         draw("h w t", ARRAY).save(tmp_path / "moving.mp4")
     assert list(tmp_path.iterdir()) == [programs]
 

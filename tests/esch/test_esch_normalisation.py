@@ -8,6 +8,7 @@ from svg_reading import marks, root, texts
 
 from miiii.esch import draw
 from miiii.esch.normalise import limits, sides
+from wording import naming
 
 
 def plain_limit(values, place, normalise):
@@ -68,9 +69,9 @@ def test_frames_share_their_scale():
 
 
 def test_wrong_groups_and_misplaced_limits_are_refused():
-    with pytest.raises(ValueError, match="normalise: expected one of 'drawing', 'row'"):
+    with pytest.raises(ValueError, match=naming("normalise 'drawing' 'row'")):
         draw("h w", [[1]], normalise="column")
-    with pytest.raises(ValueError, match="vmax: expected normalise='drawing' beside it"):
+    with pytest.raises(ValueError, match=naming("vmax normalise='drawing'")):
         draw("h w", [[1]], normalise="panel", vmax=3)
 
 

@@ -21,6 +21,7 @@ from miiii.results.paper import Results
 from miiii.runs.directory import RunDirectory
 from miiii.training.state import model_arrays
 from model.textbook import textbook_forward
+from wording import naming, says
 
 CONFIG = replace_fields(
     get_preset("tiny"),
@@ -112,7 +113,7 @@ def test_show_prints_both(runs, capsys):
     assert miiii(["show", "whole", "--runs-dir", str(runs)]) == 0
     shown = capsys.readouterr().out
     assert "raw weights" in shown
-    assert "the raw weights: validation ≥ 0.99 now: " in shown
+    assert says(shown, "raw weights: validation ≥ 0.99 now:")
     said = "the model is the exponential average of the weights, decay 0.9 per update (training"
     assert said in shown
     assert said in origin(Results(load_run("whole", runs)))
@@ -154,7 +155,7 @@ def test_the_card_and_the_history_table_say_whose_they_are(runs, weights, tmp_pa
         == 0
     )
     card = (tmp_path / "f" / "README.md").read_text()
-    assert ("The raw weights: the run is judged by" in card) == (weights == "raw")
+    assert says(card, "raw weights: judged") == (weights == "raw")
     assert "exponential average (decay 0.9 per update)" in card
     run = load_run("whole", runs)
     run = run.with_raw_weights() if weights == "raw" else run
@@ -188,5 +189,5 @@ def test_weights_that_do_not_exist_are_refused_on_one_line(runs, tmp_path):
         assert said in error
     assert not (tmp_path / "out.npz").exists()
     assert load_run("cut", tmp_path / "runs").parameters is not None
-    with pytest.raises(Exception, match="has no raw weights: its checkpoints were removed"):
+    with pytest.raises(Exception, match=naming("cut raw weights checkpoints")):
         _ = load_run("cut", tmp_path / "runs").with_raw_weights().parameters

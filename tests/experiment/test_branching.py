@@ -17,6 +17,7 @@ from miiii.experiment.run import load_run
 from miiii.experiment.training import resume, start
 from miiii.runs.errors import RunError
 from training.tiny import TINY
+from wording import naming, says
 
 LONGER = replace_fields(TINY, epochs=20)
 
@@ -98,18 +99,18 @@ def test_a_branch_of_an_early_snapshot_with_another_seed_keeps_the_split(runs):
 @pytest.mark.parametrize(
     ("changes", "origin", "message"),
     [
-        ({"width": 16}, Origin("first"), "width is 16, but run first has 8"),
-        ({"moduli": (2, 3)}, Origin("first"), r"moduli is \(2, 3\), but run first has"),
-        ({"epochs": 12}, Origin("first"), "epochs is 12: .* after epoch 12, so give more"),
-        ({}, Origin("first", epoch=11), "epoch is 11, .* give one of 0, 1, 12"),
-        ({}, Origin("first", epoch=1, optimiser=True), "no the optimiser's state: give one of 12"),
-        ({"optimiser": "muon"}, Origin("first", optimiser=True), "optimiser is 'muon', but run"),
-        ({"origin": "0" * 16}, Origin("first"), "origin is '0000000000000000', but run first"),
-        ({"origin": "0" * 16}, None, "settings of a branch"),
+        ({"width": 16}, Origin("first"), "width 16 first 8"),
+        ({"moduli": (2, 3)}, Origin("first"), "moduli (2,3) first"),
+        ({"epochs": 12}, Origin("first"), "epochs 12"),
+        ({}, Origin("first", epoch=11), "epoch 11 0,1,12"),
+        ({}, Origin("first", epoch=1, optimiser=True), "optimiser's state 12"),
+        ({"optimiser": "muon"}, Origin("first", optimiser=True), "optimiser 'muon'"),
+        ({"origin": "0" * 16}, Origin("first"), "origin '0000000000000000' first"),
+        ({"origin": "0" * 16}, None, "settings branch"),
     ],
 )
 def test_what_does_not_fit_is_named_before_a_directory_is_made(runs, changes, origin, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=naming(message)):
         start([replace_fields(LONGER, **changes)], ["no"], runs, origin=origin)
     assert not (runs / "no").exists()
 
@@ -117,17 +118,17 @@ def test_what_does_not_fit_is_named_before_a_directory_is_made(runs, changes, or
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["--epochs", "20", "--from-epoch", "11"], 2, "epoch is 11"),
-        (["--epochs", "20", "--width", "16"], 2, "width is 16, but run first has 8"),
-        ([], 2, "epochs is 12: a branch counts its origin's epochs on"),
-        (["--epochs", "20", "--from-epoch", "1", "--from-optimiser"], 2, "give one of 12"),
-        (["--epochs", "20", "--data-seed", "5"], 0, "validation numbers were trained on by first"),
-        (["--epochs", "20"], 0, "first after epoch 12"),
-        (["--epochs", "20"], 0, "0:16 for 8 epochs"),
+        (["--epochs", "20", "--from-epoch", "11"], 2, "epoch 11"),
+        (["--epochs", "20", "--width", "16"], 2, "width 16 first 8"),
+        ([], 2, "epochs 12 origin's"),
+        (["--epochs", "20", "--from-epoch", "1", "--from-optimiser"], 2, "optimiser's 12"),
+        (["--epochs", "20", "--data-seed", "5"], 0, "validation trained first"),
+        (["--epochs", "20"], 0, "first 12"),
+        (["--epochs", "20"], 0, "0:16 8"),
         (
             ["--epochs", "20"],
             0,
-            "the branch trains at 0.001, 10 % of learning_rate: the decay ended",
+            "branch 0.001 learning_rate decay",
         ),
     ],
 )
@@ -141,7 +142,7 @@ def test_a_rehearsal_of_a_branch_reads_its_origin(runs, monkeypatch, capsys, wor
     words = ["train", "--from", "first", "--runs-dir", str(runs), "--dry-run", *words]
     assert miiii(words) == code
     captured = capsys.readouterr()
-    assert said in captured.out + captured.err
+    assert says(captured.out + captured.err, said)
     assert ("nothing was written" in captured.err) == (code == 0)
     assert sorted(path.name for path in runs.iterdir()) == before
 
@@ -152,7 +153,7 @@ def test_a_branch_says_with_what_rate_it_goes_on(runs):
         return Branching(Origin("first", epoch), [config], runs).warnings(config)
 
     (line,) = said()
-    assert line.startswith("the branch trains at 0.001, 10 % of learning_rate: the decay ended at")
+    assert says(line, "branch 0.001 10 % learning_rate decay")
     assert said(decay_epochs=0) == []
     assert said(epochs=12, epoch=1) == []  # as long as its origin
 
@@ -162,7 +163,7 @@ def test_a_branch_whose_first_weights_are_gone_does_not_begin_with_others(runs, 
     for path in (runs / "lost" / "checkpoints").iterdir():
         path.unlink()
     (runs / "lost" / "status.json").write_text('{"state": "interrupted", "epoch": 12}')
-    with pytest.raises(RunError, match="of first after epoch 12: branch it again"):
+    with pytest.raises(RunError, match=naming("first 12 branch")):
         resume("lost", runs)
 
 
@@ -177,7 +178,7 @@ def test_a_state_that_another_optax_named_otherwise_is_told_with_the_versions(ru
     name = next(name for name in state if name.startswith("optimiser.") and ".nu." in name)
     state["optimiser.renamed"] = state.pop(name)
     directory.save_checkpoint(12, state, {"identity": directory.provenance["identity"]})
-    with pytest.raises(ValueError, match=rf"optax 0\.1\.7\) has no array as {name}") as refused:
+    with pytest.raises(ValueError, match=naming(f"optax 0.1.7) {name}")) as refused:
         start([LONGER], ["from-other"], runs, origin=Origin("other", optimiser=True))
     assert "leave --from-optimiser" in str(refused.value)
 
@@ -199,5 +200,5 @@ def test_a_branch_may_begin_an_average_and_not_leave_one(runs):
     shutil.copytree(run.path, runs / "averaging on")
     resume("averaging on", runs, epochs=26)
     assert_equal_runs(runs / "averaging on", runs / "further")
-    with pytest.raises(ValueError, match=r"average_weights is 0.0, but run averaging has 0.9"):
+    with pytest.raises(ValueError, match=naming("average_weights 0.0 averaging 0.9")):
         start([LONGER], ["none"], runs, origin=Origin("averaging"))

@@ -15,6 +15,7 @@ from miiii.experiment.progress import Silent
 from miiii.experiment.training import Outcome
 from miiii.runs.errors import RunExistsError, RunLockedError
 from miiii.runs.locking import lock_directory
+from wording import naming
 
 CONFIG = replace_fields(get_preset("tiny"), base=7, width=8, heads=2, epochs=6, snapshots=2)
 
@@ -69,7 +70,10 @@ def test_what_others_hold_is_passed_over(tmp_path, trained):
 
 def test_where_all_is_held_it_is_waited_for(tmp_path, trained):
     began = time.monotonic()
-    with lock_directory(make(tmp_path, "a")), pytest.raises(RunLockedError, match="in use by proc"):
+    with (
+        lock_directory(make(tmp_path, "a")),
+        pytest.raises(RunLockedError, match=naming("a use process")),
+    ):
         train(tmp_path, group("a"), patience=0.3)
     assert time.monotonic() - began >= 0.3
     with lock_directory(tmp_path / "a"), pytest.raises(RunLockedError):
@@ -95,7 +99,7 @@ def test_what_somebody_makes_meanwhile_is_theirs(tmp_path, trained, monkeypatch)
 
     monkeypatch.setattr(claiming.training, "start", start)
     assert train(tmp_path, group("a"), group("b")) is not None
-    with pytest.raises(RunLockedError, match="a is in use"):
+    with pytest.raises(RunLockedError, match=naming("a use")):
         train(tmp_path, group("a"))
 
 

@@ -12,6 +12,7 @@ from miiii.experiment import training
 from miiii.experiment.progress import Silent
 from miiii.refusals import is_refusal
 from miiii.runs.errors import StorageError
+from wording import naming
 
 CONFIG = miiii.replace_fields(
     miiii.get_preset("tiny"), base=7, width=8, heads=2, epochs=6, minibatches=2, snapshots=2
@@ -91,6 +92,6 @@ def test_the_command_line_fails_with_a_library_and_refuses_by_itself(monkeypatch
         jnp.concatenate([])
 
     monkeypatch.setattr(training, "compile_program", refused_by_jax)
-    with pytest.raises(ValueError, match="at least one array"):
+    with pytest.raises(ValueError, match=naming("array")):
         command(words)
     assert list(tmp_path.iterdir()) == []

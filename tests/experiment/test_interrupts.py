@@ -16,6 +16,7 @@ from miiii.experiment.interrupts import StopRequest
 from miiii.experiment.pace import CheckpointClock
 from miiii.experiment.progress import NotebookLine, Silent, default_progress
 from miiii.runs.directory import RunDirectory
+from wording import says
 
 CONFIG = miiii.replace_fields(
     miiii.get_preset("tiny"), base=7, width=8, heads=2, epochs=40, minibatches=2, snapshots=2
@@ -162,9 +163,7 @@ def test_a_notebook_shows_one_line_that_changes(tmp_path, monkeypatch):
     progress = NotebookLine(display)
     done = miiii.start([CONFIG], ["b"], tmp_path, progress=progress, stop=lambda: len(lines) > 1)
     path = str(tmp_path / "b")
-    assert lines[-1] == (
-        f"b: interrupted, saved at epoch {done.done}; go on with miiii.resume({path!r})"
-    )
+    assert says(lines[-1], f"b: interrupted epoch {done.done} miiii.resume({path!r})")
     assert isinstance(default_progress(), Silent)
     shell = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=object()))
     monkeypatch.setitem(sys.modules, "IPython", shell)

@@ -6,6 +6,7 @@ import pytest
 from figures.drawn import panels, words
 from miiii.analysis.parts.attention import attention_pattern
 from miiii.figures.attention import attention
+from wording import naming
 
 
 def pattern(base, heads, seed=0):
@@ -59,5 +60,5 @@ def test_pictures_stay_small_at_p_113():
 
 @pytest.mark.parametrize("positions", [(), ("x2",), ("x0", "x0")])
 def test_refusals(positions):
-    with pytest.raises(ValueError, match=r"positions are .* expected at least one of x0, x1, answ"):
+    with pytest.raises(ValueError, match=naming("positions x0,x1")):
         attention(pattern(3, 1)[1], positions)

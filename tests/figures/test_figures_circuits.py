@@ -19,6 +19,7 @@ from miiii.analysis.recording import record
 from miiii.figures import causal, circuit_table, number_line
 from miiii.tasks.config import TaskConfig
 from miiii.tasks.dataset import build_dataset
+from wording import naming
 
 BASE, MODULI = 7, (2, 3, 5)
 DATASET = build_dataset(TaskConfig(base=BASE, moduli=MODULI), 0)
@@ -45,7 +46,7 @@ def test_the_matrix_shows_what_is_lost_beside_the_control(matrix):
 def test_what_is_kept_alone_is_shown_or_refused(matrix):
     (shown,) = panels(causal.kept_alone(matrix), [(3, 3)])
     np.testing.assert_allclose(shown, matrix.kept.accuracy, atol=4e-3)
-    with pytest.raises(ValueError, match="found none"):
+    with pytest.raises(ValueError, match=naming("matrix circuit none")):
         causal.kept_alone(dataclasses.replace(matrix, kept=None))
 
 

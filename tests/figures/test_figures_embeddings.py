@@ -12,6 +12,7 @@ from analysis.planted import noise, wave
 from figures.drawn import panels, words
 from miiii.analysis.parts import embeddings as measure
 from miiii.figures.embeddings import embedding_spectrum, positional_embeddings
+from wording import naming
 
 
 @settings(max_examples=12)
@@ -79,7 +80,7 @@ def test_pictures_stay_small_at_p_113_and_width_256():
 
 
 def test_nothing_to_draw_is_refused():
-    with pytest.raises(ValueError, match="runs are empty: expected at least one"):
+    with pytest.raises(ValueError, match=naming("runs empty")):
         positional_embeddings({})
 
 

@@ -8,6 +8,7 @@ from figures.drawn import panels, words
 from miiii.analysis.harmonics.fourier import fourier_basis
 from miiii.esch.style import DARK, LIGHT
 from miiii.figures.fourier_basis import fourier_matrix, row_names
+from wording import naming
 
 
 def dft(size):
@@ -62,5 +63,5 @@ def test_the_paper_s_matrix_is_whole_and_told_apart_by_colour():
 
 
 def test_other_shapes_are_refused():
-    with pytest.raises(ValueError, match=r"basis has shape \(2, 3\): expected \[p, p\]"):
+    with pytest.raises(ValueError, match=naming("basis (2,3) [p,p]")):
         fourier_matrix(np.zeros((2, 3)))

@@ -11,6 +11,7 @@ from figures.drawn import panels, words
 from miiii.analysis.dynamics.snapshots import SpectraThroughTraining
 from miiii.esch import DARK
 from miiii.figures.frequencies import frequency_counts, frequency_strip, snapshot_ticks
+from wording import naming
 
 GRID = np.unique([0, *(2 ** (np.arange(65) / 4)).astype(int)])
 """Snapshots as a long run keeps them."""
@@ -114,5 +115,5 @@ def test_few_snapshots(epochs):
 def test_spectra_that_were_not_calibrated_are_refused():
     bare = replace(spectra(), calibrated_counts=None, null_counts=None)
     for draw in (frequency_strip, frequency_counts):
-        with pytest.raises(ValueError, match="spectra carry no calibrated counts"):
+        with pytest.raises(ValueError, match=naming("spectra calibrated")):
             draw(bare)

@@ -10,6 +10,7 @@ from miiii.analysis.parts.concentration import frequency_need, neuron_examples, 
 from miiii.analysis.parts.neurons import NeuronGrids, neuron_spectra
 from miiii.esch.style import DARK, LIGHT
 from miiii.figures.neurons import concentration, neuron_grids
+from wording import naming
 
 SIZE = 13
 
@@ -127,11 +128,11 @@ def test_refusals():
     measured = periodicity(values, 2, draws=1)
     need = frequency_need(neuron_spectra(values).frequency_power)
     other = periodicity(values, 3, draws=1)
-    with pytest.raises(ValueError, match="corner is 0: expected at least 1"):
+    with pytest.raises(ValueError, match=naming("corner 0 1")):
         neuron_grids(neuron_examples(grids(values)), corner=0)
-    with pytest.raises(ValueError, match=r"needs are of \['b'\].*expected the runs"):
+    with pytest.raises(ValueError, match=naming("needs ['b'] ['a']")):
         concentration({"a": measured}, {"b": need})
-    with pytest.raises(ValueError, match="expected one of each"):
+    with pytest.raises(ValueError, match=naming("runs (count,permuted) shares")):
         concentration({"a": measured, "b": other}, {"a": need, "b": need})
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match=naming("periodicities at least one")):
         concentration({}, {})

@@ -15,6 +15,7 @@ from figures.drawn import panels, words
 from miiii.analysis.number_patterns import multiples, number_spaces, primes
 from miiii.esch.style import DARK, LIGHT, matplotlib_style
 from miiii.figures.numbers import input_space, number_spirals, output_space
+from wording import naming
 
 LIMIT = 113**2
 
@@ -158,5 +159,5 @@ def test_a_large_output_space_becomes_pictures_on_one_page():
 
 
 def test_no_spiral_is_refused():
-    with pytest.raises(ValueError, match="spirals are empty: expected at least one to draw"):
+    with pytest.raises(ValueError, match=naming("spirals empty")):
         number_spirals([])

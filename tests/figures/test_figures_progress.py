@@ -20,6 +20,7 @@ from miiii.figures.progress import (
     structure_lines,
 )
 from miiii.tasks.primes import primes_below
+from wording import naming
 
 EPOCHS = np.unique([0, *(2 ** (np.arange(45) / 4)).astype(int)])
 WEIGHTS = (
@@ -190,9 +191,9 @@ def test_a_panel_marks_when_power_and_answer_arrive():
 def test_refusals():
     powers = power()
     found = power_appearance(powers, dict.fromkeys(powers.moduli))
-    with pytest.raises(ValueError, match="progress: expected the power's 40 snapshots of 10 tasks"):
+    with pytest.raises(ValueError, match=naming("progress 40 10")):
         power_strip(powers, progress(epochs=EPOCHS[:-1]))
-    with pytest.raises(ValueError, match="found 40 of 4"):
+    with pytest.raises(ValueError, match=naming("40 4")):
         power_panels(powers, progress(11), found)
-    with pytest.raises(ValueError, match=r"appearance: expected moduli \(2, 3, 5, 7\)"):
+    with pytest.raises(ValueError, match=naming("appearance moduli (2,3,5,7)")):
         power_panels(power(11), progress(11), found)

@@ -7,6 +7,7 @@ from analysis.planted import noise, wave
 from miiii.analysis.parts.singular import singular_spectrum
 from miiii.esch.style import DARK
 from miiii.figures.singular import singular_values, singular_vectors
+from wording import naming
 
 
 def embedding(size=13, width=20):
@@ -69,9 +70,9 @@ def test_leading_vectors_are_drawn_with_their_frequency(count, shown):
 
 def test_refusals():
     spectrum = singular_spectrum(embedding())
-    with pytest.raises(ValueError, match="first is 0: expected at least 1"):
+    with pytest.raises(ValueError, match=naming("first 0 1")):
         singular_values({"run": spectrum}, first=0)
-    with pytest.raises(ValueError, match="runs are empty"):
+    with pytest.raises(ValueError, match=naming("runs empty")):
         singular_values({})
-    with pytest.raises(ValueError, match="count is 0: expected at least 1"):
+    with pytest.raises(ValueError, match=naming("count 0 1")):
         singular_vectors(spectrum, 0)

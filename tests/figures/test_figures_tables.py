@@ -21,6 +21,7 @@ from miiii.figures.tables import (
     to_markdown,
 )
 from miiii.sweeps.search.spaces import TABLE_1, TABLE_2
+from wording import naming
 
 OWN = {**TABLE_2, "weight_decay": 0.1, "width": 96, "learning_rate": 0.1 + 0.2}
 
@@ -168,14 +169,14 @@ def test_the_docstring_s_example_holds():
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match="values are empty: expected at least one field"):
+    with pytest.raises(ValueError, match=naming("values empty field")):
         search_space_table({}, {})
-    with pytest.raises(ValueError, match="symbols lack width: expected width"):
+    with pytest.raises(ValueError, match=naming("symbols lack width")):
         search_space_table({"width": (1,)}, {})
-    with pytest.raises(ValueError, match="settings are empty: expected at least one row"):
+    with pytest.raises(ValueError, match=naming("settings empty row")):
         settings_table({}, TABLE_1.values, TABLE_1.symbols)
     part = {name: value for name, value in TABLE_2.items() if name != "dropout"}
-    with pytest.raises(ValueError, match="settings of 'own' lack dropout: expected dropout, "):
+    with pytest.raises(ValueError, match=naming("settings 'own' lack dropout")):
         settings_table({"own": part}, TABLE_1.values, TABLE_1.symbols)
-    with pytest.raises(ValueError, match="value is nan: expected a finite number"):
+    with pytest.raises(ValueError, match=naming("value nan finite number")):
         numeral(float("nan"))

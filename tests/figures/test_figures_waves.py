@@ -16,6 +16,7 @@ from miiii.figures.waves import (
 )
 from miiii.figures.waves_check import waves_check
 from miiii.tasks.targets import waves
+from wording import naming
 
 WIDTH, HEADS, HEAD_WIDTH, NEURONS = 8, 2, 4, 12
 
@@ -158,13 +159,13 @@ def test_the_check_shows_function_output_and_error(style):
 def test_refusals():
     weights = model()
     without = {name: weight for name, weight in weights.items() if name != "unembedding"}
-    with pytest.raises(ValueError, match=r"weights hold no 'unembedding': found blocks\.0\.key, "):
+    with pytest.raises(ValueError, match=naming("weights hold 'unembedding' blocks.0.key")):
         unembedding_weights(without)
-    with pytest.raises(ValueError, match=r"token_embedding has shape \(3,\): expected 2 axes"):
+    with pytest.raises(ValueError, match=naming("token_embedding (3,) 2 axes")):
         embedding_weights({**weights, "token_embedding": np.ones(3)})
-    with pytest.raises(ValueError, match=r"position_embedding has shape \(3, 2\): expected \[3, 8"):
+    with pytest.raises(ValueError, match=naming("position_embedding (3,2) [3 8")):
         embedding_weights({**weights, "position_embedding": np.ones((3, 2))})
-    with pytest.raises(ValueError, match=r"attention weights have shapes .* expected one for all"):
+    with pytest.raises(ValueError, match=naming("attention weights shapes")):
         attention_weights({**weights, "blocks.0.key": np.ones((1, WIDTH, HEAD_WIDTH))})
-    with pytest.raises(ValueError, match=r"mlp_in has shape \(8, 12\) and mlp_out \(3, 8\)"):
+    with pytest.raises(ValueError, match=naming("mlp_in (8,12) mlp_out (3,8)")):
         mlp_weights({**weights, "blocks.0.mlp_out": np.ones((3, WIDTH))})

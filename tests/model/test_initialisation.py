@@ -12,6 +12,7 @@ from miiii.model.config import ModelConfig
 from miiii.model.initialise import initialise, standard_deviations
 from miiii.model.lookup import lookup
 from miiii.model.parameters import is_shape, parameter_shapes, weight_names
+from wording import naming
 
 BASE, OUTPUTS, TASKS = 113, 1480, 29
 
@@ -119,7 +120,7 @@ def test_a_factor_scales_every_weight(initialisation):
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, math.inf, math.nan])
 def test_a_factor_that_is_none_is_refused(scale):
-    with pytest.raises(ValueError, match=r"init_scale is .*: it must be above 0 and finite"):
+    with pytest.raises(ValueError, match=naming("init_scale 0")):
         ModelConfig(init_scale=scale)
 
 
@@ -180,23 +181,19 @@ def test_lookup_and_its_gradient_equal_indexing(x64):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"width": 0}, "width is 0: it must be at least 1"),
-        ({"heads": 0}, "heads is 0: it must be at least 1"),
-        ({"depth": 0}, "depth is 0: it must be at least 1"),
-        ({"mlp_ratio": -1}, "mlp_ratio is -1: it must be at least 1"),
-        ({"heads": 3}, "heads is 3: it must divide the width, 256"),
-        ({"width": 8, "heads": 16}, "heads is 16: it must divide the width, 8"),
-        (
-            {"initialisation": "refrence"},
-            "initialisation is 'refrence' (did you mean 'reference'?): it must be one of he, ref",
-        ),
-        ({"initialisation": "zzz"}, "initialisation is 'zzz': it must be one of he, reference"),
+        ({"width": 0}, "width 0 1"),
+        ({"heads": 0}, "heads 0 1"),
+        ({"depth": 0}, "depth 0 1"),
+        ({"mlp_ratio": -1}, "mlp_ratio -1 1"),
+        ({"heads": 3}, "heads 3 width 256"),
+        ({"width": 8, "heads": 16}, "heads 16 width 8"),
+        ({"initialisation": "refrence"}, "initialisation 'refrence' 'reference' he"),
+        ({"initialisation": "zzz"}, "initialisation 'zzz' he reference"),
     ],
 )
 def test_refusals(fields, message):
-    with pytest.raises(ValueError) as refusal:
+    with pytest.raises(ValueError, match=naming(message)):
         ModelConfig(**fields)
-    assert message in str(refusal.value)
 
 
 def test_derived_sizes():

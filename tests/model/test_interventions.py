@@ -11,6 +11,7 @@ from miiii.model.intervention import EDITABLE, Intervention, intervene
 from miiii.model.transformer import forward
 from miiii.tasks.numbers import digits
 from model.textbook import textbook_forward
+from wording import naming
 
 BASE, OUTPUTS, HEADS = 5, 7, 2
 NUMBERS = digits(BASE)
@@ -165,22 +166,19 @@ def test_interventions_at_one_place_follow_their_order():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (
-            lambda: Intervention("neurons", abs),
-            "'neurons' cannot be changed: expected one of",
-        ),
-        (lambda: Intervention("residual_in", abs), "'residual_in' cannot be changed"),
+        (lambda: Intervention("neurons", abs), "'neurons' changed"),
+        (lambda: Intervention("residual_in", abs), "'residual_in' changed"),
         (
             lambda: intervene(make(2), NUMBERS, Intervention("mlp_pre", abs, 2)),
-            "block is 2: the model has 2, expected -2 to 1",
+            "block 2 model -2 1",
         ),
         (
             lambda: intervene(make(1), NUMBERS, Intervention("mlp_pre", lambda value: value[:1])),
-            r"change of mlp_pre gives shape \(1, 1, 32\): expected \(25, 1, 32\)",
+            "change mlp_pre (1,1,32) (25,1,32)",
         ),
     ],
 )
 def test_refusals(call, message):
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=naming(message)) as caught:
         call()
     assert "\n" not in str(caught.value)

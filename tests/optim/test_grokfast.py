@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from miiii.optim import grokfast
 from miiii.optim.grokfast import grokfast_ema, grokfast_ma
+from wording import naming
 
 LENGTH = 12
 gradients_of_a_weight = st.lists(
@@ -164,9 +165,9 @@ def test_filters_chain_in_front_of_any_optimiser(transformation, optimiser):
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match="start is 'ones': it must be one of gradient, zeros"):
+    with pytest.raises(ValueError, match=naming("start 'ones' gradient zeros")):
         grokfast_ema(start="ones")  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ValueError, match="window is 0: it must be at least 1"):
+    with pytest.raises(ValueError, match=naming("window 0 1")):
         grokfast_ma(window=0)
 
 

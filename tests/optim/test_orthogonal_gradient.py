@@ -14,6 +14,7 @@ from miiii.optim import orthogonal
 from miiii.optim.build import build_optimiser
 from miiii.optim.config import OptimConfig
 from miiii.optim.orthogonal import orthogonal_gradient
+from wording import naming
 
 
 def turned(gradients, weights):
@@ -99,7 +100,7 @@ def test_without_it_the_chain_is_as_it_was():
 
 def test_it_needs_the_weights():
     transformation = orthogonal_gradient()
-    with pytest.raises(ValueError, match="parameters is None"):
+    with pytest.raises(ValueError, match=naming("parameters None")):
         transformation.update({"a": jnp.ones(2)}, transformation.init({}))
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from miiii.report.page.sheets import BAR, GAP, LINE, SHADES, bars, shaded
 from report.reading import columns, pixels
+from wording import naming
 
 
 @given(
@@ -36,15 +37,14 @@ def test_nothing_is_white():
 @pytest.mark.parametrize(
     ("frames", "words"),
     [
-        (np.zeros((2, 2, 2)), "frames have shape (2, 2, 2): expected [epochs, panels, h, w]"),
-        (np.full((1, 1, 1, 1), -1.0), "negative or not finite"),
-        (np.full((1, 1, 1, 1), np.nan), "negative or not finite"),
+        (np.zeros((2, 2, 2)), "frames (2,2,2) [epochs,panels,h,w]"),
+        (np.full((1, 1, 1, 1), -1.0), "negative finite"),
+        (np.full((1, 1, 1, 1), np.nan), "negative finite"),
     ],
 )
 def test_frames_that_cannot_be_shaded_are_refused(frames, words):
-    with pytest.raises(ValueError) as refusal:
+    with pytest.raises(ValueError, match=naming(words)):
         shaded(frames, 1.0)
-    assert words in str(refusal.value)
 
 
 @given(st.lists(st.floats(-3, 3), min_size=1, max_size=6), st.floats(0.5, 3), st.integers(2, 40))
@@ -72,12 +72,11 @@ def test_bars_without_sign_have_no_room_below():
 @pytest.mark.parametrize(
     ("values", "signed", "words"),
     [
-        (np.zeros((1, 1)), True, "values have shape (1, 1): expected [epochs, panels, bars]"),
-        (np.full((1, 1, 1), -1.0), False, "expected finite numbers of 0 or more"),
-        (np.full((1, 1, 1), np.inf), True, "expected finite numbers"),
+        (np.zeros((1, 1)), True, "values (1,1) [epochs,panels,bars]"),
+        (np.full((1, 1, 1), -1.0), False, "finite numbers 0"),
+        (np.full((1, 1, 1), np.inf), True, "finite numbers"),
     ],
 )
 def test_values_that_no_bar_can_show_are_refused(values, signed, words):
-    with pytest.raises(ValueError) as refusal:
+    with pytest.raises(ValueError, match=naming(words)):
         bars(values, 1.0, 24, signed=signed)
-    assert words in str(refusal.value)

@@ -33,6 +33,7 @@ from miiii.tasks.config import TaskConfig
 from miiii.tasks.dataset import build_dataset
 from results.stored_runs import forward, store
 from torch_beside import site_packages
+from wording import naming
 
 BASE, MODULI = 23, (5, 7)
 PLANTED, GROUPS = circuit_model(BASE, MODULI, [([(5, 1)], 40), ([(7, 2)], 40)])
@@ -205,7 +206,7 @@ def test_rows_may_be_a_major():
     np.testing.assert_array_equal(turned.layers["after"], model.layers["after"])
     np.testing.assert_array_equal(turned.dataset.targets, labels)
     np.testing.assert_array_equal(turned.dataset.split.train, trained)
-    with pytest.warns(UserWarning, match=r"would be 1\.000 with order='a-major'"):
+    with pytest.warns(UserWarning, match=naming("1.000 order='a-major'")):
         miiii.from_activations(a_major(model.logits, BASE), moduli=MODULI)
 
 
@@ -217,10 +218,10 @@ def test_own_labels_and_what_is_not_for_them():
     assert (model.moduli, model.dataset.class_sizes) == ((5, 2), (5, 2))
     np.testing.assert_array_equal(model.scores.accuracy, 1)
     np.testing.assert_array_equal(model.margins, [[1, 3]] * 25)
-    with pytest.raises(ValueError, match="are not n mod q"):
+    with pytest.raises(ValueError, match=naming("n mod q")):
         model.attribution("logits")
     assert model.attribution("logits", moduli=(2, 3)).moduli == (2, 3)
-    with pytest.raises(ValueError, match="has no read-out"):
+    with pytest.raises(ValueError, match=naming("read-out")):
         model.without_neurons("logits", [0])
 
 
@@ -282,7 +283,7 @@ def test_margins_that_are_wrong_are_counted_in_the_picture():
     table = np.ones((9, 1))
     table[4] = -2
     assert "sum: 1 wrong" in words(margin_grids(table, ["sum"]))
-    with pytest.raises(ValueError, match=r"margins have shape \(8, 1\)"):
+    with pytest.raises(ValueError, match=naming("margins shape (8,1)")):
         margin_grids(table[:8], ["sum"])
 
 
@@ -300,48 +301,48 @@ CYCLE = np.eye(5)[[1, 2, 3, 4, 0]]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"logits": GOOD[:24]}, r"logits have shape \(24, 5\): expected \[p², classes\]"),
-        ({"logits": GOOD.reshape(5, 5, 5)}, r"logits have shape \(5, 5, 5\)"),
-        ({"logits": GOOD * 1j}, r"logits have type complex128: expected real"),
-        ({"logits": GOOD * np.nan}, r"logits must be finite: found 125 of 125"),
-        ({"logits": Attached()}, r"logits is a .*Attached.*requires grad\.\).*detach"),
-        ({"logits": np.zeros((25, 6))}, r"6 columns: without labels or moduli .* p = 5"),
-        ({"moduli": (2, 4)}, r"5 columns: expected 6, the classes of moduli \(2, 4\)"),
-        ({"moduli": (2, 2)}, r"moduli are \(2, 2\)"),
-        ({"moduli": (2, 30)}, r"moduli has 30: expected each below p² = 25"),
-        ({"layers": {"h": GOOD[:5]}}, r"layers\['h'\] have shape \(5, 5\): expected \[p², f"),
-        ({"layers": {"h": GOOD[:, None]}}, r"\(25, 1, 5\).*choose one position"),
-        ({"layers": [GOOD]}, r"layers is a list: expected arrays by name"),
+        ({"logits": GOOD[:24]}, "logits (24,5) [p²,classes]"),
+        ({"logits": GOOD.reshape(5, 5, 5)}, "logits shape (5,5,5)"),
+        ({"logits": GOOD * 1j}, "logits type complex128 real"),
+        ({"logits": GOOD * np.nan}, "logits finite 125"),
+        ({"logits": Attached()}, "logits Attached detach"),
+        ({"logits": np.zeros((25, 6))}, "6 columns p = 5"),
+        ({"moduli": (2, 4)}, "5 columns 6 moduli (2,4)"),
+        ({"moduli": (2, 2)}, "moduli (2,2)"),
+        ({"moduli": (2, 30)}, "moduli 30 p² 25"),
+        ({"layers": {"h": GOOD[:5]}}, "layers['h'] (5,5) [p²"),
+        ({"layers": {"h": GOOD[:, None]}}, "(25,1,5) position"),
+        ({"layers": [GOOD]}, "layers list"),
         (
             {"layers": {"hidden": GOOD}, "readouts": {"hiden": np.eye(5)}},
-            r"readouts' layer is 'hiden' \(did you mean 'hidden'\?\)",
+            "readouts' layer 'hiden' 'hidden'",
         ),
         (
             {"layers": {"h": GOOD[:, :3]}, "readouts": {"h": np.ones((5, 3))}},
-            r"\(5, 3\): expected \[features, classes\] = \(3, 5\), which is its transpose",
+            "(5,3) [features,classes] (3,5) transpose",
         ),
         (
             {
                 "layers": {"h": GOOD @ CYCLE},
                 "readouts": {"h": CYCLE},
             },
-            r"give the logits when transposed",
+            "logits transposed",
         ),
-        ({"embeddings": {"e": GOOD}}, r"embeddings\['e'\] have shape \(25, 5\): expected \[p, w"),
-        ({"labels": np.zeros(24, int)}, r"labels have shape \(24,\): expected \[p²\]"),
-        ({"labels": np.full(25, 5)}, r"labels of task 0 go to 5 with 5 classes"),
-        ({"labels": np.full(25, -1)}, r"labels have -1"),
-        ({"labels": np.full(25, 0.5)}, r"labels have type float64: expected whole numbers"),
-        ({"labels": np.zeros((25, 2), int), "classes": (3, 3)}, r"together the logits' 5 columns"),
-        ({"classes": (5,)}, r"classes is \(5,\): expected only with labels"),
-        ({"train": [25]}, r"train has 25: expected each below 25"),
-        ({"train": np.zeros(25, bool)}, r"train has no row"),
-        ({"train": np.zeros(24, bool)}, r"train has shape \(24,\)"),
-        ({"order": "a_major"}, r"order is 'a_major' \(did you mean 'a-major'\?\)"),
+        ({"embeddings": {"e": GOOD}}, "embeddings['e'] (25,5) [p"),
+        ({"labels": np.zeros(24, int)}, "labels (24,) [p²]"),
+        ({"labels": np.full(25, 5)}, "task 0 5 classes"),
+        ({"labels": np.full(25, -1)}, "labels -1"),
+        ({"labels": np.full(25, 0.5)}, "labels type float64 numbers"),
+        ({"labels": np.zeros((25, 2), int), "classes": (3, 3)}, "logits' 5 columns"),
+        ({"classes": (5,)}, "classes (5,) labels"),
+        ({"train": [25]}, "train 25"),
+        ({"train": np.zeros(25, bool)}, "train row"),
+        ({"train": np.zeros(24, bool)}, "train shape (24,)"),
+        ({"order": "a_major"}, "order 'a_major' 'a-major'"),
     ],
 )
 def test_refusals(arguments, message):
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=naming(message)) as caught:
         miiii.from_activations(**{"logits": GOOD, **arguments})
     assert "\n" not in str(caught.value)
 

@@ -23,6 +23,7 @@ from miiii.results.store import NAME, dependencies, depth_for, measure, measure_
 from miiii.runs.errors import RunError
 from miiii.tasks.dataset import build_dataset
 from results.stored_runs import SNAPSHOTS, forward, store
+from wording import naming
 
 SMALLEST = replace_fields(
     get_preset("tiny"), base=7, width=8, heads=2, epochs=24, snapshots=24, seed=3
@@ -381,7 +382,7 @@ def test_a_run_without_any_weights_is_refused(runs, tmp_path):
     shutil.copytree(runs / "miiii", tmp_path / "miiii", ignore=shutil.ignore_patterns("analysis"))
     for path in (tmp_path / "miiii" / "snapshots").iterdir():
         path.unlink()
-    with pytest.raises(RunError, match="holds no weights yet"):
+    with pytest.raises(RunError, match=naming("weights")):
         measure(opened(tmp_path))
 
 

@@ -13,6 +13,7 @@ from miiii.results.measurements import frequencies
 from miiii.results.paper import Results
 from miiii.training.state import to_arrays
 from results.stored_runs import SNAPSHOTS, store, weights
+from wording import naming
 
 CONFIG = replace_fields(get_preset("tiny"), base=7, width=8, heads=2, epochs=24, snapshots=24)
 
@@ -110,5 +111,5 @@ def test_what_was_computed_before_an_interruption_is_kept(run, calls):
 
 def test_a_run_without_snapshots_is_refused(tmp_path):
     store(tmp_path, "none", CONFIG, snapshots=())
-    with pytest.raises(ValueError, match="no snapshots: expected at least one"):
+    with pytest.raises(ValueError, match=naming("snapshots")):
         spectra.snapshot_spectra(miiii.load_run(tmp_path / "none"))

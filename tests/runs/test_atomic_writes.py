@@ -17,6 +17,7 @@ from miiii.runs.errors import (
     RunNotFoundError,
     StorageError,
 )
+from wording import naming, says
 
 
 @pytest.mark.parametrize("data", [b"", b"x", bytes(range(256)) * 5000])
@@ -59,10 +60,10 @@ def test_new_file_has_the_ordinary_permissions(tmp_path):
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        (errno.ENOSPC, "disk is full; free some space"),
+        (errno.ENOSPC, "disk full space"),
         (errno.EDQUOT, "quota"),
         (errno.EFBIG, "ulimit -f"),
-        (errno.EACCES, "no permission"),
+        (errno.EACCES, "permission"),
         (errno.EROFS, "read-only"),
         (errno.EBUSY, os.strerror(errno.EBUSY)),
     ],
@@ -82,7 +83,7 @@ def test_refusal_is_told_in_words_and_leaves_the_old_bytes(
             write_atomically(path, b"new")
     assert caught.value.path == path
     assert str(path) in str(caught.value)
-    assert words in str(caught.value)
+    assert says(str(caught.value), words)
     assert os.strerror(code) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
@@ -105,7 +106,7 @@ def test_interrupt_leaves_the_old_bytes_and_no_temporary_file(tmp_path, monkeypa
 
 
 def test_missing_directory_is_a_storage_error(tmp_path):
-    with pytest.raises(StorageError, match="its directory is missing"):
+    with pytest.raises(StorageError, match=naming("file directory missing")):
         write_atomically(tmp_path / "nowhere" / "file", b"data")
 
 
@@ -146,7 +147,7 @@ def test_check_writable_leaves_nothing(tmp_path):
 def test_check_writable_refuses_a_place_below_a_file(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     for path in (tmp_path / "file", tmp_path / "file" / "runs"):
-        with pytest.raises(StorageError, match="is not a directory"):
+        with pytest.raises(StorageError, match=naming("not directory")):
             check_writable(path)
 
 
@@ -156,10 +157,10 @@ def test_check_writable_reports_a_refusing_disk(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(atomic, "_write_new_file", refuse)
-        with pytest.raises(StorageError, match="no permission"):
+        with pytest.raises(StorageError, match=naming("permission")):
             check_writable(tmp_path)
         patch.setattr(os, "access", lambda path, mode: False)
-        with pytest.raises(StorageError, match="no permission"):
+        with pytest.raises(StorageError, match=naming("permission")):
             check_writable(tmp_path / "missing")
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import CheckpointNotFoundError, DamagedFileError
+from wording import naming, says
 
 EXPECTED = {"weights": ((3,), "float32"), "step": ((), "int64")}
 
@@ -54,10 +55,10 @@ def test_newest_is_loaded_and_the_newest_two_are_kept(run):
 
 
 def test_run_without_checkpoint(run):
-    with pytest.raises(CheckpointNotFoundError, match="holds no checkpoint"):
+    with pytest.raises(CheckpointNotFoundError, match=naming("checkpoint")):
         load(run)
     save(run, 5)
-    with pytest.raises(CheckpointNotFoundError, match="of epoch 6: choose one of 5"):
+    with pytest.raises(CheckpointNotFoundError, match=naming("epoch 6 5")):
         load(run, 6)
 
 
@@ -79,7 +80,7 @@ def test_checkpoint_of_another_run_gives_way(run, tmp_path):
     shutil.copy(other.checkpoint_path(20), run.checkpoint_path(20))
     found, _, _, (warning,) = load(run)
     assert found == 10
-    assert "000000020.safetensors belongs to another run" in warning
+    assert says(warning, "000000020.safetensors another run")
     assert "'theirs'" in warning
 
 
@@ -120,7 +121,7 @@ def test_all_damaged_are_all_named(run):
 def test_named_epoch_is_not_replaced_by_another(run):
     save(run, 10, 20)
     damage(run, 20)
-    with pytest.raises(DamagedFileError, match=r"000000020.safetensors was altered"):
+    with pytest.raises(DamagedFileError, match=naming("000000020.safetensors altered")):
         load(run, 20)
 
 
@@ -157,7 +158,7 @@ def test_foreign_files_in_the_directory_are_passed_over(run):
 
 
 def test_negative_epoch_is_refused(run):
-    with pytest.raises(ValueError, match="at least 0"):
+    with pytest.raises(ValueError, match=naming("epoch 0 -1")):
         save(run, -1)
 
 
@@ -171,7 +172,7 @@ def test_snapshots(run):
     run.remove_snapshots_after(2)
     assert run.snapshot_epochs() == [0, 1, 2]
     assert run.checkpoint_epochs() == []
-    with pytest.raises(DamagedFileError, match=r"000000004.safetensors is missing"):
+    with pytest.raises(DamagedFileError, match=naming("000000004.safetensors missing")):
         run.load_snapshot(4)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from miiii.runs.directory import RunDirectory, list_runs
+from wording import naming, says
 
 LIMITED = """
 import json, resource, sys
@@ -67,7 +68,7 @@ def test_full_disk_is_reported_and_the_last_good_state_stays(tmp_path, start_pyt
         assert messages[name][0] == place
     assert messages["create"][0].endswith("config.toml")
     for _, message in messages.values():
-        assert "the file would exceed the file-size limit; raise it (ulimit -f)" in message
+        assert says(message, "file-size limit ulimit -f")
 
     assert not list(tmp_path.rglob(".tmp-*"))
     assert [summary.name for summary in list_runs(tmp_path)] == ["run"]
@@ -86,5 +87,5 @@ def test_full_disk_does_not_forbid_the_lock(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.write", refuse)
-    with run.lock(), pytest.raises(Exception, match="in use by another process"), run.lock():
+    with run.lock(), pytest.raises(Exception, match=naming("use process")), run.lock():
         pass

@@ -16,6 +16,7 @@ from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import RunLockedError, StorageError
 from miiii.runs.listing import PERHAPS_RUNNING, live_state, summarize
 from miiii.runs.locking import is_locked, lock_state, marker_note
+from wording import naming, says
 
 
 @pytest.fixture
@@ -72,10 +73,10 @@ def test_a_run_that_another_user_trains_is_in_use_rather_than_not_writable(run, 
 
     with run.lock(), monkeypatch.context() as patch:
         patch.setattr(filelock.FileLock, "acquire", refuse)
-        with pytest.raises(RunLockedError, match=f"in use by process {os.getpid()}: wait"):
+        with pytest.raises(RunLockedError, match=naming(f"use process {os.getpid()}")):
             run.lock().__enter__()
     monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
-    with pytest.raises(StorageError, match="no permission to write there"):
+    with pytest.raises(StorageError, match=naming("permission")):
         run.lock().__enter__()
 
 
@@ -127,7 +128,7 @@ def test_a_marker_stands_in_where_there_are_no_locks(run, no_flock, recwarn):
         assert "without locks" in note
         assert "\n" not in note
         assert str(run.path / "lock") in note
-        with pytest.raises(RunLockedError, match=f"process {os.getpid()} on"), run.lock():
+        with pytest.raises(RunLockedError, match=naming(f"process {os.getpid()}")), run.lock():
             pass
     assert lock_state(run.path) == "free"
     assert marker_note(run.path) == ""
@@ -153,7 +154,7 @@ def test_a_marker_of_another_host_names_it_and_the_way_out(run, no_flock, capsys
         assert part in text
     runs_dir = str(run.path.parent)
     assert command(["list", "--runs-dir", runs_dir]) == 0
-    assert "as far as can be told" in capsys.readouterr().out
+    assert says(capsys.readouterr().out, "as far told")
     assert command(["show", "a", "--runs-dir", runs_dir]) == 0
     shown = capsys.readouterr().out
     assert "node17" in shown
@@ -166,5 +167,5 @@ def test_a_file_system_that_gives_no_locks_is_named_with_advice(run, monkeypatch
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with pytest.raises(StorageError, match=r"gives no locks; .*--runs-dir"), run.lock():
+    with pytest.raises(StorageError, match=naming("locks --runs-dir")), run.lock():
         pass

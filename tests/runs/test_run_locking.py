@@ -8,6 +8,7 @@ import pytest
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import RunError, RunLockedError, RunNotFoundError, StorageError
 from miiii.runs.locking import is_locked
+from wording import naming, says
 
 HOLD = """
 import sys, time
@@ -28,7 +29,7 @@ def test_second_process_is_refused_until_the_first_is_killed(run, start_python):
     holder = start_python(HOLD, run.path)
     assert holder.stdout.readline() == "locked\n", holder.stderr.read()
     with (
-        pytest.raises(RunLockedError, match=f"in use by process {holder.pid}") as caught,
+        pytest.raises(RunLockedError, match=naming(f"use process {holder.pid}")) as caught,
         run.lock(),
     ):
         pass
@@ -43,7 +44,7 @@ def test_second_process_is_refused_until_the_first_is_killed(run, start_python):
         # And now it is ours: another process is told so.
         second = start_python(HOLD, run.path)
         assert second.stdout.readline() == ""
-        assert f"in use by process {os.getpid()}" in second.stderr.read()
+        assert says(second.stderr.read(), f"use process {os.getpid()}")
 
 
 def test_second_holder_in_the_same_process_is_refused(run):
@@ -64,7 +65,7 @@ def test_lock_ends_with_an_exception(run):
 def test_unknown_holder(run):
     with run.lock():
         (run.path / "lock.pid").write_bytes(b"garbage")
-        with pytest.raises(RunLockedError, match="in use by another process"), run.lock():
+        with pytest.raises(RunLockedError, match=naming("use process")), run.lock():
             pass
 
 

@@ -14,6 +14,7 @@ import pytest
 from miiii.runs import provenance
 from miiii.runs.jsonfiles import encode_json
 from miiii.runs.provenance import collect_provenance, git_revision, without_machine
+from wording import naming
 
 
 def git(directory: Path, *arguments: str) -> str:
@@ -56,7 +57,7 @@ def test_missing_package_is_null(monkeypatch):
 
 
 def test_extra_does_not_overwrite():
-    with pytest.raises(ValueError, match="provenance already has git, time"):
+    with pytest.raises(ValueError, match=naming("provenance git,time")):
         collect_provenance([], {"time": 1, "git": 2, "seed": 3})
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from miiii.runs.measured import History
 from miiii.runs.thresholds import HELD, SOLVED, answers_needed, dated, reached, right_answers
+from wording import naming
 
 EXACT = {0.9: Fraction(9, 10), 0.99: Fraction(99, 100)}
 SIZES = (1, 41, 47, 61, 97, 100, 200, 348, 1000, 3830, 3831, 12769)
@@ -67,7 +68,7 @@ def test_what_is_not_finite_has_reached_nothing():
 
 
 def test_no_examples_are_refused():
-    with pytest.raises(ValueError, match="examples is 0: it must be at least 1"):
+    with pytest.raises(ValueError, match=naming("examples 0 1")):
         reached([1.0], SOLVED, 0)
 
 

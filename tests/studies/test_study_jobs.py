@@ -19,6 +19,7 @@ from miiii.studies.jobs import Job, make_jobs, survey
 from miiii.studies.plan import PlannedRun, plan
 from miiii.studies.progress import Tally, makespan
 from miiii.studies.study import Study
+from wording import naming
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_equal_shapes_are_those_that_can_share_a_program():
         if shape(one) == shape(other):
             make_batch([one, other])
         else:
-            with pytest.raises(ValueError, match="runs of one batch must agree on"):
+            with pytest.raises(ValueError, match=naming("batch")):
                 make_batch([one, other])
 
 

@@ -9,6 +9,7 @@ import pytest
 from miiii.runs.errors import RunError
 from miiii.studies import pool
 from miiii.studies.pool import run_workers
+from wording import naming
 
 NEVER = lambda: False  # noqa: E731
 
@@ -55,7 +56,7 @@ def test_one_that_is_killed_is_missed_with_the_runs_that_it_held(scripts, tmp_pa
         f"import os, pathlib; pathlib.Path({str(tmp_path)!r}, 'b', 'lock.pid')"
         ".write_text(str(os.getpid())); os.kill(os.getpid(), 9)"
     )
-    with pytest.raises(RunError, match=r"^a worker \(b\) ended with code -9: .* call again"):
+    with pytest.raises(RunError, match=naming("(b) code -9")):
         run_workers([[dies]], NEVER, runs_dir=tmp_path)
 
 
@@ -78,7 +79,7 @@ def test_one_that_does_not_leave_is_ended_by_force(scripts, monkeypatch, tmp_pat
 
 
 def test_a_real_worker_says_what_it_refuses(tmp_path):
-    with pytest.raises(RunError, match=r"no study '.*nothing'"):
+    with pytest.raises(RunError, match=naming("no study nothing'")):
         run_workers([["train", str(tmp_path / "nothing"), "[]", "miiii-seed0"]], NEVER)
 
 

@@ -15,6 +15,7 @@ from miiii.experiment.training import resume, start
 from miiii.runs.directory import RunDirectory
 from miiii.studies.plan import plan
 from miiii.studies.study import Study
+from wording import says
 
 # 7 is masked: it is not learnt, and does not count.
 PLAIN = replace_fields(
@@ -132,13 +133,13 @@ def test_a_resume_says_so_and_does_nothing_and_goes_on_when_asked(plain, rule, t
     before = RunDirectory(tmp_path / "a").status
     assert command(["resume", "a", "--runs-dir", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert f"ended at epoch {ends[0]:,} by its stopping rule" in said
+    assert says(said, f"epoch {ends[0]:,} stopping rule")
     assert "--stop-when 0" in said
     assert RunDirectory(tmp_path / "a").status == before
     for words in (["show", "a"], ["list"]):
         assert command([*words, "--runs-dir", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert f"ended at epoch {ends[0]:,} by its stopping rule" in said
+    assert says(said, f"epoch {ends[0]:,} stopping rule")
     assert "finished (rule)" in said
     # Switched off, the named run goes on, and the other stays as it ended.
     assert resume("a", tmp_path, rule={"stop_when": 0.0}).done == 240

@@ -19,6 +19,7 @@ from miiii.sweeps.jobs import launch as library
 from miiii.sweeps.jobs.launch import divide_cores, divide_gpus, visible_gpus
 from miiii.sweeps.jobs.local_jobs import is_alive
 from miiii.sweeps.queue.sweep import open_sweep
+from wording import naming, says
 
 pytestmark = pytest.mark.slow
 
@@ -42,8 +43,8 @@ def test_workers_here_do_all_trials(tmp_path: Path, cache):
     done = call(["sweep", "launch", "grid", "--workers", "2", "--wait"], tmp_path, cache)
     assert done.returncode == 0, done.stderr
     assert states(tmp_path) == ["COMPLETE"] * 3
-    assert "2 workers of sweep grid (1 core, no GPU each)" in done.stdout
-    assert "watch: miiii sweep status grid" in done.stdout
+    assert says(done.stdout, "2 workers grid 1 core no GPU")
+    assert "miiii sweep status grid" in done.stdout
     listed = done.stdout.split("stop:  kill ")[1].split(" (")[0].split()
     assert len(listed) == 2
     for pid in listed:
@@ -65,7 +66,7 @@ def test_ctrl_c_lets_workers_save(tmp_path: Path, cache):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
-    assert "told to save and end" in errors
+    assert says(errors, "told save end")
     assert errors.splitlines()[-1].endswith("1 workers: 1 stopped")
     assert not is_alive(pid)
     # The first attempt was given up, and its successor waits for the next worker.
@@ -127,35 +128,35 @@ def test_a_dry_run_here_prints_commands(capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--workers", "0"], "--workers is 0: it must be from 1 to 10,000"),
-        (["--on", "pbs"], "must be one of local, slurm"),
-        (["--partition", "gpu"], "--partition goes with --on slurm"),
-        (["--sbatch", "a=b"], "--sbatch goes with --on slurm"),
-        (["--on", "slurm", "--wait"], "--wait goes with --on local"),
-        (["--on", "slurm", "--time", "soon"], "--time is 'soon': it must be minutes"),
-        (["--on", "slurm", "--memory", "-1"], "--memory is -1"),
-        (["--on", "slurm", "--sbatch", "nodelist"], "--sbatch has 'nodelist': expected NAME=VALUE"),
-        (["--patience", "0.5"], "--patience is 0.5"),
-        (["--wrokers", "2"], "did you mean '--workers'?"),
+        (["--workers", "0"], "--workers 0 1 10,000"),
+        (["--on", "pbs"], "--on local,slurm"),
+        (["--partition", "gpu"], "--partition --on slurm"),
+        (["--sbatch", "a=b"], "--sbatch --on slurm"),
+        (["--on", "slurm", "--wait"], "--wait --on local"),
+        (["--on", "slurm", "--time", "soon"], "--time 'soon' minutes"),
+        (["--on", "slurm", "--memory", "-1"], "--memory -1"),
+        (["--on", "slurm", "--sbatch", "nodelist"], "--sbatch 'nodelist' NAME=VALUE"),
+        (["--patience", "0.5"], "--patience 0.5"),
+        (["--wrokers", "2"], "'--workers'"),
     ],
 )
 def test_refusals(words, message):
     with pytest.raises(UsageError) as caught:
         launch(["lr", *words])
-    assert message in str(caught.value)
+    assert says(str(caught.value), message)
     assert "\n" not in str(caught.value)
 
 
 def test_more_workers_than_gpus_are_refused(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    with pytest.raises(ValueError, match="needs 4 GPUs and this machine shows 2"):
+    with pytest.raises(ValueError, match=naming("4 GPUs 2")):
         launch(["lr", "--workers", "4", "--gpus", "1"])
 
 
 def test_a_sweep_that_is_not_there_is_refused_and_jax_not_imported(tmp_path: Path, cache):
     done = call(["sweep", "launch", "none", "--workers", "2"], tmp_path, cache)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: no sweep 'none'")
+    assert says(done.stderr, "sweep 'none'")
     assert not list(tmp_path.iterdir())
     program = "import sys; from miiii.cli.sweep.launch import launch\n"
     program += "launch(['x', '--dry-run']); sys.exit('jax' in sys.modules)"
@@ -165,7 +166,7 @@ def test_a_sweep_that_is_not_there_is_refused_and_jax_not_imported(tmp_path: Pat
 
 def test_without_submitit_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit", None)
-    with pytest.raises(library.LaunchError, match=r"pip install 'miiii\[slurm\]'"):
+    with pytest.raises(library.LaunchError, match=naming("pip install 'miiii[slurm]'")):
         library.import_submitit()
 
 

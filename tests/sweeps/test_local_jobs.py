@@ -12,6 +12,7 @@ from toys import TOY, toy, until, words
 
 from miiii.sweeps.jobs import local_jobs
 from miiii.sweeps.jobs.local_jobs import log_of, start_here, state_of, stop
+from wording import naming
 
 
 def children_of(pid: int) -> list[int]:
@@ -93,7 +94,7 @@ def test_jobs_outlive_their_parent_and_hold_none_of_its_pipes(tmp_path: Path):
 
 def test_where_they_cannot_be_started_it_says_why(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(local_jobs.sys, "executable", "/bin/false")
-    with pytest.raises(local_jobs.LaunchError, match=r"cannot be started .*: it said nothing"):
+    with pytest.raises(local_jobs.LaunchError, match=naming("started nothing")):
         start_here([toy(tmp_path, "done")], tmp_path / "jobs")
 
 

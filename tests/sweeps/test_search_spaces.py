@@ -7,6 +7,7 @@ from miiii.config.config import Config, replace_fields
 from miiii.config.presets import get_preset
 from miiii.sweeps.search.pruning import Falling
 from miiii.sweeps.search.spaces import TABLE_1, TABLE_2, Dimension, SearchSpace
+from wording import naming
 
 
 def test_table_1_is_the_paper_s():
@@ -41,20 +42,20 @@ def test_table_2_lies_outside_table_1_by_its_weight_decay_alone():
 @pytest.mark.parametrize(
     ("dimensions", "line"),
     [
-        ((), "dimensions are empty: a search space needs at least one"),
-        ((Dimension("widht", "d", (1,)),), "unknown field 'widht': did you mean 'width'"),
-        ((Dimension("width", "d", (1,)),) * 2, "field 'width' is there twice: expected once"),
-        ((Dimension("width", "d", ()),), r"values of 'width' are \(\): expected at least one"),
-        ((Dimension("width", "d", (8, 4, 8)),), r"are \(8, 4, 8\): expected at least one, each"),
+        ((), "dimensions empty"),
+        ((Dimension("widht", "d", (1,)),), "unknown field 'widht' 'width'"),
+        ((Dimension("width", "d", (1,)),) * 2, "'width' twice"),
+        ((Dimension("width", "d", ()),), "values 'width' ()"),
+        ((Dimension("width", "d", (8, 4, 8)),), "(8,4,8)"),
     ],
 )
 def test_spaces_that_make_no_sense_are_refused(dimensions, line):
-    with pytest.raises(ValueError, match=line):
+    with pytest.raises(ValueError, match=naming(line)):
         SearchSpace(dimensions)
 
 
 def test_settings_that_lack_a_field_are_refused():
-    with pytest.raises(ValueError, match="settings lack width, heads: expected dropout, "):
+    with pytest.raises(ValueError, match=naming("settings width,heads dropout")):
         TABLE_1.outside({k: v for k, v in TABLE_2.items() if k not in ("width", "heads")})
 
 

@@ -20,6 +20,7 @@ from miiii.sweeps.outcome.results import read_results
 from miiii.sweeps.queue.attempts import CONTINUES, DUPLICATE
 from miiii.sweeps.search.sampling import EXPERIMENT, SEED
 from miiii.sweeps.search.spaces import TABLE_1, TABLE_2, Dimension, Interval, SearchSpace
+from wording import naming
 
 
 def bowl(point):
@@ -112,7 +113,7 @@ def test_the_best_is_the_planted_one():
     two = ("solved_epoch", "area")
     level = planted([done(0, {}, 80.0, 0.2), done(1, {}, 80.0, 0.4)], objectives=two)
     assert [run.number for run in ranked(level)] == [1, 0]  # equal in one, better in the other
-    with pytest.raises(ValueError, match="unknown objective of planted 'aera': did you mean"):
+    with pytest.raises(ValueError, match=naming("objective planted 'aera'")):
         choose_objective(more, "aera")
 
 
@@ -268,12 +269,10 @@ def test_divergence_is_the_sum_it_is_defined_as(groups, data):
 
 def test_importance_says_why_not():
     few = planted([done(n, point, float(n)) for n, point in enumerate(GRID.points())])
-    with pytest.raises(
-        ValueError, match="needs at least 20 runs that are done, and planted has 18"
-    ):
+    with pytest.raises(ValueError, match=naming("20 planted 18")):
         importances(few)
     same = planted([done(n, point, 1.0) for n, point in enumerate(list(GRID.points()) * 2)])
-    with pytest.raises(ValueError, match="36 of 36 of planted are equally good by validation_loss"):
+    with pytest.raises(ValueError, match=naming("36 planted validation_loss")):
         importances(same)
 
 

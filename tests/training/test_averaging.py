@@ -16,6 +16,7 @@ from training.test_chunks import ALONE, EPOCHS, assert_same, member, train
 from training.test_epoch import PLAIN, hand_written_updates, make
 from training.test_epoch import train as train_states
 from training.tiny import compiled, textbook_losses
+from wording import naming
 
 DECAY = 0.9
 CUT = tuple(replace_fields(config, average_weights=DECAY, precision="float64") for config in ALONE)
@@ -156,5 +157,5 @@ def test_a_state_s_arrays_hold_both_models(by_epoch):
 
 @pytest.mark.parametrize("decay", [-0.1, 1.0, 1.5, float("nan")])
 def test_a_decay_out_of_its_limits_is_refused(decay):
-    with pytest.raises(ValueError, match=r"average_weights is .*: it must be at least 0 and below"):
+    with pytest.raises(ValueError, match=naming("average_weights 0 1")):
         replace_fields(Config(), average_weights=decay)

@@ -6,6 +6,7 @@ from miiii.config.config import Config, replace_fields
 from miiii.experiment.batch import make_batch
 from miiii.experiment.shape import BATCHED_FIELDS
 from training.tiny import TINY
+from wording import naming, says
 
 OTHERS = {
     "base": 7,
@@ -37,20 +38,20 @@ def test_mixed_shapes_are_refused_by_name(name):
     other = replace_fields(TINY, **{name: OTHERS[name]})
     with pytest.raises(ValueError) as refusal:
         make_batch([TINY, TINY, other])
-    assert f"runs of one batch must agree on {name}: " in str(refusal.value)
+    assert says(str(refusal.value), f"batch {name}")
     assert repr(OTHERS[name]) in str(refusal.value)
 
 
 def test_another_task_is_refused_by_name():
     add = replace_fields(Config(), task="nanda", base=5)
-    with pytest.raises(ValueError, match="must agree on operation: 'add' and 'subtract'"):
+    with pytest.raises(ValueError, match=naming("operation 'add' 'subtract'")):
         make_batch([add, replace_fields(add, operation="subtract")])
-    with pytest.raises(ValueError, match="must agree on task: 'nanda' and 'miiii'"):
+    with pytest.raises(ValueError, match=naming("task 'nanda' 'miiii'")):
         make_batch([add, replace_fields(add, task="miiii")])
 
 
 def test_no_runs_are_refused():
-    with pytest.raises(ValueError, match="no configuration was given"):
+    with pytest.raises(ValueError, match=naming("configuration")):
         make_batch([])
 
 

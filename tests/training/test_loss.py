@@ -18,6 +18,7 @@ from miiii.training.loss import (
     total_of_tasks,
 )
 from training.tiny import slow_losses
+from wording import naming
 
 SAMPLES = 6
 
@@ -262,53 +263,34 @@ def test_squared_error_by_hand():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"epochs": 0}, "epochs is 0: it must be at least 1"),
-        ({"epochs": 2**31}, "epochs is 2147483648: it must be below 2³¹"),
-        ({"validate_every": 0}, "validate_every is 0: it must be at least 1"),
-        ({"snapshots": -1}, "snapshots is -1: it must be at least 0"),
-        ({"dropout": 1.0}, "dropout is 1.0: it must be at least 0 and below 1"),
-        ({"dropout": -0.1}, "dropout is -0.1: it must be at least 0 and below 1"),
-        ({"dropout": float("nan")}, "dropout is nan: it must be at least 0 and below 1"),
-        ({"checkpoint_seconds": 0.0}, "checkpoint_seconds is 0.0: it must be above 0"),
-        ({"checkpoint_seconds": float("nan")}, "checkpoint_seconds is nan: it must be above 0"),
-        (
-            {"large_task_power": -1.0},
-            "large_task_power is -1.0: it must be at least 0 and finite",
-        ),
-        (
-            {"large_task_power": float("inf")},
-            "large_task_power is inf: it must be at least 0 and finite",
-        ),
-        (
-            {"large_task_power": float("nan")},
-            "large_task_power is nan: it must be at least 0 and finite",
-        ),
-        ({"large_task_classes": 0}, "large_task_classes is 0: it must be at least 1"),
-        ({"large_task_epoch": 0}, "large_task_epoch is 0: it must be at least 1"),
-        (
-            {"label_smoothing": 1.0},
-            "label_smoothing is 1.0: it must be at least 0 and below 1",
-        ),
-        (
-            {"label_smoothing": float("nan")},
-            "label_smoothing is nan: it must be at least 0 and below 1",
-        ),
-        ({"label_smoothing_epochs": -1}, "label_smoothing_epochs is -1: it must be at least 0"),
+        ({"epochs": 0}, "epochs 0 1"),
+        ({"epochs": 2**31}, "epochs 2147483648 2³¹"),
+        ({"validate_every": 0}, "validate_every 0 1"),
+        ({"snapshots": -1}, "snapshots -1 0"),
+        ({"dropout": 1.0}, "dropout 1.0 0 1"),
+        ({"dropout": -0.1}, "dropout -0.1 0 1"),
+        ({"dropout": float("nan")}, "dropout nan 0 1"),
+        ({"checkpoint_seconds": 0.0}, "checkpoint_seconds 0.0 0"),
+        ({"checkpoint_seconds": float("nan")}, "checkpoint_seconds nan 0"),
+        ({"large_task_power": -1.0}, "large_task_power -1.0 0"),
+        ({"large_task_power": float("inf")}, "large_task_power inf 0"),
+        ({"large_task_power": float("nan")}, "large_task_power nan 0"),
+        ({"large_task_classes": 0}, "large_task_classes 0 1"),
+        ({"large_task_epoch": 0}, "large_task_epoch 0 1"),
+        ({"label_smoothing": 1.0}, "label_smoothing 1.0 0 1"),
+        ({"label_smoothing": float("nan")}, "label_smoothing nan 0 1"),
+        ({"label_smoothing_epochs": -1}, "label_smoothing_epochs -1 0"),
         (
             {"label_smoothing": 0.1, "normaliser": "stablemax"},
-            "label_smoothing is 0.1 with normaliser stablemax: it needs normaliser softmax",
+            "label_smoothing 0.1 stablemax softmax",
         ),
-        ({"precision": "float16"}, "precision is 'float16' (did you mean 'float"),
-        (
-            {"task_reduction": "avg"},
-            "task_reduction is 'avg': it must be one of sum, mean, quadratic_mean",
-        ),
-        ({"task_scale": "log_class"}, "task_scale is 'log_class' (did you mean 'log_classes'?)"),
-        ({"dropout_mask": "step"}, "dropout_mask is 'step' (did you mean 'per_step'?)"),
-        ({"matrix_products": "tf32"}, "matrix_products is 'tf32'"),
+        ({"precision": "float16"}, "precision 'float16' 'float64'"),
+        ({"task_reduction": "avg"}, "task_reduction 'avg' sum"),
+        ({"task_scale": "log_class"}, "task_scale 'log_class' 'log_classes'"),
+        ({"dropout_mask": "step"}, "dropout_mask 'step' 'per_step'"),
+        ({"matrix_products": "tf32"}, "matrix_products 'tf32'"),
     ],
 )
 def test_refusals(fields, message):
-    with pytest.raises(ValueError) as refusal:
+    with pytest.raises(ValueError, match=naming(message)):
         TrainingConfig(**fields)
-    assert message in str(refusal.value)

@@ -30,7 +30,7 @@ _ADVICE = {
     errno.ENOTDIR: "a part of the path is not a directory; choose another place",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
     errno.ENOLCK: "the file system gives no locks; mount it with locking, or choose another place "
-    "(--runs-dir)",
+    "(--runs-dir; --sweeps-dir of a sweep)",
     errno.ENOSYS: "the file system does not know how to do that; choose another place (--runs-dir)",
     errno.EIO: "the disk reports an error; check it before going on",
 }

@@ -13,6 +13,7 @@ from miiii.analysis.certificate.certify import certify
 from miiii.analysis.certificate.forward import Network
 from miiii.analysis.certificate.structure import structural_form
 from miiii.model.config import Architecture
+from wording import naming
 
 
 def draw(
@@ -360,13 +361,13 @@ def test_refusals():
     with pytest.raises(ValueError, match=r"classes \(3,\): expected \[9, 1\] and 2 classes"):
         certify(weights, targets, (3,), (3,))
     broken = weights | {"unembedding": np.full((4, 2), np.nan, np.float32)}
-    with pytest.raises(ValueError, match="weight unembedding must be finite"):
+    with pytest.raises(ValueError, match=naming("weight unembedding finite")):
         certify(broken, targets, (2,), (2,))
     huge = draw(0, outputs=2, scale=1e60, dtype=np.float64)
-    with pytest.raises(ValueError, match="logits must be finite"):
+    with pytest.raises(ValueError, match=naming("logits finite")):
         certify(huge, targets, (2,), (2,))
     for activation in ("gelu", "tanh"):
-        with pytest.raises(ValueError, match=f"activation is '{activation}': certificates need"):
+        with pytest.raises(ValueError, match=naming(f"activation '{activation}'")):
             certify(weights, targets, (2,), (2,), architecture=Architecture(activation=activation))
-    with pytest.raises(ValueError, match="no function of n mod 2"):
+    with pytest.raises(ValueError, match=naming("function n mod 2")):
         structural_form(np.zeros((9, 2)), 0.0, np.arange(9) // 5, 2)

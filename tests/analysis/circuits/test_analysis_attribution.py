@@ -8,6 +8,7 @@ from miiii.analysis.circuits.attribution import attribute
 from miiii.analysis.circuits.serving import served_tasks
 from miiii.analysis.harmonics.cross_harmonics import pair_harmonics
 from miiii.analysis.harmonics.digit_split import split_digits
+from wording import naming
 
 MODULI = (2, 3, 5)
 
@@ -148,18 +149,15 @@ def test_neurons_serve_the_tasks_that_were_planted_and_noise_serves_none():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: attribute(np.ones((24, 2)), 5, (2,)), r"\(24, 2\): expected p² = 25 rows"),
-        (lambda: attribute(np.ones((25, 2)), 5, (2,), pairs=[(2, 2)]), "two moduli: found 2"),
-        (lambda: split_digits(np.full((25, 1), np.inf), 5), "values must be finite"),
-        (
-            lambda: served_tasks(noise((25, 3)), 5, (2, 3), draws=1),
-            "draws is 1: with 3 neurons .* are 3 renamed neurons, .* takes at least 40",
-        ),
-        (lambda: served_tasks(noise((25, 3)), 5, (2,), level=0), "level is 0: expected a share"),
-        (lambda: served_tasks(noise((25, 3)), 5, (2,), draws=0), "draws is 0: expected"),
+        (lambda: attribute(np.ones((24, 2)), 5, (2,)), "(24,2) p² 25 rows"),
+        (lambda: attribute(np.ones((25, 2)), 5, (2,), pairs=[(2, 2)]), "two moduli 2"),
+        (lambda: split_digits(np.full((25, 1), np.inf), 5), "values finite"),
+        (lambda: served_tasks(noise((25, 3)), 5, (2, 3), draws=1), "draws 1 40 3"),
+        (lambda: served_tasks(noise((25, 3)), 5, (2,), level=0), "level 0 share"),
+        (lambda: served_tasks(noise((25, 3)), 5, (2,), draws=0), "draws 0"),
     ],
 )
 def test_refusals(call, message):
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=naming(message)) as caught:
         call()
     assert "\n" not in str(caught.value)

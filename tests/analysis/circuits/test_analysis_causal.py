@@ -26,6 +26,7 @@ from miiii.analysis.scoring import score_tasks
 from miiii.streams import Stream, generator
 from miiii.tasks.config import TaskConfig
 from miiii.tasks.dataset import build_dataset
+from wording import naming
 
 BASE, MODULI = 5, (2, 3)
 MODEL = random_parameters(BASE, neurons=6, outputs=5)
@@ -239,20 +240,20 @@ WAVES = build_dataset(TaskConfig(task="waves", base=BASE), 0)
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: neuron_removal(MODEL, DATASET, [[1]]), "groups are 1: expected one per task, 2"),
-        (lambda: neuron_removal(MODEL, DATASET, [[1], [6]]), "a neuron outside: expected 0 to 5"),
-        (lambda: harmonic_removal(MODEL, DATASET, draws=0), "draws is 0: expected at least 1"),
-        (lambda: harmonic_removal(MODEL, DATASET, numbers=[25]), "numbers has 25: each must be"),
-        (lambda: harmonic_removal(MODEL, DATASET, numbers=[]), "at least one"),
-        (lambda: head_removal(MODEL, WAVES), "the task has a real output"),
-        (lambda: score_tasks(np.ones((3, 5)), np.ones((3, 2), int), (2, 2)), "expected \\(3, 4\\)"),
+        (lambda: neuron_removal(MODEL, DATASET, [[1]]), "groups 1 task 2"),
+        (lambda: neuron_removal(MODEL, DATASET, [[1], [6]]), "neuron outside 0 5"),
+        (lambda: harmonic_removal(MODEL, DATASET, draws=0), "draws 0 1"),
+        (lambda: harmonic_removal(MODEL, DATASET, numbers=[25]), "numbers 25"),
+        (lambda: harmonic_removal(MODEL, DATASET, numbers=[]), "numbers"),
+        (lambda: head_removal(MODEL, WAVES), "real output"),
+        (lambda: score_tasks(np.ones((3, 5)), np.ones((3, 2), int), (2, 2)), "(3,4)"),
         (
             lambda: embedding_removal(MODEL, DATASET, attributed_neurons(MODEL, (2,), draws=1)),
-            r"matched with moduli \(2,\): expected \(2, 3\)",
+            "matched moduli (2,) (2,3)",
         ),
     ],
 )
 def test_refusals(call, message):
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=naming(message)) as caught:
         call()
     assert "\n" not in str(caught.value)

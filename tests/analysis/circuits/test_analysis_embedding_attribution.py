@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from miiii.analysis.circuits.embedding_attribution import attribute_embedding
+from wording import naming
 
 BASE, MODULI = 31, (2, 3, 7, 29)
 
@@ -63,13 +64,13 @@ def test_renamed_digits_seldom_have_an_active_wave():
 @pytest.mark.parametrize(
     ("table", "moduli", "said"),
     [
-        (np.ones((BASE, 3)), (3,), "same row"),
-        (np.zeros((2, 3)), (3,), "expected"),
-        (planted(7, [1]), (), "at least one modulus"),
+        (np.ones((BASE, 3)), (3,), "embedding row"),
+        (np.zeros((2, 3)), (3,), "embedding (2,3) [p,D]"),
+        (planted(7, [1]), (), "embedding modulus"),
         (planted(7, [1]) * np.nan, (3,), "finite"),
         (planted(7, [1]), (1,), "1"),
     ],
 )
 def test_what_cannot_be_is_refused(table, moduli, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=naming(said)):
         attribute_embedding(table, moduli)

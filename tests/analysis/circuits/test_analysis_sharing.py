@@ -7,6 +7,7 @@ from miiii.analysis.circuits.causal import CausalMatrix
 from miiii.analysis.circuits.sharing import damage, sharing_index
 from miiii.analysis.dynamics.sharing import stack_sharing
 from miiii.analysis.scoring import TaskScores
+from wording import naming
 
 MODULI = (2, 3, 5, 7, 11, 13)
 COUNT = len(MODULI)
@@ -148,19 +149,16 @@ GIVEN = matrix(np.where(EYE, 0.2, 1.0))
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: sharing_index(GIVEN, "margin"), "measure is 'margin': it must be one of"),
-        (lambda: sharing_index(GIVEN, level=1.5), "level is 1.5: expected a share"),
-        (lambda: sharing_index(GIVEN, resamples=0), "resamples is 0"),
-        (lambda: sharing_index(GIVEN, tasks=[1, 0]), r"shape \(2,\) .* expected 6 booleans"),
-        (lambda: stack_sharing([]), "no causal matrices to stack"),
-        (lambda: stack_sharing([(4, GIVEN), (4, GIVEN)]), r"epochs must ascend: found \[4, 4\]"),
-        (
-            lambda: stack_sharing([(0, GIVEN), (1, matrix([[0.2]], moduli=(3,)))]),
-            "must be of the same tasks",
-        ),
+        (lambda: sharing_index(GIVEN, "margin"), "measure 'margin'"),
+        (lambda: sharing_index(GIVEN, level=1.5), "level 1.5 share"),
+        (lambda: sharing_index(GIVEN, resamples=0), "resamples 0"),
+        (lambda: sharing_index(GIVEN, tasks=[1, 0]), "(2,) 6 booleans"),
+        (lambda: stack_sharing([]), "causal matrices stack"),
+        (lambda: stack_sharing([(4, GIVEN), (4, GIVEN)]), "epochs ascend [4,4]"),
+        (lambda: stack_sharing([(0, GIVEN), (1, matrix([[0.2]], moduli=(3,)))]), "same tasks"),
     ],
 )
 def test_refusals(call, message):
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=naming(message)) as caught:
         call()
     assert "\n" not in str(caught.value)

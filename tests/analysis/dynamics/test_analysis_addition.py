@@ -26,6 +26,7 @@ from miiii.analysis.parts.neurons import neuron_spectra
 from miiii.model.transformer import forward
 from miiii.tasks.config import TaskConfig
 from miiii.tasks.dataset import build_dataset
+from wording import naming
 
 BASE = 13
 DATASET = addition(BASE)
@@ -199,30 +200,27 @@ SUBTRACTION = build_dataset(TaskConfig(task="nanda", base=BASE, operation="subtr
     [
         (
             lambda: trigonometric_of_logits(np.zeros((169, 13)), SUBTRACTION, (1,)),
-            r"the task is not x0 \+ x1 mod p: expected T_nanda with operation add",
+            "x0 + x1 mod p T_nanda add",
         ),
         (
             lambda: clock_or_pizza(
                 clock_model(BASE, (1,)), build_dataset(TaskConfig(base=BASE), 0)
             ),
-            r"found moduli 2, 3, 5, 7, … with other targets",
+            "moduli 2,3,5,7",
         ),
-        (lambda: trigonometric_of_logits(np.zeros((169, 13)), DATASET, ()), "no key frequency"),
+        (lambda: trigonometric_of_logits(np.zeros((169, 13)), DATASET, ()), "key frequency"),
         (
             lambda: trigonometric_of_logits(np.zeros((169, 13)), DATASET, (1, 7)),
-            r"frequencies are \(1, 7\): expected each from 1 to p // 2 = 6",
+            "frequencies (1,7) 1 p // 2 6",
         ),
-        (
-            lambda: trigonometric_of_logits(np.zeros((169, 12)), DATASET, (1,)),
-            r"expected \[p², p\] = \(169, 13\)",
-        ),
-        (lambda: distance_irrelevance(np.zeros((5, 4))), r"expected \[p², p\]"),
-        (lambda: key_frequencies(clock_model(5, (1,)), 1.5), "threshold is 1.5"),
-        (lambda: gradient_cosines(clock_model(5, (1,)), triples=1), "triples is 1"),
-        (lambda: stack_addition([]), "no measures to stack"),
+        (lambda: trigonometric_of_logits(np.zeros((169, 12)), DATASET, (1,)), "[p²,p] (169,13)"),
+        (lambda: distance_irrelevance(np.zeros((5, 4))), "[p²,p]"),
+        (lambda: key_frequencies(clock_model(5, (1,)), 1.5), "threshold 1.5"),
+        (lambda: gradient_cosines(clock_model(5, (1,)), triples=1), "triples 1"),
+        (lambda: stack_addition([]), "measures stack"),
     ],
 )
 def test_refusals(call, message):
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=naming(message)) as caught:
         call()
     assert "\n" not in str(caught.value)

@@ -10,6 +10,7 @@ from miiii.analysis.dynamics.power import model_power, power, stack_power
 from miiii.analysis.dynamics.power_appearance import power_appearance
 from miiii.tasks.config import TaskConfig
 from miiii.tasks.dataset import build_dataset
+from wording import naming
 
 BASE, MODULI = 23, (3, 5, 7)
 NUMBERS = np.arange(BASE**2)
@@ -144,30 +145,30 @@ def test_a_modulus_that_one_digit_tells_has_nothing_beyond():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: stack_power([]), "no powers to stack"),
-        (lambda: stack_power([(1, measured(0, 0, 0))] * 2), r"epochs must ascend: found \[1, 1\]"),
+        (lambda: stack_power([]), "powers stack"),
+        (lambda: stack_power([(1, measured(0, 0, 0))] * 2), "epochs ascend [1,1]"),
         (
             lambda: stack_power(
                 [(i, power(noise((25, 1)), 5, (q,), [1, 2])) for i, q in enumerate((2, 3))]
             ),
-            "of one base and the same tasks",
+            "base tasks",
         ),
         (
             lambda: stack_power(
                 [(i, power(noise((25, 1)), 5, (2,), [1, 2], draws=i + 1)) for i in range(2)]
             ),
-            "one number of renamings",
+            "renamings",
         ),
-        (lambda: power(noise((25, 1)), 5, (2,), range(25)), "train has all 25 numbers"),
-        (lambda: power(noise((25, 1)), 5, (2,), [25]), "numbers has 25"),
-        (lambda: power(noise((25, 1)), 5, (2,), [1], draws=0), "draws is 0"),
+        (lambda: power(noise((25, 1)), 5, (2,), range(25)), "train 25 numbers"),
+        (lambda: power(noise((25, 1)), 5, (2,), [25]), "numbers 25"),
+        (lambda: power(noise((25, 1)), 5, (2,), [1], draws=0), "draws 0"),
         (
             lambda: power_appearance(stack_power([(1, measured(0, 0, 0))]), {3: 1}),
-            "solved has no entry for modulus 5",
+            "solved entry modulus 5",
         ),
     ],
 )
 def test_refusals(call, message):
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=naming(message)) as caught:
         call()
     assert "\n" not in str(caught.value)

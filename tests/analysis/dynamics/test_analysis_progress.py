@@ -23,6 +23,7 @@ from miiii.analysis.dynamics.weight_statistics import effective_rank, weight_sta
 from miiii.analysis.harmonics.task_harmonics import task_harmonics
 from miiii.tasks.config import TaskConfig
 from miiii.tasks.dataset import build_dataset
+from wording import naming
 
 BASE, MODULI = 13, (3, 5, 7)
 NUMBERS = np.arange(BASE**2)
@@ -264,24 +265,24 @@ def test_snapshots_are_stacked_in_order():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: gini([1, -1]), "amounts must be at least 0: found -1"),
-        (lambda: effective_rank(np.zeros(3)), "expected two axes"),
-        (lambda: effective_rank(np.eye(2), power=3), "power is 3: expected 1 or 2"),
-        (lambda: logit_progress(np.zeros((3, 2)), DATASET), r"expected \[p², V\] = \(169, 15\)"),
-        (lambda: stack_progress([]), "no progress to stack"),
+        (lambda: gini([1, -1]), "amounts 0 -1"),
+        (lambda: effective_rank(np.zeros(3)), "two axes"),
+        (lambda: effective_rank(np.eye(2), power=3), "power 3 1 2"),
+        (lambda: logit_progress(np.zeros((3, 2)), DATASET), "[p²,V] (169,15)"),
+        (lambda: stack_progress([]), "progress stack"),
         (
             lambda: task_progress(
                 random_parameters(5, outputs=1), build_dataset(TaskConfig(task="waves", base=5), 0)
             ),
-            "the task has a real output",
+            "real output",
         ),
         (
             lambda: residues(build_dataset(TaskConfig(base=3, moduli=(9,)), 0)),
-            "modulus is 9: expected 2 to p² − 1 = 8",
+            "modulus 9 2 p² − 1 8",
         ),
     ],
 )
 def test_refusals(call, message):
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=naming(message)) as caught:
         call()
     assert "\n" not in str(caught.value)

@@ -10,6 +10,7 @@ from miiii.analysis.dynamics.snapshots import measure_each, stack_spectra
 from miiii.analysis.parts.gradients import gradient_norms
 from miiii.analysis.parts.neurons import mean_spectrum, model_spectrum
 from miiii.analysis.parts.significance import significant_pairs
+from wording import naming
 
 NAMES = ("one", "two", "three")
 EPOCHS = [1, 2, 3, 5]
@@ -43,17 +44,17 @@ def test_a_weight_settles_only_when_it_stays_below():
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        (([1, 2], np.ones((2, 2)), NAMES), {}, r"shape \(2, 2\): expected .* = \(2, 3\)"),
-        (([], np.ones((0, 3)), NAMES), {}, "expected at least one value"),
-        (([1, 2], np.full((2, 3), np.nan), NAMES), {}, "gradient norms must be finite"),
-        (([2, 1], np.ones((2, 3)), NAMES), {}, "epochs must ascend"),
-        (([1, 2], -np.ones((2, 3)), NAMES), {}, "at least 0: found -1.0"),
-        (([1, 2], np.ones((2, 3)), NAMES), {"window": 2}, "window is 2: expected an odd"),
-        (([1, 2], np.ones((2, 3)), NAMES), {"rest": 0.0}, "rest is 0.0: expected a share"),
+        (([1, 2], np.ones((2, 2)), NAMES), {}, "(2,2) (2,3)"),
+        (([], np.ones((0, 3)), NAMES), {}, "value"),
+        (([1, 2], np.full((2, 3), np.nan), NAMES), {}, "gradient norms finite"),
+        (([2, 1], np.ones((2, 3)), NAMES), {}, "epochs ascend"),
+        (([1, 2], -np.ones((2, 3)), NAMES), {}, "-1.0"),
+        (([1, 2], np.ones((2, 3)), NAMES), {"window": 2}, "window 2 odd"),
+        (([1, 2], np.ones((2, 3)), NAMES), {"rest": 0.0}, "rest 0.0 share"),
     ],
 )
 def test_gradient_refusals(arguments, options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=naming(message)):
         gradient_norms(*arguments, **options)
 
 
@@ -123,18 +124,15 @@ def test_counts_are_those_of_each_snapshot_alone():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: measure_each({}, str), "no snapshots: expected at least one, found 0"),
-        (lambda: measure_each({1: "a"}, str, [2]), r"no snapshot of epoch 2: found \[1\]"),
-        (lambda: stack_spectra([]), "no spectra to stack"),
-        (
-            lambda: stack_spectra([(1, _spectrum(5)), (2, _spectrum(7))]),
-            r"one base p: found \[5, 7\]",
-        ),
-        (lambda: stack_spectra([(2, _spectrum(5)), (1, _spectrum(5))]), r"ascend: found \[2, 1\]"),
+        (lambda: measure_each({}, str), "snapshots 0"),
+        (lambda: measure_each({1: "a"}, str, [2]), "snapshot epoch 2 [1]"),
+        (lambda: stack_spectra([]), "spectra stack"),
+        (lambda: stack_spectra([(1, _spectrum(5)), (2, _spectrum(7))]), "base p [5,7]"),
+        (lambda: stack_spectra([(2, _spectrum(5)), (1, _spectrum(5))]), "ascend [2,1]"),
     ],
 )
 def test_refusals(call, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=naming(message)):
         call()
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from analysis.planted import noise, product, wave
 from miiii.analysis.harmonics import fourier
+from wording import naming
 
 SIZES = [1, 2, 3, 4, 7, 10, 11, 12]
 
@@ -127,14 +128,14 @@ def test_power_by_frequency_by_hand():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: fourier.spectrum([1.0, np.nan, np.inf]), r"2 of 3 .* the first nan at \(1,\)"),
-        (lambda: fourier.spectrum([]), r"shape \(0,\): expected at least one"),
-        (lambda: fourier.spectrum_2d(np.ones((2, 3))), r"shape \(2, 3\): expected two last axes"),
-        (lambda: fourier.coefficients_2d([1.0, 2.0]), r"shape \(2,\): expected two last axes"),
-        (lambda: fourier.fourier_basis(0), "size is 0: expected at least 1"),
+        (lambda: fourier.spectrum([1.0, np.nan, np.inf]), "2 of 3 nan (1,)"),
+        (lambda: fourier.spectrum([]), "shape (0,)"),
+        (lambda: fourier.spectrum_2d(np.ones((2, 3))), "(2,3) last axes"),
+        (lambda: fourier.coefficients_2d([1.0, 2.0]), "(2,) last axes"),
+        (lambda: fourier.fourier_basis(0), "0 1"),
     ],
 )
 def test_refusals(call, message):
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=naming(message)) as caught:
         call()
     assert "\n" not in str(caught.value)

@@ -12,6 +12,7 @@ from miiii.analysis.harmonics.cross_harmonics import pair_harmonics
 from miiii.analysis.harmonics.dictionary import harmonic_dictionary
 from miiii.analysis.harmonics.task_harmonics import task_harmonics
 from miiii.tasks.primes import primes_below
+from wording import naming
 
 
 def waves(base, modulus):
@@ -178,19 +179,19 @@ def test_a_product_of_harmonics_lies_at_the_product_of_the_moduli():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: task_harmonics(5, 1), "modulus is 1: expected 2 to p² − 1 = 24"),
-        (lambda: task_harmonics(5, 25), "modulus is 25: expected 2 to p² − 1 = 24"),
-        (lambda: harmonic_dictionary(5, ()), r"moduli are \(\): expected at least one"),
+        (lambda: task_harmonics(5, 1), "modulus 1 2 p² 24"),
+        (lambda: task_harmonics(5, 25), "modulus 25 2 p² 24"),
+        (lambda: harmonic_dictionary(5, ()), "moduli ()"),
         (lambda: harmonic_dictionary(5, (3, 3)), "none twice"),
-        (lambda: harmonic_dictionary(5, (2, 3)).task(7), "7 is not in the dictionary: .* 2, 3"),
-        (lambda: pair_harmonics(5, 3, 3), "two moduli: found 3 twice"),
-        (lambda: pair_harmonics(5, 7, 4), "7 and 4 is 28: expected less than p² = 25"),
-        (lambda: pair_harmonics(113, 107, 109).functions(), "11448 functions: expected at most"),
-        (lambda: task_harmonics(5, 3).project(np.ones(24)), r"\(24,\): expected p² = 25 rows"),
-        (lambda: task_harmonics(5, 3).power(np.full(25, np.nan)), "values must be finite"),
+        (lambda: harmonic_dictionary(5, (2, 3)).task(7), "7 dictionary 2 3"),
+        (lambda: pair_harmonics(5, 3, 3), "moduli 3 twice"),
+        (lambda: pair_harmonics(5, 7, 4), "7 4 28 p² 25"),
+        (lambda: pair_harmonics(113, 107, 109).functions(), "11448 functions"),
+        (lambda: task_harmonics(5, 3).project(np.ones(24)), "(24,) p² 25 rows"),
+        (lambda: task_harmonics(5, 3).power(np.full(25, np.nan)), "values finite"),
     ],
 )
 def test_refusals(call, message):
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=naming(message)) as caught:
         call()
     assert "\n" not in str(caught.value)

@@ -15,6 +15,7 @@ from miiii.analysis.parts.calibration import (
 )
 from miiii.analysis.parts.neurons import model_spectrum
 from miiii.analysis.parts.significance import significant_frequencies
+from wording import naming
 
 
 @settings(deadline=None, max_examples=25)
@@ -101,12 +102,12 @@ def test_calibrated_counts_through_training_of_a_model_that_gains_a_frequency():
 
 def test_refusals():
     grids = noise((3, 5, 5))
-    with pytest.raises(ValueError, match="draws is 0: expected at least 1"):
+    with pytest.raises(ValueError, match=naming("draws 0 1")):
         calibrated_spectrum(grids, draws=0)
     with pytest.raises(ValueError, match=r"shape \(5, 5\): expected \[neurons, p, p\]"):
         digit_moments(grids[0])
     judged = calibrated_spectrum(grids, draws=2)
-    with pytest.raises(ValueError, match="all be calibrated or none: found 1 of 2"):
+    with pytest.raises(ValueError, match=naming("calibrated 1 2")):
         stack_spectra([(0, judged), (1, judged.spectrum)])
     with pytest.raises(ValueError, match=r"multiple 1.0 .* found .* \[\(2.0, 2\)\]"):
         stack_spectra([(0, judged)], 1.0)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from miiii.analysis.parts.curves import curve_strips, curves, mean_strips
 from miiii.analysis.parts.log_columns import log_columns, strip
+from wording import naming
 
 
 @st.composite
@@ -168,32 +169,29 @@ def test_mean_over_tasks_is_a_row_per_run():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: log_columns([]), "expected at least one measurement, found 0"),
-        (lambda: log_columns([1, 2], most=0), "most is 0: expected at least 1"),
-        (lambda: log_columns([2, 1]), "epochs must ascend"),
-        (lambda: log_columns([-1, 2]), "at least 0: found -1"),
-        (lambda: log_columns([0.5]), "expected \\[E\\] whole numbers"),
-        (lambda: strip([1, 2], np.ones((2, 3)), ["a"]), r"shape \(2, 3\): expected .* = \(2, 1\)"),
-        (lambda: run(unit="bits"), "'bits': it must be one of guessing, nats, squared error"),
-        (lambda: run(unit="nats"), "guessing is missing: .* in nats"),
-        (lambda: run(unit="nats", guessing=[0.0, 1]), r"expected 2 losses above 0"),
-        (lambda: run(epochs=0), "epoch has 0 entries"),
-        (
-            lambda: curves(["2"], [1], [[1.0]], None, [], [], []),
-            "train_accuracy is missing",
-        ),
+        (lambda: log_columns([]), "measurement 0"),
+        (lambda: log_columns([1, 2], most=0), "most 0 1"),
+        (lambda: log_columns([2, 1]), "epochs ascend"),
+        (lambda: log_columns([-1, 2]), "-1"),
+        (lambda: log_columns([0.5]), "[E] numbers"),
+        (lambda: strip([1, 2], np.ones((2, 3)), ["a"]), "(2,3) (2,1)"),
+        (lambda: run(unit="bits"), "'bits' guessing nats squared error"),
+        (lambda: run(unit="nats"), "guessing missing nats"),
+        (lambda: run(unit="nats", guessing=[0.0, 1]), "guessing 2 0"),
+        (lambda: run(epochs=0), "epoch 0 entries"),
+        (lambda: curves(["2"], [1], [[1.0]], None, [], [], []), "train_accuracy missing"),
         (
             lambda: curves(["2"], [1], [[1.0, 2]], [[1.0]], [], [], []),
-            r"train_loss has shape \(1, 2\): expected \[epochs, tasks\] = \(1, 1\)",
+            "train_loss (1,2) [epochs,tasks] (1,1)",
         ),
-        (lambda: curve_strips(), "expected at least one, found 0"),
-        (lambda: mean_strips({}), "expected at least one, found 0"),
+        (lambda: curve_strips(), "runs 0"),
+        (lambda: mean_strips({}), "runs 0"),
         (
             lambda: mean_strips({"a": run(), "b": run(unit="squared error", guessing=[1, 1])}),
-            "regressions only or none, found both",
+            "runs regressions both",
         ),
     ],
 )
 def test_refusals(call, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=naming(message)):
         call()

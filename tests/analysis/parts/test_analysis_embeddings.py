@@ -13,6 +13,7 @@ from miiii.analysis.parts.embeddings import (
     positional_embeddings,
 )
 from miiii.analysis.parts.singular import singular_spectrum, strongest_frequency
+from wording import naming
 
 
 def built_embedding(size):
@@ -117,19 +118,19 @@ def test_strongest_frequency_counts_the_mean_as_no_frequency():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: embedding_spectrum(np.ones(5), 1.0), r"shape \(5,\): expected \[p, width\]"),
-        (lambda: embedding_spectrum(np.ones((5, 2)), 0.0), "deviation is 0.0: expected"),
-        (lambda: embedding_spectrum(np.full((5, 2), np.nan), 1.0), "embedding must be finite"),
-        (lambda: embedding_spectrum(np.eye(5), 1.0, draws=0), "draws is 0: expected"),
-        (lambda: positional_embeddings(np.ones((4, 4))), r"shape \(4, 4\): expected \[3, width\]"),
-        (lambda: positional_embeddings(np.ones((3, 4))), "of x0 is constant"),
-        (lambda: singular_spectrum(np.zeros((5, 3))), "embedding is zero: expected"),
-        (lambda: singular_spectrum(np.eye(5)).components_for(0), "share is 0: expected"),
-        (lambda: strongest_frequency(np.zeros((1, 4))), "must not be zero"),
-        (lambda: strongest_frequency(np.ones((3, 1))), "at least 2 points"),
+        (lambda: embedding_spectrum(np.ones(5), 1.0), "(5,) [p,width]"),
+        (lambda: embedding_spectrum(np.ones((5, 2)), 0.0), "deviation 0.0"),
+        (lambda: embedding_spectrum(np.full((5, 2), np.nan), 1.0), "embedding finite"),
+        (lambda: embedding_spectrum(np.eye(5), 1.0, draws=0), "draws 0"),
+        (lambda: positional_embeddings(np.ones((4, 4))), "(4,4) [3,width]"),
+        (lambda: positional_embeddings(np.ones((3, 4))), "x0 constant"),
+        (lambda: singular_spectrum(np.zeros((5, 3))), "embedding zero"),
+        (lambda: singular_spectrum(np.eye(5)).components_for(0), "share 0"),
+        (lambda: strongest_frequency(np.zeros((1, 4))), "zero"),
+        (lambda: strongest_frequency(np.ones((3, 1))), "points 2"),
     ],
 )
 def test_refusals(call, message):
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=naming(message)) as caught:
         call()
     assert "\n" not in str(caught.value)

@@ -7,6 +7,7 @@ import pytest
 
 from analysis.planted import additive_model, noise
 from miiii.analysis.parts.waves_fit import compare_waves, waves_fit
+from wording import naming
 
 BASE = 13
 
@@ -52,9 +53,9 @@ def test_silence_has_the_target_s_own_variance():
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match=r"outputs have shape \(169, 2\): expected \[p², 1\]"):
+    with pytest.raises(ValueError, match=naming("outputs (169,2) [p²,1]")):
         compare_waves(np.zeros((BASE**2, 2)), BASE)
-    with pytest.raises(ValueError, match="expected p² = 144 rows for base p = 12"):
+    with pytest.raises(ValueError, match=naming("p² 144 rows base p 12")):
         compare_waves(np.zeros((BASE**2, 1)), 12)
-    with pytest.raises(ValueError, match="outputs must be finite"):
+    with pytest.raises(ValueError, match=naming("outputs finite")):
         compare_waves(np.full((BASE**2, 1), np.nan), BASE)

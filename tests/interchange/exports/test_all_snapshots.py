@@ -9,6 +9,7 @@ from miiii.config.config import replace_fields
 from miiii.config.presets import get_preset
 from miiii.experiment.run import load_run
 from results.stored_runs import store
+from wording import says
 
 CONFIG = replace_fields(
     get_preset("nanda"), base=7, width=8, heads=2, epochs=24, validation_size=8, operation="divide"
@@ -25,7 +26,7 @@ def test_they_come_back_as_one_run(tmp_path, capsys):
     names = [f"epoch-{epoch:09d}" for epoch in (0, 4, 24)]
     assert sorted(path.name for path in folder.iterdir()) == names
     assert run(["import", str(folder), "--name", "back", *words]) == 0
-    assert "agree with those computed here" in capsys.readouterr().err
+    assert says(capsys.readouterr().err, "agree computed")
     there, back = load_run("there", runs), load_run("back", runs)
     assert sorted(back.snapshots) == [0, 4, 24]
     assert back.config.task.operation == "divide"
@@ -54,7 +55,7 @@ def test_parts_that_are_no_split_are_refused(tmp_path, capsys):
     (folder / "tasks.json").write_text(json.dumps(tasks))
     words = ["import", str(folder / "hooked_transformer.safetensors"), "--name", "back", *place]
     assert run(words) == 2
-    assert "validation and test are not the numbers" in capsys.readouterr().err
+    assert says(capsys.readouterr().err, "validation test numbers")
 
 
 def test_what_does_not_go_together_is_refused(tmp_path, capsys):
@@ -69,4 +70,4 @@ def test_what_does_not_go_together_is_refused(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     empty = ["import", str(tmp_path / "empty"), "--name", "x", "--runs-dir", str(tmp_path)]
     assert run(empty) == 2
-    assert "is a folder: name the file in it" in capsys.readouterr().err
+    assert says(capsys.readouterr().err, "folder file")

@@ -21,6 +21,7 @@ from miiii.interchange.exports.history_table import history_table, to_csv, to_pa
 from miiii.interchange.exports.model_index import model_index
 from miiii.runs.counts import with_accuracies
 from results.stored_runs import store
+from wording import says
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = Path(__file__).with_name("reader_script.py")
@@ -112,4 +113,4 @@ def test_the_index_is_there_when_asked_for_only(tmp_path, capsys):
     start, _, rest = indexed.partition("model-index:\n")
     assert plain == start + rest[rest.index("---\n") :]
     assert miiii([*words[:3], "csv", *words[4:], "--model-index"]) == 2
-    assert "--model-index belongs to --to hf-folder" in capsys.readouterr().err
+    assert says(capsys.readouterr().err, "--model-index --to hf-folder")

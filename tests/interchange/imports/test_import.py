@@ -14,6 +14,7 @@ from miiii.experiment.model_at import ModelAt
 from miiii.experiment.run import load_run
 from miiii.interchange.imports.conversion import convert
 from miiii.interchange.names import hooked_to_bridge, to_hooked
+from wording import naming, says
 
 BASE = 11
 
@@ -91,7 +92,7 @@ def test_a_query_bias_is_folded_where_there_is_one_query():
     assert abs(ours(found) - theirs({**state, "blocks.0.attn.b_Q": np.zeros((2, 4))})).max() > 0.01
     deep = drawn_state(depth=2)
     deep["blocks.0.attn.b_Q"] = state["blocks.0.attn.b_Q"]
-    with pytest.raises(ValueError, match=r"blocks\.0\.attn\.b_Q is not zero"):
+    with pytest.raises(ValueError, match=naming("blocks.0.attn.b_Q zero")):
         convert(deep, {})
 
 
@@ -113,7 +114,7 @@ def test_version_4_divides_by_the_root_whatever_use_attn_scale_says():
     config = {"n_heads": 2, "use_attn_scale": False, "attn_scale": 3.0}
     found = convert(hooked_to_bridge(state), config)
     np.testing.assert_allclose(ours(found), theirs(state), atol=1e-12)
-    assert "TransformerLens 4's, whose model divides scores by √4" in " ".join(found.notes)
+    assert says(" ".join(found.notes), "TransformerLens 4 divides scores √4")
     # With it, both versions divide by what attn_scale says.
     scaled = convert(hooked_to_bridge(state), {"n_heads": 2, "attn_scale": 4.0})
     halved = {name: array / 2 if name.endswith("W_Q") else array for name, array in state.items()}
@@ -136,7 +137,7 @@ def test_biases_of_mlp_values_and_outputs_are_taken_over(name, depth):
 def test_a_bias_of_classes_without_a_place_is_refused():
     state = drawn_state()
     state["unembed.b_U"] = np.arange(BASE) / 4
-    with pytest.raises(ValueError, match=r"unembed\.b_U differs among classes"):
+    with pytest.raises(ValueError, match=naming("unembed.b_U classes")):
         convert(state, {})
 
 
@@ -147,25 +148,25 @@ def without(state, *names):
 @pytest.mark.parametrize(
     ("state", "config", "said"),
     [
-        (without(drawn_state(), "pos_embed.W_pos"), {}, "pos_embed.W_pos is missing"),
-        (without(drawn_state(), "blocks.0.mlp.W_in"), {}, "blocks.0.mlp.W_in is missing"),
-        ({**drawn_state(), "blocks.0.ln1.w": np.ones(8)}, {}, "a layer norm"),
-        ({**drawn_state(), "blocks.0.mlp.W_gate": np.ones(8)}, {}, "not known"),
-        ({**drawn_state(), "embed.W_E": np.ones((8, 12))}, {}, "contradict each other"),
-        ({**drawn_state(), "embed.W_E": np.ones((7, 12))}, {}, "as TransformerLens has them"),
-        ({**drawn_state(), "unembed.W_U": np.ones((8, 9))}, {}, "expected p \\+ 1 tokens"),
-        ({**drawn_state(), "pos_embed.W_pos": np.ones((1, 8))}, {}, "not a two-digit task"),
+        (without(drawn_state(), "pos_embed.W_pos"), {}, "pos_embed.W_pos missing"),
+        (without(drawn_state(), "blocks.0.mlp.W_in"), {}, "blocks.0.mlp.W_in missing"),
+        ({**drawn_state(), "blocks.0.ln1.w": np.ones(8)}, {}, "layer norm"),
+        ({**drawn_state(), "blocks.0.mlp.W_gate": np.ones(8)}, {}, "blocks.0.mlp.W_gate known"),
+        ({**drawn_state(), "embed.W_E": np.ones((8, 12))}, {}, "contradict"),
+        ({**drawn_state(), "embed.W_E": np.ones((7, 12))}, {}, "TransformerLens embed.W_E"),
+        ({**drawn_state(), "unembed.W_U": np.ones((8, 9))}, {}, "p + 1 tokens"),
+        ({**drawn_state(), "pos_embed.W_pos": np.ones((1, 8))}, {}, "two-digit task"),
         ({**drawn_state(), "embed.W_E": np.full((12, 8), np.nan)}, {}, "finite"),
-        ({**drawn_state(), "blocks.0.mlp.W_in": np.ones((8, 12))}, {}, "expected \\[12, 8\\]"),
-        ({**drawn_state(), "blocks.0.attn.W_V": np.ones((2, 8, 3))}, {}, "expected \\[2, 8, 4\\]"),
-        (drawn_state(), {"act_fn": "gelu_new"}, "act_fn is 'gelu_new'"),
-        (drawn_state(), {"normalization_type": "LNPre"}, "normalization_type is 'LNPre'"),
-        (drawn_state(depth=2), {"attention_dir": "sideways"}, "attention_dir is 'sideways'"),
+        ({**drawn_state(), "blocks.0.mlp.W_in": np.ones((8, 12))}, {}, "[12,8]"),
+        ({**drawn_state(), "blocks.0.attn.W_V": np.ones((2, 8, 3))}, {}, "[2,8,4]"),
+        (drawn_state(), {"act_fn": "gelu_new"}, "act_fn 'gelu_new'"),
+        (drawn_state(), {"normalization_type": "LNPre"}, "normalization_type 'LNPre'"),
+        (drawn_state(depth=2), {"attention_dir": "sideways"}, "attention_dir 'sideways'"),
         (hooked_to_bridge(drawn_state()), {}, "n_heads"),
     ],
 )
 def test_other_models_are_refused(state, config, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=naming(said)):
         convert(without_buffers(state), config)
 
 
@@ -191,9 +192,9 @@ def test_every_weight_without_a_place_is_named_at_once():
     with pytest.raises(ValueError) as caught:
         convert(state, {})
     said = str(caught.value)
-    assert "blocks.0.ln1.w (and 1 more) is a layer norm" in said
-    assert "gate.W is something that is not known" in said
-    assert "embed.W_E is not of finite real numbers" in said
+    assert says(said, "blocks.0.ln1.w 1 more layer norm")
+    assert says(said, "gate.W not known")
+    assert says(said, "embed.W_E finite real")
 
 
 def test_one_block_may_look_both_ways_and_positions_may_be_more():
@@ -373,7 +374,7 @@ def test_a_bare_state_dict_has_a_split_that_was_drawn(tmp_path, capsys):
     record = json.loads(printed.out)
     assert record["split_known"] is False
     assert "taken for granted" in printed.err
-    assert "the split was drawn here" in printed.err
+    assert says(printed.err, "split drawn here")
     assert "has not generalised" in printed.err.replace("\n", " ")
     run = load_run("bare", tmp_path)
     assert len(run.dataset.split.train) == int(0.4 * BASE**2)

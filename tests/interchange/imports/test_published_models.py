@@ -23,6 +23,7 @@ from miiii.model.config import Architecture
 from miiii.model.parameters import Block, Parameters
 from miiii.model.transformer import forward
 from miiii.results.paper import Results
+from wording import naming, says
 
 ZHONG = {"answer": False, "masked": False}
 
@@ -128,7 +129,7 @@ def test_a_wrong_reading_of_the_files_would_be_seen(name):
 def test_square_matrices_need_the_layout():
     kind = Kind(base=8, heads=1, head_width=8, neurons=8, **ZHONG)
     state = drawn(kind, dtype=np.float64)
-    with pytest.raises(ValueError, match="--layout 2022 or --layout transformer-lens"):
+    with pytest.raises(ValueError, match=naming("--layout 2022 transformer-lens")):
         convert(state, {})
     found = convert(state, {}, Given(layout="2022"))
     expected = in_order_of_n(8, textbook(state, kind))
@@ -138,7 +139,7 @@ def test_square_matrices_need_the_layout():
 
 
 def test_a_layout_against_the_shapes_is_refused():
-    with pytest.raises(ValueError, match="--layout transformer-lens does not fit it"):
+    with pytest.raises(ValueError, match=naming("--layout transformer-lens fit")):
         convert(drawn(Kind()), {}, Given(layout="transformer-lens"))
 
 
@@ -266,7 +267,7 @@ def test_settings_beside_a_model_are_read(tmp_path, capsys):
     assert run.status["epoch"] == 20000
     said = capsys.readouterr()
     assert "config_abc.json" in said.err
-    assert "a wrong layout looks so" in said.err
+    assert says(said.err, "wrong layout")
     expected = in_order_of_n(kind.base, textbook(state, kind))
     share = np.mean([logits.argmax() == (n % 7 + n // 7) % 7 for n, logits in enumerate(expected)])
     assert json.loads(said.out)["accuracies"]["all"] == share

@@ -27,6 +27,7 @@ from miiii.interchange.imports.state_names import plain_names
 from miiii.interchange.imports.torch_file import read_torch_file
 from miiii.interchange.imports.training_pairs import read_training_pairs
 from miiii.interchange.names import hooked_to_bridge
+from wording import naming, says
 
 CONFIG = {"n_heads": 2, "act_fn": "relu", "normalization_type": None}
 NATIVE = {
@@ -108,7 +109,7 @@ def test_a_wrapper_around_single_blocks_is_taken_out_with_a_note(part):
 def test_names_of_which_only_some_have_a_prefix_are_refused():
     state = {"model." + name: array for name, array in drawn_state().items()}
     state["loss.scale"] = np.ones(1, np.float32)
-    with pytest.raises(ValueError, match=r"begin with 'model\.', but loss\.scale does not"):
+    with pytest.raises(ValueError, match=naming("begin 'model.' loss.scale")):
         plain_names(state)
 
 
@@ -123,7 +124,7 @@ def test_inputs_under_a_name_that_is_not_read_are_named(key):
 def test_a_weight_that_stands_there_twice_must_be_the_same():
     state = wrapped(drawn_state(), "both")
     state["embed.weight"] = state["embed.weight"] + 1
-    with pytest.raises(ValueError, match=r"embed\.weight stands in the file twice"):
+    with pytest.raises(ValueError, match=naming("embed.weight twice")):
         convert(state, CONFIG)
 
 
@@ -190,7 +191,7 @@ def test_tensors_of_untyped_storages(tmp_path, capsys, kind):
         assert list(read_torch_file(tmp_path / "typed.pth")["w"]) == [1, 2]
         return
     assert miiii(["import", str(tmp_path / "typed.pth"), "--name", "x"]) == 2
-    assert "has tensors of type float8_e4m3fn: save them as float32" in capsys.readouterr().err
+    assert says(capsys.readouterr().err, "float8_e4m3fn float32")
 
 
 BEST = [i for i in range(BASE**2) if i % 3]
@@ -224,15 +225,15 @@ def test_what_trained_is_read_however_it_is_said(given):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (np.ones((3, 4)), "train_indices is there, but is float64 of 2 axes"),
-        (np.ones(9), "train_indices is there, but is float64 of 1 axis"),
-        ({"a": 1}, "train_indices is there, but is of another kind"),
+        (np.ones((3, 4)), "train_indices float64 2 axes"),
+        (np.ones(9), "train_indices float64 1 axis"),
+        ({"a": 1}, "train_indices kind"),
     ],
 )
 def test_what_is_there_and_not_understood_is_named(given, said):
     found, notes = read_training_pairs({"train_indices": given})
     assert found is None
-    assert said in notes[0]
+    assert says(notes[0], said)
 
 
 def test_a_mask_and_a_text_config_through_the_command(tmp_path, capsys):
@@ -243,8 +244,8 @@ def test_a_mask_and_a_text_config_through_the_command(tmp_path, capsys):
     words = ["import", str(tmp_path / "masked.pth"), "--name", "m", "--runs-dir", str(tmp_path)]
     assert miiii(words) == 0
     said = capsys.readouterr()
-    assert "config is there, but is a text" in said.err
-    assert "does not say which numbers trained" not in said.err
+    assert says(said.err, "config text")
+    assert not says(said.err, "not say numbers trained")
     expected = sorted(i // BASE + BASE * (i % BASE) for i in BEST)
     assert list(load_run("m", tmp_path).dataset.split.train) == expected
     assert f"of all {BASE**2} pairs" in said.out
@@ -291,7 +292,7 @@ def test_states_of_several_epochs(tmp_path, wrap, epochs):
     for epoch, state in zip(epochs, states, strict=True):
         assert all(np.array_equal(found.states[epoch][name], state[name]) for name in state)
     # Only a bare list does not say which epochs its states are of.
-    assert any("does not say which epochs" in note for note in found.notes) == (epochs == [1, 2, 3])
+    assert any(says(note, "not say epochs") for note in found.notes) == (epochs == [1, 2, 3])
 
 
 def test_weights_beside_losses_and_epochs_as_a_range(tmp_path):
