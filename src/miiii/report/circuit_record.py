@@ -1,6 +1,7 @@
-"""What `miiii circuits` found, as plain data: a JSON record, and a row per neuron as CSV."""
+"""The results of `miiii circuits` as plain data: a JSON record, and a CSV row per neuron."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
 from typing import Any
@@ -8,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from miiii.analysis.circuits.causal import CausalMatrix
-from miiii.analysis.circuits.sharing import SharingIndex, sharing_index
+from miiii.analysis.circuits.sharing import sharing_index
 from miiii.markup import csv_text
 from miiii.results.circuits import Circuits
 from miiii.results.paper import MissingInputError
 from miiii.runs.conditions import RESUMED_KEY
+from miiii.runs.jsonfiles import encode_json
 
 FORMAT = 1
 COLUMNS = (
@@ -29,7 +31,7 @@ COLUMNS = (
     "explained_on_number_line",
     "explained_with_digits",
 )
-"""Of the table of neurons: those before the ReLU, then what each serves after it."""
+"""Columns of the table of neurons: measures before the ReLU, then those after it."""
 
 
 def circuit_record(circuits: Circuits, parts: frozenset[str]) -> dict[str, Any]:
@@ -37,10 +39,10 @@ def circuit_record(circuits: Circuits, parts: frozenset[str]) -> dict[str, Any]:
 
     Args:
         circuits: of a run.
-        parts: the numbers of the pictures that were asked for (N1, …); nothing else is computed.
+        parts: numbers of the chosen pictures (N1, …); other records are not computed.
 
     Returns:
-        Plain data; NaN is None.
+        Data of JSON's types; NaN is None.
     """
     run = circuits.results.run
     record: dict[str, Any] = {
@@ -69,14 +71,14 @@ def circuit_record(circuits: Circuits, parts: frozenset[str]) -> dict[str, Any]:
         "N7": {"power": _power},
         "N8": {"progress": _progress},
         "N9": {"certificate": _certificate},
-        "N10": {"addition": _addition},
+        "N10": {"addition": lambda it: _fields(it.addition)},
     }
     for part, makes in makers.items():
         for name, make in makes.items() if part in parts else ():
-            # What the run has not got was named when its picture could not be drawn.
+            # A missing input is already reported, for the picture.
             with suppress(MissingInputError):
                 record.setdefault(name, make(circuits))
-    return _plain(record)
+    return json.loads(encode_json(record))
 
 
 def neuron_rows(circuits: Circuits) -> str:
@@ -140,9 +142,9 @@ def _power(circuits: Circuits) -> dict[str, Any]:
 
 
 def _progress(circuits: Circuits) -> dict[str, Any]:
-    found = circuits.progress
-    names = [field.name for field in fields(found)]
-    return {name: getattr(found, name) for name in names if name != "moduli"}
+    found = _fields(circuits.progress)
+    del found["moduli"]
+    return found
 
 
 def _certificate(circuits: Circuits) -> list[dict[str, Any]]:
@@ -158,9 +160,8 @@ def _certificate(circuits: Circuits) -> list[dict[str, Any]]:
     ]
 
 
-def _addition(circuits: Circuits) -> dict[str, Any]:
-    found = circuits.addition
-    return {field.name: getattr(found, field.name) for field in fields(found)}
+def _fields(record: Any) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def _dictionary(circuits: Circuits) -> dict[str, Any]:
@@ -185,7 +186,7 @@ def _embedding(circuits: Circuits) -> dict[str, Any]:
 
 
 def _shares(circuits: Circuits) -> dict[str, Any]:
-    """Of the variance of all hidden neurons together."""
+    """Shares of the variance of all hidden neurons together."""
     found = circuits.attribution
     return {
         "share_of_x0_and_x1": found.total_share(found.digit),
@@ -224,15 +225,10 @@ def _matrix(matrix: CausalMatrix) -> dict[str, Any]:
         "control_accuracy_least": matrix.control.accuracy.min(axis=0),
         "control_accuracy_most": matrix.control.accuracy.max(axis=0),
         "kept_accuracy": None if matrix.kept is None else matrix.kept.accuracy,
-        **_index(index),
-    }
-
-
-def _index(index: SharingIndex) -> dict[str, Any]:
-    names = ("own", "others", "control", "index", "ratio")
-    return {
-        name: {key: getattr(getattr(index, name), key) for key in ("value", "low", "high")}
-        for name in names
+        **{
+            name: {key: getattr(getattr(index, name), key) for key in ("value", "low", "high")}
+            for name in ("own", "others", "control", "index", "ratio")
+        },
     }
 
 
@@ -243,16 +239,3 @@ def _median(values: Any) -> float:
 
 def _short(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.6g}"
-
-
-def _plain(value: Any) -> Any:
-    """Nested lists and numbers, NaN as None."""
-    if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,4 +1,4 @@
-"""A study's results as a small folder that can be committed: ledger, tasks, figures, settings."""
+"""A study's results as a small folder for a repository: ledger, tasks, figures, settings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,14 +24,13 @@ if TYPE_CHECKING:
     from miiii.experiment.run import Run
 
 FIGURES = ("4", "4P", "8P", "6", "7", "8", "10", "11", "16", "24")
-"""The paper's figures that carry its claims."""
+"""The figures that are evidence for the paper's claims."""
 LARGEST_SVG = 300_000
 """Bytes; a larger drawing is written as PNG."""
 FROM_HISTORY = ("4", "4P", "8P", "24")
-"""Those that are drawn of a study whose T_miiii still trains: no weights are taken apart."""
+"""Figures of a study whose T_miiii still trains: those that need no analysis of weights."""
 LARGEST_UNFINISHED = 100_000
-"""Bytes of a drawing, of a study whose T_miiii still trains: it is drawn again when that ends, and
-what is committed on the way should be small."""
+"""Most bytes of a drawing while T_miiii still trains, since each version adds to the repository."""
 
 
 def export_study(
@@ -43,25 +42,25 @@ def export_study(
     progress: Callable[[str], None] = lambda _: None,
     command: Sequence[str] = (),
 ) -> list[Path]:
-    """Write what a study found into a folder.
+    """Write a study's results into a folder.
 
-    README.md (everything in tables), ledger.json, ledger.md, tasks.csv, study.toml, figures,
-    histories.npz (thinned) and measurements.json (what the ledger was judged by). Runs that are
-    still going are written as far as they are, and said to be so.
+    Files: README.md (tables of everything), ledger.json, ledger.md, tasks.csv, study.toml, figures,
+    histories.npz (thinned) and measurements.json (the input of the ledger). Unfinished runs are
+    included up to their last epoch, with a note.
 
     Args:
-        study: with the runs that are there; those that are missing are named.
+        study: some of its runs may be missing; they are listed as such.
         ledger: of the study.
-        directory: made if need be.
-        figures: which of the paper's, by number.
-        progress: told of each part once it is done.
-        command: that writes it, for the figures' metadata.
+        directory: created where missing.
+        figures: numbers of the figures.
+        progress: called with the name of each part when it is done.
+        command: the command line, for the figures' metadata.
 
     Returns:
         The files, README.md first.
 
     Raises:
-        RunError: a run is damaged, or the disk refuses.
+        RunError: a run is damaged, or a file cannot be written.
     """
     runs = study.runs()
     make_directory(directory)
@@ -86,11 +85,11 @@ def export_study(
 def task_rows(
     runs: "Mapping[str, Sequence[Run]]", *, ends: bool = True
 ) -> tuple[list[str], list[list[str]]]:
-    """A row per modulus of T_miiii: per run the epoch from which it holds, and where it ends.
+    """A row per modulus of T_miiii: for each run the epoch from which it holds, and its accuracy.
 
     Args:
         runs: by experiment; those of other tasks are left out.
-        ends: whether the accuracies at the last epoch are among the columns.
+        ends: whether there are columns with the accuracies at the last epoch.
 
     Returns:
         The columns' names, and the rows.
@@ -138,9 +137,7 @@ def _draw(
 ) -> list[tuple[Picture, Path]]:
     sources = study_sources({key: Results(group[0]) for key, group in runs.items()})
     look = Look()
-    about = about_pictures(
-        command, [(each.run.name, each.run.provenance) for each in sources.all()]
-    )
+    about = about_pictures(command, sources.provenances())
     main = sources.main.run if sources.main is not None else None
     unfinished = main is not None and main.status.get("state") != "finished"
     drawn = []
@@ -162,7 +159,7 @@ def _draw(
                 save(picture.drawing, path, look.style, about)  # pyright: ignore[reportArgumentType]
                 drawn.append((picture, path))
         except MissingInputError:
-            continue  # The run that it needs is named among those not obtained.
+            continue  # the README lists the missing run as not obtained
         progress(f"figure {entry.number}")
     return drawn
 
@@ -225,7 +222,7 @@ def _readme(
 def _run_rows(
     study: Study, runs: "Mapping[str, Sequence[Run]]"
 ) -> tuple[list[str], list[list[str]]]:
-    """Every run that was planned, and how far it came."""
+    """All planned runs with their last epoch."""
     there = {run.name: run for group in runs.values() for run in group}
     rows = []
     for planned in study.plan.runs:

@@ -1,4 +1,4 @@
-"""What an export keeps of the runs themselves: thinned histories, and what was measured."""
+"""The parts of runs in an export: thinned histories and measurements."""
 
 import io
 import json
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from miiii.experiment.run import Run
 
 HISTORY_BYTES = 400_000
-"""Of all runs' thinned histories together, before compression."""
+"""Most bytes of all runs' thinned histories together, before compression."""
 
 
 def histories_npz(runs: "Mapping[str, Sequence[Run]]", most: int = HISTORY_BYTES) -> bytes:
-    """Every run's thinned history in one compressed file, keys `<run>/<array>`.
+    """All runs' thinned histories in one compressed .npz file with keys `<run>/<array>`.
 
-    Accuracies and losses are rounded to four digits, so that the file stays small.
+    Accuracies and losses are rounded to four decimals, to make the file small.
 
     Args:
         runs: by experiment.
@@ -41,7 +41,7 @@ def histories_npz(runs: "Mapping[str, Sequence[Run]]", most: int = HISTORY_BYTES
 
 
 def kept_measurements(runs: "Mapping[str, Sequence[Run]]") -> dict[str, Any]:
-    """Per run the measurements that are kept beside it; runs without any are left out."""
+    """The stored measurements by run; runs without any are left out."""
     pairs = [
         (run.name, stored_measurements(run, depth_for(experiment)))
         for experiment, group in runs.items()

@@ -1,4 +1,4 @@
-"""A sweep's pictures with their captions, and the page that shows them."""
+"""A sweep's pictures with their captions."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -23,17 +23,17 @@ from miiii.sweeps.search.spaces import Interval, Value
 NAMES = ("progress", "parallel", "slices", "importance", "pareto")
 """The pictures, in order."""
 MOST_LINES = 2000
-"""Runs that parallel coordinates show: the best."""
+"""Most runs in parallel coordinates; the best are taken."""
 
 
 @dataclass(frozen=True)
 class Plots:
-    """What came of it.
+    """The files of a sweep's pictures.
 
     Attributes:
         files: the pictures.
-        captions: the file that has their captions.
-        missing: (picture, why) of what could not be drawn.
+        captions: the file with their captions.
+        missing: (picture, reason) for each that could not be drawn.
     """
 
     files: tuple[Path, ...]
@@ -55,16 +55,16 @@ def write_plots(
 
     Args:
         results: at least one run is done.
-        names: among `NAMES`.
-        objective: the place of the one that decides what is best.
+        names: of `NAMES`.
+        objective: index of the objective that ranks the runs.
         directory: exists.
         formats: svg, pdf, png.
         style: colours and fonts.
         about: how the runs and their pictures were made.
-        drawn: told of each picture once it is written.
+        drawn: called with the name of each picture when it is written.
 
     Raises:
-        StorageError: the disk refuses.
+        StorageError: a file cannot be written.
     """
     files: list[Path] = []
     pictures: list[Picture] = []
@@ -194,7 +194,7 @@ _PICTURES: dict[str, Callable[[SweepResults, int, Style], Picture]] = dict(
 
 
 def _about(results: SweepResults) -> str:
-    """Which runs are seen, and what their values mean."""
+    """The runs of a picture, and the meaning of their values."""
     definition = results.definition
     done, total = len(results.done), max(definition.trials, len(results.runs))
     what = f"study {definition.study}" if definition.study else f"{definition.sampler} sampler"
@@ -235,7 +235,7 @@ def _settings(results: SweepResults, runs: Sequence[RunRecord]) -> list[Setting]
 
 
 def _order(value: Value) -> float:
-    """Numbers by size; texts as they come."""
+    """Sort key: numbers by size, before them texts in their order."""
     return -math.inf if isinstance(value, str) else float(value)
 
 

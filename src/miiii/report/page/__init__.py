@@ -1,1 +1,1 @@
-"""A study's page: cards, charts, slider, tables of settings, gallery."""
+"""The page of a study: cards, charts, slider, tables of settings, gallery."""

@@ -1,4 +1,4 @@
-"""The ledger's findings as the page shows them: texts, rows and links."""
+"""The ledger's findings as texts, rows and links of the page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from miiii.claims.ledger import Ledger, value_text
 from miiii.claims.text import interval_text, number
 
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "undecided": "?"}
-"""A sign beside each verdict's words, so that nothing hangs on colour."""
+"""Signs of the verdicts, for readers who do not see the colours."""
 
 
 @dataclass(frozen=True)
 class Link:
-    """To a place on the page."""
+    """A link to a place on the page."""
 
     text: str
     anchor: str
@@ -58,11 +58,11 @@ class ClaimCard:
 
 
 def claim_cards(ledger: Ledger, figures: Mapping[int, Sequence[Link]]) -> tuple[ClaimCard, ...]:
-    """Prepare every finding.
+    """The cards of all findings.
 
     Args:
         ledger: of the study.
-        figures: per figure of the paper, where the page shows it.
+        figures: number of a figure to links to it on the page.
     """
     return tuple(
         ClaimCard(

@@ -1,7 +1,6 @@
-"""Training curves as paths of a chart that stretches with the page.
+"""Training curves as SVG paths of charts that are stretched to the page's width.
 
-A chart is a square of `SIDE` units; the page stretches it, and its text stands beside it, so that
-it stays readable at any width.
+A chart is a square of `SIDE` units. Its text is outside of the SVG, so that it is not stretched.
 """
 
 import math
@@ -16,20 +15,20 @@ from miiii.analysis.parts.curves import Curves, curve_strips
 SIDE = 1000
 """Units of a chart along each axis, the origin at its top left."""
 POINTS = 240
-"""Log-spaced columns of epochs that a curve is gathered into, at most."""
+"""Most log-spaced columns of epochs of a curve."""
 LOWEST_LOSS = 1e-8
-"""A loss below it is drawn there: a logarithm has no 0."""
+"""Losses below it are drawn at it, since the axis is logarithmic."""
 
 
 @dataclass(frozen=True)
 class EpochAxis:
-    """Epochs on a logarithmic axis; epoch 0 stands one doubling before epoch 1."""
+    """A logarithmic axis of epochs; epoch 0 is one doubling before epoch 1."""
 
     last: int
     """The epoch at the right end."""
 
     def place(self, epoch: float) -> float:
-        """Where an epoch stands: 0 at the left end, 1 at the right."""
+        """The place of an epoch, from 0 (left) to 1 (right)."""
         return (math.log2(max(epoch, 0.5)) + 1) / (math.log2(max(self.last, 1)) + 1)
 
     @property
@@ -41,13 +40,13 @@ class EpochAxis:
 
 @dataclass(frozen=True)
 class Chart:
-    """One measure of all tasks."""
+    """The curves of one measure for all tasks."""
 
     title: str
     lines: tuple[str, ...]
-    """[N]: SVG path data per task; empty where nothing was measured."""
+    """[N]: SVG path data per task; empty without values."""
     mean: str
-    """Of the mean over tasks."""
+    """Path data of the mean over tasks."""
     ticks: tuple[tuple[float, str], ...]
     """(place, text) along the value's axis: 0 at the bottom, 1 at the top."""
 
@@ -59,7 +58,7 @@ def charts(curves: Curves) -> tuple[EpochAxis, tuple[Chart, ...]]:
         curves: of a run of a task with classes.
 
     Returns:
-        The axis, and the charts; without those of validation where nothing was validated.
+        The axis and the charts; those of validation are left out without a validation.
     """
     (strip,) = curve_strips(curves, most=POINTS)
     axis = EpochAxis(int(curves.epoch[-1]))
@@ -115,7 +114,7 @@ def path(places: Sequence[float], heights: NDArray[np.float64]) -> str:
 
     Args:
         places: [C], 0 at the left to 1 at the right.
-        heights: [C], 0 at the bottom to 1 at the top; cut off there.
+        heights: [C], 0 at the bottom to 1 at the top; others are clipped.
     """
     words, drawing = [], False
     for place, height in zip(places, heights, strict=True):
@@ -129,7 +128,7 @@ def path(places: Sequence[float], heights: NDArray[np.float64]) -> str:
 
 
 def _decades(values: NDArray[np.float64]) -> tuple[int, int]:
-    """Powers of ten around the means over tasks, and one more below for the tasks."""
+    """Powers of ten around the means over tasks, with one more below for single tasks."""
     usable = np.maximum(values[np.isfinite(values)], LOWEST_LOSS)
     if not usable.size:
         return -1, 0
@@ -137,7 +136,7 @@ def _decades(values: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def _power_of_ten(power: int) -> str:
-    """10⁻³ and the like; plain where that is as short."""
+    """A power of ten such as 10⁻³; a plain number from 0.01 to 1000."""
     if -2 <= power <= 3:
         return f"{10.0**power:g}"
     return "10" + str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

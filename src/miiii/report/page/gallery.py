@@ -16,7 +16,7 @@ from miiii.report.pictures.picture import DPI, Picture, figure_bytes, heading_of
 from miiii.runs.atomic import write_atomically
 
 LARGEST_SVG = 1_500_000
-"""Bytes; a larger SVG stands on the page as PNG, so that the page stays quick."""
+"""Bytes; a larger SVG is embedded as PNG, so that the page loads quickly."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ def write_gallery(
         path: of the page.
         title: its heading.
         pictures: each with its files, which lie beside or below the page.
-        missing: (figure, why) of what could not be drawn.
-        style: that the pictures were drawn in.
+        missing: (figure, reason) for each that could not be drawn.
+        style: of the pictures.
         about: how they were made.
 
     Raises:
-        StorageError: the disk refuses.
+        StorageError: the page cannot be written.
     """
     cards = [_card(picture, files, path.parent, style, about) for picture, files in pictures]
     page = render(
@@ -75,10 +75,10 @@ def image_uri(picture: Picture, style: Style, about: About, files: Sequence[Path
     """The picture as a data URI: SVG, or PNG where the SVG would be very large.
 
     Args:
-        picture: no table.
-        style: that it was drawn in.
+        picture: a drawing, not a table.
+        style: of the drawing.
         about: how it was made.
-        files: what was already written of it, to be read rather than drawn again.
+        files: its files, which are read instead of a new drawing.
     """
     written = {file.suffix: file.read_bytes() for file in files}
     kind, data = "svg+xml", written.get(".svg") or svg_text(picture, style, about).encode()
@@ -105,7 +105,7 @@ def _card(
 
 
 def table_html(text: str) -> str:
-    """A table of comma-separated values as HTML, its first row as the head."""
+    """A CSV text as an HTML table, with its first row as head."""
     head, *rows = csv.reader(text.splitlines())
     cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
     body = "".join(

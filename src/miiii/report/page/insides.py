@@ -1,4 +1,4 @@
-"""What the report shows of a model's inside, at every snapshot: neurons, attention, embeddings.
+"""The parts of a model that the report draws at every snapshot: neurons, attention, embeddings.
 
 Glossary: F neurons, H heads, p the base, K = ⌊p/2⌋ + 1 frequencies, D width. Dropout is off.
 """
@@ -20,19 +20,19 @@ from miiii.model.parameters import Parameters
 from miiii.results.paper import Results
 
 NEURONS = 6
-"""How many neurons are followed."""
+"""Number of neurons."""
 MOST_DIGITS = 60
-"""Digits of each axis that a picture shows at most: it is small on purpose."""
+"""Most digits of each axis of a picture, so that pictures are small."""
 
 
 @dataclass(frozen=True)
 class Inside:
-    """What is kept of one snapshot."""
+    """The arrays of one snapshot."""
 
     grids: NDArray[np.float64]
     """[F, shown, shown]: hidden neurons over (x1, x0)."""
     shares: NDArray[np.float64]
-    """[F, K, K]: of each neuron's variance on (k1, k0)."""
+    """[F, K, K]: shares of each neuron's variance on (k1, k0)."""
     attention: NDArray[np.float64]
     """[H, 2, shown, shown]: from the answer to x0 and to x1, over (x1, x0)."""
     mean_attention: NDArray[np.float64]
@@ -44,13 +44,13 @@ class Inside:
 
 
 def look_inside(results: Results) -> tuple[NDArray[np.int64], dict[int, Inside]]:
-    """Look into every snapshot of a run.
+    """Analyse every snapshot of a run.
 
     Args:
-        results: of a run that has snapshots.
+        results: of a run with snapshots.
 
     Returns:
-        Which neurons were looked at: [F]; and by epoch, ascending, what was seen.
+        The indices of the neurons [F], and by ascending epoch the arrays of its snapshot.
     """
     run = results.run
     chosen = _chosen_neurons(run.snapshots[max(run.snapshots)])
@@ -59,7 +59,7 @@ def look_inside(results: Results) -> tuple[NDArray[np.int64], dict[int, Inside]]
 
 
 def _chosen_neurons(parameters: Parameters) -> NDArray[np.int64]:
-    """Hidden neurons spread evenly over the ranks of concentration; any, if all are silent."""
+    """Hidden neurons spread evenly over ranks of concentration; if all are silent, any."""
     grids = neuron_grids(parameters)
     if np.ptp(grids.hidden, axis=(1, 2)).max() == 0:
         return np.arange(min(NEURONS, len(grids.hidden)))

@@ -1,10 +1,11 @@
 """The report: a study's claims, curves, pictures, figures and settings on one page.
 
-One file that asks nothing of any host: pictures are data URIs, style and script stand in it.
+The page is one file without links to other hosts: pictures are data URIs, and it has style and
+script inside.
 """
 
 import base64
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,14 +36,13 @@ if TYPE_CHECKING:
     from miiii.studies.study import Study
 
 Progress = Callable[[str], None]
-"""Told of each part once it is done."""
+"""Called with the name of each part when it is done."""
 
 SEEN_INSIDE = ("miiii", "nanda", "basis")
-"""Experiments whose insides move with the slider; of the others there are the curves."""
-
+"""Experiments with pictures of the model under the slider; others have only the curves."""
 
 ENTRIES = (*CATALOGUE, *CIRCUITS)
-"""What is drawn below the claims: the paper's figures and tables, then the circuits."""
+"""Entries below the claims: the paper's figures and tables, then the circuits."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class View:
     charts: tuple[Chart, ...]
     pictures: tuple[Moving, ...]
     moments: Mapping[str, Any]
-    """What the script needs: epochs, places, texts and sheets."""
+    """Data of the script: epochs, places, texts and sheets."""
 
 
 @dataclass(frozen=True)
@@ -77,21 +77,21 @@ class Card:
     downloads: tuple[tuple[str, str], ...]
     """(file ending, data URI) of a table's forms."""
     claims: tuple[str, ...]
-    """Claims that it is evidence for."""
+    """Ids of the claims that it is evidence for."""
 
     @property
     def title(self) -> str:
-        """The picture's; figures that come as squares and as lines say which they are."""
+        """The picture's title, with a remark that tells lines from squares."""
         return self.picture.title + (", as lines" if self.picture.name.endswith("-lines") else "")
 
     @property
     def ending(self) -> str:
-        """Of the drawing's file."""
+        """File ending of the drawing."""
         return "svg" if self.image.startswith("data:image/svg") else "png"
 
     @property
     def size(self) -> str:
-        """Of the drawing's file."""
+        """File size of the drawing."""
         return f"{len(self.image) * 3 // 4 // 1000 or 1} kB"
 
 
@@ -106,18 +106,18 @@ def write_report(
     """Write the page.
 
     Args:
-        study: with the runs that are there; those that are missing leave gaps that are named.
+        study: some of its runs may be missing; the page lists what could not be drawn.
         ledger: of the study.
-        path: of the page; its directory is made if need be.
-        progress: told of each part once it is done.
-        command: that writes it, for the pictures' metadata.
+        path: of the page; its directory is created where missing.
+        progress: called with the name of each part when it is done.
+        command: the command line, for the pictures' metadata.
 
     Returns:
         The path.
 
     Raises:
-        RunError: a run is damaged, or is not the one that the study means.
-        StorageError: the disk refuses.
+        RunError: a run is damaged, or its settings are not those of the study.
+        StorageError: the page cannot be written.
     """
     done = progress or (lambda _: None)
     runs = study.runs()
@@ -127,11 +127,10 @@ def write_report(
         try:
             views.append(_view(key, one))
         except MissingInputError:
-            continue  # It learns a real number.
+            continue  # a regression
         done(f"through training: {one.run.name}")
-    about = about_pictures(
-        command, [(one.run.name, one.run.provenance) for one in results.values()]
-    )
+    moments = {view.name: view.moments for view in views}
+    about = about_pictures(command, [(it.run.name, it.run.provenance) for it in results.values()])
     cards, missing = _figures(study_sources(results), ledger, about, done)
     text = render(
         "report/report.html.jinja",
@@ -144,8 +143,8 @@ def write_report(
         counts=ledger.counts,
         marks=MARKS,
         views=views,
-        viewed={key: one.run.name for key, one in results.items() if _has(views, one.run.name)},
-        moments={view.name: view.moments for view in views},
+        viewed={key: one.run.name for key, one in results.items() if one.run.name in moments},
+        moments=moments,
         cards=cards,
         missing=missing,
         settings=study_settings(study, runs),
@@ -157,7 +156,7 @@ def write_report(
 
 
 def _facts(runs: "Mapping[str, Sequence[Run]]") -> str:
-    """What was trained, in one sentence."""
+    """The training of the study in one sentence."""
     every = [run for group in runs.values() for run in group]
     if not every:
         return "There are no runs yet."
@@ -185,9 +184,9 @@ def _view(key: str, results: Results) -> View:
     what = EXPERIMENTS[key].what if key in EXPERIMENTS else key
     note = ""
     if not inside:
-        note = "The insides of this run are not drawn."
+        note = "The report does not draw the model of this run."
     elif not moving.pictures:
-        note = "This run kept no snapshots, so that its insides cannot be drawn."
+        note = "This run has no snapshots, so that its model cannot be drawn."
     return View(
         name=run.name,
         label=f"{key}: {what}, seed {run.config.seed}",
@@ -212,8 +211,7 @@ def _moments(moving: ThroughTime, axis: EpochAxis) -> dict[str, Any]:
             texts[f"{name}-{task}"] = ["–" if np.isnan(v) else f"{v:.2f}" for v in column]
     rows = [row for picture in moving.pictures for row in picture.rows]
     for row in rows:
-        for panel, said in enumerate(row.texts):
-            texts[f"{row.kind}-{panel}"] = said
+        texts |= {f"{row.kind}-{panel}": each for panel, each in enumerate(row.texts)}
     return {
         "epochs": moving.epochs,
         "places": [round(axis.place(epoch), 4) for epoch in moving.epochs],
@@ -225,7 +223,7 @@ def _moments(moving: ThroughTime, axis: EpochAxis) -> dict[str, Any]:
 def _figures(
     sources: Sources, ledger: Ledger, about: About, done: Progress
 ) -> tuple[list[Card], list[tuple[str, str, str]]]:
-    """The cards, and (anchor, label, why) of what could not be drawn."""
+    """The cards, and (anchor, label, reason) for each entry that could not be drawn."""
     look = Look()
     cards: list[Card] = []
     missing: list[tuple[str, str, str]] = []
@@ -240,20 +238,20 @@ def _figures(
             for picture in entry.draw(_seen_by(entry, sources), look):
                 cards.append(_card(picture, label, claims, look, about))
         except MissingInputError as error:
-            # What follows tells how to give it to a command, and this is none.
-            why = str(error).partition(": give ")[0]
-            missing.append((f"missing-{entry.number}", label, f"{entry.about}; {why}"))
+            # The rest of the message is the remedy on the command line.
+            reason = str(error).partition(": give ")[0]
+            missing.append((f"missing-{entry.number}", label, f"{entry.about}; {reason}"))
         done(label_of(entry.number))
     return cards, missing
 
 
 def _is_published(sources: Sources) -> bool:
-    """Whether there is a run to set beside what the paper published."""
+    """Whether there is a run at the p of the paper's published figures."""
     return sources.main is not None and sources.main.run.config.task.base == PUBLISHED_BASE
 
 
 def _seen_by(entry: Entry, sources: Sources) -> Sources:
-    """The runs for an entry: that of addition is about T_nanda's."""
+    """The runs for an entry; the main run of the entry on addition is T_nanda's."""
     if entry is CIRCUITS[-1] and sources.nanda is not None:
         return Sources(main=sources.nanda)
     return sources
@@ -272,7 +270,7 @@ def _card(picture: Picture, label: str, claims: tuple[str, ...], look: Look, abo
 def _evidence(
     cards: Sequence[Card], missing: Sequence[tuple[str, str, str]]
 ) -> dict[int, list[Link]]:
-    """Per figure of the paper, the places on the page that show it, or say why it is not there."""
+    """By figure of the paper, links to it on the page, or to the reason why it is missing."""
     found: dict[int, list[Link]] = {}
     for card in cards:
         if card.picture.number.isdigit():
@@ -283,7 +281,3 @@ def _evidence(
         if number.isdigit():
             found.setdefault(int(number), []).append(Link(f"{label} (not drawn)", anchor))
     return found
-
-
-def _has(views: Iterable[View], name: str) -> bool:
-    return any(view.name == name for view in views)

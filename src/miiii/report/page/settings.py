@@ -1,4 +1,4 @@
-"""What a study was made with: settings and their differences, runs, versions, commands."""
+"""The settings of a study: configurations and their differences, runs, versions, commands."""
 
 import dataclasses
 import shlex
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExperimentRow:
-    """One experiment: what it changes."""
+    """One experiment and its changes of settings."""
 
     key: str
     what: str
@@ -35,18 +35,18 @@ class RunRow:
     experiment: str
     seed: int
     epochs: str
-    """How many were trained; of how many, where some are missing."""
+    """The number of trained epochs; with the planned number where it is larger."""
     device: str
     precision: str
     revision: str
-    """Git's, shortened; with a note where the sources had changes."""
+    """Git revision, shortened, with a note on uncommitted changes."""
     time: str
-    """When it was started, UTC."""
+    """Start of the run, UTC."""
 
 
 @dataclass(frozen=True)
 class StudySettings:
-    """Everything under the heading of settings."""
+    """The section of settings."""
 
     base: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     """(section, its settings and values) of T_miiii."""
@@ -56,22 +56,22 @@ class StudySettings:
     """(package, version), all versions where runs differ."""
     platforms: tuple[str, ...]
     conditions: tuple[str, ...]
-    """Threads and flags, each kind once; runs from before they were recorded have none."""
+    """Threads and flags, each combination once; early runs have no record of them."""
     resumed: tuple[tuple[str, str], ...]
-    """(run, when training went on and what had changed)."""
+    """(run, epoch of a resumption and its changes)."""
     changed: int
-    """How many runs went on under other conditions than they began under."""
+    """Number of runs that were resumed under changed conditions."""
     command: str
-    """That makes the study; "" where no single one does."""
+    """The command that makes the study; "" if one command is not enough."""
     recorded: tuple[tuple[str, int], ...]
-    """(command, how many runs it started), as the runs' own provenance has it."""
+    """(command, number of runs that it started), from the runs' provenance."""
 
 
 def study_settings(study: "Study", runs: "Mapping[str, Sequence[Run]]") -> StudySettings:
-    """Gather them from the study's file and its runs' provenance.
+    """Gather the settings from the study's file and its runs' provenance.
 
     Args:
-        study: its plan is read.
+        study: with its plan.
         runs: by experiment.
     """
     every = [(key, run) for key, group in runs.items() for run in group]
@@ -95,11 +95,11 @@ def study_settings(study: "Study", runs: "Mapping[str, Sequence[Run]]") -> Study
 
 
 def command_of(wanted: Plan, name: str) -> str:
-    """The `miiii reproduce` that plans exactly this; "" if there is none.
+    """The command `miiii reproduce` with exactly this plan; "" if there is none.
 
     Args:
         wanted: the study's plan.
-        name: the study's.
+        name: of the study.
     """
     counts = sorted({len(seeds) for seeds in wanted.seeds.values()})
     experiments = tuple(wanted.configs)
@@ -108,7 +108,7 @@ def command_of(wanted: Plan, name: str) -> str:
             try:
                 found = plan(wanted.scale, wanted.preset, seeds, only)
             except ValueError:
-                continue  # A preset that this version does not have.
+                continue  # this version lacks the preset
             if found == wanted:
                 words = ["miiii", "reproduce", "--scale", wanted.scale, "--preset", wanted.preset]
                 words += ["--seeds", str(seeds)] if seeds else []
@@ -119,7 +119,7 @@ def command_of(wanted: Plan, name: str) -> str:
 
 
 def value_text(value: Any) -> str:
-    """A setting's value for people."""
+    """A setting's value as text."""
     if isinstance(value, list | tuple):
         return ", ".join(map(value_text, value)) or "none"
     if isinstance(value, float):
@@ -132,7 +132,7 @@ def value_text(value: Any) -> str:
 def _fields(config: Config, section: str) -> list[tuple[str, str]]:
     record = dataclasses.asdict(getattr(config, section))
     if section == "task":
-        # What the defaults stand for.
+        # Values that stand for others are replaced by those.
         record["moduli"] = config.task.task_moduli
         if record["data_seed"] < 0:
             record["data_seed"] = "the run's seed"
@@ -165,7 +165,7 @@ def _run_row(key: str, run: "Run") -> RunRow:
 
 
 def reached_text(status: Mapping[str, Any], planned: int) -> str:
-    """How far a run is: its epochs, of how many, and whether its stopping rule ended it."""
+    """The epochs of a run, the planned ones if more, and whether its stopping rule ended it."""
     trained = int(status["epoch"])
     if trained >= planned:
         return f"{trained:,}"

@@ -1,7 +1,7 @@
-"""Sheets: the frames of small pictures through training, side by side in one PNG.
+"""Sheets: the frames of small pictures through training, in one PNG.
 
-A cell is one pixel; whoever shows it makes it larger. Rows of the sheet are epochs, columns are
-panels, and one shade means one value in all of them, so that what changes is what has changed.
+Rows of the sheet are epochs, columns are panels. A cell is one pixel, which the page enlarges. All
+frames have one scale of shades, so that they can be compared.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from miiii.esch.image import data_uri
 
 SHADES = 63
-"""Greys besides white."""
+"""Number of greys besides white."""
 
 BAR, GAP = 3, 1
-"""Pixels: the width of a bar, and the room between two."""
+"""Width of a bar and distance between bars, pixels."""
 LINE = 0.4
-"""Shade of the line that bars stand on."""
+"""Shade of the base line of bars."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ def shaded(frames: NDArray[np.floating], top: float) -> Sheet:
 
     Args:
         frames: [S, P, h, w], at least 0.
-        top: what black means; where it is 0 everything is white.
+        top: value of black; where it is 0 all pixels are white.
 
     Raises:
-        ValueError: frames have another shape, a value is negative or not finite.
+        ValueError: the shape differs, or a value is negative or not finite.
     """
     array = np.asarray(frames, np.float64)
     if array.ndim != 4:
@@ -56,16 +56,16 @@ def shaded(frames: NDArray[np.floating], top: float) -> Sheet:
 
 
 def bars(values: NDArray[np.floating], top: float, tall: int, *, signed: bool = False) -> Sheet:
-    """Values as bars that stand on a line, or hang from it where they are negative.
+    """Values as bars above a base line, or below it where they are negative.
 
     Args:
         values: [S, P, n].
         top: the value of the tallest bar.
-        tall: its height in pixels; the line that bars stand on is one pixel more.
-        signed: whether there is room below the line.
+        tall: its height in pixels; the base line adds one pixel.
+        signed: whether negative values are allowed.
 
     Raises:
-        ValueError: values have another shape, are not finite, or are negative without `signed`.
+        ValueError: the shape differs, or a value is not finite, or negative without `signed`.
     """
     array = np.asarray(values, np.float64)
     if array.ndim != 3:

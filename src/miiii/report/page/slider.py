@@ -1,7 +1,7 @@
-"""Small pictures of a model's inside that move through training.
+"""Small pictures of a model's parts that change through training.
 
-Glossary: S snapshots, P panels. Which neurons are shown, and in which order dimensions stand, is
-decided at the last snapshot and kept for all, so that a picture shows one thing changing.
+Glossary: S snapshots, P panels. The choice of neurons and the order of dimensions are those of the
+last snapshot, so that a place in a picture means the same at all snapshots.
 """
 
 from dataclasses import dataclass
@@ -22,34 +22,34 @@ class Panels:
     """P small pictures of one kind, for all snapshots on one scale."""
 
     kind: str
-    """A word for it, unique in a run."""
+    """Name of the kind, unique in a run."""
     labels: tuple[str, ...]
     """[P]"""
     texts: tuple[tuple[str, ...], ...]
-    """[P][S]: what is said of a panel at each snapshot; empty for nothing."""
+    """[P][S]: the text below each panel at each snapshot; or empty."""
     sheet: Sheet
     zoom: int
-    """Pixels of a screen to one of the picture, across; and down, if it keeps its shape."""
+    """Pixels of the screen per pixel of the picture, horizontally."""
     shape: Literal["kept", "wide"] = "kept"
-    """wide: a pixel of the picture is one of the screen, down."""
+    """kept: the zoom is also vertical. wide: vertically a pixel is one of the screen."""
 
 
 @dataclass(frozen=True)
 class Moving:
-    """A figure that moves: rows of panels, those of equal place one above the other."""
+    """A figure under the slider: rows of panels, aligned in columns."""
 
     title: str
     caption: str
-    """What is seen, and the scale."""
+    """The content and the scale."""
     rows: tuple[Panels, ...]
     """All of one length P."""
 
 
 def moving_pictures(results: Results) -> tuple[Moving, ...]:
-    """Look into every snapshot of a run.
+    """The pictures of a run at all its snapshots.
 
     Args:
-        results: of a run that has snapshots.
+        results: of a run with snapshots.
     """
     base, model = results.run.config.task.base, results.run.config.model
     chosen, seen = look_inside(results)
@@ -68,15 +68,15 @@ def moving_pictures(results: Results) -> tuple[Moving, ...]:
 def _neurons(inside: list[Inside], chosen: NDArray[np.int64], base: int, activation: str) -> Moving:
     grids = np.stack([one.grids for one in inside])
     shares = np.stack([one.shares for one in inside])
-    # GELU and tanh give negative values too; a sheet's shades begin at 0.
+    # GELU and tanh have negative values, but the shades of a sheet begin at 0.
     low, top = min(float(grids.min()), 0.0), float(grids.max())
-    said = []
+    strongest = []
     for neuron in range(len(chosen)):
-        strongest = []
+        texts = []
         for share in shares[:, neuron]:
             k1, k0 = np.unravel_index(share.argmax(), share.shape)
-            strongest.append(f"({k1}, {k0}): {percent(share.max())}" if share.any() else "silent")
-        said.append(tuple(strongest))
+            texts.append(f"({k1}, {k0}): {percent(share.max())}" if share.any() else "silent")
+        strongest.append(tuple(texts))
     return Moving(
         f"Neurons after the {activation}, and their spectra",
         f"Above: {_axes(base)}; white is {low:.3g}, black is {top:.3g}, the largest value of any "
@@ -97,7 +97,7 @@ def _neurons(inside: list[Inside], chosen: NDArray[np.int64], base: int, activat
             Panels(
                 "spectra",
                 tuple(f"{index}’s spectrum" for index in chosen),
-                tuple(said),
+                tuple(strongest),
                 shaded(np.sqrt(shares), np.sqrt(0.5)),
                 _zoom(shares, 120),
             ),
@@ -107,19 +107,19 @@ def _neurons(inside: list[Inside], chosen: NDArray[np.int64], base: int, activat
 
 def _frequencies(spectra: SpectraThroughTraining) -> Moving:
     share, frequencies = spectra.share, spectra.frequencies
-    # Of neurons that are nearly all silent a single one can hold everything; beside the last
-    # snapshot's that would leave nothing to see.
+    # The last snapshot sets the scale: early, one frequency may hold nearly all the variance, and
+    # on its scale the last shares would be too small to see.
     top = min(2 * float(share[-1].max()), 1.0) or 1.0
-    said = []
+    texts = []
     for row in share:
         order = np.argsort(-row, kind="stable")[:3]
         strongest = ", ".join(f"{frequencies[k]} ({percent(row[k])})" for k in order)
-        said.append(f"strongest: {strongest}" if row.any() else "all silent")
+        texts.append(f"strongest: {strongest}" if row.any() else "all silent")
     values = share[:, None]
     panels = Panels(
         "frequencies",
         ("all neurons",),
-        (tuple(said),),
+        (tuple(texts),),
         bars(values, top, 96),
         _bar_zoom(values, 480),
         "wide",
@@ -138,7 +138,7 @@ def _pairs(spectra: SpectraThroughTraining) -> Moving:
     total = power.sum(axis=(1, 2), keepdims=True)
     share = np.divide(power, total, out=np.zeros_like(power), where=total > 0)[:, None]
     top = float(share[-1].max()) or 1.0
-    # A few pairs hold most of the variance and would hide all others: hence the square root.
+    # A square root, since a few pairs hold most of the variance and others would be invisible.
     sheet = shaded(np.sqrt(share), np.sqrt(top))
     panels = Panels("pairs", ("all neurons",), (), sheet, _zoom(share, 180))
     return Moving(
@@ -191,14 +191,14 @@ def _embedding(inside: list[Inside]) -> Moving:
 def _positions(inside: list[Inside]) -> Moving:
     order = np.argsort(-inside[-1].positions[0], kind="stable")
     values = np.stack([one.positions[:, order] for one in inside])  # [S, 2, D]
-    # Early ones are large and at random.
+    # The last snapshot sets the scale, since initial values are random and large.
     top = 2 * float(np.abs(values[-1]).max()) or 1.0
-    said = tuple(f"Pearson’s r = {_signed(np.corrcoef(rows)[0, 1])}" for rows in values)
+    texts = tuple(f"Pearson’s r = {_signed(np.corrcoef(rows)[0, 1])}" for rows in values)
     rows = tuple(
         Panels(
             f"position-x{digit}",
             (f"x{digit}",),
-            (said,) if digit else (),
+            (texts,) if digit else (),
             bars(values[:, digit, None], top, 36, signed=True),
             _bar_zoom(values, 640),
             "wide",
@@ -221,7 +221,7 @@ def _axes(base: int) -> str:
 
 
 def _zoom(frames: NDArray[np.floating], wanted: int) -> int:
-    """So that a panel is about as wide as wanted, in pixels of a screen."""
+    """The zoom at which a panel is about `wanted` pixels of the screen wide."""
     return max(1, round(wanted / frames.shape[-1]))
 
 

@@ -1,4 +1,4 @@
-"""Pages from Jinja's templates: text is escaped, and a name that is missing is an error."""
+"""Pages from Jinja's templates, with escaped text and errors for undefined names."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 
 
 def environment(loader: BaseLoader) -> Environment:
-    """Jinja as every page of this package uses it."""
+    """The Jinja environment of all pages of this package."""
     return Environment(
         loader=loader,
         autoescape=True,

@@ -1,4 +1,4 @@
-"""A run through training: what a slider over its epochs moves.
+"""A run through training: the content of the page that depends on the slider.
 
 Glossary: S snapshots, N tasks.
 """
@@ -15,27 +15,27 @@ from miiii.runs.thinning import log_spaced
 from miiii.runs.thresholds import HELD, reached
 
 STOPS = 40
-"""Epochs at most that the slider stops at where there are no snapshots."""
+"""Most epochs of the slider for runs without snapshots."""
 
 
 @dataclass(frozen=True)
 class ThroughTime:
-    """What moves with the slider."""
+    """The pictures and accuracies of a run at S epochs."""
 
     epochs: tuple[int, ...]
     """[S], ascending."""
     pictures: tuple[Moving, ...]
-    """None where they were not asked for, or the run has no snapshots."""
+    """Empty without `pictures`, or without snapshots."""
     train_accuracy: NDArray[np.float64]
     """[S, N], shares, of the latest pass up to that epoch; NaN before the first."""
     validation_accuracy: NDArray[np.float64]
     """[S, N], shares, of the latest validation up to that epoch; NaN before the first."""
     validation_examples: int
-    """How many numbers a validation asked."""
+    """Numbers of a validation."""
 
     @property
     def summary(self) -> tuple[str, ...]:
-        """[S]: how well the tasks are done."""
+        """[S]: mean accuracies and the count of solved tasks, as text."""
         return tuple(
             _summary(train, validation, self.validation_examples)
             for train, validation in zip(self.train_accuracy, self.validation_accuracy, strict=True)
@@ -43,14 +43,14 @@ class ThroughTime:
 
 
 def through_time(results: Results, *, pictures: bool = True) -> ThroughTime:
-    """Look into every snapshot of a run.
+    """The content of a run at its snapshots.
 
     Args:
         results: of a run.
-        pictures: whether its inside is drawn; otherwise there is only how well the tasks are done.
+        pictures: whether the model's parts are drawn; else there are only accuracies.
 
     Raises:
-        MissingInputError: the run learns a real number, or has no history yet.
+        MissingInputError: the run is a regression, or has no history yet.
     """
     run = results.run
     if run.config.task.is_regression:
@@ -61,8 +61,8 @@ def through_time(results: Results, *, pictures: bool = True) -> ThroughTime:
     epochs = tuple(run.snapshots) or tuple(log_spaced(trained, STOPS))
     train, validation = _accuracies(results, epochs)
     moving = moving_pictures(results) if pictures and len(run.snapshots) else ()
-    asked = run.history.validation_examples[-1:].max(initial=1)
-    return ThroughTime(epochs, moving, train, validation, int(asked))
+    examples = int(run.history.validation_examples[-1:].max(initial=1))
+    return ThroughTime(epochs, moving, train, validation, examples)
 
 
 def _accuracies(

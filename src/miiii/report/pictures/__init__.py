@@ -1,1 +1,1 @@
-"""The catalogue of pictures: what each needs, how it is drawn and written."""
+"""The catalogue of pictures: their sources, drawing and writing."""

@@ -1,4 +1,4 @@
-"""Which pictures there are: the paper's, and those of circuits, each with what it needs."""
+"""The catalogue of pictures: those of the paper, and those of circuits."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from miiii.report.pictures.entries import (
 )
 from miiii.report.pictures.picture import Picture
 from miiii.report.pictures.sources import Look, Sources
-from miiii.results.paper import MissingInputError
 
 Draw = Callable[[Sources, Look], Iterator[Picture]]
 
@@ -26,7 +25,7 @@ class Entry:
     Attributes:
         number: of the figure ("4") or table ("T1").
         about: a few words.
-        draw: yields its pictures; raises `MissingInputError` where a run is lacking.
+        draw: yields its pictures; raises `MissingInputError` where a run is missing.
         model_free: whether it needs no run.
     """
 
@@ -70,7 +69,7 @@ BESIDE = (
     Entry("4P", "each task's epoch beside the paper's Figure 4", published.epochs),
     Entry("8P", "later training beside the paper's Figure 8", published.later_training),
 )
-"""A run at p = 113 beside what was published: drawn where asked for, and in reports."""
+"""A run at p = 113 beside the published values: drawn on request, and in reports."""
 
 CIRCUITS = (
     Entry("N1", "spectrum on the number line", circuits.spectrum),
@@ -84,14 +83,14 @@ CIRCUITS = (
     Entry("N9", "the certificate's margins", circuits.certificate),
     Entry("N10", "progress measures of addition (T_nanda)", circuits.addition),
 )
-"""Beyond the paper: what `miiii circuits` draws."""
+"""The pictures of `miiii circuits`, which the paper does not have."""
 
 
 def choose(numbers: Sequence[str], catalogue: Sequence[Entry] = CATALOGUE) -> tuple[Entry, ...]:
-    """Entries by number, in the catalogue's order; none given: all.
+    """Entries by number, in the catalogue's order; all if no number is given.
 
     Raises:
-        ValueError: there is no such figure or table.
+        ValueError: a number is unknown.
     """
     beside = BESIDE if catalogue is CATALOGUE else ()
     known = {entry.number: entry for entry in (*catalogue, *beside)}
@@ -105,16 +104,3 @@ def choose(numbers: Sequence[str], catalogue: Sequence[Entry] = CATALOGUE) -> tu
     if not wanted:
         return tuple(catalogue)
     return tuple(entry for entry in known.values() if entry.number in wanted)
-
-
-__all__ = [
-    "BESIDE",
-    "CATALOGUE",
-    "CIRCUITS",
-    "Entry",
-    "Look",
-    "MissingInputError",
-    "Picture",
-    "Sources",
-    "choose",
-]

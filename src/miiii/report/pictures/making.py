@@ -1,4 +1,4 @@
-"""Which commands pictures come from: those that made their runs, and the one that draws."""
+"""The commands behind pictures: those that made their runs, and the one that draws."""
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,18 +10,19 @@ from miiii.runs.conditions import resumptions
 from miiii.runs.provenance import plain_command
 
 NAMED = 4
-"""Runs of one command that are named; of more there is their number."""
+"""Most runs of one command that are named; of more only the number is given."""
 _PLACES = ("--output-dir", "--output", "--export", "--json")
-"""Options that say where the pictures go: the same run gives the same bytes anywhere."""
+"""Options for the place of pictures. They are left out, so that a picture's bytes do not depend on
+it."""
 
 
 def about_pictures(command: Sequence[str], runs: Iterable[tuple[str, Mapping[str, Any]]]) -> About:
-    """What the files of pictures say of their making.
+    """The metadata of pictures.
 
     Args:
-        command: that draws them, program first; empty: Python does. Where it puts them is left
+        command: that draws them, program first; empty for Python. Options for their place are left
             out, and absolute paths are shortened as in provenance.
-        runs: name and provenance of each run that it was given.
+        runs: name and provenance of each run that is drawn.
     """
     drawn = f"`{shlex.join(_without_places(command))}`" if command else "from Python"
     made: dict[str, list[str]] = {}
@@ -34,7 +35,7 @@ def about_pictures(command: Sequence[str], runs: Iterable[tuple[str, Mapping[str
 
 
 def _commands(provenance: Mapping[str, Any]) -> str:
-    """The command that started a run, and those that went on with it, each once."""
+    """The command that started a run, and those that resumed it, each once."""
     records = [provenance, *resumptions(provenance)]
     words = [shlex.join(map(str, record.get("command") or [])) for record in records]
     return ", then ".join(f"`{one}`" if one else "from Python" for one in dict.fromkeys(words))

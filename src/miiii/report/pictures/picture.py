@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 FORMATS = ("svg", "pdf", "png")
 DPI = 200.0
 PAD = 0.05
-"""Inches around matplotlib's figures."""
+"""Margin of matplotlib's figures, inches."""
 
 
 def label_of(number: str) -> str:
-    """As inside a sentence: figure 4, table 1, figure N3."""
+    """The name within a sentence: figure 4, table 1, figure N3."""
     return f"table {number[1:]}" if number.startswith("T") else f"figure {number}"
 
 
 def heading_of(number: str) -> str:
-    """As at the beginning of one: Figure 4, Table 1, Figure N3."""
+    """The name in a heading: Figure 4, Table 1, Figure N3."""
     label = label_of(number)
     return label[0].upper() + label[1:]
 
@@ -38,10 +38,10 @@ class Picture:
 
     Attributes:
         number: of the paper's figure ("4") or table ("T1").
-        name: what the file is called, without its ending.
+        name: of the file, without its ending.
         title: a few words.
-        caption: what is seen, of which run, and every choice that was made. Plain text.
-        drawing: of esch or of matplotlib; for a table the file ending and text of each form.
+        caption: the content, the run and every choice that was made, as plain text.
+        drawing: of esch or of matplotlib; for a table its text by file ending.
     """
 
     number: str
@@ -52,19 +52,19 @@ class Picture:
 
     @property
     def is_table(self) -> bool:
-        """Whether it is text in several forms."""
+        """Whether it is a table, text in several forms."""
         return isinstance(self.drawing, Mapping)
 
     def write(
         self, directory: Path, formats: tuple[str, ...], style: Style, about: About
     ) -> list[Path]:
-        """Write it in each format; a table in each of its own forms.
+        """Write the picture in each format, or a table in each of its forms.
 
         Args:
-            directory: exists.
-            formats: among `FORMATS`.
-            style: that it was drawn in.
-            about: what the drawings' metadata say.
+            directory: an existing one.
+            formats: of `FORMATS`.
+            style: of the drawing.
+            about: the metadata.
 
         Returns:
             The files written.
@@ -82,7 +82,7 @@ class Picture:
 
 
 def save(drawing: "Drawing | Figure", path: Path, style: Style, about: About) -> None:
-    """Write a drawing; the path's ending says how. The file appears whole or not at all."""
+    """Write a drawing atomically, in the format of the path's ending."""
     if isinstance(drawing, Drawing):
         drawing.save(path, about=about)
         return
@@ -90,32 +90,36 @@ def save(drawing: "Drawing | Figure", path: Path, style: Style, about: About) ->
 
 
 def figure_bytes(figure: Any, kind: str, style: Style, about: About) -> bytes:
-    """A matplotlib figure as a file's content, the same for the same figure.
+    """A matplotlib figure as the content of a file; equal figures give equal bytes.
 
     Args:
-        figure: what to draw.
+        figure: the figure.
         kind: svg, pdf or png.
-        style: that it was drawn in.
-        about: what the metadata say.
+        style: of the figure.
+        about: the metadata.
     """
     from matplotlib import rc_context
 
-    # A date in the file, or random element names, would make equal figures differ.
+    # Without a date and with a fixed salt for element names equal figures give equal bytes.
     metadata = matplotlib_metadata(kind, about)
     buffer = io.BytesIO()
     with rc_context({**matplotlib_style(style), "svg.hashsalt": "miiii"}):
         if figure.get_layout_engine() is not None:
-            # Laid out once for all formats: it costs more than drawing does.
+            # One layout for all formats, since it takes longer than drawing.
             figure.draw_without_rendering()
             figure.set_layout_engine("none")
-        # As savefig's "tight" does, without drawing a second time.
+        # The box of savefig's "tight", which would draw the figure once more.
         box = figure.get_tightbbox().padded(PAD)
         figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata, bbox_inches=box)
     return buffer.getvalue()
 
 
 def svg_text(picture: Picture, style: Style, about: About) -> str:
-    """The SVG document of a picture that is no table."""
+    """The SVG document of a drawing.
+
+    Raises:
+        ValueError: the picture is a table.
+    """
     if isinstance(picture.drawing, Drawing):
         return svg.write(picture.drawing.scene, about)
     if isinstance(picture.drawing, Mapping):

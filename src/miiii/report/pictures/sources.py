@@ -1,7 +1,8 @@
-"""Which runs the pictures are drawn from, each by the part it plays."""
+"""The runs that pictures are drawn from, by role."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from miiii.esch.style import LIGHT, Style
 from miiii.results.circuits import Circuits
@@ -15,12 +16,12 @@ ROLES = {
     "filters": ("runs at other strengths of the gradient filter", "--filters RUN RUN …"),
     "waves": ("a run of T_waves", "--waves RUN"),
 }
-"""What each part is, and the option that fills it."""
+"""Description of each role, and the option that gives its run."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The runs by their parts. One run may play several: a T_nanda run given alone is both.
+    """The runs by role. One run may have several: a T_nanda run given as main is nanda as well.
 
     Attributes:
         main: the run that the pictures are about.
@@ -29,7 +30,7 @@ class Sources:
         no_dropout: the main task without dropout.
         filters: the main task at other λ, and controls of the learning rate.
         waves: the cosine model of Appendix D.
-        circuits: of the main run; None: taken apart with the defaults.
+        circuits: of the main run; None: with default settings.
     """
 
     main: Results | None = None
@@ -50,22 +51,22 @@ class Sources:
             object.__setattr__(self, task, self.main)
 
     def need(self, role: str) -> Results:
-        """The run of a part.
+        """The run of a role.
 
         Raises:
             MissingInputError: it was not given.
         """
         found = getattr(self, role)
         if not found:
-            what, option = ROLES[role]
-            raise MissingInputError(f"needs {what}: give {option}")
+            description, option = ROLES[role]
+            raise MissingInputError(f"needs {description}: give {option}")
         return found
 
     def classifying(self) -> Results:
-        """The main run, which must have classes to get right.
+        """The main run, which must be a classification.
 
         Raises:
-            MissingInputError: it was not given, or learns a real number.
+            MissingInputError: it was not given, or is a regression.
         """
         main = self.need("main")
         if main.run.config.task.is_regression:
@@ -74,31 +75,22 @@ class Sources:
             )
         return main
 
-    def all(self) -> Iterator[Results]:
-        """Every run once."""
-        seen = set()
-        for results in (
-            self.main,
-            self.nanda,
-            self.basis,
-            self.no_dropout,
-            *self.filters,
-            self.waves,
-        ):
-            if results is not None and results.run.path not in seen:
-                seen.add(results.run.path)
-                yield results
+    def provenances(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """Name and provenance of every run, each run once."""
+        several = (self.main, self.nanda, self.basis, self.no_dropout, *self.filters, self.waves)
+        runs = {each.run.path: each.run for each in several if each is not None}
+        return [(run.name, run.provenance) for run in runs.values()]
 
 
 FILTERS = ("lambda-0", "lambda-2", "matched-half", "matched-2")
-"""A study's experiments that Figure 24 compares."""
+"""Experiments of a study in Figure 24."""
 
 
 def study_sources(results: Mapping[str, Results]) -> Sources:
-    """Each experiment's run in the part that it plays in the figures.
+    """The runs of a study by role.
 
     Args:
-        results: by experiment; those that are missing are left out.
+        results: by experiment; some may be missing.
     """
     return Sources(
         main=results.get("miiii"),
@@ -112,11 +104,11 @@ def study_sources(results: Mapping[str, Results]) -> Sources:
 
 @dataclass(frozen=True)
 class Look:
-    """How pictures are drawn.
+    """Options of drawing.
 
     Attributes:
         style: colours and fonts.
-        corner: how many digits of each axis grids show; None: all p.
+        corner: digits of each axis in grids; None: all p.
     """
 
     style: Style = LIGHT
@@ -133,11 +125,11 @@ TASK_NAMES = {
 
 
 def origin(results: Results, *, weights: bool = False) -> str:
-    """Where a picture's numbers come from, for its caption.
+    """The run of a picture and its settings, for the caption.
 
     Args:
         results: of the run.
-        weights: whether the picture is of the weights at one epoch, rather than through training.
+        weights: whether the picture is of the weights at one epoch, not of the whole training.
     """
     config = results.run.config
     task, model, optim, training = config.task, config.model, config.optim, config.training

@@ -1,4 +1,4 @@
-"""Pictures onto the disk: each in every format, the captions, and the gallery over them."""
+"""Files of pictures: each in all formats, the captions, and the gallery."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,18 +18,18 @@ from miiii.runs.atomic import write_atomically
 from miiii.studies.train import cores
 
 SECONDS_OF_WRITING = 1.0
-"""Of the processor, spent on writing before other processes are started for it: each needs about
-as long to import what it draws with."""
+"""Processor time of writing after which other processes are started for it; each of them needs
+about as much for its imports."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """What came of it.
+    """The files of pictures.
 
     Attributes:
         gallery: the page.
         files: the pictures and tables, in the catalogue's order.
-        missing: (figure, why) of what could not be drawn.
+        missing: (figure, reason) for each that could not be drawn.
     """
 
     gallery: Path
@@ -50,21 +50,19 @@ def write_pictures(
     """Draw entries, write them with their captions, and the gallery.
 
     Args:
-        entries: what to draw.
+        entries: to draw.
         sources: the runs.
-        look: colours, and how much of a grid is shown.
-        directory: exists.
+        look: options of drawing.
+        directory: an existing one.
         formats: svg, pdf, png.
-        drawn: told of each entry once it is written.
-        title: what the pictures are, for the gallery's heading.
-        command: that draws them, for their metadata and captions.
+        drawn: called with the name of each entry when its pictures are drawn.
+        title: name of the pictures in the gallery's heading.
+        command: the command line, for metadata and captions.
 
     Raises:
-        StorageError: the disk refuses.
+        StorageError: a file cannot be written.
     """
-    about = about_pictures(
-        command, [(each.run.name, each.run.provenance) for each in sources.all()]
-    )
+    about = about_pictures(command, sources.provenances())
     missing: list[tuple[str, str]] = []
     pending: list[tuple[Picture, Future[list[Path]]]] = []
     with _Writer() as writer:
@@ -92,10 +90,10 @@ def write_pictures(
 
 
 class _Writer:
-    """Calls functions: at first in this process, and in others once that has taken long.
+    """Calls functions in this process until `SECONDS_OF_WRITING` are spent, then in others.
 
-    Writing a picture of a large model costs more than what it shows, so that other processes do it
-    meanwhile; a few small ones are written before such a process has started.
+    For a large model writing a picture takes longer than its analysis; other processes then do both
+    at once. A few small pictures are written before such a process could start.
     """
 
     def __init__(self) -> None:

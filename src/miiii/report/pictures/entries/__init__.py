@@ -1,1 +1,1 @@
-"""From runs to pictures with captions, grouped as the paper's sections are."""
+"""Pictures with captions from runs, grouped like the paper's sections."""

@@ -23,7 +23,7 @@ def _circuits(sources: Sources) -> Circuits:
     found = sources.circuits
     assert found is not None
     assert found.results is main
-    found.dataset  # noqa: B018 - refuses other tasks
+    found.dataset  # noqa: B018 - raises for other tasks
     return found
 
 
@@ -77,14 +77,14 @@ def neurons(sources: Sources, look: Look) -> Iterator[Picture]:
     circuits = _circuits(sources)
     matched, served = circuits.matched, circuits.served
     activation = circuits.results.run.config.model.activation_name
-    heard = ~matched.silent
+    live = ~matched.silent
     null = np.nanmedian(matched.paired_null) if not np.isnan(matched.paired_null).all() else np.nan
     note = (
-        f"{int(heard.sum())} neurons that vary. Before the {activation} x0 and x1 explain a median "
+        f"{int(live.sum())} neurons that vary. Before the {activation} x0 and x1 explain a median "
         f"{np.nanmedian(matched.additive_share):.5f} of a neuron's variance as a sum; its best "
         f"matched pair explains a median {np.nanmedian(matched.share):.3f} of both profiles "
         f"(profiles paired at random: {null:.3f}; noise: {np.nanmedian(matched.noise_null):.3f}). "
-        f"After the {activation} a neuron serves a median {np.median(served.counts[heard]):g} "
+        f"After the {activation} a neuron serves a median {np.median(served.counts[live]):g} "
         f"tasks at level {served.level:g} (renamed digits: {served.null_serving:.3f} of neurons "
         "serve any). "
     )

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from miiii.figures import attention as attention_figures
 from miiii.figures import embeddings as embedding_figures
 from miiii.figures import singular as singular_figures
@@ -105,7 +107,8 @@ def _vectors(number: str, results: Results, look: Look) -> Picture:
         "Left singular vectors of W_E over the digits, strongest first; each with its strongest "
         "frequency and that frequency's share of the vector's power. A vector of random direction "
         f"has {spectrum.random_share.mean():.3f} on average (95 % of them below "
-        f"{_percentile(spectrum.random_share):.3f}). " + origin(results, weights=True),
+        f"{np.quantile(spectrum.random_share, 0.95, method='lower'):.3f}). "
+        + origin(results, weights=True),
         singular_figures.singular_vectors(spectrum, style=look.style),
     )
 
@@ -126,7 +129,7 @@ def _spectrum(number: str, results: Results, look: Look, *, random: bool) -> Pic
 
 
 def _compared(sources: Sources) -> dict[str, Results]:
-    """T_nanda above where it was given, the main run below; keyed by task."""
+    """By task: T_nanda's run if there is one, then the main run."""
     runs = [one for one in (sources.nanda, sources.main) if one is not None]
     if not runs:
         raise MissingInputError("needs a run: give RUN")
@@ -140,7 +143,3 @@ def _task(results: Results) -> str:
 
 def _origins(runs: dict[str, Results]) -> str:
     return " ".join(origin(one, weights=True) for one in runs.values())
-
-
-def _percentile(values) -> float:
-    return float(sorted(values)[int(0.95 * (len(values) - 1))])

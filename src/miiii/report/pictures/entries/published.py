@@ -1,4 +1,4 @@
-"""A run at p = 113 beside what the paper published: its Figure 4, and later training."""
+"""A run at p = 113 beside the paper's published values: its Figure 4, and later training."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -26,11 +26,11 @@ from miiii.results.store import stored_measurements
 NEAR = 2.0**0.5
 """Factor around `RISE_AND_FALL_EPOCH` within which a snapshot counts as near it."""
 LAST_EPOCHS = 20_000
-"""Of the training, in which the text looks for circuits that merge."""
+"""Last epochs of the paper's training, in which its text expects circuits to merge."""
 
 
 def epochs(sources: Sources, look: Look) -> Iterator[Picture]:
-    """Figure 4P: each task's first epoch at 0.9, here and in the paper's Figure 4."""
+    """Figure 4P: each task's first epoch at 0.9, of the run and of the paper's Figure 4."""
     main = sources.classifying()
     history = main.run.history
     beside = beside_published(history.first_reached(PUBLISHED_LEVEL))
@@ -40,7 +40,7 @@ def epochs(sources: Sources, look: Look) -> Iterator[Picture]:
     about = (
         f"First epoch with a validation accuracy of {PUBLISHED_LEVEL}; the published ones were "
         f"read off the squares of the paper's Figure 4 (±{READING_ERROR:.0%}). "
-        f"{_how_far(main)}{_said(beside)} "
+        f"{_how_far(main)}{_ratios(beside)} "
     )
     yield Picture(
         "4P",
@@ -110,13 +110,13 @@ def _how_far(main: Results) -> str:
     return f"The run has not ended: it is at {done:,} of {planned:,} epochs. "
 
 
-def _said(beside: BesidePublished) -> str:
-    came = len(beside.reached)
-    if not came:
-        return "No task has come yet."
+def _ratios(beside: BesidePublished) -> str:
     ratios = [task.ratio for task in beside.reached]
+    if not ratios:
+        return "No task has come yet."
+    count = len(ratios)
     parts = [
-        f"{came} of {len(beside.tasks)} tasks have come, at a median {np.median(ratios):.3g} "
+        f"{count} of {len(beside.tasks)} tasks have come, at a median {np.median(ratios):.3g} "
         f"times the published epoch ({min(ratios):.3g} to {max(ratios):.3g})",
         _correlation_text("rank correlation of both epochs", beside.correlation),
         _correlation_text("without 2, 3, 5 and 7", beside.correlation_later),
@@ -133,7 +133,7 @@ def _correlation_text(name: str, found: RankCorrelation | None) -> str:
 
 
 def _rise_and_fall(found: Frequencies) -> str:
-    """Whether the count rises and falls again near the epoch where the paper's does."""
+    """Whether the count rises and falls near the epoch where the paper's count does."""
     low, high = RISE_AND_FALL_EPOCH / NEAR, RISE_AND_FALL_EPOCH * NEAR
     before = [c for e, c in zip(found.epochs, found.counts, strict=True) if low / NEAR <= e < low]
     near = [c for e, c in zip(found.epochs, found.counts, strict=True) if low <= e <= high]
@@ -149,7 +149,7 @@ def _rise_and_fall(found: Frequencies) -> str:
 
 
 def _sharing(measured: Measurements) -> str:
-    """How far the sharing index moves late in training."""
+    """The change of the sharing index late in training."""
     found = measured.sharing
     if found is None or len(found.epochs) < 2:
         return "The sharing index was not measured: not every task has generalised."

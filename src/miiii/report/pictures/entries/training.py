@@ -149,7 +149,7 @@ def _without_dropout(number: str, measure: str, sources: Sources, look: Look) ->
 def _curves(
     number: str, measure: str, runs: Mapping[str, Results], look: Look, what: str = ""
 ) -> Iterator[Picture]:
-    """Both forms: squares, and lines."""
+    """Both forms of the curves: squares and lines."""
     strip, lines = (
         (accuracy_strip, accuracy_lines) if measure == "accuracy" else (loss_strip, loss_lines)
     )

@@ -13,7 +13,7 @@ _WEIGHTS = f"{_SIGNS}; each matrix has its own scale, given with it. "
 
 
 def embedding_weights(sources: Sources, look: Look) -> Iterator[Picture]:
-    """Figure 20, and what the model computes."""
+    """Figure 20, and the output of the model."""
     waves = sources.need("waves")
     model = waves.run.config.model
     if not model.answer_token or model.digit_tokens == "separate":

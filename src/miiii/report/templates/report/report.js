@@ -1,6 +1,6 @@
 "use strict";
 
-// Claims: open all, and open the one that a link leads to.
+// Claims: open all, and open the target of a link.
 (() => {
   const claims = [...document.querySelectorAll(".claim")];
   const button = document.getElementById("open-all");
@@ -33,7 +33,7 @@
   });
 })();
 
-// Figures: the picture on the page is the file, so that it is in the page only once.
+// Figures: the download is the picture of the page, so that its data are in the page once.
 for (const link of document.querySelectorAll("[data-image]")) {
   link.href = document.getElementById(link.dataset.image).src;
   link.hidden = false;
@@ -106,7 +106,7 @@ for (const link of document.querySelectorAll("[data-image]")) {
       return [kind, image];
     });
     const decoded = Object.fromEntries(await Promise.all(images));
-    if (picker.value !== name) return; // Another was chosen meanwhile.
+    if (picker.value !== name) return; // Another run was chosen meanwhile.
     const atEnd = !run || Number(slider.value) === run.epochs.length - 1;
     const before = run?.epochs[slider.value];
     run = moments[name];
@@ -116,7 +116,7 @@ for (const link of document.querySelectorAll("[data-image]")) {
       if (!other.hidden) view = other;
     }
     slider.max = run.epochs.length - 1;
-    // Another run has other snapshots: the last that is not later than the one just seen.
+    // Snapshots of runs differ: take the last one that is not later than the previous epoch.
     const index = run.epochs.findLastIndex((one) => atEnd || one <= before);
     show(Math.max(index, 0));
   };
