@@ -94,7 +94,7 @@ def test_jobs_outlive_their_parent_and_hold_none_of_its_pipes(tmp_path: Path):
 
 def test_where_they_cannot_be_started_it_says_why(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(local_jobs.sys, "executable", "/bin/false")
-    with pytest.raises(local_jobs.LaunchError, match=naming("started nothing")):
+    with pytest.raises(local_jobs.LaunchError, match=naming("started empty")):
         start_here([toy(tmp_path, "done")], tmp_path / "jobs")
 
 

@@ -121,7 +121,7 @@ def test_a_storage_that_is_gone_is_named_with_both_remedies(folder, capsys):
     (folder / "a.log").rename(folder / "moved.log")
     capsys.readouterr()
     message = refused(capsys, "status", "s")
-    assert says(message, "a.log not there --storage")
+    assert says(message, "a.log not exist --storage")
     assert run(["sweep", "status", "s", "--storage", "moved.log"]) == 0
 
 
@@ -217,7 +217,7 @@ def test_a_study_takes_no_settings_and_reading_makes_no_storage(folder, capsys):
     assert says(message, "--learning-rate --space")
     for place in ("sqlite:///other.db", "other.log"):
         message = refused(capsys, "status", "s", "--storage", place)
-        assert says(message, f"{place} not there")
+        assert says(message, f"{place} not exist")
         assert not list(folder.glob("other.*"))
 
 

@@ -10,7 +10,7 @@ from small_sweeps import worker
 
 from command import SMALLEST, assert_equal_runs, call, start, wait_for_training
 from miiii.cli.main import run
-from miiii.sweeps.queue.attempts import RELEASED, VANISHED, WHY, run_of
+from miiii.sweeps.queue.attempts import REASON, RELEASED, VANISHED, run_of
 from miiii.sweeps.queue.sweep import open_sweep
 
 SPACE = "learning_rate = [1e-3, 1e-2]\n"
@@ -32,7 +32,7 @@ def completed(folder, name, storage, *failed):
     assert all(trial.state in (TrialState.COMPLETE, TrialState.FAIL) for trial in trials)
     done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     values = {run_of(trial): trial.values for trial in done}
-    reasons = {trial.user_attrs.get(WHY) for trial in trials if trial.state == TrialState.FAIL}
+    reasons = {trial.user_attrs.get(REASON) for trial in trials if trial.state == TrialState.FAIL}
     assert reasons == set(failed)
     assert len(done) == len(values), "no run may count twice"
     return values

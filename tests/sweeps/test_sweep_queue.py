@@ -19,10 +19,10 @@ from miiii.sweeps.queue.attempts import (
     CONTINUES,
     DUPLICATE,
     LOST,
+    REASON,
     RELEASED,
     RUN,
     VANISHED,
-    WHY,
 )
 from miiii.sweeps.queue.sweep import open_sweep
 from wording import says
@@ -142,7 +142,7 @@ def test_what_is_released_goes_on_at_once_and_counts_as_no_loss(tmp_path):
     assert states(sweep) == {"FAIL": 1, "WAITING": 1}
     (again,) = sweep.queue(PATIENT).claim()
     assert (again.run, again.lost) == (held.run, 0)
-    assert trials(sweep)[0].user_attrs[WHY] == RELEASED
+    assert trials(sweep)[0].user_attrs[REASON] == RELEASED
 
 
 def test_a_run_that_ends_every_worker_is_given_up(tmp_path, clock):
@@ -155,7 +155,7 @@ def test_a_run_that_ends_every_worker_is_given_up(tmp_path, clock):
         assert watcher.watch() == ["trial-000000"]
     assert sweep.queue(10).claim() == []
     assert not watcher.is_busy
-    assert "3 times" in trials(sweep)[-1].user_attrs[WHY]
+    assert "3 times" in trials(sweep)[-1].user_attrs[REASON]
 
 
 def test_a_successor_that_was_not_made_is_made_by_another(tmp_path, clock, monkeypatch):
@@ -184,7 +184,7 @@ def test_of_two_successors_the_first_counts(tmp_path):
     assert states(sweep) == {"FAIL": 1, "WAITING": 2}
     taken = sweep.queue(PATIENT).claim(5)
     assert [each.number for each in taken] == [1]
-    assert trials(sweep)[2].user_attrs[WHY] == DUPLICATE
+    assert trials(sweep)[2].user_attrs[REASON] == DUPLICATE
 
 
 def test_a_batch_goes_on_as_one(tmp_path, clock):
@@ -222,7 +222,7 @@ def test_a_failure_of_its_own_making_is_not_tried_again(tmp_path):
     sweep = make(tmp_path, trials=1)
     one = sweep.queue(PATIENT)
     (held,) = one.claim()
-    assert one.end(held.id, TrialState.FAIL, why="at epoch 3 the loss is not finite")
+    assert one.end(held.id, TrialState.FAIL, reason="at epoch 3 the loss is not finite")
     assert not one.is_busy
     assert sweep.queue(PATIENT).claim() == []
 
@@ -234,7 +234,7 @@ def test_an_unforeseen_error_counts_as_a_loss(tmp_path):
     one.abandon()
     waiting = [trial for trial in trials(sweep) if trial.state == TrialState.WAITING]
     assert [trial.user_attrs[LOST] for trial in waiting] == [1, 1]
-    assert all(trial.user_attrs.get(WHY) == VANISHED for trial in trials(sweep)[:2])
+    assert all(trial.user_attrs.get(REASON) == VANISHED for trial in trials(sweep)[:2])
 
 
 def _take_all(folder, place, done):

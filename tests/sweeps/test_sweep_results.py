@@ -42,8 +42,8 @@ def test_runs_are_counted_and_not_their_trials(tmp_path):
     queue.beat({4: 3})
     known = {"epochs": 6, "seconds": 1.5, "accuracy": 0.25, "solved": 1}
     queue.end(held[0].id, TrialState.COMPLETE, [0.5], outcome=known)
-    queue.end(held[1].id, TrialState.FAIL, why="the loss is not finite")
-    queue.end(held[2].id, TrialState.PRUNED, why="stuck", outcome={"epochs": 2})
+    queue.end(held[1].id, TrialState.FAIL, reason="the loss is not finite")
+    queue.end(held[2].id, TrialState.PRUNED, reason="stuck", outcome={"epochs": 2})
     queue.release([held[3]])
     (again,) = queue.claim(1)
     assert again.run == held[3].run
@@ -82,7 +82,7 @@ def test_a_run_whose_worker_vanished_waits_until_its_successor_is_made(tmp_path)
     queue = sweep.queue(60)
     (held,) = queue.claim(1)
     queue.beat({0: 5})
-    queue.end(held.id, TrialState.FAIL, why="its worker vanished")
+    queue.end(held.id, TrialState.FAIL, reason="its worker vanished")
     (run,) = read_results(sweep).runs
     assert (run.state, run.problem, run.epochs, run.attempts) == ("waiting", "", 5, 1)
     queue.end(held.id, TrialState.FAIL)

@@ -65,7 +65,7 @@ def test_status_counts_and_tells_scripts(tmp_path, said):
     assert record["seconds_left"] == pytest.approx(1 / 2 + 2 / 3)
     assert f"{queue.worker}: 2 runs" in said("status")[1]
     for one in held:
-        queue.end(one.id, TrialState.FAIL, why="the loss is not finite")
+        queue.end(one.id, TrialState.FAIL, reason="the loss is not finite")
     code, text, _ = said("status", "--exit-code")
     assert code == 0
     assert text.count("failed: the loss is not finite") == 2
@@ -278,7 +278,7 @@ def test_a_sweep_without_results_is_shown_as_it_is(tmp_path, said):
         assert len(error.strip().splitlines()) == 1
     queue = sweep.queue(60)
     for held in queue.claim(6):
-        queue.end(held.id, TrialState.FAIL, why="the loss is not finite")
+        queue.end(held.id, TrialState.FAIL, reason="the loss is not finite")
     assert "failed 6" in said("status")[1]
     assert "(6 failed)" in said("best")[2]
     assert said("table")[1].count("the loss is not finite") == 6

@@ -64,7 +64,7 @@ def test_best_and_table_count_what_is_missing(tmp_path, machine, capsys):
     machine.clear()
     sweep = make(tmp_path, trials=2, space=FOUR)
     held = sweep.queue(60.0).claim(1)
-    sweep.queue(60.0).end(held[0].id, TrialState.FAIL, why="at epoch 2 the loss is not finite")
+    sweep.queue(60.0).end(held[0].id, TrialState.FAIL, reason="at epoch 2 the loss is not finite")
     worker(sweep, wait=False).work()
     for action in ("best", "table"):
         assert run(["sweep", action, "probe", "--sweeps-dir", str(tmp_path)]) == 0

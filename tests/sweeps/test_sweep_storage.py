@@ -79,7 +79,7 @@ def test_a_sweep_on_a_file_system_without_locks_is_refused_at_once(tmp_path, mon
 
 def test_a_journal_that_stays_locked_is_waited_for_with_a_limit(held_by_a_dead_node):
     journal, told = Journal(str(held_by_a_dead_node), wait=0.3), []
-    journal.lock.tell = told.append
+    journal.lock.notify = told.append
     with pytest.raises(StorageAwayError, match="gave up") as refused:
         journal.append_logs([{"op": 1}])
     lock = f"{held_by_a_dead_node}.flock"
@@ -96,12 +96,12 @@ def test_waiting_for_a_journal_heeds_the_stop_and_goes_on_once_free(
     monkeypatch.setattr(storage, "STOPPING_SECONDS", 0.1)
     opened = open_storage(str(held_by_a_dead_node))
     told = []
-    opened.away = told.append
+    opened.notify = told.append
     opened.stop = lambda: bool(told)
     with pytest.raises(StorageAwayError, match="node17"):
         opened.create_new_study([], "x")
     opened.stop = lambda: False
-    opened.away = lambda message: Path(f"{held_by_a_dead_node}.flock").unlink(missing_ok=True)
+    opened.notify = lambda message: Path(f"{held_by_a_dead_node}.flock").unlink(missing_ok=True)
     opened.create_new_study([StudyDirection.MINIMIZE], "x")
 
 
@@ -127,7 +127,7 @@ def test_what_fails_for_a_while_is_tried_again(tmp_path):
     storage = make(tmp_path).storage
     failures = iter([StorageInternalError("gone"), OSError("gone")])
     said = []
-    storage.away = said.append
+    storage.notify = said.append
 
     def operation(value):
         for failure in failures:
@@ -165,7 +165,7 @@ def test_a_server_that_restarts_is_waited_for(tmp_path, postgres_server, postgre
     queue = sweep.queue(60)
     (held,) = queue.claim()
     said = []
-    sweep.storage.away = said.append
+    sweep.storage.notify = said.append
     with postgres_server.away():
         result = []
         ending = threading.Thread(

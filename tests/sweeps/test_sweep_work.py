@@ -17,7 +17,7 @@ from miiii.experiment.training import resume, start
 from miiii.runs.errors import RunError
 from miiii.studies.plan import plan
 from miiii.studies.study import join_study
-from miiii.sweeps.queue.attempts import OUTCOME, RELEASED, WHY, run_of
+from miiii.sweeps.queue.attempts import OUTCOME, REASON, RELEASED, run_of
 from miiii.sweeps.queue.sweep import SweepDiffersError, make_sweep, open_sweep
 from miiii.sweeps.queue.worker import Worker
 from miiii.sweeps.search.definition import Definition, definition_from_text, list_differences
@@ -67,7 +67,7 @@ def test_ctrl_c_from_python_saves_and_gives_the_trials_back(tmp_path):
     assert one.tally.released == 1
     trials = sweep.storage.get_all_trials(sweep.study_id)
     assert not any(trial.state == TrialState.RUNNING for trial in trials)
-    (released,) = [trial for trial in trials if trial.user_attrs.get(WHY) == RELEASED]
+    (released,) = [trial for trial in trials if trial.user_attrs.get(REASON) == RELEASED]
     status = load_run(sweep.runs_dir / run_of(released)).status
     assert status["state"] == "interrupted"
     assert status["epoch"] >= 1
@@ -112,7 +112,7 @@ def test_a_run_that_diverges_fails_once(tmp_path):
     tally = worker(sweep).work()
     assert (tally.failed, tally.complete) == (1, 0)
     (trial,) = sweep.storage.get_all_trials(sweep.study_id)
-    assert "not finite" in trial.user_attrs[WHY]
+    assert "not finite" in trial.user_attrs[REASON]
 
 
 def test_settings_that_no_run_can_have_fail_and_the_others_go_on(tmp_path):

@@ -1,1 +1,1 @@
-"""What could go from the disk, and its going. Nothing here imports JAX."""
+"""Find files that can be deleted, and delete them. Nothing here imports JAX."""

@@ -1,7 +1,7 @@
-"""What could go, by kind: looks, and touches nothing.
+"""Find what can be deleted, by kind, without changing anything.
 
-Only names that the laboratory writes itself are found: a user's file among the figures stays.
-What a live process holds is passed over, and so is everything behind a symbolic link.
+Only files with names that miiii writes are found: a user's file among the figures stays.
+Directories that a live process holds are skipped, and so is everything behind a symbolic link.
 """
 
 import os
@@ -21,7 +21,7 @@ from miiii.runs.locking import is_locked
 from miiii.studies.study import RUNS_NAME, study_names
 
 ABANDONED_AFTER = 3600.0
-"""Seconds after which a half-written file outside a lock's reach is no longer in the making."""
+"""Seconds after which a half-written file that no lock protects is considered abandoned."""
 
 REPLACED = re.compile(r".+\.replaced-\d{8}-\d{6}(-\d+)?")
 DRAWN = re.compile(
@@ -39,22 +39,22 @@ TEMPORARY = re.compile(
 
 @dataclass(frozen=True)
 class Candidate:
-    """Something of one kind that could go from one place."""
+    """Files of one kind in one place that can be deleted."""
 
     kind: str
     owner: Path
-    """The run, the study or the directory that it belongs to."""
+    """The run, study or directory that the files belong to."""
     paths: tuple[Path, ...]
     """Files, or whole directories."""
     size: int
-    """Bytes, of all files together."""
+    """Bytes of all files together."""
     run: Path | None = None
-    """The run whose lock must be held while it goes."""
+    """The run whose lock must be held during the deletion."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What could go, and what was not looked at."""
+    """What can be deleted, and what was skipped."""
 
     candidates: tuple[Candidate, ...]
     in_use: tuple[Path, ...]
@@ -62,13 +62,13 @@ class Found:
 
 
 def find(runs_dir: Path, studies_dir: Path, compiled: Path | None, kinds: Iterable[str]) -> Found:
-    """Look through runs, studies and the directory of compiled programs.
+    """Search the directories of runs, studies and compiled programs; each may be missing.
 
     Args:
-        runs_dir: the directory of runs; may be missing.
-        studies_dir: the directory of studies; may be missing.
-        compiled: the directory of compiled programs; may be missing.
-        kinds: names of `kinds.KINDS`.
+        runs_dir: the directory of runs.
+        studies_dir: the directory of studies.
+        compiled: the directory of compiled programs.
+        kinds: names from `kinds.KINDS`.
 
     Raises:
         RunError: a directory cannot be read.
@@ -87,7 +87,7 @@ def find(runs_dir: Path, studies_dir: Path, compiled: Path | None, kinds: Iterab
         candidates.append(_files("temporary", study, _abandoned(study)))
     seen: set[Path] = set()
     for place in places:
-        if place.resolve() in seen or any(place.parent == study for study in in_use):
+        if place.resolve() in seen or place.parent in in_use:
             continue
         seen.add(place.resolve())
         candidates.append(_files("temporary", place, _abandoned(place)))
@@ -111,13 +111,12 @@ def _of_run(summary: RunSummary, wanted: set[str]) -> Iterator[Candidate]:
         return
     if summary.state == "failed" and "failed" in wanted:
         yield Candidate("failed", path, (path,), size_of(path), path)
-        return  # With everything in it.
-    # What stands under the lock is nobody's any more; elsewhere it may be in the making.
+        return  # The whole run includes all other kinds.
+    # Only the lock's holder writes SUBDIRECTORIES, so half-written files there are abandoned.
+    # Other directories are written without the lock: there a file's age decides.
     left = [file for part in SUBDIRECTORIES for file in _named(path / part, TEMPORARY)]
-    outside = ("figures", "circuits", "analysis")
-    left += [
-        file for part in (path, *(path / name for name in outside)) for file in _abandoned(part)
-    ]
+    outside = [path, *(path / name for name in ("figures", "circuits", "analysis"))]
+    left += [file for part in outside for file in _abandoned(part)]
     yield _files("temporary", path, left, path)
     drawn = [file for part in ("figures", "circuits") for file in _named(path / part, DRAWN)]
     yield _files("figures", path, drawn, path)
@@ -130,11 +129,11 @@ def _of_run(summary: RunSummary, wanted: set[str]) -> Iterator[Candidate]:
 
 
 def outlived_checkpoints(summary: RunSummary) -> list[Path]:
-    """The checkpoints that a finished run can do without.
+    """The checkpoints that a finished run no longer needs.
 
-    All of them where a snapshot holds the last epoch's weights, undamaged; else all but the newest,
-    which then has the only ones. None while a run of the same batch has not ended: it would go on
-    from a state that all of them have.
+    All of them if an undamaged snapshot holds the last epoch's weights; otherwise all but the
+    newest, which holds the only copy. None while a run of the same batch has not ended: resuming
+    the batch needs a state of every run in it.
     """
     if summary.state != "finished":
         return []
@@ -165,7 +164,7 @@ def _batch_has_ended(directory: RunDirectory) -> bool:
 
 
 def _abandoned(directory: Path) -> list[Path]:
-    """Half-written files and half-made runs, old enough not to be in the making."""
+    """Half-written files and half-made runs that are older than `ABANDONED_AFTER`."""
     found = []
     for path in _entries(directory):
         try:
@@ -182,7 +181,7 @@ def _named(directory: Path, pattern: re.Pattern[str]) -> list[Path]:
 
 
 def _entries(directory: Path) -> list[Path]:
-    """What stands in a directory; nothing where it is missing or a link to another place."""
+    """The paths in a directory; none if the directory is missing or a symbolic link."""
     if directory.is_symlink() or not directory.is_dir():
         return []
     try:
@@ -200,7 +199,7 @@ def _files(kind: str, owner: Path, paths: list[Path], run: Path | None = None) -
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files in a directory; links are not followed."""
+    """Bytes of a file, or of all files in a directory, without following links."""
     if path.is_dir() and not path.is_symlink():
         return sum(
             size_of(Path(folder) / name) for folder, _, names in os.walk(path) for name in names
@@ -208,4 +207,4 @@ def size_of(path: Path) -> int:
     try:
         return path.lstat().st_size
     except OSError:
-        return 0  # Gone meanwhile.
+        return 0  # The file was deleted meanwhile.

@@ -1,4 +1,4 @@
-"""The kinds of things that could go, and what each would cost."""
+"""The kinds of files that can be deleted, and what their deletion costs."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,14 @@ from miiii.refusals import unknown_name
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind."""
+    """One kind of files."""
 
     name: str
-    what: str
-    """In a few words."""
+    description: str
     afterwards: str
-    """What getting it back takes, or what cannot be done any more."""
+    """How to get the files back, or what is no longer possible."""
     remade: bool
-    """Whether a command makes it again from what stays. Otherwise it goes only if it is named."""
+    """Whether a command can make them again. If not, they are deleted only if a user names them."""
 
 
 KINDS = {
@@ -34,12 +33,7 @@ KINDS = {
             "miiii ledger and certify compute them again",
             True,
         ),
-        Kind(
-            "compiled",
-            "every project's compiled programs",
-            "the next run compiles them again",
-            True,
-        ),
+        Kind("compiled", "all projects' compiled programs", "the next run compiles them", True),
         Kind(
             "checkpoints",
             "states to resume finished runs from",
@@ -54,10 +48,10 @@ KINDS = {
 
 
 def chosen_kinds(names: tuple[str, ...]) -> tuple[Kind, ...]:
-    """Kinds by name, in their own order; none named: all.
+    """The kinds with these names, in the order of `KINDS`; all kinds if no name is given.
 
     Raises:
-        ValueError: there is no such kind; the nearest is given.
+        ValueError: a name is unknown; the message gives the nearest.
     """
     for name in names:
         if name not in KINDS:

@@ -1,4 +1,4 @@
-"""Deleting what was found, under the lock of the run that it belongs to."""
+"""Delete what was found, holding the lock of the run that it belongs to."""
 
 import os
 import shutil
@@ -15,30 +15,27 @@ from miiii.runs.locking import lock_directory
 
 @dataclass(frozen=True)
 class Removed:
-    """What came of it."""
+    """What was deleted, and what was skipped."""
 
     candidates: tuple[Candidate, ...]
-    """What went."""
+    """What was deleted."""
     in_use: tuple[Path, ...]
-    """Runs that a process took in the meantime; nothing of them went."""
+    """Runs that a process locked in the meantime; nothing in them was deleted."""
 
     @property
     def size(self) -> int:
-        """Bytes that are free again."""
+        """Bytes that were freed."""
         return sum(candidate.size for candidate in self.candidates)
 
 
 def remove(candidates: Iterable[Candidate]) -> Removed:
-    """Delete.
+    """Delete candidates from `finding.find`.
 
-    A run goes as a whole or stays: it is renamed before its files go, so that a process killed on
-    the way leaves no half of it under its name.
-
-    Args:
-        candidates: from `finding.find`.
+    A run is renamed before its files are deleted, so that a killed process leaves no part of a run
+    under the run's name.
 
     Raises:
-        StorageError: something cannot be deleted; the rest was not tried.
+        StorageError: a file cannot be deleted. The candidates after it stay.
     """
     gone: list[Candidate] = []
     in_use: dict[Path, None] = {}
@@ -52,11 +49,12 @@ def remove(candidates: Iterable[Candidate]) -> Removed:
             in_use[error.path] = None
             continue
         except RunNotFoundError:
-            continue  # It went with another candidate, or by another's hand.
+            continue  # The run was deleted as another candidate or by another process.
         gone.append(candidate)
         for folder in {path.parent for path in candidate.paths}:
-            if (run is not None and folder.name in ("figures", "circuits")) or _is_epoch(folder):
-                with suppress(OSError):  # Something of the user's own is in it.
+            drawn = run is not None and folder.name in ("figures", "circuits")
+            if drawn or (folder.name.startswith("epoch-") and folder.parent.name == "analysis"):
+                with suppress(OSError):  # The folder stays if it holds a user's file.
                     folder.rmdir()
     return Removed(tuple(gone), tuple(in_use))
 
@@ -69,7 +67,3 @@ def _remove(path: Path) -> None:
     with storage_errors(path):
         os.rename(path, aside)
         shutil.rmtree(aside)
-
-
-def _is_epoch(folder: Path) -> bool:
-    return folder.name.startswith("epoch-") and folder.parent.name == "analysis"

@@ -198,7 +198,7 @@ def _about(results: SweepResults) -> str:
     definition = results.definition
     done, total = len(results.done), max(definition.trials, len(results.runs))
     what = f"study {definition.study}" if definition.study else f"{definition.sampler} sampler"
-    meant = "; ".join(f"{name}: {OBJECTIVES[name].what}" for name in definition.objectives)
+    meant = "; ".join(f"{name}: {OBJECTIVES[name].description}" for name in definition.objectives)
     epochs = sorted({run.budget for run in results.done})
     trained = f"{epochs[0]:,}" if len(epochs) == 1 else f"{epochs[0]:,} to {epochs[-1]:,}"
     runs = f"{done:,} of {total:,} runs, {trained} epochs each"

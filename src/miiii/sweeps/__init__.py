@@ -1,1 +1,1 @@
-"""Searches over settings: an Optuna study, and workers that train its trials as runs."""
+"""Searches over settings: an Optuna study whose trials workers train as runs."""

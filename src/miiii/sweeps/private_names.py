@@ -1,6 +1,6 @@
-"""Names of Optuna and submitit that they do not document, each with the version it was read from.
+"""Undocumented names of Optuna and submitit, each with the version in which it was found.
 
-They may change with any release. What uses them asks here, so that this file is where to look then.
+They may change with any release, so that no other file uses them.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 
 def id_of(trial: "FrozenTrial") -> int:
-    """The number by which a storage knows a trial, not its public one (Optuna 5.0.0)."""
+    """A trial's number in its storage, not its number in the study (Optuna 5.0.0)."""
     return trial._trial_id
 
 
 def database_of(storage: "BaseStorage") -> "RDBStorage | None":
-    """The database behind the cache that Optuna puts in front of one; None for others (5.0.0)."""
+    """The database behind Optuna's cache; None for a storage that has no cache (Optuna 5.0.0)."""
     from optuna.storages import _CachedStorage
 
     return storage._backend if isinstance(storage, _CachedStorage) else None
 
 
 def trial_table() -> Any:
-    """Optuna's table of trials: columns trial_id, number, study_id, state and others (5.0.0)."""
+    """Optuna's table of trials, with columns trial_id, number, study_id, state (Optuna 5.0.0)."""
     from optuna.storages._rdb.models import TrialModel
 
     return TrialModel

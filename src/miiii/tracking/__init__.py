@@ -1,1 +1,1 @@
-"""A run's numbers to other tools, while it trains or afterwards."""
+"""Hand a run's numbers to other tools, while the run trains or afterwards."""

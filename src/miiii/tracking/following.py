@@ -1,6 +1,7 @@
-"""Trackers beside a run that trains, and trackers fed from a stored one."""
+"""Trackers of a run that trains, and trackers of a stored run."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 
 from miiii.config.config import Config
 from miiii.experiment.members import Member
@@ -10,18 +11,18 @@ from miiii.tracking.protocol import Factory, TrackedRun, Tracker
 from miiii.tracking.scalars import epoch_scalars
 
 SPEED = "speed/epochs_per_second"
-"""Beside a run's history: only known while it trains."""
+"""Not part of a run's history: it is measured only while the run trains."""
 
 
 class TrackedProgress:
-    """Progress that tells trackers too.
+    """Progress on the screen, passed on to trackers.
 
-    What a run has stored from before is handed on first, so that nothing is missing when a killed
-    process had not written it, or when the run began without a tracker.
+    A run's stored history is handed over first, so that no epoch is missing when a killed process
+    had not tracked it, or when the run began without a tracker.
 
     Args:
         progress: shows the run on the screen.
-        factories: make one tracker each per run.
+        factories: each makes one tracker per run.
     """
 
     def __init__(self, progress: Progress, factories: Sequence[Factory]) -> None:
@@ -29,7 +30,7 @@ class TrackedProgress:
         self._followers: list[list[_Follower]] = []
 
     def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
-        """Training is about to begin."""
+        """Start the trackers and hand them each run's stored history."""
         self._progress.started(members, done, epochs)
         for member in members:
             own: list[_Follower] = []
@@ -43,36 +44,36 @@ class TrackedProgress:
             self._followers.append(own)
 
     def advanced(self, report: Report) -> None:
-        """A chunk is done."""
+        """Hand over the rows of a chunk of epochs."""
         self._progress.advanced(report)
         for followers, rows in zip(self._followers, report.rows, strict=True):
             for follower in followers:
                 follower.take(rows, report.epochs_per_second)
 
     def interrupted(self, members: Sequence[Member], done: int) -> None:
-        """Training was interrupted."""
+        """Show that training was interrupted."""
         self._progress.interrupted(members, done)
 
     def warned(self, message: str) -> None:
-        """Something that stops nothing."""
+        """Show a warning."""
         self._progress.warned(message)
 
     def ended(self, state: str) -> None:
-        """The run is over, or was left."""
-        for follower in (one for own in self._followers for one in own):
+        """End the trackers: the run has ended or was interrupted."""
+        for follower in chain.from_iterable(self._followers):
             follower.end(state)
 
 
 def track_stored(run: Run, make: Factory, warn: Callable[[str], None]) -> int:
-    """Hand a stored run's history to a tracker; epochs that it has are not handed over again.
+    """Hand a stored run's history to a tracker, except for epochs that the tracker already has.
 
     Args:
         run: it may still be training.
         make: makes the tracker.
-        warn: told what went wrong, on one line.
+        warn: receives an error as one line.
 
     Returns:
-        How many epochs were handed over.
+        Number of epochs that were handed over.
     """
     rows = run.directory.history()
     last = int(rows["epoch"][-1]) if rows else 0
@@ -83,7 +84,7 @@ def track_stored(run: Run, make: Factory, warn: Callable[[str], None]) -> int:
 
 
 class _Follower:
-    """One tracker of one run; it is let go at its first exception."""
+    """One tracker of one run; its first exception ends the tracking."""
 
     def __init__(self, make: Factory, run: TrackedRun, warn: Callable[[str], None]) -> None:
         self.count = 0
@@ -95,7 +96,7 @@ class _Follower:
             self._tracker = make()
             self._last = int(self._tracker.started(run))
         except Exception as error:
-            self._let_go(error)
+            self._drop(error)
 
     def take(self, rows: Mapping, speed: float | None = None) -> None:
         if self._tracker is None:
@@ -110,12 +111,12 @@ class _Follower:
                 regression=config.task.is_regression,
             ):
                 if epoch > self._last:
-                    extra = {} if not speed else {SPEED: speed}
+                    extra = {SPEED: speed} if speed else {}
                     self._tracker.logged(epoch, scalars | extra)
                     self._last = epoch
                     self.count += 1
         except Exception as error:
-            self._let_go(error)
+            self._drop(error)
 
     def end(self, state: str) -> None:
         if self._tracker is None:
@@ -123,16 +124,16 @@ class _Follower:
         try:
             self._tracker.ended(state)
         except Exception as error:
-            self._let_go(error)
+            self._drop(error)
 
-    def _let_go(self, error: Exception) -> None:
+    def _drop(self, error: Exception) -> None:
         self._tracker = None
         text = " ".join(str(error).split()) or type(error).__name__
         self._warn(f"run {self._run.name} is no longer tracked: {text}")
 
 
 def _names(config: Config) -> tuple[list[str], list[str]]:
-    """Of the tasks, and of the weights whose gradients are measured."""
+    """Names of the tasks, and of the weights whose gradients are measured."""
     tasks = config.task.task_moduli
     names = [config.task.task] if config.task.is_regression else [str(modulus) for modulus in tasks]
     return names, list(config.model.weight_names)

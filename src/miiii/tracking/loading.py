@@ -12,15 +12,15 @@ METHODS = ("started", "logged", "ended")
 
 
 def load_trackers(text: str, option: str = "--track") -> tuple[Factory, ...]:
-    """What makes the trackers of a run.
+    """Factories of a run's trackers.
 
     Args:
-        text: names separated by commas; `module:Class` is looked for in the working directory too,
-            and called without arguments.
-        option: where the text comes from, for the message.
+        text: names separated by commas. `module:Class` is imported from the working directory too;
+            the class is called without arguments.
+        option: the command-line option that holds the text, for error messages.
 
     Raises:
-        ValueError: an unknown name, a missing extra, or something that is no tracker.
+        ValueError: a name is unknown, an extra is missing, or a class lacks a tracker's methods.
     """
     names = [part.strip() for part in text.split(",") if part.strip()]
     return tuple(_load(name, option) for name in names)
@@ -41,7 +41,7 @@ def _load(name: str, option: str) -> Factory:
         sys.path.insert(0, here)
     try:
         made: Any = getattr(import_module(module), attribute)
-    except Exception as error:  # whatever somebody else's module raises
+    except Exception as error:  # a user's module can raise any exception
         raise ValueError(f"{option} has {name!r}: it cannot be imported ({error})") from error
     missing = [method for method in METHODS if not callable(getattr(made, method, None))]
     if missing:

@@ -1,4 +1,4 @@
-"""What a tracker is: the door to any tool that keeps numbers by epoch."""
+"""The interface of a tracker: an object that passes numbers by epoch to another tool."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,44 +10,44 @@ from miiii.config.config import Config
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """The run that a tracker is told of."""
+    """The run that a tracker follows."""
 
     name: str
     path: Path
-    """Its directory."""
+    """The run's directory."""
     config: Config
     done: int
-    """Epochs that are stored. What the tracker has of later ones will come again, the same."""
+    """Stored epochs. Later ones that a tracker already has are logged again, with equal numbers."""
 
 
 class Tracker(Protocol):
-    """Takes a run's numbers; one instance follows one run.
+    """Receives a run's numbers; one instance follows one run.
 
-    The calls are `started`, then `logged` with epochs ascending, then `ended`. After a run was
-    interrupted another instance is started on it, in another process. No epoch is logged twice as
-    long as `started` says what is there already. An exception stops the tracking and never the
+    The calls are `started`, then `logged` with ascending epochs, then `ended`. When an interrupted
+    run is resumed, another process starts another instance on it. No epoch is logged twice if
+    `started` returns the last epoch that the tool has. An exception stops the tracking but not the
     training.
     """
 
     def started(self, run: TrackedRun) -> int:
-        """Get ready.
+        """Prepare for a run.
 
         Returns:
-            The last epoch that is there already, 0 if none. Epochs up to it are not logged again.
+            The last epoch that the tool already has, or 0. Epochs up to it are not logged again.
         """
         ...
 
     def logged(self, epoch: int, scalars: Mapping[str, float]) -> None:
-        """Take in an epoch.
+        """Record an epoch.
 
         Args:
-            epoch: from 1.
-            scalars: by name, as `scalars.epoch_scalars` says; all are finite.
+            epoch: counted from 1.
+            scalars: numbers by name (listed in `scalars.epoch_scalars`), all finite.
         """
         ...
 
     def ended(self, state: str) -> None:
-        """Write what is left.
+        """Write what is not yet written.
 
         Args:
             state: finished, interrupted or failed.
@@ -56,4 +56,4 @@ class Tracker(Protocol):
 
 
 Factory = Callable[[], Tracker]
-"""Makes the tracker of one run."""
+"""Makes the tracker of a run."""

@@ -6,16 +6,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 EVERY_UNTIL = 100
-"""Epochs up to which each one is tracked; further on about a hundredth of the epoch lies between
-two. A tool draws no more points than that, and training does not wait for it."""
+"""Every epoch up to this one is tracked. Later ones lie 0.5 to 2 percent apart: tools draw
+no more points than that, and so few do not slow down training."""
 
 
 def grid_index(epoch: ArrayLike) -> NDArray[np.int64]:
-    """How many grid points there are up to an epoch, for any number of epochs.
+    """Number of grid points up to each epoch.
 
     The grid is 1, 2, 3, … 100, then every 1, 2, 5, 10, 20, 50, … epochs from 100, 200, 500, 1000,
-    2000, 5000, … on. It does not depend on how long a run is, so that one that is made longer or
-    was interrupted is tracked at the same epochs.
+    2000, 5000, … on. It does not depend on a run's length, so that a run is tracked at the same
+    epochs when it is interrupted or made longer.
 
     Args:
         epoch: 0 or more.
@@ -32,11 +32,11 @@ def grid_index(epoch: ArrayLike) -> NDArray[np.int64]:
 
 
 def is_tracked(epochs: ArrayLike, every: int) -> NDArray[np.bool_]:
-    """Which epochs of a series are the first at or after a grid point.
+    """Whether each epoch of a series is its first one at or after a grid point.
 
     Args:
-        epochs: [E], each a multiple of `every`.
-        every: epochs between two of the series.
+        epochs: [E], multiples of `every`.
+        every: epochs between neighbours of the series.
     """
     series = np.asarray(epochs, np.int64)
     return grid_index(series) > grid_index(np.maximum(series - every, 0))
@@ -52,40 +52,35 @@ def epoch_scalars(
 ) -> Iterator[tuple[int, dict[str, float]]]:
     """The tracked epochs of a history, ascending, each with its numbers by name.
 
-    train_loss/Q, train_accuracy/Q, validation_loss/Q and validation_accuracy/Q for each task Q, in
-    the history's units; mean/… of each of them over tasks; gradient_norm/W for each weight. Of a
-    run that keeps an average of its weights, validation_… is the average's, and
-    validation_raw_loss/Q and validation_raw_accuracy/Q are the raw weights'. Numbers that are not
+    The names are train_loss/Q, train_accuracy/Q, validation_loss/Q and validation_accuracy/Q for
+    each task Q, in the history's units; mean/… for the mean of each over tasks; gradient_norm/W for
+    each weight W. In a run that averages its weights, validation_… belongs to the average, and
+    validation_raw_loss/Q and validation_raw_accuracy/Q to the raw weights. Numbers that are not
     finite are left out.
 
     Args:
-        rows: of a history, as `RunDirectory.history` or a chunk has them.
+        rows: a history's arrays by name, from `RunDirectory.history` or from a chunk.
         tasks: [N], names.
         weights: [W], names.
         every: epochs between two validations.
-        regression: whether there are no accuracies.
+        regression: whether the run has no accuracies.
     """
     found: dict[int, dict[str, float]] = {}
     measures = ("loss",) if regression else ("loss", "accuracy")
-    for split, index, step in (
-        ("train", "epoch", 1),
-        ("validation", "validation_epoch", every),
-    ):
+    for split, index, step in (("train", "epoch", 1), ("validation", "validation_epoch", every)):
         epochs = rows.get(index)
         if epochs is None or not len(epochs):
             continue
         kept = np.flatnonzero(is_tracked(epochs, step))
-        kinds = [split, f"{split}_raw"]
-        found_in = [kind for kind in kinds if f"{kind}_loss" in rows]
-        tables = [(f"{kind}_{name}", tasks, True) for kind in found_in for name in measures]
+        kinds = [kind for kind in (split, f"{split}_raw") if f"{kind}_loss" in rows]
+        tables = [(f"{kind}_{name}", tasks, True) for kind in kinds for name in measures]
         tables += [("gradient_norm", weights, False)] if split == "train" else []
         for key, names, averaged in tables:
             for row in kept:
                 values = np.asarray(rows[key][row], np.float64)
                 scalars = found.setdefault(int(epochs[row]), {})
-                scalars |= {
-                    f"{key}/{name}": float(v) for name, v in zip(names, values, strict=True)
-                }
+                named = zip(names, values, strict=True)
+                scalars |= {f"{key}/{name}": float(value) for name, value in named}
                 if averaged:
                     scalars[f"mean/{key}"] = float(values.mean())
     for epoch in sorted(found):

@@ -1,9 +1,9 @@
-"""TensorBoard's event files, in the run's own directory: `tensorboard --logdir runs`.
+"""TensorBoard's event files in the run's directory: `tensorboard --logdir runs`.
 
-A run has one file. Whoever goes on with the run writes a new one: first the epochs that the old one
-holds up to where the run goes on, then what follows, so that no epoch is in it twice. One event
-holds all numbers of an epoch. tensorboardX writes the format (it has no reader), and crc32c makes
-its checksums quick; TensorBoard itself is only needed to look.
+A run has one file. A process that resumes the run writes a new file: first the old file's epochs up
+to the epoch that it resumes from, then the following ones, so that no epoch is in it twice. One
+event holds all numbers of an epoch. tensorboardX writes the format (it has no reader), and crc32c
+computes its checksums fast. TensorBoard itself is needed only to view the files.
 """
 
 import struct
@@ -19,9 +19,9 @@ from miiii.runs.atomic import make_directory, remove_file
 from miiii.tracking.protocol import TrackedRun
 
 FOLDER = "tensorboard"
-"""Of a run's directory."""
+"""Folder of the files, inside a run's directory."""
 PATTERN = "events.out.tfevents.*.miiii"
-"""Our own files; those of others stay."""
+"""Names of the files that this class writes and replaces; other event files stay."""
 FLUSH_SECONDS = 5.0
 
 
@@ -33,13 +33,13 @@ class TensorBoard:
         self._flushed = 0.0
 
     def started(self, run: TrackedRun) -> int:
-        """Begin a file with what there is already, up to where the run goes on."""
+        """Begin a file with the events of the old files up to the epoch `run.done`."""
         folder = run.path / FOLDER
         make_directory(folder)
         old = sorted(folder.glob(PATTERN))
         kept = {event.step: event for path in old for event in read_events(path)}
         events = [kept[step] for step in sorted(kept) if 0 < step <= run.done]
-        # TensorBoard reads files by name, and goes on to one that comes later.
+        # TensorBoard reads files in the order of their names, so the new file's stamp is the last.
         stamp = int(time.time())
         if old:
             stamp = max(stamp, int(old[-1].name.split(".")[3]) + 1)
@@ -48,7 +48,7 @@ class TensorBoard:
         self._writer = RecordWriter(str(path))
         for event in (first, *events):
             self._writer.write(event.SerializeToString())
-        self._writer.flush()  # to the disk, before the old files go
+        self._writer.flush()  # The events are on the disk before the old files are deleted.
         for outdated in old:
             remove_file(outdated)
         return events[-1].step if events else 0
@@ -71,10 +71,9 @@ class TensorBoard:
 
 
 def read_events(path: Path) -> Iterator[Event]:
-    """The events of a file, as far as they are whole: a killed process leaves half a one behind.
+    """The events of a file before the first damaged or half-written one.
 
-    Args:
-        path: of the file.
+    A killed process can leave half an event at the end.
     """
     data = path.read_bytes()
     place = 0

@@ -1,1 +1,1 @@
-"""A page, for this machine only, that shows runs and studies while they go on. Without JAX."""
+"""A local web page that shows runs and studies while they train. Nothing here imports JAX."""

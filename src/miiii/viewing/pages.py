@@ -26,12 +26,13 @@ from miiii.viewing.places import DRAWN, Place, Roots, is_shown, lies_inside
 from miiii.viewing.reports import Reports, fingerprint
 
 POLICY = '<meta http-equiv="Content-Security-Policy"'
-"""How the report's own policy begins; the server's takes its place, which lets the page ask."""
+"""Start of the report's policy. The server's policy replaces it, because the report's forbids the
+requests by which the page looks for a newer version."""
 
 
 @dataclass(frozen=True)
 class RunLine:
-    """A run in a list."""
+    """A run in a list of runs."""
 
     name: str
     state: str
@@ -55,11 +56,11 @@ class TaskLine:
 
 
 class Pages:
-    """What the server shows.
+    """The pages that the server sends.
 
     Args:
-        roots: what may be read.
-        folder: where reports are kept while the server runs.
+        roots: the directories that may be read.
+        folder: holds the reports while the server runs.
     """
 
     def __init__(self, roots: Roots, folder: Path) -> None:
@@ -67,7 +68,7 @@ class Pages:
         self.reports = Reports(folder)
 
     def version(self, place: Place) -> str:
-        """A digest that changes when the page would show something else."""
+        """A text that changes when the page's content changes."""
         if place.kind == "index":
             studies = [self.roots.studies / name / RUNS_NAME for name in self._studies()]
             parts = [fingerprint(folder) for folder in (self.roots.runs, *studies)]
@@ -91,13 +92,15 @@ class Pages:
         """
         version = self.version(place)
         if place.kind == "index":
+            runs = _lines(self.roots.runs)
             return self._render(
                 "index.html.jinja",
                 title="Runs and studies",
                 version=version,
                 up=(),
-                runs=_lines(self.roots.runs),
-                hidden=self._hidden(),
+                runs=runs,
+                # Links to runs elsewhere are not shown.
+                hidden=len(list_runs(self.roots.runs)) - len(runs),
                 runs_dir=str(self.roots.runs),
                 studies=[
                     (name, len(list_runs(self.roots.studies / name / RUNS_NAME)))
@@ -111,10 +114,6 @@ class Pages:
             return self._study(place.path, version, "", listed=True)
         return self._report(place.path, version)
 
-    def _hidden(self) -> int:
-        """Runs that are links to another place, which are not shown."""
-        return len(list_runs(self.roots.runs)) - len(_lines(self.roots.runs))
-
     def _studies(self) -> list[str]:
         root = self.roots.studies
         return [name for name in study_names(root) if lies_inside(root / name, root)]
@@ -122,13 +121,13 @@ class Pages:
     def _report(self, study: Path, version: str) -> str:
         made = self.reports.look(study)
         if not made.shown:
-            why = made.problem or f"The report is being made: {made.last_line or 'it begins'}"
-            return self._study(study, version, why)
+            note = made.problem or f"The report is being made: {made.last_line or 'it starts'}"
+            return self._study(study, version, note)
         text = made.output.read_text(encoding="utf-8")
         before, found, after = text.partition(POLICY)
         if found:
             text = before + after.partition(">")[2]
-        # What the page was asked for with may have been finished since.
+        # `version` may be older than the report: `look` can have finished one since.
         live = self._render("live.html.jinja", version=f"report {made.shown}")
         text = text.replace("<title>", '<link rel="icon" href="data:,">\n<title>', 1)
         head, end, rest = text.rpartition("</body>")
@@ -156,7 +155,7 @@ class Pages:
             problem, config = str(error), None
         axis, drawn = charts(found) if found else (None, ())
         study = path.parent.parent.name if path.parent.name == RUNS_NAME else ""
-        # Relative, so that the pages work behind a proxy that puts something before their paths.
+        # Links are relative, so that the pages work behind a proxy that adds a prefix to paths.
         up = [("../../", "all runs and studies")]
         if study and path.parent.resolve() != self.roots.runs.resolve():
             up = [("../../../../", "all runs and studies"), ("../../", f"study {study}")]
@@ -193,11 +192,11 @@ def _lines(runs: Path) -> list[RunLine]:
 
 
 def _of_history(line: RunLine, history: History | None) -> RunLine:
-    """The same with what its history says: a killed run's status may be older."""
+    """The line with its history's numbers, which can be newer than a killed run's status."""
     if history is None or not len(history.epoch):
         return line
-    _, of, budget = line.epochs.partition(" of ")
-    line = replace(line, epochs=f"{history.epoch[-1]:,}{of}{budget}")
+    _, of, last_epoch = line.epochs.partition(" of ")
+    line = replace(line, epochs=f"{history.epoch[-1]:,}{of}{last_epoch}")
     if not len(history.validation_epoch):
         return line
     mean = float(history.validation_accuracy[-1].mean())
@@ -207,20 +206,19 @@ def _of_history(line: RunLine, history: History | None) -> RunLine:
 
 def _line(summary: RunSummary) -> RunLine:
     status = summary.status
-    state = live_state(summary)
-    epochs, accuracy = status.get("epochs"), status.get("validation_accuracy")
+    epochs, solved = status.get("epochs"), status.get("solved")
     done = "" if summary.epoch is None else f"{summary.epoch:,}"
     return RunLine(
         name=summary.name,
-        state=state + (" (stopping rule)" if ending_text(status) else ""),
+        state=live_state(summary) + (" (stopping rule)" if ending_text(status) else ""),
         task=", ".join(
             f"{word}{status[name]}"
             for name, word in (("task", ""), ("base", "p = "), ("seed", "seed "))
             if name in status
         ),
         epochs=f"{done} of {epochs:,}" if isinstance(epochs, int) else done,
-        validation=percent(accuracy, ""),
-        solved=str(len(status["solved"])) if isinstance(status.get("solved"), list) else "",
+        validation=percent(status.get("validation_accuracy"), ""),
+        solved=str(len(solved)) if isinstance(solved, list) else "",
         saved=str(summary.heartbeat or "")[:19].replace("T", " "),
     )
 
@@ -231,7 +229,7 @@ def _tasks(found: Curves, history: History) -> list[TaskLine]:
     for column, (label, modulus) in enumerate(zip(found.labels, history.moduli, strict=True)):
         values, loss = history.validation_accuracy[:, column], history.validation_loss[:, column]
 
-        def said(epoch: int | None, values: NDArray[Any] = values) -> str:
+        def date_text(epoch: int | None, values: NDArray[Any] = values) -> str:
             return "" if epoch is None else dated(epoch, history.validation_epoch, values)
 
         lines.append(
@@ -240,8 +238,8 @@ def _tasks(found: Curves, history: History) -> list[TaskLine]:
                 train=percent(history.train_accuracy[-1, column], ""),
                 validation=percent(values[-1] if len(values) else None, ""),
                 loss=f"{loss[-1]:.3g}" if len(loss) else "",
-                solved=said(solved[modulus]),
-                held=said(held[modulus]),
+                solved=date_text(solved[modulus]),
+                held=date_text(held[modulus]),
             )
         )
     return lines

@@ -1,7 +1,7 @@
-"""From a request's path to what it may show: runs, studies and their pictures, nothing else.
+"""From a request's path to a run, a study or one of their pictures; nothing else is shown.
 
-A path is split before it is decoded, so that an encoded slash is a character of a name, which no
-name has. What a name leads to must lie inside its directory once every symbolic link is followed.
+A path is split before it is decoded, so that an encoded slash belongs to a name, and no name has a
+slash. A file must lie inside its directory after every symbolic link is followed.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from miiii.runs.locking import LOCK_NAME
 from miiii.studies.study import FILE_NAME, RUNS_NAME
 
 LONGEST_PATH = 1024
-"""Characters of a request's path."""
+"""Most characters that a request's path may have."""
 DRAWN = ("figures", "circuits")
-"""Directories of a run whose files are shown as they are."""
+"""Directories of a run whose files are sent unchanged."""
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".svg": "image/svg+xml",
@@ -28,7 +28,7 @@ TYPES = {
     ".tex": "text/plain; charset=utf-8",
     ".json": "application/json",
 }
-"""Endings of such files, and what they are."""
+"""Suffixes of such files, with their media types."""
 
 
 @dataclass(frozen=True)
@@ -41,29 +41,29 @@ class Roots:
 
 @dataclass(frozen=True)
 class Place:
-    """What a path means."""
+    """The page or file that a request's path names."""
 
     kind: str
-    """index, study, study-runs, run or file; a directory's page ends in a slash."""
+    """index, study, study-runs, run or file; the paths of all but files end in a slash."""
     path: Path
-    """The run, the study or the file; of the index the directory of runs."""
+    """The run, the study or the file; for the index, the directory of runs."""
     version: bool = False
-    """Whether only the page's version is asked for."""
+    """Whether the request is only for the page's version."""
 
 
 class NotShownError(Exception):
-    """There is nothing at this path, or nothing that may be shown."""
+    """Nothing exists at this path, or it may not be shown."""
 
 
 def find_place(target: str, roots: Roots) -> Place:
-    """What a request's path means.
+    """The page or file that a request's path names.
 
     Args:
-        target: as it stands in the request, without the query.
-        roots: what may be read.
+        target: the request's path, still encoded, without the query.
+        roots: the directories that may be read.
 
     Raises:
-        NotShownError: nothing is there, or it may not be shown; which of them is not told.
+        NotShownError: nothing exists there, or it may not be shown; both give the same error.
     """
     words = _words(target)
     version = words[-1] == "version"
@@ -102,7 +102,7 @@ def _in_runs(words: list[str], runs: Path, version: bool) -> Place:
 
 
 def is_shown(run: Path) -> bool:
-    """Whether everything that a run's page reads lies in the run, and the run in its directory."""
+    """Whether all files that a run's page reads lie in the run, and the run in its directory."""
     names = (CONFIG_NAME, STATUS_NAME, PROVENANCE_NAME, LOCK_NAME, "history")
     inside = all(lies_inside(run / name, run) for name in names if (run / name).exists())
     segments = run.glob("history/*.npz")
@@ -110,7 +110,7 @@ def is_shown(run: Path) -> bool:
 
 
 def lies_inside(path: Path, directory: Path) -> bool:
-    """Whether a path lies in a directory once all links of both are followed."""
+    """Whether a path lies in a directory after all links of both are followed."""
     try:
         return path.resolve().is_relative_to(directory.resolve())
     except (OSError, RuntimeError, ValueError):

@@ -1,4 +1,4 @@
-"""A study's report, made anew when its runs have grown, by a process of its own."""
+"""Make a study's report in another process, and make it again when its runs have saved."""
 
 import hashlib
 import shutil
@@ -14,33 +14,29 @@ from miiii.runs.listing import STATUS_NAME, list_runs
 from miiii.studies.study import RUNS_NAME
 
 REST = 2.0
-"""Times as long as the last one took, until the next report is begun: training goes first."""
+"""Pause before the next report, in multiples of the time that the last one took. The pause leaves
+the processors to training."""
 
 
 @dataclass
 class _Made:
-    """What is known of one study's report."""
+    """The state of one study's report."""
 
     output: Path
     process: "subprocess.Popen[str] | None" = None
     begun: float = 0.0
     rest_until: float = 0.0
     wanted: str = ""
-    """Of the runs that the process reads."""
+    """Fingerprint of the runs when the latest process started."""
     shown: str = ""
-    """Of the runs that the report shows; "" where there is none."""
+    """Fingerprint of the runs that the finished report shows; "" if there is no report."""
     last_line: str = ""
     problem: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 def fingerprint(runs: Path, also: Iterable[Path] = ()) -> str:
-    """A digest that changes when a run in a directory has saved, or one of some files has changed.
-
-    Args:
-        runs: the directory of runs.
-        also: files.
-    """
+    """A digest that changes when a run in `runs` saves or when a file of `also` changes."""
     digest = hashlib.sha256()
     files = [summary.path / STATUS_NAME for summary in list_runs(runs)]
     for file in (*files, *also):
@@ -53,11 +49,11 @@ def fingerprint(runs: Path, also: Iterable[Path] = ()) -> str:
 
 
 class Reports:
-    """Reports of studies, made when somebody looks.
+    """Reports of studies, made when a browser requests them.
 
     Args:
-        folder: where they are kept while the server runs; nothing is written into the study but
-            its runs' measurements, as `miiii report` does.
+        folder: holds the reports while the server runs. Making a report writes only its runs'
+            measurements into the study, as `miiii report` does.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -66,7 +62,7 @@ class Reports:
         self._lock = threading.Lock()
 
     def look(self, study: Path) -> _Made:
-        """How a study's report stands; begins a new one where it is time for it."""
+        """The state of a study's report; starts a new one when it is due."""
         key = study.resolve()
         with self._lock:
             name = hashlib.sha256(str(key).encode()).hexdigest()[:16]
@@ -86,14 +82,13 @@ class Reports:
             else:
                 made.problem = made.last_line or "the report could not be made"
         current = fingerprint(study / RUNS_NAME)
-        tried = made.wanted == current
-        if made.process is None and not tried and now >= made.rest_until:
+        if made.process is None and made.wanted != current and now >= made.rest_until:
             made.wanted, made.begun, made.last_line = current, now, ""
             made.process = _begin(study, made.output)
             threading.Thread(target=_follow, args=(made.process, made), daemon=True).start()
 
     def close(self) -> None:
-        """End the processes that still make a report."""
+        """End the processes that are making reports."""
         for made in self._made.values():
             if made.process is not None:
                 made.process.terminate()

@@ -1,13 +1,13 @@
-"""The server: for this machine only, and for reading only.
+"""The web server: it serves this machine only, and only for reading.
 
-The standard library's `http.server` is enough: one reader, a handful of pages, no secrets that a
-network could carry away. What it leaves open is shut here: it binds to 127.0.0.1, answers GET and
-HEAD only, and refuses every host name but its own, so that a page elsewhere cannot reach it by
-renaming itself (DNS rebinding). Files are handed out by `places`, never by the library.
+The standard library's `http.server` suffices for one reader and a few pages. This class makes it
+safe: it binds to 127.0.0.1, answers only GET and HEAD, and refuses foreign host names, so that
+another site's page cannot reach it by pointing its own name here (DNS rebinding). `places` decides
+which files are sent, not the library.
 """
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -18,33 +18,33 @@ from miiii.viewing.places import LONGEST_PATH, TYPES, NotShownError, find_place
 ADDRESS = "127.0.0.1"
 HOSTS = ("127.0.0.1", "localhost", "[::1]")
 PATIENCE = 10.0
-"""Seconds that a connection may be silent."""
+"""Seconds after which an idle connection is closed."""
 
 OWN = (
     "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; "
     "script-src 'unsafe-inline'; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-"""What the browser allows our own pages."""
+"""Content security policy of the pages of this server."""
 FILES = "sandbox; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'"
-"""What it allows files out of a run: no script."""
+"""Content security policy of files in a run: no scripts."""
 
 
 class PortTakenError(ValueError):
-    """The port cannot be had."""
+    """The port cannot be used."""
 
 
 class ViewServer(ThreadingHTTPServer):
     """Serves pages until it is shut down.
 
     Args:
-        pages: what is shown.
-        port: to listen on; 0 for any that is free.
-        hosts: names by which a proxy asks for the pages, beside those of this machine.
-        prefix: what stands before every path that a proxy passes on, such as /proxy/8059.
+        pages: the pages to send.
+        port: the port to listen on; 0 for any that is free.
+        hosts: host names in a proxy's requests, in addition to those of this machine.
+        prefix: the start of every path that a proxy passes on, such as /proxy/8059.
 
     Raises:
-        PortTakenError: another program listens there, or it may not be had.
+        PortTakenError: another program uses the port, or the system forbids it.
     """
 
     daemon_threads = True
@@ -59,23 +59,23 @@ class ViewServer(ThreadingHTTPServer):
             super().__init__((ADDRESS, port), _Handler)
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE
-            why = "another program listens there" if taken else error.strerror
+            reason = "another program listens there" if taken else error.strerror
             raise PortTakenError(
-                f"--port is {port}: {why}; choose another, or 0 for any that is free"
+                f"--port is {port}: {reason}; choose another, or 0 for any that is free"
             ) from error
 
     @property
     def port(self) -> int:
-        """That it listens on."""
+        """The port that the server listens on."""
         return int(self.server_address[1])
 
     @property
     def address(self) -> str:
-        """Of its first page."""
+        """Address of the first page."""
         return f"http://{ADDRESS}:{self.port}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that closes the connection is no error."""
+        """Ignore the error: a browser may close the connection at any time."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -84,27 +84,24 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "miiii", ""
 
     def do_GET(self) -> None:
-        self._answer(self.wfile.write)
-
-    def do_HEAD(self) -> None:
-        self._answer(lambda _: None)
-
-    def _answer(self, write: Callable[[bytes], Any]) -> None:
         host = (self.headers.get("Host") or "").lower()
-        # Only the name: a forwarded port (ssh -L) is another one at the browser's end.
+        # Only the name is compared: a forwarded port (ssh -L) can differ from the server's port.
         name, colon, port = host.rpartition(":")
         # A final dot is the root of the domain names: `localhost.` is `localhost`.
         name = (name if colon and port.isdigit() else host).removesuffix(".")
         if name not in self.server.hosts:
-            heard = "".join(one for one in name[:80] if one.isalnum() or one in ".-_:[]")
-            why = f"this server answers to localhost, not to {heard or 'no name'!r} (--host NAME)"
-            self._refuse(HTTPStatus.FORBIDDEN, why, write)
+            # The answer repeats only harmless characters of the request.
+            safe = "".join(one for one in name[:80] if one.isalnum() or one in ".-_:[]")
+            message = (
+                f"this server answers to localhost, not to {safe or 'no name'!r} (--host NAME)"
+            )
+            self._refuse(HTTPStatus.FORBIDDEN, message)
             return
         target = self.path.partition("?")[0]
         if self.server.prefix and (target + "/").startswith(self.server.prefix + "/"):
             target = target.removeprefix(self.server.prefix) or "/"
         if len(target) > LONGEST_PATH:
-            self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "the path is too long", write)
+            self._refuse(HTTPStatus.REQUEST_URI_TOO_LONG, "the path is too long")
             return
         try:
             place = find_place(target, self.server.pages.roots)
@@ -116,18 +113,15 @@ class _Handler(BaseHTTPRequestHandler):
                 body, kind, policy = self.server.pages.page(place).encode(), TYPES[".html"], OWN
         except (NotShownError, OSError, ValueError):
             if self._is_shown(f"{target}/"):
-                self._send(
-                    HTTPStatus.MOVED_PERMANENTLY,
-                    b"",
-                    TYPES[".md"],
-                    OWN,
-                    write,
-                    f"{target.rpartition('/')[2]}/",
-                )
-                return
-            self._refuse(HTTPStatus.NOT_FOUND, "there is nothing to show here", write)
+                location = f"{target.rpartition('/')[2]}/"
+                self._send(HTTPStatus.MOVED_PERMANENTLY, b"", TYPES[".md"], OWN, location)
+            else:
+                self._refuse(HTTPStatus.NOT_FOUND, "there is nothing to show here")
             return
-        self._send(HTTPStatus.OK, body, kind, policy, write)
+        self._send(HTTPStatus.OK, body, kind, policy)
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def _is_shown(self, target: str) -> bool:
         try:
@@ -136,21 +130,16 @@ class _Handler(BaseHTTPRequestHandler):
             return False
         return True
 
-    def _refuse(self, status: HTTPStatus, why: str, write: Callable[[bytes], Any]) -> None:
-        self._send(status, f"{why}\n".encode(), TYPES[".md"], OWN, write)
+    def _refuse(self, status: HTTPStatus, message: str) -> None:
+        self._send(status, f"{message}\n".encode(), TYPES[".md"], OWN)
 
     def _send(
-        self,
-        status: HTTPStatus,
-        body: bytes,
-        kind: str,
-        policy: str,
-        write: Callable[[bytes], Any],
-        elsewhere: str = "",
+        self, status: HTTPStatus, body: bytes, kind: str, policy: str, location: str = ""
     ) -> None:
         self.send_response(status)
+        if location:
+            self.send_header("Location", location)
         for name, value in (
-            *((("Location", elsewhere),) if elsewhere else ()),
             ("Content-Type", kind),
             ("Content-Length", str(len(body))),
             ("Content-Security-Policy", policy),
@@ -161,17 +150,17 @@ class _Handler(BaseHTTPRequestHandler):
         ):
             self.send_header(name, value)
         self.end_headers()
-        write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What the library itself refuses, without repeating what was asked."""
+        """Send the library's refusal without repeating the request's text."""
         del message, explain
         status = HTTPStatus(code)
         if status == HTTPStatus.NOT_IMPLEMENTED:
             status = HTTPStatus.METHOD_NOT_ALLOWED
-        silent = getattr(self, "command", None) == "HEAD"
         self.close_connection = True
-        self._refuse(status, status.phrase, (lambda _: None) if silent else self.wfile.write)
+        self._refuse(status, status.phrase)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: whoever looks needs no list of their own requests."""
+        """Print nothing: the terminal needs no list of requests."""

@@ -104,7 +104,7 @@ def _list(found: Found, kinds: Iterable[Kind], going: set[str], every: bool) -> 
         if own:
             named = "" if kind.name in going else f" (only with --only {kind.name})"
             size = size_text(sum(one.size for one in own))
-            totals.append([kind.name, size, kind.what, kind.afterwards + named])
+            totals.append([kind.name, size, kind.description, kind.afterwards + named])
     if not found.candidates:
         print("there is nothing to clean")
     else:

@@ -29,7 +29,7 @@ def retry(words: list[str]) -> int:
     from miiii.sweeps.queue.sweep import open_sweep
 
     sweep = open_sweep(arguments.name, arguments.sweeps_dir, arguments.storage)
-    sweep.storage.away = say
+    sweep.storage.notify = say
     results = read_results(sweep)
     failed = {run.run: run for run in results.runs if run.state == "failed"}
     every = {run.run: run for run in results.runs}

@@ -1,1 +1,1 @@
-"""Workers as jobs of a cluster or of this machine."""
+"""Workers of a sweep as jobs on a cluster or on this machine."""

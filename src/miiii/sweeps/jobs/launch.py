@@ -1,4 +1,4 @@
-"""Workers of a sweep as jobs: on this machine, or in SLURM's queue, through submitit."""
+"""Submit workers of a sweep to SLURM through submitit; divide a machine's GPUs and cores."""
 
 import os
 import shlex
@@ -18,20 +18,19 @@ if TYPE_CHECKING:
     from submitit import SlurmExecutor
 
 MOST_TIMEOUTS = 1_000_000
-"""How often a job may reach its time limit and go on: a sweep may take many times that limit."""
-
+"""Most times that a job is requeued at its time limit; a sweep may take many times that limit."""
 
 ALWAYS_NAMED = (
     *("JOB_NAME", "TIMELIMIT", "ARRAY_INX", "REQUEUE", "NO_REQUEUE", "SIGNAL", "OUTPUT", "ERROR"),
     *("OPEN_MODE", "CPUS_PER_TASK", "NTASKS_PER_NODE", "NODES"),
 )
-"""Variables of sbatch, without SBATCH_, whose options stand in every script."""
+"""Variables of sbatch, without SBATCH_, of the options that every script sets."""
 
 _CLUSTER = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_CLUSTERS", "SLURM_JWT")
-"""Variables of SLURM's that say which cluster is asked, and by what right: the user's own."""
+"""SLURM's variables that select the cluster and authenticate the user."""
 
 OTHER_NAMES = {"TIME": "TIMELIMIT", "MEM": "MEM_PER_NODE", "ARRAY": "ARRAY_INX"}
-"""Options of sbatch whose variable has another name."""
+"""Options of sbatch whose variable has a different name."""
 
 
 class LaunchError(RunError):
@@ -40,11 +39,11 @@ class LaunchError(RunError):
 
 @dataclass(frozen=True)
 class Resources:
-    """What each worker gets. Sizes that are None are left to the cluster."""
+    """Resources of each worker. For fields that are None the cluster's defaults hold."""
 
     cpus: int = 1
     gpus: int = 0
-    """0: it trains on the CPU, whatever the machine has."""
+    """0: the worker trains on the CPU, even if the machine has GPUs."""
     minutes: int = 24 * 60
     """The time limit of a job, after which it is requeued."""
     memory: float | None = None
@@ -54,27 +53,25 @@ class Resources:
     qos: str | None = None
     constraint: str | None = None
     throttle: int | None = None
-    """The most jobs at once."""
+    """Most jobs that run at once."""
     setup: tuple[str, ...] = ()
-    """Shell commands before a worker, such as module load."""
+    """Shell commands to run before a worker, such as module load."""
     more: Mapping[str, str] = field(default_factory=dict)
-    """Any other option of sbatch, by its long name."""
+    """Other options of sbatch, by their long names."""
 
 
 def slurm_script(
     jobs: Sequence[WorkerJob], folder: Path, name: str, resources: Resources
 ) -> tuple[str, str]:
-    """The script that `submit_to_slurm` submits, and what each of its tasks then starts.
+    """The script that `submit_to_slurm` submits, and the command of each of its tasks.
 
-    SLURM need not be installed.
+    It works without SLURM.
     """
     executor = _slurm_executor(folder, name, resources, len(jobs))
     if len(jobs) > 1:
         executor.parameters["map_count"] = len(jobs)
-    # The tests compare it with what was submitted.
-    text = submission_text(executor)
     variables = [f"{key}={shlex.quote(value)}" for key, value in jobs[0].environment.items()]
-    return text, " ".join([*variables, shlex.join(jobs[0].command)])
+    return submission_text(executor), " ".join([*variables, shlex.join(jobs[0].command)])
 
 
 def submit_to_slurm(
@@ -84,17 +81,17 @@ def submit_to_slurm(
 
     Args:
         jobs: one per worker.
-        folder: of scripts and logs; every node must see it under this path.
-        name: of the sweep.
-        resources: what each worker gets.
+        folder: holds scripts and logs; it must have this path on every node.
+        name: the sweep's name.
+        resources: resources of each worker.
 
     Raises:
-        LaunchError: SLURM is not here, or refuses; with what it said.
+        LaunchError: SLURM is not installed, or refuses the jobs; the message has its reason.
     """
     if shutil.which("sbatch") is None or shutil.which("srun") is None:
         raise LaunchError(
             "SLURM's sbatch and srun are not on PATH: launch from a login node of the cluster, "
-            "or say --on local (--dry-run prints the script anywhere)"
+            "or give --on local (--dry-run prints the script on any machine)"
         )
     executor = _slurm_executor(folder, name, resources, len(jobs))
     from submitit.core.utils import FailedJobError
@@ -109,11 +106,11 @@ def submit_to_slurm(
 
 @contextmanager
 def outside_a_job(resources: Resources) -> Iterator[None]:
-    """The environment that a login node has, for submitting from within a job of SLURM's.
+    """The environment of a login node, in order to submit from within a SLURM job.
 
-    The surrounding job's own variables would say how much the new one gets, and SBATCH_… goes
-    before the options in a script. Those of SBATCH_… that no option here names are the user's own
-    (an account, a reservation) and stay, and so do those that tell sbatch where its cluster is.
+    Without it, the surrounding job's variables would set the new job's resources, because SBATCH_…
+    variables override the options in a script. Variables of options that the script does not set
+    (such as an account or a reservation) stay, and so do those that select the cluster.
     """
     from submitit.helpers import clean_env
 
@@ -130,7 +127,7 @@ def outside_a_job(resources: Resources) -> Iterator[None]:
 
 
 def _named_variables(resources: Resources) -> set[str]:
-    """Variables of sbatch, without SBATCH_, for what a script here says itself."""
+    """Variables of sbatch, without SBATCH_, of the options that the script sets."""
     named = set(ALWAYS_NAMED)
     given = {
         ("MEM_PER_NODE", "MEM_PER_CPU", "MEM_PER_GPU"): resources.memory,
@@ -152,7 +149,7 @@ def _slurm_executor(folder: Path, name: str, resources: Resources, count: int) -
     from submitit import SlurmExecutor
 
     class Executor(SlurmExecutor):
-        """One that can be made where there is no SLURM, to print its script."""
+        """An executor that can be made without SLURM, in order to print its script."""
 
         @classmethod
         def affinity(cls) -> int:
@@ -164,7 +161,7 @@ def _slurm_executor(folder: Path, name: str, resources: Resources, count: int) -
 
     executor = Executor(folder=folder, max_num_timeout=MOST_TIMEOUTS)
     most = {"array_parallelism": resources.throttle or count}
-    # Whatever the cluster's default is: a job that was told to end must come again.
+    # Clusters have different defaults; a job that must end early has to be requeued.
     options: dict[str, Any] = {"requeue": True, **resources.more}
     chosen = {
         "mem": None if resources.memory is None else f"{round(resources.memory * 1024)}M",
@@ -179,7 +176,7 @@ def _slurm_executor(folder: Path, name: str, resources: Resources, count: int) -
         job_name=f"miiii-{name}",
         time=resources.minutes,
         cpus_per_task=resources.cpus,
-        # Since SLURM 22.05 srun does not take this over from the script.
+        # Since SLURM 22.05, srun does not inherit this option from the script.
         srun_args=[f"--cpus-per-task={resources.cpus}"],
         signal_delay_s=min(SIGNAL_SECONDS, 30 * resources.minutes),
         additional_parameters=options,
@@ -190,10 +187,10 @@ def _slurm_executor(folder: Path, name: str, resources: Resources, count: int) -
 
 
 def import_submitit() -> None:
-    """Import submitit without what it does to logging: it closes every handler of the process.
+    """Import submitit, and keep it from closing the logging handlers of this process.
 
     Raises:
-        LaunchError: it is not installed.
+        LaunchError: submitit is not installed.
     """
     name = "SUBMITIT_LOG_LEVEL"
     chosen = os.environ.get(name)
@@ -205,14 +202,14 @@ def import_submitit() -> None:
             f"launching needs {error.name}, which is not installed: pip install 'miiii[slurm]'"
         ) from error
     finally:
-        # Jobs inherit the environment, and should log.
+        # Jobs inherit the environment, and submitit should log in them.
         del os.environ[name]
         if chosen is not None:
             os.environ[name] = chosen
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs of this machine as CUDA_VISIBLE_DEVICES names them; empty where there are none."""
+    """This machine's GPUs, named as in CUDA_VISIBLE_DEVICES; empty if there are none."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return [word.strip() for word in named.split(",") if word.strip() and word.strip() != "-1"]
@@ -220,29 +217,29 @@ def visible_gpus() -> list[str]:
     if program is None:
         return []
     try:
-        told = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=30)
+        result = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
         return []
-    lines = told.stdout.splitlines() if told.returncode == 0 else []
-    return [str(index) for index, _ in enumerate(x for x in lines if x.startswith("GPU "))]
+    lines = result.stdout.splitlines() if result.returncode == 0 else []
+    return [str(index) for index in range(sum(line.startswith("GPU ") for line in lines))]
 
 
 def divide_gpus(workers: int, each: int, gpus: Sequence[str]) -> list[str]:
-    """CUDA_VISIBLE_DEVICES of each worker: no GPU twice.
+    """CUDA_VISIBLE_DEVICES of each worker; no two workers share a GPU.
 
     Raises:
-        ValueError: there are fewer than are asked for.
+        ValueError: the machine has fewer than `workers * each` GPUs.
     """
     if workers * each > len(gpus):
         raise ValueError(
             f"--workers {workers} with --gpus {each} needs {workers * each} GPUs and this machine "
-            f"shows {len(gpus)}: start fewer workers, and let each train several trials (--batch)"
+            f"shows {len(gpus)}: start fewer workers that train several trials each (--batch)"
         )
     return [",".join(gpus[index * each : (index + 1) * each]) for index in range(workers)]
 
 
 def divide_cores(workers: int, each: int, cores: Sequence[int]) -> list[tuple[int, ...]]:
-    """The cores of each worker, in turn; shared where there are fewer than are asked for."""
+    """The cores of each worker, assigned in turn; shared if there are fewer than needed."""
     count = min(each, len(cores))
     return [
         tuple(sorted({cores[(index * each + k) % len(cores)] for k in range(count)}))
@@ -252,5 +249,5 @@ def divide_cores(workers: int, each: int, cores: Sequence[int]) -> list[tuple[in
 
 def _last_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = [line for line in lines if "error:" in line]
-    return (said or lines or [type(error).__name__])[-1]
+    errors = [line for line in lines if "error:" in line]
+    return (errors or lines or [type(error).__name__])[-1]

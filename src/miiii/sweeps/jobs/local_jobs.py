@@ -1,8 +1,7 @@
-"""Workers on this machine that outlive the command which started them.
+"""Workers on this machine that continue after the command which started them has ended.
 
-Submitit's processes are started by a helper, ``python -m miiii.sweeps.jobs.local_jobs FOLDER``, in
-a session of its own: they hold neither the terminal nor a pipe of the command, and are not its
-children.
+A helper, ``python -m miiii.sweeps.jobs.local_jobs FOLDER ANSWER``, starts submitit's processes in a
+new session: they hold neither the terminal nor a pipe of the command, and are not its children.
 """
 
 import dataclasses
@@ -20,21 +19,21 @@ from miiii.sweeps.jobs.launch import LaunchError, import_submitit
 from miiii.sweeps.jobs.worker_job import WorkerJob
 
 MINUTES = 10 * 366 * 24 * 60
-"""Nobody else waits for this machine: workers have no time limit."""
+"""Submitit needs a time limit; ten years is none in practice."""
 HELPER_LOG = "local.log"
 
 State = Literal["running", "done", "stopped", "failed", "vanished"]
 
 
 def start_here(jobs: Sequence[WorkerJob], folder: Path) -> list[int]:
-    """Start jobs; returns their process ids, which are also the first part of their logs' names.
+    """Start jobs; returns their process ids, with which the names of their logs begin.
 
     Args:
         jobs: one per worker.
-        folder: of their logs; it is made.
+        folder: holds the logs; it is made if it is missing.
 
     Raises:
-        LaunchError: they cannot be started.
+        LaunchError: the jobs cannot be started.
     """
     import_submitit()
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +46,7 @@ def start_here(jobs: Sequence[WorkerJob], folder: Path) -> list[int]:
         )
         helper.communicate(json.dumps([dataclasses.asdict(job) for job in jobs]).encode())
     if helper.returncode:
-        lines = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+        lines = log.read_text(errors="replace").strip().splitlines() or ["the log is empty"]
         raise LaunchError(f"workers cannot be started ({log}): {lines[-1]}")
     pids = json.loads(answer.read_text())
     answer.unlink()
@@ -55,25 +54,25 @@ def start_here(jobs: Sequence[WorkerJob], folder: Path) -> list[int]:
 
 
 def log_of(folder: Path, pid: int) -> Path:
-    """What a worker wrote on stderr, its progress included."""
+    """A worker's stderr, including its progress."""
     return folder / f"{pid}_0_log.err"
 
 
 def state_of(folder: Path, pid: int) -> State:
-    """How a job is. It has vanished when its process is gone and left no result."""
+    """The state of a job. A job has vanished if its process has ended without a result."""
     result = folder / f"{pid}_0_result.pkl"
-    # In this order: a result is there before its process ends.
+    # The process is checked first: it writes its result before it ends.
     alive = is_alive(pid)
     if result.is_file():
         import pickle
 
-        kind, said = pickle.loads(result.read_bytes())
-        return "failed" if kind != "success" else said
+        kind, value = pickle.loads(result.read_bytes())
+        return "failed" if kind != "success" else value
     return "running" if alive else "vanished"
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs. One that only waits for its parent to notice does not."""
+    """Whether a process runs; False for a zombie."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -81,30 +80,27 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     with suppress(OSError):
-        # After the name, which stands in brackets and may hold anything.
+        # The state follows the name, which is in brackets and may contain any character.
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return True
 
 
 def stop(pids: Iterable[int]) -> None:
-    """Tell jobs to save and end; returns at once."""
+    """Send jobs the signal to save and end; returns without waiting for them."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
 
 
 def _help(folder: Path, answer: Path) -> None:
-    """The helper: starts what it reads, and says which processes they are."""
+    """Start the jobs on standard input as processes, and write their ids to `answer`."""
     from submitit import LocalExecutor
 
     jobs = [_from_record(record) for record in json.load(sys.stdin)]
     executor = LocalExecutor(folder)
     executor.update_parameters(timeout_min=MINUTES)
-    started = executor.submit_array(jobs)
-    pids = [int(job.job_id) for job in started]
-    draft = answer.with_suffix(".part")
-    draft.write_text(json.dumps(pids))
-    draft.rename(answer)
+    pids = [int(job.job_id) for job in executor.submit_array(jobs)]
+    answer.write_text(json.dumps(pids))
 
 
 def _from_record(record: dict[str, Any]) -> WorkerJob:
@@ -113,7 +109,7 @@ def _from_record(record: dict[str, Any]) -> WorkerJob:
 
 
 if __name__ == "__main__":
-    # Submitit pickles by module name, which must not be that of a script.
+    # Submitit pickles classes by module name, so they must not belong to `__main__`.
     from miiii.sweeps.jobs import local_jobs
 
     local_jobs._help(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,15 +1,14 @@
-"""One worker as a job of submitit: a child process that is told to save when the job must end.
+"""One worker as a job of submitit: a child process that saves when the job must end.
 
-What runs where: submitit's process loads a `WorkerJob` and calls it; the job starts
-``miiii sweep worker`` as its child and waits. Three ways in which it can be told to end:
+Submitit's process loads a `WorkerJob` and calls it. The job starts ``miiii sweep worker`` as a
+child process and waits. It can end early in three ways:
 
-- SLURM's signal before the time limit, or before preemption where the cluster sends it (SIGUSR2):
-  submitit calls `checkpoint`, which lets the child save and give its trials back, and puts the job
-  into the queue again.
+- SIGUSR2, which SLURM sends before the time limit and some clusters before preemption: submitit
+  calls `checkpoint`, in which the child saves and gives its trials back, and requeues the job.
 - SIGTERM (`scontrol requeue`, `scancel`, preemption, or a `kill` on this machine): the child saves
-  and gives back. Under SLURM the job then waits for its end: had it ended by itself, SLURM would
-  not requeue it.
-- SIGKILL: nothing is done. Other workers take its trials over.
+  and gives its trials back. Under SLURM the job then waits until SLURM ends it, because SLURM does
+  not requeue a job that ends by itself.
+- SIGKILL: the job can do nothing. Other workers take its trials over.
 """
 
 import os
@@ -31,14 +30,14 @@ if TYPE_CHECKING:
 SAVED = 75
 """A worker's exit code after SIGTERM, as in `experiment.interrupts`."""
 SIGNAL_SECONDS = 120
-"""How long before the time limit a job is told to end."""
+"""Time before a job's limit at which SLURM sends its signal."""
 SAVING_SECONDS = 100.0
-"""How long a worker may take to save; after that it is killed, and its trials are taken over."""
+"""Time for a worker to save; after it the worker is killed, and its trials are taken over."""
 ENDING_SECONDS = 900.0
-"""How long a job of SLURM's that was told to end waits for that: longer than a grace time."""
+"""Longest time that a SLURM job waits for its end after SIGTERM: longer than grace times are."""
 POLL_SECONDS = 0.1
 ASKING_SECONDS = 2.0
-"""Between two questions to SLURM."""
+"""Time between two calls of squeue."""
 
 
 class WorkerFailedError(RunError):
@@ -47,47 +46,48 @@ class WorkerFailedError(RunError):
 
 @dataclass(frozen=True)
 class WorkerJob:
-    """A worker, callable by submitit; it pickles as its fields.
-
-    Returns, when called, how the worker ended: "done" or "stopped".
-
-    Raises:
-        WorkerFailedError: when called: the worker failed; says why and where its log is.
-    """
+    """A worker that submitit can pickle and call."""
 
     number: int
-    """Of the workers that were launched together, from 0."""
+    """Place among the workers that were launched together, from 0."""
     command: tuple[str, ...]
     folder: str
-    """Where it runs: relative paths of a sweep are meant from there."""
+    """The worker's working directory, to which a sweep's relative paths refer."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """What is set beside the environment it finds."""
+    """Variables to set in addition to the job's environment."""
     cores: tuple[int, ...] = ()
-    """The processor cores it may use; empty: all that it finds."""
+    """Processor cores that the worker may use; empty: all."""
 
     def __call__(self) -> str:
-        """Run the worker to its end."""
+        """Run the worker to its end.
+
+        Returns:
+            How the worker ended: "done" or "stopped".
+
+        Raises:
+            WorkerFailedError: the worker failed; the message gives the reason and the log's path.
+        """
         child = _Child(self)
-        # The job is called on an instance of its own: one process, one child.
+        # Each job's process unpickles its own instance, so an instance has at most one child.
         object.__setattr__(self, "_child", child)
         try:
             while not child.ended():
                 time.sleep(POLL_SECONDS)
         finally:
-            # Nobody is left to watch over it: Ctrl-C, or submitit's exit after a requeue.
+            # After Ctrl-C or submitit's exit for a requeue, no process would watch the child.
             child.stop()
         code = child.code()
         if code == 0:
             return "done"
-        if child.told and code in (SAVED, -signal.SIGTERM):
+        if child.signalled and code in (SAVED, -signal.SIGTERM):
             _await_the_end()
             return "stopped"
         raise WorkerFailedError(_failure(self.number, code))
 
     def checkpoint(self) -> "DelayedSubmission":
-        """Let the worker save; the same job again is what goes into the queue.
+        """Let the worker save; returns a copy of this job, which submitit requeues.
 
-        Called by submitit in a signal handler.
+        Submitit calls it in a signal handler.
         """
         from submitit.helpers import DelayedSubmission
 
@@ -98,18 +98,18 @@ class WorkerJob:
 
 
 class _Child:
-    """The worker's process. Its methods may be called in signal handlers.
+    """The worker's process. Signal handlers may call its methods.
 
-    Its end is seen without waiting for it, because a handler may interrupt the one who waits.
+    `ended` does not reap the process, because a handler can interrupt `code`, which waits for it.
     """
 
     def __init__(self, job: WorkerJob) -> None:
-        self.told = False
-        """Whether it was told to end."""
+        self.signalled = False
+        """Whether the process got SIGTERM."""
         signal.signal(signal.SIGTERM, self._handle)
 
         def prepare() -> None:
-            # SLURM sends its signals to every process of a job; these are for submitit.
+            # SLURM signals every process of a job; submitit's process handles these two.
             for number in (signal.SIGUSR1, signal.SIGUSR2):
                 signal.signal(number, signal.SIG_IGN)
             if job.cores:
@@ -120,12 +120,12 @@ class _Child:
             cwd=job.folder,
             env={**os.environ, **job.environment},
             stdin=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C reaches submitit's process, which tells it
+            start_new_session=True,  # Ctrl-C reaches only submitit's process, which stops this one.
             preexec_fn=prepare,
         )
 
     def ended(self) -> bool:
-        """Whether the process is over."""
+        """Whether the process has ended."""
         if self._process.returncode is not None:
             return True
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
@@ -135,30 +135,30 @@ class _Child:
             return True
 
     def code(self) -> int:
-        """The exit code of a process that ended; negative: the signal that ended it."""
+        """The process's exit code; negative: the signal that ended it."""
         return self._process.wait()
 
     def stop(self) -> None:
-        """Tell it to end, and return when it has: saved, or else by force."""
-        self.tell()
+        """Send SIGTERM and wait for the end; after `SAVING_SECONDS` kill the process."""
+        self.terminate()
         deadline = time.monotonic() + SAVING_SECONDS
         while not self.ended():
             if time.monotonic() > deadline:
                 os.kill(self._process.pid, signal.SIGKILL)
             time.sleep(POLL_SECONDS)
 
-    def tell(self) -> None:
-        """Send SIGTERM, once: a second one would end it before it has saved."""
-        if not self.told and not self.ended():
+    def terminate(self) -> None:
+        """Send SIGTERM once: a second signal would end the process before it has saved."""
+        if not self.signalled and not self.ended():
             os.kill(self._process.pid, signal.SIGTERM)
-            self.told = True
+            self.signalled = True
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         if _under_slurm():
-            self.told = True  # by SLURM itself, which signals every process of a job
+            self.signalled = True  # SLURM signals every process of a job, so also this one.
         else:
-            self.tell()
+            self.terminate()
 
 
 def _under_slurm() -> bool:
@@ -166,9 +166,9 @@ def _under_slurm() -> bool:
 
 
 def _await_the_end() -> None:
-    """Under SLURM: stay while the job counts as running, which it does in the grace time.
+    """Under SLURM, wait until the job's state is no longer RUNNING.
 
-    A job that ends meanwhile has ended by itself, and is not requeued.
+    SLURM does not requeue a job that ends by itself in the grace time, when its state is RUNNING.
     """
     if not _under_slurm():
         return
@@ -177,13 +177,13 @@ def _await_the_end() -> None:
     while time.monotonic() < deadline:
         time.sleep(ASKING_SECONDS)
         with suppress(OSError, subprocess.SubprocessError):
-            told = subprocess.run(words, capture_output=True, text=True, timeout=30)
-            if told.returncode == 0 and told.stdout.strip() != "RUNNING":
+            result = subprocess.run(words, capture_output=True, text=True, timeout=30)
+            if result.returncode == 0 and result.stdout.strip() != "RUNNING":
                 return
 
 
 def _failure(number: int, code: int) -> str:
-    """Why a worker failed: its last line, and where the others are."""
+    """A message for a failed worker, with its last line and the path of its log."""
     from submitit import JobEnvironment
 
     log = Path(JobEnvironment().paths.stderr)
@@ -192,5 +192,5 @@ def _failure(number: int, code: int) -> str:
         lines = log.read_text(errors="replace").splitlines()
     except OSError:
         lines = []
-    said = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
-    return f"worker {number} {how}: {said}; its log: {log}"
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "no output")
+    return f"worker {number} {how}: {last}; its log: {log}"

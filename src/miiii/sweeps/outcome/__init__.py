@@ -1,1 +1,1 @@
-"""What a search found: records, ranking, importance of settings."""
+"""Results of a search: records of its runs, their ranking, the importance of settings."""

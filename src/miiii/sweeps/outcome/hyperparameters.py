@@ -1,18 +1,16 @@
 """The paper's tables of settings (Tables 1 and 2), filled from a sweep."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from miiii.config.presets import get_preset
-from miiii.sweeps.outcome.ranking import ranked, scores, setting_values
+from miiii.sweeps.outcome.ranking import find_interval, ranked, scores, setting_values
 from miiii.sweeps.outcome.results import RunRecord, SweepResults
 from miiii.sweeps.search.spaces import Interval, Value
 
 PARTS = 4
-"""Into how many parts of equal length (of its logarithm where it is searched so) an interval is
-cut."""
+"""Number of parts of an interval, equally long (in the logarithm if it is searched so)."""
 
 
 @dataclass(frozen=True)
@@ -21,17 +19,17 @@ class ValueRow:
 
     setting: str
     symbol: str
-    """What the paper calls it."""
+    """The paper's name of the setting."""
     value: Value | None
-    """None: a part of an interval."""
+    """The value; None for a part of an interval."""
     limits: tuple[float, float] | None
-    """Of the part, the upper one excluded except in the last; None: one value."""
+    """Limits of the part; only the last part includes its upper limit. None for a value."""
     runs: int
-    """That are done."""
+    """Number of runs that are done."""
     best: tuple[float, ...] | None
-    """Per objective; None: no run is done."""
+    """Best value of each objective; None: no run is done."""
     median: tuple[float, ...] | None
-    """Per objective."""
+    """Median of each objective; None: no run is done."""
 
 
 @dataclass(frozen=True)
@@ -41,37 +39,31 @@ class ChosenRow:
     label: str
     params: dict[str, Value]
     outside: tuple[str, ...]
-    """Settings whose value the sweep did not try."""
+    """Settings whose value is outside the sweep's space."""
     values: tuple[float, ...] | None
-    """Per objective; None: not from this sweep."""
+    """Value of each objective; None: the settings are not from this sweep."""
 
 
 def space_rows(results: SweepResults) -> list[ValueRow]:
-    """Table 1: per setting and value how many runs there are, and how good they are."""
+    """Table 1: for each value of each setting, the number of runs and their objectives."""
     space = results.definition.space
     rows: list[ValueRow] = []
-    intervals = {
-        each.field: each
-        for each in (space.dimensions if space else ())
-        if isinstance(each, Interval)
-    }
     symbols = space.symbols if space else {}
     for setting in results.settings:
-        symbol = symbols.get(setting, setting)
-        if setting in intervals:
-            rows += _interval_rows(results, intervals[setting])
+        interval, symbol = find_interval(space, setting), symbols.get(setting, setting)
+        if interval is not None:
+            rows += _interval_rows(results, interval)
             continue
         for value in setting_values(results, setting):
-            rows.append(
-                _row(results, setting, symbol, lambda each, value=value: each == value, value)
-            )
+            own = [run for run in results.done if run.params[setting] == value]
+            rows.append(_row(results, own, setting, symbol, value))
     return rows
 
 
 def chosen_rows(results: SweepResults) -> list[ChosenRow]:
-    """Table 2: the best settings of every objective beside the paper's.
+    """Table 2: the best settings for each objective, and the paper's.
 
-    Without the paper's row where the runs are a study's.
+    A sweep of a study has no row for the paper.
     """
     objectives = results.definition.objectives
     rows = []
@@ -92,31 +84,24 @@ def chosen_rows(results: SweepResults) -> list[ChosenRow]:
 def _interval_rows(results: SweepResults, interval: Interval) -> list[ValueRow]:
     spaced = np.geomspace if interval.log else np.linspace
     edges = spaced(interval.low, interval.high, PARTS + 1)
-
-    def part_of(value: Value) -> int:
-        return int(np.searchsorted(edges[1:-1], float(value), side="right"))
-
-    return [
-        _row(
-            results,
-            interval.field,
-            interval.symbol,
-            lambda value, part=part: part_of(value) == part,
-            limits=(float(edges[part]), float(edges[part + 1])),
-        )
-        for part in range(PARTS)
-    ]
+    values = [float(run.params[interval.field]) for run in results.done]
+    parts = np.searchsorted(edges[1:-1], values, side="right")
+    rows = []
+    for part in range(PARTS):
+        own = [run for run, place in zip(results.done, parts, strict=True) if place == part]
+        limits = (float(edges[part]), float(edges[part + 1]))
+        rows.append(_row(results, own, interval.field, interval.symbol, limits=limits))
+    return rows
 
 
 def _row(
     results: SweepResults,
+    own: list[RunRecord],
     setting: str,
     symbol: str,
-    holds: Callable[[Value], bool],
     value: Value | None = None,
     limits: tuple[float, float] | None = None,
 ) -> ValueRow:
-    own: list[RunRecord] = [run for run in results.done if holds(run.params[setting])]
     if not own:
         return ValueRow(setting, symbol, value, limits, 0, None, None)
     values = np.array([run.values for run in own], np.float64)

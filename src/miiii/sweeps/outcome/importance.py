@@ -1,26 +1,28 @@
-"""Which settings the best runs have in common: importance after PED-ANOVA.
+"""Importance of settings: which values the best runs have in common (PED-ANOVA).
 
-For each setting, the distribution of its values among the best tenth of the runs is held against
-that among all of them; the Pearson divergence between the two is how much this setting alone says
-about a run's being among the best (Watanabe et al., IJCAI 2023, arXiv:2304.10255, equation 6). It
-needs no model of the objective, so no scikit-learn, and asks about the *best* runs; fANOVA's share
-of the variance over the whole space mostly says what makes a run bad.
+For each setting, the Pearson divergence compares the distribution of its values among the best
+tenth of the runs with that among all runs (Watanabe et al., IJCAI 2023, arXiv:2304.10255,
+equation 6). It needs no model of the objective, and so no scikit-learn. It tells what the *best*
+runs have in common; fANOVA's share of the variance over the whole space mostly tells what makes a
+run bad.
 
-Optuna has the same with kernel densities. On listed values those are smoothed so much that a
-setting with two values, one of which all the best runs have, counts for little; Table 1 is all
-lists. Here values are counted: those of a list each, those of an interval in fifths of all runs.
+Optuna estimates the distributions with kernel densities. These smooth listed values so much that a
+setting with two values, one of which all the best runs have, gets a small importance, and Table 1
+has only listed values. Here values are counted: each value of a list, and fifths of all runs for an
+interval.
 
-Chance alone makes some divergence, the more so the fewer runs and the more values there are.
-Therefore it is computed for as many runs drawn at random, too, and only the excess makes the share.
-A setting that matters only together with another is not found.
+A random choice of runs also gives a divergence above 0, which grows with fewer runs and more
+values. Therefore the divergence is also computed for random choices of as many runs, and only the
+excess over their mean makes the share. A setting that matters only together with another is not
+found.
 
-All this supposes runs that were spread over the space without regard to results. A sampler that
-follows results (TPE) gathers its runs where earlier ones were good: there the best tenth hardly
-differs from all in a setting that was settled early, however much depends on it, so that it looks
-like no setting at all. Beside it therefore stands each setting's share of the variance over the
-whole space (functional ANOVA: Hutter, Hoos and Leyton-Brown 2014, main effects), read off an
-additive model of the same groups, fitted to all runs by least squares, in place of their forest: it
-asks for the objective's mean at a setting's value, not for how many runs have it.
+The divergence supposes that runs are spread over the space independently of results. A sampler that
+follows results (TPE) gathers runs where earlier ones were good. If it fixes a setting early, the
+best tenth and all runs have the same values of it, and its divergence is small however important it
+is. Therefore each setting's share of the variance over the whole space is given too (functional
+ANOVA, main effects: Hutter, Hoos and Leyton-Brown 2014). It comes from an additive model of the
+groups, fitted to all runs by least squares, instead of their random forest. It compares the
+objective's mean at each value, and not the number of runs with that value.
 """
 
 import math
@@ -31,69 +33,64 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miiii.streams import Stream, generator
-from miiii.sweeps.outcome.ranking import (
-    find_interval,
-    interval_place,
-    scores,
-    setting_values,
-)
+from miiii.sweeps.outcome.ranking import find_interval, interval_place, scores, setting_values
 from miiii.sweeps.outcome.results import SweepResults
 
 LEAST_RUNS = 20
-"""Fewer say nothing: the best of them are too few for a distribution."""
+"""Fewest runs: the best tenth of fewer runs is too small for a distribution."""
 BEST_SHARE, LEAST_BEST = 0.1, 5
-"""The best tenth of the runs, but at least so many."""
+"""The share of the runs that are the best, and the least number of them."""
 DRAWS = 299
-"""Of runs at random."""
+"""Number of random choices of runs."""
 CHANCE = 0.99
-"""A setting that does not matter stays below what this share of the draws reach."""
+"""Quantile of the random choices' divergences that an important setting exceeds."""
 PARTS = 5
-"""Of an interval's runs, with equally many each."""
+"""Number of groups into which an interval divides the runs."""
 
 
 @dataclass(frozen=True)
 class Importance:
-    """How much one setting has to do with being among the best."""
+    """The importance of one setting."""
 
     setting: str
     share: float
-    """Of the excess over what chance gives on average, summed over settings; from 0 to 1."""
+    """Excess of the divergence over random choices' mean, divided by all settings' sum; 0 to 1."""
     divergence: float
-    """Pearson's, ≥ 0: of its values among the best runs from those among all."""
+    """Pearson divergence of the values among the best runs from those among all runs; ≥ 0."""
     chance: float
-    """What only one in a hundred random choices of runs passes."""
+    """The divergence that 1 % of random choices of runs exceed."""
     variance: float
-    """Share of the objective's variance over the space that this setting alone makes; 0 to 1."""
+    """Share of the objective's variance over the space in the setting's main effect; 0 to 1."""
     followed: bool
     """Whether the runs were chosen by results, so that the divergence misleads."""
 
     @property
     def beyond_chance(self) -> bool | None:
-        """Whether it passes that; None where the runs followed results, and it says nothing."""
+        """Whether `divergence` exceeds `chance`; None if the runs were chosen by results."""
         return None if self.followed else self.divergence > self.chance
 
 
 @dataclass(frozen=True)
 class Importances:
-    """Of all settings, for one objective."""
+    """The importance of all settings for one objective."""
 
     objective: str
     runs: int
-    """That have values."""
+    """Number of runs that have values."""
     best: int
-    """How many of them count as the best; equally good ones all do."""
+    """Number of runs that count as the best, including all that equal the last of them."""
     settings: tuple[Importance, ...]
-    """Largest share first; where the runs followed results, largest share of the variance."""
+    """Largest `share` first; if the runs were chosen by results, largest `variance` first."""
     followed: bool
     """Whether the runs were chosen by results."""
 
 
 def importances(results: SweepResults, objective: int = 0) -> Importances:
-    """How much each setting decides whether a run is among the best.
+    """The importance of each setting.
 
     Args:
-        results: of a sweep.
-        objective: its place among the sweep's.
+        results: a sweep's results.
+        objective: place of the objective among the sweep's objectives.
 
     Raises:
         ValueError: too few runs are done, or too many of them are equally good.
@@ -142,54 +139,55 @@ def importances(results: SweepResults, objective: int = 0) -> Importances:
 
 
 def follows_results(results: SweepResults) -> bool:
-    """Whether earlier results decided where later runs lie; of a foreign study it is not known."""
+    """Whether runs were chosen by earlier results; True for a study's runs, where it is unknown."""
     return results.definition.space is None or results.definition.sampler == "tpe"
 
 
 def main_effects(groups: Sequence[NDArray[np.int64]], values: NDArray[np.float64]) -> list[float]:
-    """Of every setting the share of the variance that its main effect makes over the space.
+    """Each setting's share of the variance over the space: that of its main effect.
 
     Args:
-        groups: per setting [N], each run's group, from 0; a setting's groups are equally large
-            parts of the space.
+        groups: for each setting [N], each run's group, from 0; the groups are equally large parts
+            of the space.
         values: [N], the objective.
 
     Returns:
-        Per setting, from 0 to 1; their sum is at most 1, the rest being interactions and noise.
+        For each setting a share from 0 to 1. Their sum is at most 1; the rest is interactions and
+        noise.
     """
     columns = [np.eye(each.max() + 1)[each] for each in groups]
+    # One column per group and a constant: the columns are dependent, so that the coefficients are
+    # determined only up to a constant per setting, which does not change their variance.
     design = np.concatenate([np.ones((len(values), 1)), *columns], axis=1)
     fitted, *_ = np.linalg.lstsq(design, values, rcond=None)
     rest = float(((values - design @ fitted) ** 2).mean())
     effects, start = [], 1
     for each in columns:
-        # A group that no run is in has no mean to know of.
-        there = each.any(axis=0)
-        effects.append(float(fitted[start : start + each.shape[1]][there].var()))
+        present = each.any(axis=0)  # A group without runs has no estimate.
+        effects.append(float(fitted[start : start + each.shape[1]][present].var()))
         start += each.shape[1]
     total = sum(effects) + rest
     return [effect / total if total > 0 else 0.0 for effect in effects]
 
 
 def divergence(groups: NDArray[np.int64], chosen: NDArray[np.int64]) -> float:
-    """Pearson's divergence of some runs' distribution over groups from that of all runs.
+    """Pearson divergence of the chosen runs' distribution over groups from that of all runs.
 
     Args:
         groups: [N], each run's group, from 0.
-        chosen: the places of some runs.
+        chosen: indices of the chosen runs.
 
     Returns:
-        Σ p (c/p − 1)², p and c the shares of a group among all and among the chosen; ≥ 0.
+        Σ p (c/p − 1)² ≥ 0, where p and c are a group's shares of all runs and of the chosen runs.
     """
-    everything = np.bincount(groups) / len(groups)
-    some = np.bincount(groups[chosen], minlength=len(everything)) / len(chosen)
-    there = everything > 0
-    ratio = some[there] / everything[there]
-    return float(everything[there] @ (ratio - 1) ** 2)
+    every = np.bincount(groups) / len(groups)
+    some = np.bincount(groups[chosen], minlength=len(every)) / len(chosen)
+    present = every > 0
+    return float(every[present] @ (some[present] / every[present] - 1) ** 2)
 
 
 def _groups(results: SweepResults, setting: str) -> NDArray[np.int64]:
-    """[N]: of the runs that are done, which value or which part of the interval each has."""
+    """[N]: for each done run, the index of its value, or of its fifth of the runs by value."""
     values = [run.params[setting] for run in results.done]
     if find_interval(results.definition.space, setting) is not None:
         numbers = np.array(values, np.float64)
@@ -200,7 +198,7 @@ def _groups(results: SweepResults, setting: str) -> NDArray[np.int64]:
 
 
 def _spread_groups(results: SweepResults, setting: str) -> NDArray[np.int64]:
-    """[N]: as `_groups`, with an interval cut into parts of one size, not of as many runs."""
+    """[N]: as `_groups`, but an interval is cut into parts of equal length, not of equal runs."""
     interval = find_interval(results.definition.space, setting)
     if interval is None:
         return _groups(results, setting)

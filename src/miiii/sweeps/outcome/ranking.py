@@ -1,4 +1,4 @@
-"""The best runs of a sweep, and what lies next to the best: how sharp the optimum is."""
+"""The best runs of a sweep, and the best run's neighbours, which show how sharp the optimum is."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,29 +15,29 @@ from miiii.sweeps.search.spaces import Interval, SearchSpace, Value
 
 @dataclass(frozen=True)
 class Neighbour:
-    """The run nearest to the best one that differs in one given setting."""
+    """The nearest run to the best one among those that differ in a given setting."""
 
     setting: str
     value: Value
-    """Its value of that setting."""
+    """The run's value of that setting."""
     run: RunRecord
-    """It has values."""
+    """A run that is done."""
     also: tuple[str, ...]
-    """Other settings that differ from the best's; empty: exactly one differs."""
+    """Other settings in which the run differs from the best one; empty: only `setting` differs."""
     distance: float
-    """Of those others: root mean square over settings, each from 0 to 1 over its range (any two
-    values of a list are 1 apart)."""
+    """Root mean square distance over the other settings. Each setting counts from 0 to 1 over its
+    range; two different values of a list are 1 apart."""
     exact: str
-    """What became of the point that differs in nothing else: done where this is it, else waiting,
-    running, failed, given up, or not in the sweep. Empty where there are infinitely many."""
+    """State of the point that differs only in `setting`: done (this run), waiting, running, failed,
+    given up, or not in the sweep. Empty if a setting has an interval."""
 
 
 def choose_objective(results: SweepResults, name: str = "") -> int:
-    """The place of an objective among the sweep's.
+    """The place of an objective among the sweep's objectives.
 
     Args:
-        results: of a sweep.
-        name: of the objective; empty: the first.
+        results: a sweep's results.
+        name: the objective's name; empty: the first.
 
     Raises:
         ValueError: the sweep has no such objective.
@@ -49,11 +49,11 @@ def choose_objective(results: SweepResults, name: str = "") -> int:
 
 
 def scores(results: SweepResults, runs: Sequence[RunRecord]) -> NDArray[np.float64]:
-    """Values of runs, signed such that smaller is better.
+    """Values of runs, with signs such that smaller is better.
 
     Args:
-        results: of the sweep, for its objectives.
-        runs: that have values.
+        results: the sweep's results.
+        runs: runs that have values.
 
     Returns:
         [run, objective].
@@ -69,7 +69,7 @@ def scores(results: SweepResults, runs: Sequence[RunRecord]) -> NDArray[np.float
 def ranked(results: SweepResults, objective: int = 0) -> list[RunRecord]:
     """The runs that have values, best first.
 
-    Equal ones by the other objectives, first to last, then in the order in which they were made.
+    The other objectives decide between equal runs, then the order in which they were made.
     """
     done = results.done
     table = scores(results, done)
@@ -79,13 +79,13 @@ def ranked(results: SweepResults, objective: int = 0) -> list[RunRecord]:
 
 
 def pareto_front(results: SweepResults) -> list[RunRecord]:
-    """The runs that no other beats: none is as good in all objectives and better in one.
+    """The runs that no other run beats by being as good in all objectives and better in one.
 
-    By the first objective, best first. Of one objective: all that are equally best.
+    They are sorted by the first objective, best first. For one objective, all equally best runs.
     """
     done = results.done
     table = scores(results, done)
-    # In this order a run is beaten, if at all, by one before it.
+    # In this order a run can only be beaten by an earlier one.
     order = np.lexsort(table.T[::-1])
     kept: list[int] = []
     for index in order:
@@ -96,37 +96,36 @@ def pareto_front(results: SweepResults) -> list[RunRecord]:
 
 
 def neighbours(results: SweepResults, best: RunRecord) -> list[Neighbour]:
-    """For each setting the runs nearest to the best that differ in it.
+    """The runs nearest to the best one that differ in each setting.
 
-    Where values are listed, one per other value; between limits, one below and one above, of the
-    runs that differ in this setting more than in others if there are such.
+    A setting with listed values has one neighbour for each other value. A setting with limits has
+    one below and one above; runs that differ most in this setting are preferred.
 
     Args:
-        results: of the sweep.
+        results: the sweep's results.
         best: one of its runs that has values.
     """
     others = [run for run in results.done if run.run != best.run]
-    found = []
-    for setting in results.settings:
-        for group in _sides(results, best, setting, others):
-            found.append(_nearest(results, best, setting, group))
-    return found
+    return [
+        _nearest(results, best, setting, group)
+        for setting in results.settings
+        for group in _sides(results, best, setting, others)
+    ]
 
 
 def _sides(
     results: SweepResults, best: RunRecord, setting: str, others: Sequence[RunRecord]
 ) -> list[list[RunRecord]]:
-    """Runs by value of a setting, or by side of the best's; those that do not differ left out."""
+    """The runs that differ from the best in a setting, grouped by value or by below and above."""
     own = best.params[setting]
     if find_interval(results.definition.space, setting) is None:
-        values = setting_values(results, setting)
+        values = [value for value in setting_values(results, setting) if value != own]
         groups = [[run for run in others if run.params[setting] == value] for value in values]
-        return [
-            group for value, group in zip(values, groups, strict=True) if value != own and group
-        ]
-    below = [run for run in others if run.params[setting] < own]  # pyright: ignore[reportOperatorIssue]
-    above = [run for run in others if run.params[setting] > own]  # pyright: ignore[reportOperatorIssue]
-    return [group for group in (below, above) if group]
+    else:
+        below = [run for run in others if run.params[setting] < own]  # pyright: ignore[reportOperatorIssue]
+        above = [run for run in others if run.params[setting] > own]  # pyright: ignore[reportOperatorIssue]
+        groups = [below, above]
+    return [group for group in groups if group]
 
 
 def _nearest(
@@ -143,7 +142,7 @@ def _nearest(
         own = _step(space, setting, run.params[setting], best.params[setting])
         return all(_step(space, name, run.params[name], best.params[name]) <= own for name in rest)
 
-    # Between limits something else differs as well; it should not be what differs most.
+    # In an interval other settings differ too; prefer runs in which they differ less.
     fitting = [each for each in group if most_in_this(each)] or group
     run = min(fitting, key=lambda each: (apart(each, results.settings), each.number))
     also = tuple(name for name in rest if run.params[name] != best.params[name])
@@ -154,14 +153,14 @@ def _nearest(
 
 
 def _state(results: SweepResults, point: Mapping[str, Value]) -> str:
-    """What became of a point; the furthest of its runs speaks."""
+    """The state of a point; of several runs the most advanced one counts."""
     states = [run.state for run in results.runs if dict(run.params) == dict(point)]
     order = ("done", "running", "waiting", "given up", "failed")
     return min(states, key=order.index) if states else "not in the sweep"
 
 
 def find_interval(space: SearchSpace | None, setting: str) -> Interval | None:
-    """The interval of a setting; None where its values are listed."""
+    """The interval of a setting; None if its values are listed."""
     for each in space.dimensions if space else ():
         if each.field == setting and isinstance(each, Interval):
             return each
@@ -169,7 +168,7 @@ def find_interval(space: SearchSpace | None, setting: str) -> Interval | None:
 
 
 def _step(space: SearchSpace | None, setting: str, one: Value, other: Value) -> float:
-    """How far two values are apart, from 0 to 1."""
+    """The distance of two values, from 0 to 1."""
     interval = find_interval(space, setting)
     if interval is None:
         return float(one != other)
@@ -177,7 +176,7 @@ def _step(space: SearchSpace | None, setting: str, one: Value, other: Value) -> 
 
 
 def interval_place(interval: Interval, value: Value) -> float:
-    """Where in an interval a value lies: 0 at its lower limit, 1 at its upper."""
+    """A value's position in an interval: 0 at the lower limit, 1 at the upper."""
     low, high, at = interval.low, interval.high, float(value)
     if interval.log:
         low, high, at = math.log(low), math.log(high), math.log(at)
@@ -185,7 +184,7 @@ def interval_place(interval: Interval, value: Value) -> float:
 
 
 def setting_values(results: SweepResults, setting: str) -> list[Value]:
-    """A setting's values: as the space lists them; else numbers by size, texts as they came."""
+    """A setting's values: in the space's order; for other settings numbers sorted, texts not."""
     space = results.definition.space
     for each in space.dimensions if space else ():
         if each.field == setting and not isinstance(each, Interval):

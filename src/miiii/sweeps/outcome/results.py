@@ -1,11 +1,10 @@
-"""What became of a sweep: its runs, how many are where, and who trains.
+"""A sweep's runs, their states, and its workers.
 
-A run may have had several trials: one that was given back or whose worker vanished goes on in
-another. Here everything is counted by run, and of a run's trials the last one that counts speaks
-for it.
+A run can have several trials, because a trial that was given back, or whose worker vanished, has a
+successor. Everything here is counted by run; a run's state is that of its last trial that counts.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,9 +21,9 @@ from miiii.sweeps.queue.attempts import (
     DUPLICATE,
     LIFE,
     OUTCOME,
+    REASON,
     RELEASED,
     VANISHED,
-    WHY,
     run_of,
 )
 from miiii.sweeps.search.sampling import EXPERIMENT, SEED
@@ -51,74 +50,73 @@ class RunRecord:
     """One run of a sweep."""
 
     run: str
-    """Its directory's name."""
+    """Name of the run's directory."""
     number: int
-    """Of the trial that speaks for it."""
+    """Number of the run's last trial that counts."""
     state: State
     params: Mapping[str, Value]
-    """Setting to value; empty where none was chosen yet."""
+    """Value of each setting; empty if they are not chosen yet."""
     values: tuple[float, ...] | None
-    """In the order of the objectives; None unless it is done."""
+    """Value of each objective; None unless the run is done."""
     epochs: int
-    """Made so far."""
+    """Epochs trained so far."""
     budget: int
-    """Epochs to make."""
+    """Epochs in the run's settings."""
     seconds: float | None
-    """That its last attempt took, shared with those it was trained together with; None: not
-    ended."""
+    """Duration of the last attempt, divided by the runs in its batch; None: it has not ended."""
     attempts: int
-    """Trials that began."""
+    """Number of trials that began."""
     problem: str
-    """Why it failed, or was given up; empty: no reason to."""
+    """Why the run failed or was given up; empty for other runs."""
     worker: str
-    """Who trains it, host:process; empty: nobody, or no sign of life came yet."""
+    """The worker that trains the run, host:process; empty if there is no sign of life."""
     accuracy: float | None = None
-    """The last validation accuracy, mean over tasks; None: not known."""
+    """The last validation accuracy, mean over tasks; None: unknown."""
     solved: int | None = None
-    """Tasks that were solved at the end; None: not known."""
+    """Number of tasks that were solved at the end; None: unknown."""
     ended: datetime | None = None
-    """By the clock of the machine that trained it."""
+    """End of training by the clock of the machine that trained the run."""
 
 
 @dataclass(frozen=True)
 class WorkerRecord:
-    """One worker that has trials."""
+    """One worker that holds trials."""
 
     worker: str
-    """host:process; empty for trials that gave no sign of life yet."""
+    """host:process; empty for trials without a sign of life."""
     runs: tuple[str, ...]
     epochs: tuple[int, ...]
-    """Made so far, per run."""
+    """Epochs trained so far, for each run."""
 
 
 @dataclass(frozen=True)
 class SweepResults:
-    """A sweep at one moment."""
+    """A sweep's runs at one moment."""
 
     definition: "Definition"
     runs: tuple[RunRecord, ...]
-    """In the order in which they were made."""
+    """The runs in the order in which they were made."""
 
     @property
     def name(self) -> str:
-        """The sweep's."""
+        """The sweep's name."""
         return self.definition.name
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """What runs differ in: the fields that are searched; of a study experiment and seed."""
+        """The settings in which runs differ: searched fields, or a study's experiment and seed."""
         space = self.definition.space
         return (EXPERIMENT, SEED) if space is None else space.fields
 
     @property
     def counts(self) -> dict[State, int]:
-        """Runs by state."""
+        """Number of runs by state."""
         states = [run.state for run in self.runs]
         return {state: states.count(state) for state in STATES}
 
     @property
     def unfinished(self) -> int:
-        """Runs that wait, are trained, or were not even made yet."""
+        """Number of runs that are waiting, running or not made yet."""
         counts = self.counts
         missing = max(0, self.definition.trials - len(self.runs))
         return counts["waiting"] + counts["running"] + missing
@@ -130,9 +128,10 @@ class SweepResults:
 
     @property
     def workers(self) -> tuple[WorkerRecord, ...]:
-        """Who has trials, by name."""
+        """The workers that hold trials, sorted by name."""
         running = [run for run in self.runs if run.state == "running"]
-        groups = {name: [run for run in running if run.worker == name] for name in _names(running)}
+        names = sorted({run.worker for run in running})
+        groups = {name: [run for run in running if run.worker == name] for name in names}
         return tuple(
             WorkerRecord(name, tuple(run.run for run in group), tuple(run.epochs for run in group))
             for name, group in groups.items()
@@ -140,9 +139,9 @@ class SweepResults:
 
     @property
     def seconds_left(self) -> float | None:
-        """Until all runs have ended at this rate, with the workers that there are.
+        """Estimated time until all runs have ended, with the present workers.
 
-        None where nothing is left, nobody works, or no run has ended yet to go by.
+        None if no run is left, no worker is active, or no run has ended yet.
         """
         known = [run.seconds for run in self.runs if run.seconds and run.state == "done"]
         workers = sum(bool(worker.worker) for worker in self.workers)
@@ -153,16 +152,16 @@ class SweepResults:
 
 
 def read_results(sweep: "Sweep") -> SweepResults:
-    """A sweep's runs as its storage has them now.
+    """Read a sweep's runs from its storage.
 
     Raises:
-        StorageAwayError: the storage stays away.
+        StorageAwayError: the storage does not answer for too long.
     """
     definition = sweep.definition
     trials = sweep.storage.get_all_trials(sweep.study_id, deepcopy=False)
     budgets: dict[str, int] = {}
     if definition.study:
-        with suppress(ValueError, RunError):  # A study that is not here: its runs may still train.
+        with suppress(ValueError, RunError):  # The study may be on another machine only.
             plan = open_study(definition.study, Path()).plan
             budgets = {run.name: run.config.training.epochs for run in plan.runs}
     records = run_records(trials, definition.base.training.epochs, budgets)
@@ -172,30 +171,30 @@ def read_results(sweep: "Sweep") -> SweepResults:
 def run_records(
     trials: Sequence[FrozenTrial], budget: int, budgets: Mapping[str, int] = MappingProxyType({})
 ) -> list[RunRecord]:
-    """A record per run, in the order in which they were made.
+    """A record for each run, in the order in which they were made.
 
     Args:
-        trials: all of a sweep.
+        trials: all trials of a sweep.
         budget: epochs of a run, unless they are searched.
         budgets: epochs of single runs, by name.
     """
     attempts: dict[str, list[FrozenTrial]] = {}
     for trial in trials:
-        # Of two successors one is no attempt: it never trained.
-        if trial.user_attrs.get(WHY) != DUPLICATE:
+        # A second successor never trained, so it is no attempt.
+        if trial.user_attrs.get(REASON) != DUPLICATE:
             attempts.setdefault(run_of(trial), []).append(trial)
     return [_record(run, own, budgets.get(run, budget)) for run, own in attempts.items()]
 
 
 def _record(run: str, trials: Sequence[FrozenTrial], budget: int) -> RunRecord:
-    last = _speaker(trials)
+    last = _last_counting(trials)
     outcome: dict[str, Any] = last.user_attrs.get(OUTCOME, {})
     life: dict[str, Any] = last.system_attrs.get(LIFE, {})
-    why = last.user_attrs.get(WHY, "")
+    reason = last.user_attrs.get(REASON, "")
     state = _STATES[last.state]
-    if state == "failed" and why in (RELEASED, VANISHED):
-        state, why = "waiting", ""  # Its successor is about to be made.
-    # Of a run that is to go on, as many as the attempts before it told of.
+    if state == "failed" and reason in (RELEASED, VANISHED):
+        state, reason = "waiting", ""  # Its successor is not made yet.
+    # A waiting run has the epochs of its earlier attempts.
     lives = [trial.system_attrs.get(LIFE, {}).get("epoch", 0) for trial in trials]
     return RunRecord(
         run=run,
@@ -207,7 +206,7 @@ def _record(run: str, trials: Sequence[FrozenTrial], budget: int) -> RunRecord:
         budget=int(last.params.get("epochs", budget)),
         seconds=outcome.get("seconds"),
         attempts=sum(trial.state != TrialState.WAITING for trial in trials),
-        problem=why or ("failed without a reason" if state == "failed" else ""),
+        problem=reason or ("failed without a reason" if state == "failed" else ""),
         worker=life.get("worker", "") if state == "running" else "",
         accuracy=outcome.get("accuracy"),
         solved=outcome.get("solved"),
@@ -215,8 +214,8 @@ def _record(run: str, trials: Sequence[FrozenTrial], budget: int) -> RunRecord:
     )
 
 
-def _speaker(trials: Sequence[FrozenTrial]) -> FrozenTrial:
-    """The end of the chain of successors; where one has two, the first of them counts."""
+def _last_counting(trials: Sequence[FrozenTrial]) -> FrozenTrial:
+    """The end of the chain of successors; of two successors of one trial, the first counts."""
     successor: dict[int, FrozenTrial] = {}
     for trial in sorted(trials, key=lambda each: each.number):
         before = trial.user_attrs.get(CONTINUES)
@@ -226,7 +225,3 @@ def _speaker(trials: Sequence[FrozenTrial]) -> FrozenTrial:
     while last.number in successor:
         last = successor[last.number]
     return last
-
-
-def _names(runs: Iterable[RunRecord]) -> list[str]:
-    return sorted({run.worker for run in runs})

@@ -1,1 +1,1 @@
-"""Trials in shared storage, and the workers that train them."""
+"""Trials in shared storage, and workers that train them."""

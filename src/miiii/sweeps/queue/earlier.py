@@ -1,8 +1,9 @@
-"""A wider search takes over what an earlier one has: finished runs of the same settings.
+"""Take over finished runs of an earlier sweep into a wider one, where all settings are equal.
 
-A run that is taken over stands in the new sweep's directory as a run of its own, made of the same
-files (hard links where the disk has them: every file here is replaced whole, never written into).
-The worker that takes its trial finds it finished, and reports its values.
+A run that is taken over gets a run directory in the new sweep, with hard links to the same files,
+or with copies if the file system has no hard links. Links are safe because no file of a run is
+changed in place: a new version replaces the file. The worker that takes the trial finds its run
+finished and reports its values.
 """
 
 import os
@@ -27,33 +28,33 @@ class Taken:
     """A trial that is taken over."""
 
     number: int
-    """The earlier sweep's, as its table has it."""
+    """The trial's number in the earlier sweep."""
     run: str
-    """Its directory's name there."""
+    """Name of the run's directory in the earlier sweep."""
     point: Point
     values: tuple[float, ...]
-    """Of the earlier sweep's objectives, in their order."""
+    """Values of the earlier sweep's objectives, in their order."""
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """What an earlier sweep has of a new one's points."""
+    """The runs of an earlier sweep at points of a new one."""
 
     sweep: str
-    """Its name."""
+    """The earlier sweep's name."""
     runs_dir: Path
-    """Where its runs are."""
+    """The directory of the earlier sweep's runs."""
     taken: tuple[Taken, ...]
     done: int
-    """Runs of the earlier sweep that are done."""
+    """Number of the earlier sweep's runs that are done."""
     absent: int
-    """Equal points whose run is not in the earlier sweep's directory."""
+    """Number of equal points whose run is missing in `runs_dir`."""
     recorded: bool = False
-    """Whether this was settled when the new sweep was made, and is only read."""
+    """Whether this was read from an existing sweep instead of searched for a new one."""
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """The points that come first."""
+        """The points of the trials that are taken over; the new sweep tries them first."""
         return tuple(each.point for each in self.taken)
 
     @property
@@ -63,16 +64,16 @@ class Earlier:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What the new sweep keeps of it: an earlier sweep may still be growing."""
+        """The record that the new sweep stores, because the earlier sweep may still grow."""
         trials = [{**vars(each), "values": list(each.values)} for each in self.taken]
         return {"sweep": self.sweep, "trials": trials}
 
 
 def recorded(made: Sweep, earlier: Sweep) -> Earlier | None:
-    """What a sweep took over when it was made; None where it kept no record.
+    """The trials that a sweep took over when it was made; None if it has no record of any.
 
     Raises:
-        ValueError: it took over the runs of another sweep.
+        ValueError: the sweep took over the runs of another sweep than `earlier`.
     """
     record = made.taken
     if record is None:
@@ -91,10 +92,10 @@ def recorded(made: Sweep, earlier: Sweep) -> Earlier | None:
 
 
 def equal_points(earlier: Sweep, definition: Definition) -> Earlier:
-    """Find the runs of an earlier sweep whose whole configuration a new sweep has, too.
+    """Find the runs of an earlier sweep whose whole configuration is also a new sweep's point.
 
     Raises:
-        ValueError: one of them has the runs of a study.
+        ValueError: one of the sweeps trains the runs of a study.
     """
     if earlier.definition.study or definition.space is None:
         raise ValueError(
@@ -117,16 +118,16 @@ def equal_points(earlier: Sweep, definition: Definition) -> Earlier:
 
 
 def with_first(definition: Definition, points: tuple[Point, ...]) -> Definition:
-    """The definition with points that come first, each once."""
+    """The definition with first points; repeated points are dropped."""
     distinct = [point for at, point in enumerate(points) if point not in points[:at]]
     return replace(definition, first=tuple(distinct))
 
 
 def take_run(source: Path, target: Path) -> None:
-    """Make a run out of another's files; nothing happens where the target is there.
+    """Make a run directory from another one's files, unless the target exists.
 
     Raises:
-        StorageError: the disk refuses; nothing is left of it.
+        StorageError: the file system refuses; no part of the target is left.
     """
     if target.exists():
         return

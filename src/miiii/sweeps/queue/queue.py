@@ -1,21 +1,21 @@
-"""Which worker trains which trial. Any number of workers use the queue at once.
+"""The queue that gives a sweep's trials to workers. Any number of workers can use it at once.
 
 An Optuna trial is one attempt at one run. Optuna changes a trial's state in one atomic step in
-every storage: of several workers that try, one takes a waiting trial, and one ends a running trial.
-The rest follows from this:
+every storage: if several workers try, only one takes a waiting trial, and only one ends a running
+trial. The queue relies on this:
 
-- A sweep's trials are all made, waiting, when the sweep is made. Workers never make new ones, so
-  there are neither more nor fewer than asked for.
+- All trials of a sweep are made, in the waiting state, when the sweep is made. Workers make new
+  trials only as successors of failed ones.
 - A worker writes a sign of life into each trial that it trains. Another worker that sees no new
-  sign for `patience` seconds, by its own clock, and finds the run's lock free, fails the trial:
-  only one can. It then makes a successor: a waiting trial of the same settings and the same run
-  directory, which goes on from the checkpoint. A worker that must stop does the same with its own
-  trials.
-- A worker whose trial was taken over finds the trial failed; its result is not recorded.
+  sign for `patience` seconds of its own clock, and finds the run's lock free, fails the trial. It
+  then makes a successor: a waiting trial with the same settings and the same run directory, which
+  resumes from the checkpoint. A worker that must stop does the same with its trials.
+- A worker whose trial was taken over finds the trial failed, and its result is not recorded.
 - If a worker dies between failing a trial and making the successor, another worker makes it. If two
   successors are made, the one with the smaller number counts; the worker that takes the other fails
   it.
-- Runs that trained as one batch go on as one: the first of them is taken, the rest by its taker.
+- Runs that trained as one batch are resumed as one batch: the worker that takes the batch's first
+  trial also takes the others.
 """
 
 import os
@@ -23,11 +23,10 @@ import random
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -41,39 +40,32 @@ from miiii.sweeps.queue.attempts import (
     LIFE,
     LOST,
     OUTCOME,
+    REASON,
     RELEASED,
     RUN,
     VANISHED,
-    WHY,
     Held,
     run_of,
 )
 from miiii.sweeps.queue.storage import PatientStorage
 
 MOST_LOST = 3
-"""How often a run's worker may vanish before the run is held to be the reason."""
+"""Number of vanished workers after which a run is not tried again: the run may be the cause."""
 SPREAD = 64
-"""How many waiting trials a worker looks at; it tries them in random order, so that workers try
-different ones."""
-
-
-@dataclass
-class _Sign:
-    """The last sign of life that was seen, and when, by this process's clock."""
-
-    value: Any
-    at: float
+"""Number of waiting trials that a worker reads. It tries them in random order, so that workers
+rarely try the same one."""
 
 
 class Queue:
-    """A sweep's trials, as one worker sees them.
+    """A sweep's trials, and those that this worker holds.
 
     Args:
-        storage: of the sweep.
-        study_id: the sweep's in that storage.
-        runs_dir: where the runs are, for their locks.
+        storage: the sweep's storage.
+        study_id: number of the sweep's study in the storage.
+        runs_dir: the directory of the runs, for their locks.
         patience: seconds without a sign of life after which a trial is taken over.
-        made: trials that were made with the sweep: those of smaller numbers continue no other.
+        made: number of trials that were made with the sweep; trials with smaller numbers continue
+            no other.
     """
 
     def __init__(
@@ -90,7 +82,8 @@ class Queue:
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
         self._study, self._made = study_id, made
         self._held: dict[int, Held] = {}
-        self._signs: dict[int, _Sign] = {}
+        # By trial number: the last sign of life, and when this process first saw it.
+        self._signs: dict[int, tuple[Any, float]] = {}
         self._beats = 0
         self._unsure: dict[str, str] = {}
 
@@ -99,19 +92,19 @@ class Queue:
     def claim(
         self, most: int = 1, fits: Callable[[FrozenTrial, FrozenTrial], bool] | None = None
     ) -> list[Held]:
-        """Take waiting trials; empty where there are none.
+        """Take waiting trials.
 
         Args:
-            most: how many.
-            fits: whether the second may train together with the first; default: all may.
+            most: number of trials to take.
+            fits: whether a second trial may train in one batch with the first; default: always.
 
         Returns:
-            At most `most`, unless runs that trained together before are more.
+            At most `most` trials, or all trials of an earlier batch; empty if none is waiting.
         """
         taken: list[Held] = []
         first: FrozenTrial | None = None
         while len(taken) < most:
-            # The last made first: those that go on were made after all others.
+            # The latest trial comes first: successors are made after all other trials.
             waiting = self.storage.waiting(self._study, max(SPREAD, 4 * most))
             rest = waiting[1:]
             random.shuffle(rest)
@@ -136,12 +129,12 @@ class Queue:
     def _take(
         self, trial_id: int, trial: FrozenTrial | None, *, with_batch: bool = False
     ) -> Held | None:
-        """Take one; None if somebody else has it, or it is not to be trained.
+        """Take a trial; None if another worker has it, or it must not be trained now.
 
         Args:
-            trial_id: which.
-            trial: as it was read; None: it was made with the sweep, and is read once it is taken.
-            with_batch: whether the first of its batch is taken already.
+            trial_id: the trial's number in the storage.
+            trial: the trial; None if it was made with the sweep, which is read after it is taken.
+            with_batch: whether the first trial of its batch is taken already.
         """
         batch: list[str] = trial.user_attrs.get(BATCH, []) if trial else []
         is_follower = trial is not None and len(batch) > 1 and run_of(trial) != batch[0]
@@ -154,7 +147,7 @@ class Queue:
             return None
         trial = trial or self.storage.get_trial(trial_id)
         if CONTINUES in trial.user_attrs and not self._stands(trial):
-            self.end(id_of(trial), TrialState.FAIL, why=DUPLICATE)
+            self.end(id_of(trial), TrialState.FAIL, reason=DUPLICATE)
             return None
         held = Held(
             id_of(trial),
@@ -168,23 +161,22 @@ class Queue:
         return held
 
     def _take_batch(self, first: Held) -> list[Held]:
-        """The others of a batch that goes on."""
+        """Take the other trials of an earlier batch."""
         found = []
         for trial in self.storage.some(self._study, TrialState.WAITING):
-            if run_of(trial) in first.batch and tuple(trial.user_attrs.get(BATCH, ())) == (
-                first.batch
-            ):
+            batch = tuple(trial.user_attrs.get(BATCH, ()))
+            if run_of(trial) in first.batch and batch == first.batch:
                 held = self._take(id_of(trial), trial, with_batch=True)
                 found += [held] if held else []
         return found
 
     def _is_open(self, run: str) -> bool:
-        """Whether a run's latest trial waits or is trained."""
+        """Whether a run's latest trial is waiting or running."""
         own = [trial for trial in self._trials() if run_of(trial) == run]
         return bool(own) and not own[-1].state.is_finished()
 
     def _stands(self, trial: FrozenTrial) -> bool:
-        """Whether a successor is the first of its kind and what it continues has failed."""
+        """Whether a successor is its predecessor's first one, and the predecessor has failed."""
         before = trial.user_attrs[CONTINUES]
         everything = self._trials()
         rivals = [each for each in everything if each.user_attrs.get(CONTINUES) == before]
@@ -194,23 +186,22 @@ class Queue:
     # Keeping
 
     def sample(self, held: Held, params: Mapping[str, Any]) -> Held:
-        """Note the settings that a sampler chose for a trial which came without."""
-        known = Held(held.id, held.number, held.run, dict(params), held.lost, held.batch)
-        self._held[held.id] = known
-        return known
+        """Set the settings that a sampler chose for a trial that had none."""
+        self._held[held.id] = replace(held, params=dict(params))
+        return self._held[held.id]
 
     def together(self, group: Sequence[Held]) -> None:
-        """Record that trials are trained as one batch, so that they can go on as one."""
+        """Record that trials are trained as one batch, so that they can be resumed as one."""
         names = [held.run for held in group]
         for held in group:
             if list(held.batch) != names:
                 self.storage.set_trial_user_attr(held.id, BATCH, names)
 
     def beat(self, epochs: Mapping[int, int] = {}) -> None:
-        """Give a sign of life for every trial that this worker has.
+        """Write a sign of life for every trial that this worker holds.
 
         Args:
-            epochs: trial number to epochs made.
+            epochs: number of trained epochs, by trial number.
         """
         self._beats += 1
         for held in list(self._held.values()):
@@ -218,7 +209,7 @@ class Queue:
             try:
                 self.storage.set_trial_system_attr(held.id, LIFE, sign)
             except UpdateFinishedTrialError:
-                continue  # Taken over; ending it will say so.
+                continue  # The trial was taken over; `end` reports that.
 
     # Giving back
 
@@ -227,41 +218,42 @@ class Queue:
         trial_id: int,
         state: TrialState,
         values: Sequence[float] | None = None,
-        why: str = "",
+        reason: str = "",
         outcome: Mapping[str, Any] | None = None,
     ) -> bool:
         """End a trial.
 
         Returns:
-            Whether it counts; it does not where somebody took the trial over.
+            Whether this call decided the trial's state; False if another worker took it over.
         """
         self._held.pop(trial_id, None)
         try:
-            for name, value in ((WHY, why), (OUTCOME, dict(outcome or {}))):
+            for name, value in ((REASON, reason), (OUTCOME, dict(outcome or {}))):
                 if value:
                     self.storage.set_trial_user_attr(trial_id, name, value)
             self.storage.set_trial_state_values(trial_id, state, values)
         except UpdateFinishedTrialError:
-            # Or it was this very call whose answer was lost.
+            # An equal state comes from an earlier attempt of this call whose answer was lost. A
+            # failed state may as well come from the worker that took the trial over.
             return self.storage.get_trial(trial_id).state == state and state != TrialState.FAIL
         return True
 
     def release(self, group: Iterable[Held]) -> None:
-        """Give trials back, for others to go on with."""
+        """Give trials back, so that other workers continue them."""
         for held in reversed(list(group)):
             trial = self.storage.get_trial(held.id)
-            if self.end(held.id, TrialState.FAIL, why=RELEASED):
+            if self.end(held.id, TrialState.FAIL, reason=RELEASED):
                 self._continue(trial, held.lost)
 
     def abandon(self) -> None:
-        """Give back whatever this worker has, because it cannot go on for a reason of its own."""
+        """Give back all trials of this worker after an error, as if the worker had vanished."""
         for held in list(self._held.values()):
             self._lose(self.storage.get_trial(held.id))
 
     # Taking over
 
     def watch(self) -> list[str]:
-        """Look for trials whose worker vanished, and let them go on; returns their runs' names."""
+        """Give back trials whose worker vanished; returns their runs' names."""
         running = self.storage.some(self._study, TrialState.RUNNING)
         found = [
             trial
@@ -271,7 +263,7 @@ class Queue:
             and not self._is_trained(trial)
         ]
         taken = []
-        # The first of a batch last: once it waits, the others do.
+        # The first of a batch comes last: once it is waiting, so are the others.
         for trial in sorted(found, key=_is_first):
             self._signs.pop(trial.number, None)
             if self._lose(trial):
@@ -279,31 +271,31 @@ class Queue:
         return taken
 
     def _lose(self, trial: FrozenTrial) -> bool:
-        """Fail a trial whose worker is gone, and let it go on; False if somebody else did."""
+        """Fail a trial whose worker vanished, and make a successor; False if another worker did."""
         lost = trial.user_attrs.get(LOST, 0) + 1
-        gone = lost >= MOST_LOST
-        why = f"{VANISHED} {lost} times: not tried again" if gone else VANISHED
-        if not self.end(id_of(trial), TrialState.FAIL, why=why):
+        last = lost >= MOST_LOST
+        reason = f"{VANISHED} {lost} times: not tried again" if last else VANISHED
+        if not self.end(id_of(trial), TrialState.FAIL, reason=reason):
             return False
-        if not gone:
+        if not last:
             self._continue(trial, lost)
         return True
 
     def mend(self) -> None:
-        """Make the successors of trials whose worker died before it made them."""
+        """Make the missing successors of trials whose worker died before it made them."""
         for trial in self._orphans():
             if self._is_silent(trial, trial.state):
-                released = trial.user_attrs.get(WHY) == RELEASED
+                released = trial.user_attrs.get(REASON) == RELEASED
                 self._continue(trial, trial.user_attrs.get(LOST, 0) + (not released))
 
     def retry(self, runs: Sequence[str]) -> list[str]:
-        """Let failed runs be tried again, as if they had never been lost; returns their names."""
+        """Let failed runs be tried again, with no vanished workers counted; returns their names."""
         everything = self._trials()
         continued = {trial.user_attrs.get(CONTINUES) for trial in everything}
         again = []
         for trial in everything:
             over = trial.state == TrialState.FAIL and trial.number not in continued
-            if over and trial.user_attrs.get(WHY) not in (DUPLICATE, VANISHED, RELEASED):
+            if over and trial.user_attrs.get(REASON) not in (DUPLICATE, VANISHED, RELEASED):
                 run = run_of(trial)
                 if run in runs and run not in again:
                     self._continue(trial, 0)
@@ -311,18 +303,19 @@ class Queue:
         return again
 
     def _is_silent(self, trial: FrozenTrial, sign: Any) -> bool:
-        """Whether a trial's sign of life has been the same for longer than patience allows."""
-        seen = self._signs.get(trial.number)
-        if seen is None or seen.value != sign:
-            self._signs[trial.number] = _Sign(sign, time.monotonic())
+        """Whether a trial's sign of life has not changed for `patience` seconds."""
+        now = time.monotonic()
+        seen, since = self._signs.get(trial.number, (None, now))
+        if trial.number not in self._signs or seen != sign:
+            self._signs[trial.number] = (sign, now)
             return False
-        return time.monotonic() - seen.at > self.patience
+        return now - since > self.patience
 
     def _is_trained(self, trial: FrozenTrial) -> bool:
-        """Whether a process may hold the trial's run: it is slow, not gone.
+        """Whether a process holds the lock of the trial's run, and so is slow but has not vanished.
 
-        A lock that cannot be asked counts as held, however long the trial is silent: a worker that
-        only the storage has lost goes on training.
+        A lock whose state is unknown counts as held, however long the trial is silent: a worker
+        that cannot reach the storage continues training.
         """
         path = self.runs_dir / run_of(trial)
         state = lock_state(path) if is_run(path) else "free"
@@ -336,32 +329,31 @@ class Queue:
         return state != "free"
 
     def unsure(self) -> list[str]:
-        """A line for each silent trial that is not taken over, told once."""
+        """A message for each silent trial that is not taken over; each is returned once."""
         lines = [line for line in self._unsure.values() if line]
         self._unsure = dict.fromkeys(self._unsure, "")
         return lines
 
     def _orphans(self) -> list[FrozenTrial]:
-        """Failed for a reason that calls for a successor, and without one."""
+        """Failed trials that need a successor and have none."""
         everything = self._trials()
         continued = {trial.user_attrs.get(CONTINUES) for trial in everything}
         return [
             trial
             for trial in everything
             if trial.state == TrialState.FAIL
-            and trial.user_attrs.get(WHY) in (VANISHED, RELEASED)
+            and trial.user_attrs.get(REASON) in (VANISHED, RELEASED)
             and trial.number not in continued
         ]
 
     def _continue(self, trial: FrozenTrial, lost: int) -> None:
-        distributions: dict[str, BaseDistribution] = dict(trial.distributions)
         attributes: dict[str, Any] = {RUN: run_of(trial), CONTINUES: trial.number, LOST: lost}
         if trial.user_attrs.get(BATCH):
             attributes[BATCH] = trial.user_attrs[BATCH]
         successor = create_trial(
             state=TrialState.WAITING,
             params=dict(trial.params),
-            distributions=distributions,
+            distributions=dict(trial.distributions),
             user_attrs=attributes,
         )
         self.storage.create_new_trial(self._study, successor)
@@ -369,7 +361,7 @@ class Queue:
     # Looking
 
     def counts(self) -> dict[str, int]:
-        """Trials by state, in words: waiting, running, and so on."""
+        """Number of trials by state: waiting, running, complete, pruned, fail."""
         trials = self._trials()
         return {
             state.name.lower(): sum(trial.state == state for trial in trials)
@@ -378,7 +370,7 @@ class Queue:
 
     @property
     def is_busy(self) -> bool:
-        """Whether anything waits or runs, or somebody has yet to let it go on."""
+        """Whether a trial is waiting or running, or a successor is missing."""
         unfinished = self.storage.some(self._study, TrialState.WAITING, TrialState.RUNNING)
         return bool(unfinished or self._orphans())
 

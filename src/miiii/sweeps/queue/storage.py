@@ -1,10 +1,10 @@
-"""Where a sweep's trials are kept: any storage of Optuna's, made to survive its absence.
+"""Storage of a sweep's trials: any of Optuna's storages, with operations retried after a failure.
 
-The default is a journal file: nothing to install, and safe on a file system that several machines
-share. Each of its lines is one operation, appended under a lock of the operating system, which ends
-with the process that holds it; a line that was cut off (a machine lost power) is dropped before the
-next is written. In SQLite every transaction locks the file from its start, because two processes
-could otherwise both see a waiting trial and both take it.
+The default is a journal file. It needs no server, and several machines can share it through a file
+system. Each line is one operation, appended under a lock of the operating system, which ends with
+the process that holds it. A line that was cut off by a power failure is removed before the next one
+is written. In SQLite every transaction locks the file from its start; otherwise two processes could
+both read a waiting trial and both take it.
 """
 
 import logging
@@ -37,48 +37,48 @@ except ImportError as error:
 
 JOURNAL = "journal.log"
 WAIT_SECONDS = 600.0
-"""How long a storage that went away is waited for."""
+"""Time after which a worker gives up on a storage that does not answer."""
 STOPPING_SECONDS = 2.0
-"""The same once the worker was told to stop: what it trained is saved in any case."""
+"""The same time for a worker that was asked to stop; its runs are saved in any case."""
 FIRST_DELAY, LONGEST_DELAY = 0.05, 5.0
 QUICK_SECONDS = 2.0
-"""How long a worker waits for the journal's lock without saying so."""
+"""Time that a worker waits for the journal's lock before it prints a message."""
 
 START_HINTS = {
-    "postgresql": "start one with: pg_ctl -D DIRECTORY -l log start (docs/clusters.md has all of "
-    "it), or leave --storage away to use a journal file",
-    "sqlite": "check the folder, or leave --storage away to use a journal file",
-    "mysql": "start the server, or leave --storage away to use a journal file",
+    "postgresql": "start one with: pg_ctl -D DIRECTORY -l log start (docs/clusters.md explains "
+    "it), or omit --storage to use a journal file",
+    "sqlite": "check the folder, or omit --storage to use a journal file",
+    "mysql": "start the server, or omit --storage to use a journal file",
 }
 
 
 class StorageAwayError(RunError):
-    """The storage cannot be reached, or stayed away for too long."""
+    """The storage cannot be reached, or did not answer for too long."""
 
 
 class NoStorageError(StorageAwayError, ValueError):
-    """The storage could not be opened: refused before anything began."""
+    """The storage cannot be opened; nothing has begun yet."""
 
 
 def open_storage(place: str, *, wait: float = WAIT_SECONDS) -> "PatientStorage":
     """Open a storage.
 
     Args:
-        place: a path, of a journal file that is made where it is missing; or a URL as SQLAlchemy
-            has them (postgresql://user@host/database, sqlite:///file).
-        wait: seconds to wait for a storage that was there and went away.
+        place: path of a journal file, made if it is missing; or an SQLAlchemy URL
+            (postgresql://user@host/database, sqlite:///file).
+        wait: seconds to wait for an open storage that stops answering.
 
     Raises:
-        NoStorageError: it cannot be reached now (says what was tried and how to start one), the
-            driver for it is not installed, or the URL is none.
+        NoStorageError: the storage cannot be reached (the message says how to start one), its
+            driver is not installed, or the URL is malformed.
     """
     optuna.logging.set_verbosity(logging.WARNING)
     if "://" not in place:
         try:
             backend = Journal(place, wait)
             storage = _make_patient(optuna.storages.JournalStorage(backend), place, wait)
-            # Asked when they are needed: a worker sets them later.
-            backend.lock.tell = lambda message: storage.away(message)
+            # Looked up at each call, because a worker replaces the storage's functions later.
+            backend.lock.notify = lambda message: storage.notify(message)
             backend.lock.stop = lambda: storage.stop()
             return storage
         except OSError as error:
@@ -89,25 +89,26 @@ def open_storage(place: str, *, wait: float = WAIT_SECONDS) -> "PatientStorage":
 
 
 def is_missing(place: str) -> bool:
-    """Whether a storage that is a file is not there; looking must not make it."""
-    file = place.removeprefix("sqlite:///") if place.startswith("sqlite:///") else place
+    """Whether a storage is a file that does not exist. Opening it would create the file."""
+    file = place.removeprefix("sqlite:///")
     return "://" not in file and not Path(file.partition("?")[0]).is_file()
 
 
 def absolute(place: str) -> str:
-    """A storage as it is called from every directory."""
-    if place.startswith("sqlite:///") and len(place) > len("sqlite:///"):
-        return f"sqlite:///{Path(place.removeprefix('sqlite:///')).absolute()}"
-    return str(Path(place).absolute()) if place and "://" not in place else place
+    """A storage's path or URL, with an absolute path if it is a file."""
+    file = place.removeprefix("sqlite:///")
+    if not file or "://" in file:
+        return place
+    return place.removesuffix(file) + str(Path(file).absolute())
 
 
 def hide_password(place: str) -> str:
-    """A URL as it may be shown."""
+    """A URL without its password, for messages."""
     return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", place)
 
 
 class Journal(JournalFileBackend):
-    """A journal file with the operating system's lock, mended before it is written."""
+    """A journal file with the operating system's lock, repaired before each write."""
 
     def __init__(self, path: str, wait: float = WAIT_SECONDS) -> None:
         self.lock = _SystemLock(f"{path}.flock", wait)
@@ -116,7 +117,7 @@ class Journal(JournalFileBackend):
         self._path = Path(path)
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """As in Optuna, which takes the same lock once more inside."""
+        """Append as Optuna does; its method takes the same lock a second time."""
         self._lock.acquire()
         try:
             self._drop_torn_line()
@@ -133,15 +134,14 @@ class Journal(JournalFileBackend):
             if file.read(1) == b"\n":
                 return
             file.seek(0)
-            whole = file.read().rfind(b"\n") + 1
-            file.truncate(whole)
+            file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def check_lock(journal: Path) -> None:
-    """Take and leave a journal's lock, where nobody has it.
+    """Check that a journal's lock works: acquire it, unless a process holds it, and release it.
 
     Raises:
-        OSError: the file system gives no locks, or refuses the file.
+        OSError: the file system has no locks, or the file cannot be made.
     """
     lock = FileLock(f"{journal}.flock")
     try:
@@ -152,47 +152,47 @@ def check_lock(journal: Path) -> None:
 
 
 class _SystemLock:
-    """It ends with its process, so that nobody waits for one that was killed.
+    """A lock that ends with its process, so that no worker waits for a killed one.
 
-    Its name is not that of Optuna's own lock, which others would take for left behind and remove.
+    Its file's name differs from that of Optuna's lock, which other processes remove when it is old.
     """
 
     def __init__(self, path: str, limit: float = WAIT_SECONDS) -> None:
-        self.tell: Callable[[str], None] = lambda message: None
+        self.notify: Callable[[str], None] = lambda message: None
         self.stop: Callable[[], bool] = lambda: False
         self.limit = limit
         self._path = Path(path)
         self._lock = FileLock(path, thread_local=False)
 
     def acquire(self) -> bool:
-        """Wait for it, and say so after a moment.
+        """Wait for the lock; send a message if that takes longer than `QUICK_SECONDS`.
 
         Raises:
-            StorageAwayError: nobody let go of it for `limit` seconds, or for a moment once `stop`
-                was true.
+            StorageAwayError: the lock was not free for `limit` seconds, or for `STOPPING_SECONDS`
+                after `stop` became true.
         """
-        began, told = time.monotonic(), False
+        began, notified = time.monotonic(), False
         while True:
             waited = time.monotonic() - began
-            # At first as quickly as another's write takes.
-            options = (0.5, 0.002) if waited < QUICK_SECONDS else (1.0, 0.1)
+            # A write takes milliseconds, so the first attempts follow each other as fast.
+            timeout, interval = (0.5, 0.002) if waited < QUICK_SECONDS else (1.0, 0.1)
             try:
-                acquire_quietly(self._lock, timeout=options[0], poll_interval=options[1])
+                acquire_quietly(self._lock, timeout=timeout, poll_interval=interval)
             except Timeout:
                 waited = time.monotonic() - began
-                what = f"another worker holds {self._path}{self._holder()}"
-                if waited > QUICK_SECONDS and not told:
-                    told = True
-                    self.tell(f"{what}; waiting up to {self.limit:.0f} s")
+                problem = f"another worker holds {self._path}{self._holder()}"
+                if waited > QUICK_SECONDS and not notified:
+                    notified = True
+                    self.notify(f"{problem}; waiting up to {self.limit:.0f} s")
                 if waited > (STOPPING_SECONDS if self.stop() else self.limit):
-                    raise StorageAwayError(f"{what}; gave up after {waited:.0f} s") from None
+                    raise StorageAwayError(f"{problem}; gave up after {waited:.0f} s") from None
             else:
-                if told:
-                    self.tell(f"{self._path} is free after {time.monotonic() - began:.0f} s")
+                if notified:
+                    self.notify(f"{self._path} is free after {time.monotonic() - began:.0f} s")
                 return True
 
     def _holder(self) -> str:
-        """Who, where the file system has no locks and its marker says so."""
+        """The lock's holder for messages, on a file system without locks; else empty."""
         marker = read_marker(self._path)
         if marker is None:
             return ""
@@ -207,7 +207,7 @@ class _SystemLock:
 
 def _database(url: str) -> "BaseStorage":
     kind = re.split(r"[+:]", url)[0]
-    # A connection that the server dropped is noticed before it is used.
+    # A connection is tested before each use, because a server may have closed it.
     options: dict[str, Any] = {"pool_pre_ping": True}
     if kind == "sqlite":
         options["connect_args"] = {"timeout": 60}
@@ -224,14 +224,14 @@ def _database(url: str) -> "BaseStorage":
             "postgresql:// for the one that pip install 'miiii[sweep]' brings"
         ) from error
     except (SQLAlchemyError, StorageInternalError, OSError) as error:
-        hint = START_HINTS.get(kind, "start its server, or leave --storage away")
+        hint = START_HINTS.get(kind, "start its server, or omit --storage")
         raise NoStorageError(
             f"cannot reach the storage {hide_password(url)} ({_short(error)}): {hint}"
         ) from error
     if kind == "sqlite":
         event.listen(database.engine, "connect", _no_implicit_begin)
         event.listen(database.engine, "begin", _begin_at_once)
-        # Connections that were made before are without it.
+        # Connections that exist already do not have the listeners.
         database.engine.dispose()
     return optuna.storages.get_storage(database)
 
@@ -245,7 +245,7 @@ def _begin_at_once(connection: Any) -> None:
 
 
 def _short(error: BaseException) -> str:
-    """The first line of what went wrong at the bottom."""
+    """The first line of an error's underlying cause."""
     root = error.__cause__ or getattr(error, "orig", None) or error
     root = getattr(root, "orig", None) or root
     lines = [line.strip() for line in str(root).splitlines() if line.strip()]
@@ -253,14 +253,14 @@ def _short(error: BaseException) -> str:
 
 
 class PatientStorage(BaseStorage):
-    """A storage whose operations are tried again while it is away.
+    """A storage that repeats its operations while the underlying storage does not answer.
 
-    An operation whose answer was lost may have happened. What that means is dealt with where each
-    is used (`queue`): none of them does harm when done twice.
+    An operation can succeed although its answer is lost, and is then done twice. `queue` uses only
+    operations that may be done twice.
 
     Args:
-        storage: the storage whose operations are tried again.
-        place: its name in messages.
+        storage: the underlying storage.
+        place: its path or URL, for messages.
         wait: seconds after which to give up.
     """
 
@@ -268,19 +268,19 @@ class PatientStorage(BaseStorage):
         self.inner = storage
         self.place = place
         self.wait = wait
-        self.away: Callable[[str], None] = lambda message: None
-        """Told when the storage is away, and when it is back."""
+        self.notify: Callable[[str], None] = lambda message: None
+        """Receives a message when the storage stops answering, and when it answers again."""
         self.stop: Callable[[], bool] = lambda: False
-        """Asked while waiting; once true, waiting soon ends."""
+        """Called while waiting; once it returns true, waiting ends after `STOPPING_SECONDS`."""
         if self._database is not None:
-            # Connections that are only forgotten stay open at the server for a while.
+            # Without this, the server keeps the connections open for a while.
             weakref.finalize(self, self._database.engine.dispose)
 
     def waiting(self, study_id: int, most: int) -> list[tuple[int, int]]:
-        """Ids and numbers of waiting trials, at most so many, the last made first.
+        """Ids and numbers of waiting trials, at most `most`, the latest first.
 
-        In a database only these are read: Optuna reads every trial that is not ended, with all it
-        has, which with a thousand waiting takes longer than training something small.
+        A database is queried for these columns only: Optuna would read every unfinished trial
+        completely, which for a thousand trials takes longer than training a small model.
         """
         database = self._database
         if database is None:
@@ -301,38 +301,40 @@ class PatientStorage(BaseStorage):
         return self.patiently(read)
 
     def some(self, study_id: int, *states: TrialState) -> list[FrozenTrial]:
-        """The trials that are in one of these states now, read as such from a database."""
+        """The trials in one of these states; from a database, only these are read."""
         storage = self._database or self.inner
         return self.patiently(storage.get_all_trials, study_id, deepcopy=False, states=states)
 
     @property
     def _database(self) -> RDBStorage | None:
-        """The database itself, without Optuna's cache in front."""
+        """The database without Optuna's cache."""
         return database_of(self.inner)
 
     def patiently(self, operation: Callable[..., Any], *words: Any, **options: Any) -> Any:
-        """Do an operation, again and again if need be.
+        """Do an operation, and repeat it while the storage does not answer.
 
         Raises:
-            StorageAwayError: it failed for `wait` seconds, or for a moment once `stop` was true.
+            StorageAwayError: it failed for `wait` seconds, or for `STOPPING_SECONDS` after `stop`
+                became true.
         """
-        began, delay, told = time.monotonic(), FIRST_DELAY, False
+        began, delay, notified = time.monotonic(), FIRST_DELAY, False
         while True:
             try:
                 result = operation(*words, **options)
             except (StorageInternalError, DBAPIError, OSError) as error:
                 waited = time.monotonic() - began
-                what = f"the storage {hide_password(self.place)} does not answer ({_short(error)})"
+                problem = f"the storage {hide_password(self.place)} does not answer"
+                problem += f" ({_short(error)})"
                 if waited > (STOPPING_SECONDS if self.stop() else self.wait):
-                    raise StorageAwayError(f"{what}; gave up after {waited:.0f} s") from error
-                if waited > 0.5 and not told:
-                    told = True
-                    self.away(f"{what}; waiting up to {self.wait:.0f} s")
+                    raise StorageAwayError(f"{problem}; gave up after {waited:.0f} s") from error
+                if waited > 0.5 and not notified:
+                    notified = True
+                    self.notify(f"{problem}; waiting up to {self.wait:.0f} s")
             else:
-                if told:
-                    self.away(f"the storage is back after {time.monotonic() - began:.0f} s")
+                if notified:
+                    self.notify(f"the storage is back after {time.monotonic() - began:.0f} s")
                 return result
-            # Apart, so that workers that wait for the same server do not all come at once.
+            # A random delay spreads workers that wait for the same server.
             time.sleep(delay * random.uniform(0.5, 1.5))
             delay = min(2 * delay, LONGEST_DELAY)
 
@@ -342,7 +344,7 @@ def _patient(name: str) -> Callable[..., Any]:
         return self.patiently(getattr(self.inner, name), *words, **options)
 
     operation.__name__ = name
-    operation.__doc__ = f"Optuna's `{name}`, tried again while the storage is away."
+    operation.__doc__ = f"Optuna's `{name}`, repeated while the storage does not answer."
     return operation
 
 

@@ -1,12 +1,12 @@
-"""A sweep on disk and in its storage: making one, opening one.
+"""Make and open a sweep, on disk and in its storage.
 
 ::
 
     sweeps/<name>/
-      sweep.toml     the definition, and which storage holds the trials
+      sweep.toml     the definition, and the storage that holds the trials
       journal.log    the trials, unless another storage was chosen
       runs/          ordinary run directories, trial-<number>
-      jobs/          logs of what `miiii sweep launch` started
+      jobs/          logs of the workers that `miiii sweep launch` started
 """
 
 import shutil
@@ -47,20 +47,20 @@ from miiii.sweeps.search.sampling import EXPERIMENT, SEED, distributions, planne
 FILE_NAME = "sweep.toml"
 RUNS_NAME = "runs"
 DIRECTORY = "miiii directory"
-"""User attribute of the study: where the sweep was made, so that a copy is told from it."""
+"""User attribute of Optuna's study: the directory of the original sweep, which copies lack."""
 TAKEN = "miiii taken"
-"""User attribute of the study: the earlier sweep's trials that it began with, and their values."""
+"""User attribute of Optuna's study: trials taken over from an earlier sweep, with their values."""
 DEFINITION = "miiii"
-"""The user attribute of Optuna's study that holds the definition."""
+"""User attribute of Optuna's study: the definition as TOML."""
 _HEADING = "# A sweep of miiii. Written by `miiii sweep new`.\n\n"
 
 
 class SweepDiffersError(RunError, ValueError):
-    """A sweep of that name exists with another definition."""
+    """A sweep of that name exists with another definition or by another version."""
 
 
 class SweepNotFoundError(RunNotFoundError):
-    """No sweep has this name; the arguments are those of the base."""
+    """No sweep has this name; takes the arguments of `RunNotFoundError`."""
 
     def __str__(self) -> str:
         hint = f"make one with: miiii sweep new {self.name}"
@@ -70,43 +70,41 @@ class SweepNotFoundError(RunNotFoundError):
 
 
 class StorageGoneError(SweepNotFoundError):
-    """The storage that a sweep's directory names is not there; the arguments are the base's."""
+    """The storage of a sweep is missing; takes the sweep's name and the storage's path."""
 
     def __str__(self) -> str:
         return (
-            f"the trials of sweep {self.name!r} are in {self.runs_dir}, which is not there: put it "
-            "back, or say with --storage where it is now"
+            f"the trials of sweep {self.name!r} are in {self.runs_dir}, which does not exist: "
+            "restore it, or give its new place with --storage"
         )
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep that is open."""
+    """An open sweep."""
 
     path: Path
-    """Its directory; it need not be there where the storage is elsewhere."""
+    """The sweep's directory; it may be missing if the trials are in another storage."""
     definition: Definition
     storage: PatientStorage
     study_id: int
-    """The sweep's in its storage."""
+    """The number of Optuna's study in the storage."""
 
     @property
     def name(self) -> str:
-        """The sweep's, and that of Optuna's study."""
+        """Name of the sweep and of Optuna's study."""
         return self.definition.name
 
     @property
     def runs_dir(self) -> Path:
-        """Where the runs of the trials are."""
-        if self.definition.study:
-            return Path(self.definition.study) / RUNS_NAME
-        return self.path / RUNS_NAME
+        """The directory of the trials' runs."""
+        return (Path(self.definition.study) if self.definition.study else self.path) / RUNS_NAME
 
     @property
     def shared_with(self) -> Path | None:
-        """The directory that the sweep was made in, where this is a copy that shares its trials.
+        """The original's directory, if this directory is a copy that shares the original's trials.
 
-        None for the original, for a sweep that was moved, and for a copy with a journal of its own.
+        None for the original, for a sweep that was moved, and for a copy with a separate journal.
         """
         made_in = self.storage.get_study_user_attrs(self.study_id).get(DIRECTORY)
         if made_in is None or not _stored_place(self.path):
@@ -117,22 +115,26 @@ class Sweep:
 
     @property
     def taken(self) -> Mapping[str, Any] | None:
-        """The earlier sweep's name and its trials that this one began with; None: there is none."""
+        """The record of the trials taken over from an earlier sweep; None if there is none."""
         return self.storage.get_study_user_attrs(self.study_id).get(TAKEN)
 
     @property
     def optuna_study(self) -> optuna.Study:
-        """As Optuna has it."""
+        """Optuna's study."""
         return optuna.load_study(study_name=self.name, storage=self.storage)
 
     @property
     def made(self) -> int:
-        """Trials that were made so far, those that continue others not counted."""
+        """Number of trials that were made so far, without those that continue others."""
         trials = self.storage.get_all_trials(self.study_id, deepcopy=False)
         return sum(CONTINUES not in trial.user_attrs for trial in trials)
 
     def queue(self, patience: float) -> Queue:
-        """The sweep's trials as a worker sees them."""
+        """The queue through which a worker takes trials.
+
+        Args:
+            patience: seconds without a sign of life after which a trial is taken over.
+        """
         trials = self.definition.trials
         return Queue(self.storage, self.study_id, self.runs_dir, patience, trials)
 
@@ -140,11 +142,11 @@ class Sweep:
         """The configuration of a trial.
 
         Args:
-            params: of the trial.
-            study: the study whose runs are the trials, where there is one.
+            params: the trial's parameters.
+            study: the study whose runs are the trials; None if the sweep has a search space.
 
         Raises:
-            ValueError: such a run is not possible.
+            ValueError: no run can have these settings, or the study has no such run.
         """
         if study is None:
             return self.definition.settings(params)
@@ -152,8 +154,8 @@ class Sweep:
             if (run.experiment, run.config.seed) == (params[EXPERIMENT], params[SEED]):
                 return run.config
         raise ValueError(
-            f"study {study.name} has no run of {params[EXPERIMENT]} with seed {params[SEED]} any "
-            "more: make a new sweep of it"
+            f"study {study.name} no longer has a run of {params[EXPERIMENT]} with seed "
+            f"{params[SEED]}: make a new sweep of it"
         )
 
 
@@ -166,19 +168,19 @@ def make_sweep(
     taken: Mapping[str, Any] | None = None,
     tell: Callable[[str], None] = lambda message: None,
 ) -> Sweep:
-    """Make a sweep with its trials, or finish making one, or give it more trials.
+    """Make a sweep with its trials, complete an unfinished one, or add trials to an existing one.
 
     Args:
-        definition: what it is.
-        sweeps_dir: where its directory is made.
-        storage: where the trials are kept; empty: a journal file in that directory.
-        progress: told how many trials are made, of how many.
-        before: called once the sweep is there, before any of its trials is.
-        taken: the trials of an earlier sweep that it begins with, to be kept with it.
-        tell: told when the storage or its lock is waited for.
+        definition: the sweep's definition.
+        sweeps_dir: the directory that holds the sweep's directory.
+        storage: the trials' storage; empty: a journal file in the sweep's directory.
+        progress: receives the number of trials made so far, and of all trials.
+        before: called after the sweep is made and before its first trial is made.
+        taken: record of the trials taken over from an earlier sweep, stored with this one.
+        tell: receives a message while the storage or its lock is waited for.
 
     Raises:
-        SweepDiffersError: there is one of that name that differs in more than having fewer trials.
+        SweepDiffersError: a sweep of that name exists, and more differs than the number of trials.
         StorageAwayError: the storage cannot be reached.
         StorageError: the directory cannot be made.
     """
@@ -190,12 +192,11 @@ def make_sweep(
             f"sweep {definition.name!r} exists in {sweeps_dir} with another storage: "
             f"{hide_password(stored) or 'its journal file'}, not {hide_password(storage)}"
         )
-    # A storage that cannot be reached leaves nothing behind.
+    # The directory is made after the storage is open, so that a failure leaves no directory.
     place = storage or stored or ""
-    opened = open_storage(place) if place else None
-    opened = opened or open_storage(str(_new_journal(path)))
+    opened = open_storage(place or str(_new_journal(path)))
     make_directory(path)
-    opened.away = tell
+    opened.notify = tell
     directions = [StudyDirection[name.upper()] for name in definition.directions]
     try:
         study_id = opened.create_new_study(directions, definition.name)
@@ -224,10 +225,10 @@ def make_sweep(
 
 
 def _new_journal(path: Path) -> Path:
-    """Where a sweep's journal file goes; nothing is left where its file system has no locks.
+    """Path of a sweep's journal file. A new directory is removed if its file system has no locks.
 
     Raises:
-        StorageError: the directory cannot be made, or gives no lock.
+        StorageError: the directory cannot be made, or its file system has no locks.
     """
     is_new = not path.exists()
     make_directory(path)
@@ -245,32 +246,32 @@ def open_sweep(name: str, sweeps_dir: Path, storage: str = "") -> Sweep:
     """Open a sweep.
 
     Args:
-        name: its name.
-        sweeps_dir: where its directory is.
-        storage: where its trials are kept, on a machine that has no such directory; default: what
-            the directory says.
+        name: the sweep's name.
+        sweeps_dir: the directory that holds the sweep's directory.
+        storage: the trials' storage, for a machine without the sweep's directory; empty: the one
+            that the directory names.
 
     Raises:
-        SweepNotFoundError: there is none of that name; the nearest is given.
+        SweepNotFoundError: no sweep has that name; the message gives the nearest.
         StorageAwayError: the storage cannot be reached.
-        DamagedFileError: its file cannot be read.
+        DamagedFileError: sweep.toml cannot be read.
     """
     path = sweeps_dir / name
     place = storage or _stored_place(path)
     if place is None:
-        there = [each.parent.name for each in sweeps_dir.glob(f"*/{FILE_NAME}")]
-        raise SweepNotFoundError(name, sweeps_dir, there)
+        known = [each.parent.name for each in sweeps_dir.glob(f"*/{FILE_NAME}")]
+        raise SweepNotFoundError(name, sweeps_dir, known)
     place = place or str(path / JOURNAL)
     if is_missing(place):
         if not storage:
             raise StorageGoneError(name, place)
-        raise SweepNotFoundError(name, f"{place}, which is not there")
+        raise SweepNotFoundError(name, f"{place}, which does not exist")
     opened = open_storage(place)
     try:
         study_id = opened.get_study_id_from_name(name)
     except KeyError:
-        there = [each.study_name for each in opened.get_all_studies()]
-        raise SweepNotFoundError(name, hide_password(place), there) from None
+        known = [each.study_name for each in opened.get_all_studies()]
+        raise SweepNotFoundError(name, hide_password(place), known) from None
     return Sweep(path, _read(opened, study_id, name), opened, study_id)
 
 
@@ -278,17 +279,17 @@ def check_version(sweep: Sweep) -> None:
     """Refuse to work on a sweep that another version of the package made.
 
     Raises:
-        SweepDiffersError: the versions differ: the numbers might, too.
+        SweepDiffersError: the versions differ, so their numbers may differ.
     """
     if sweep.definition.version != __version__:
         raise SweepDiffersError(
             f"sweep {sweep.name!r} was made by miiii {sweep.definition.version}, and this is "
-            f"{__version__}: their numbers may differ. Install that version, or say --any-version"
+            f"{__version__}: their numbers may differ. Install that version, or give --any-version"
         )
 
 
 def _name_objectives(storage: PatientStorage, definition: Definition) -> None:
-    """For Optuna's own tools, which otherwise say "Objective 0"."""
+    """Store the objectives' names for Optuna's tools, which otherwise show "Objective 0"."""
     study = optuna.load_study(study_name=definition.name, storage=storage)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
@@ -296,7 +297,7 @@ def _name_objectives(storage: PatientStorage, definition: Definition) -> None:
 
 
 def _stored_place(path: Path) -> str | None:
-    """The storage that a sweep's directory names; empty: the journal file; None: no directory."""
+    """The storage that sweep.toml names; empty: the journal file; None: there is no sweep.toml."""
     file = path / FILE_NAME
     if not file.is_file():
         return None
@@ -318,7 +319,7 @@ def _read(storage: PatientStorage, study_id: int, name: str) -> Definition:
 
 
 def _joined(wanted: Definition, found: Definition, sweeps_dir: Path) -> Definition:
-    """What is there already, with as many trials as are wanted now."""
+    """The existing definition, with the larger of both numbers of trials."""
     if listed := list_differences(found, replace(wanted, trials=found.trials)):
         raise SweepDiffersError(
             f"sweep {wanted.name!r} exists with another definition ({'; '.join(listed)}): choose "
@@ -328,7 +329,7 @@ def _joined(wanted: Definition, found: Definition, sweeps_dir: Path) -> Definiti
 
 
 def _templates(sweep: Sweep) -> Iterator[optuna.trial.FrozenTrial]:
-    """Every trial as it waits."""
+    """All trials, in the waiting state."""
     definition = sweep.definition
     if definition.space is None:
         yield from _study_templates(open_study(definition.study, Path()))
@@ -345,7 +346,7 @@ def _templates(sweep: Sweep) -> Iterator[optuna.trial.FrozenTrial]:
 
 
 def _study_templates(study: Study) -> Iterator[optuna.trial.FrozenTrial]:
-    """A trial per run of a study, finished runs included: the worker that takes one ends it."""
+    """A trial for each run of a study; a worker that takes a finished run reports its values."""
     runs = study.plan.runs
     space: dict[str, BaseDistribution] = {
         EXPERIMENT: CategoricalDistribution(list(study.plan.configs)),

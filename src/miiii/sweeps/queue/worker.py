@@ -1,4 +1,4 @@
-"""A worker: takes trials until none are left, trains them as ordinary runs, reports values."""
+"""A worker: takes trials until none is left, trains them as ordinary runs, reports their values."""
 
 import math
 import threading
@@ -31,37 +31,35 @@ from miiii.sweeps.search.pruning import Falling
 from miiii.sweeps.search.sampling import choose
 
 LONGEST_BEAT = 15.0
-"""Seconds between signs of life, at most."""
+"""Most seconds between signs of life."""
 BEATS_PER_PATIENCE = 4
 LONGEST_PAUSE = 2.0
-"""Seconds between looks at a storage that has nothing to do."""
+"""Most seconds between checks of a storage in which no trial is waiting."""
 LOCKED_SECONDS = 30.0
-"""How long a run that somebody holds is waited for: a process that was killed saves first."""
-
-Waiting = Callable[[], bool]
+"""Time to wait for a locked run: a process that was asked to end holds the lock while it saves."""
 
 MOST_ACCIDENTS = 3
-"""Runs that may fail by accident before a worker that completed none leaves the rest to others."""
+"""Number of accidents after which a worker that completed no run ends."""
 
 
 @dataclass
 class Tally:
-    """What a worker did."""
+    """Counts of the trials that a worker ended or gave back."""
 
     complete: int = 0
     pruned: int = 0
     failed: int = 0
     released: int = 0
     accidents: list[str] = field(default_factory=list)
-    """Runs that failed for another reason than a number that is not finite: the machine's."""
+    """Runs that failed for another reason than a number that is not finite, such as a full disk."""
     gave_up: bool = False
-    """Whether it left because every run failed by an accident."""
+    """Whether the worker ended because of `MOST_ACCIDENTS`."""
     taken_over: list[str] = field(default_factory=list)
     """Runs whose worker had vanished."""
 
     @property
     def ended(self) -> int:
-        """Trials that need nothing any more."""
+        """Number of trials that are over."""
         return self.complete + self.pruned + self.failed
 
 
@@ -69,14 +67,14 @@ class Worker:
     """One worker of a sweep.
 
     Args:
-        sweep: what to work on.
-        batch: how many trials of one shape to train together.
+        sweep: the sweep to work on.
+        batch: most trials of one shape to train together.
         patience: seconds without a sign of life after which a trial is taken over.
-        wait: whether to stay while others train, to take over from them.
-        progress: opens what shows a run's progress.
-        tell: takes a line for the user, as when a trial ends.
-        stop: once true, what is trained is saved and given back.
-        command: recorded as the origin of the numbers.
+        wait: whether to stay while other workers train, in order to take over from them.
+        progress: opens a display of a run's progress.
+        tell: receives messages for the user, such as the end of a trial.
+        stop: once it returns true, the worker saves its runs and gives their trials back.
+        command: the command line, stored in each run's provenance.
     """
 
     def __init__(
@@ -88,7 +86,7 @@ class Worker:
         wait: bool = True,
         progress: Callable[[], AbstractContextManager[Progress]],
         tell: Callable[[str], None],
-        stop: Waiting,
+        stop: Callable[[], bool],
         command: Sequence[str] = (),
     ) -> None:
         self.tally = Tally()
@@ -101,14 +99,14 @@ class Worker:
         study = sweep.definition.study
         self._study = open_study(study, Path()) if study else None
         self._configs: dict[int, Config] = {}
-        sweep.storage.away, sweep.storage.stop = tell, stop
+        sweep.storage.notify, sweep.storage.stop = tell, stop
 
     def work(self) -> Tally:
-        """Take trials until none are left, or until told to stop.
+        """Take trials until none is left or `stop` returns true.
 
         Raises:
-            StorageAwayError: the storage stayed away; what was trained is saved.
-            StorageError: the disk refuses; what was saved before is intact.
+            StorageAwayError: the storage did not answer for too long; the runs are saved.
+            StorageError: the disk refuses a write; what was saved before is intact.
         """
         with saving_first(self._stop) as self._stop:
             self._sweep.storage.stop = self._stop
@@ -137,7 +135,7 @@ class Worker:
         return self.tally
 
     def _do_or_abandon(self, held: Sequence[Held]) -> None:
-        """What nobody foresaw ends this worker; its trials count as if it had vanished."""
+        """Train trials; after an unexpected error, give them back and raise the error."""
         try:
             self._do(held)
         except RunError:
@@ -147,9 +145,9 @@ class Worker:
             raise
 
     def _beat(self, ended: threading.Event) -> None:
-        """Signs of life, beside the training; now and then a look at those of others."""
+        """Write signs of life during training, and take over trials of vanished workers."""
         while not ended.wait(self._pulse):
-            # While the storage is away training goes on; the other thread says so.
+            # Training continues without the storage; the other thread reports its absence.
             with suppress(StorageAwayError):
                 self._queue.beat(self._epochs)
                 self._watch()
@@ -157,14 +155,14 @@ class Worker:
     def _watch(self) -> None:
         for run in self._queue.watch():
             self.tally.taken_over.append(run)
-            self._tell(f"{run}: its worker vanished, it will go on from its checkpoint")
+            self._tell(f"{run}: its worker vanished, it will be resumed from its checkpoint")
         for line in self._queue.unsure():
             self._tell(line)
 
-    # What a trial is
+    # Settings and batches of trials
 
     def _fits(self, first: FrozenTrial, other: FrozenTrial) -> bool:
-        """Whether two trials may train together, as far as their settings are known yet."""
+        """Whether two trials can train in one batch; also true if settings are not yet chosen."""
         if not first.params or not other.params:
             return True
         try:
@@ -178,14 +176,14 @@ class Worker:
         return self._configs[trial.number]
 
     def _settled(self, held: Held) -> Held:
-        """A trial with its settings."""
+        """The trial with settings; chooses them if it has none."""
         if held.params:
             return held
         chosen = choose(self._sweep.definition, self._sweep.optuna_study, held.id, held.number)
         return self._queue.sample(held, chosen)
 
     def _do(self, claimed: Sequence[Held]) -> None:
-        """Train what was taken, group by group."""
+        """Train the trials, one batch after another."""
         waiting = [self._settled(held) for held in claimed]
         while waiting:
             if self._stop():
@@ -196,7 +194,7 @@ class Worker:
                 self._do_group(group, configs, waiting)
 
     def _next_group(self, waiting: list[Held]) -> tuple[list[Held], list[Config], list[Held]]:
-        """Trials that go on or begin together, their configurations, and the others."""
+        """Trials to resume or to start as one batch, their configurations, and the other trials."""
         first = waiting[0]
         try:
             config = self._sweep.settings(dict(first.params), self._study)
@@ -228,7 +226,7 @@ class Worker:
         try:
             with self._progress() as shown:
                 watching = _Watching(shown, group, self._epochs, self._sweep.definition.prune)
-                # A run is there already after an attempt that was cut short.
+                # Runs of an interrupted attempt exist already and are resumed.
                 outcome = train_first_free(
                     lambda: [(names, configs)],
                     self._sweep.runs_dir,
@@ -259,7 +257,7 @@ class Worker:
             self._report(held, config, seconds, outcome)
 
     def _report(self, held: Held, config: Config, seconds: float, outcome: Outcome) -> None:
-        """Say how a trial ended."""
+        """Store and print how a trial ended."""
         run = load_run(self._sweep.runs_dir / held.run)
         status = run.status
         self._epochs.pop(held.number, None)
@@ -273,18 +271,18 @@ class Worker:
             "solved": int(run.history.reached(SOLVED)[-1].sum()),
         }
         if outcome.state != "finished":
-            if self._queue.end(held.id, TrialState.PRUNED, why="stuck", outcome=known):
+            if self._queue.end(held.id, TrialState.PRUNED, reason="stuck", outcome=known):
                 self.tally.pruned += 1
                 self._tell(f"{held.run}: given up, its training loss does not fall")
             return
         names = self._sweep.definition.objectives
-        values = [OBJECTIVES[name].of(run.history, config.training.epochs) for name in names]
+        values = [OBJECTIVES[name].compute(run.history, config.training.epochs) for name in names]
         if not all(map(math.isfinite, values)):
             self._fail(held, f"a value is not finite: {values}")
             return
         counts = self._queue.end(held.id, TrialState.COMPLETE, values, outcome=known)
         if not counts:
-            self._tell(f"{held.run}: somebody took it over meanwhile; this result does not count")
+            self._tell(f"{held.run}: another worker took it over; this result does not count")
             return
         if self._sweep.definition.keep == "weights":
             run.directory.remove_checkpoints()
@@ -292,11 +290,11 @@ class Worker:
         shown = ", ".join(f"{name} {value:.4g}" for name, value in zip(names, values, strict=True))
         self._tell(f"{held.run}: {shown} ({known['epochs']:,} epochs, {seconds:.1f} s)")
 
-    def _fail(self, held: Held, why: str) -> None:
+    def _fail(self, held: Held, reason: str) -> None:
         self._epochs.pop(held.number, None)
-        if self._queue.end(held.id, TrialState.FAIL, why=" ".join(why.split())):
+        if self._queue.end(held.id, TrialState.FAIL, reason=" ".join(reason.split())):
             self.tally.failed += 1
-            self._tell(f"{held.run}: failed, {why}")
+            self._tell(f"{held.run}: failed, {reason}")
 
     def _release(self, group: Sequence[Held]) -> None:
         self._queue.release(group)
@@ -305,7 +303,7 @@ class Worker:
 
 
 class _Watching:
-    """Progress that is passed on, and that knows how far each trial is and whether it is stuck."""
+    """Progress that is passed on, with each trial's epoch and whether the batch is stuck."""
 
     def __init__(
         self, shown: Progress, group: Sequence[Held], epochs: dict[int, int], prune: str
@@ -317,7 +315,7 @@ class _Watching:
 
     def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
         """As in `experiment.Progress`."""
-        # Of a run that goes on the first loss is not at hand: it passed the test or never comes.
+        # A resumed run is not tested, because its first loss is not at hand.
         self._prune &= done == 0
         self._advance(done)
         self._shown.started(members, done, epochs)
@@ -329,7 +327,7 @@ class _Watching:
             self._falling = self._falling or [Falling(report.epochs) for _ in report.rows]
             for falling, rows in zip(self._falling, report.rows, strict=True):
                 falling.add(np.mean(rows["train_loss"], axis=1).tolist())
-            # A batch has one program: it ends when none of its runs learns.
+            # One program trains the batch, so it ends only when all its runs are stuck.
             self.stuck = all(falling.is_stuck for falling in self._falling)
         self._shown.advanced(report)
 

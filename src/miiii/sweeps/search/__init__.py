@@ -1,1 +1,1 @@
-"""What is searched: spaces, how points are drawn, what is measured, when a run is pruned."""
+"""Definition of a search: its space, sampling, objectives and pruning."""

@@ -1,4 +1,4 @@
-"""What a sweep is: settings, space, sampler, objectives and budget; and its form as text."""
+"""A sweep's definition (settings, space, sampler, objectives, trials) and its TOML form."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -27,34 +27,34 @@ MOST_TRIALS = 1_000_000
 
 @dataclass(frozen=True)
 class Definition:
-    """A sweep's definition; equal ones may be worked on together.
+    """A sweep's definition. Workers with equal definitions can share a sweep.
 
     Raises:
-        ValueError: a field is out of its limits, or a grid is asked for where there is none.
+        ValueError: a field is out of its limits, or the sampler is grid and the space is no grid.
     """
 
     name: str
     base: Config
-    """Every setting that is not searched; `training.epochs` is a trial's budget."""
+    """Every setting that is not searched; `training.epochs` is a trial's number of epochs."""
     space: SearchSpace | None
-    """What is searched; None: the runs of a study, which are all there is."""
+    """The searched settings; None: the trials are the runs of a study."""
     trials: int
     sampler: str = "tpe"
     objectives: tuple[str, ...] = ("validation_loss",)
     seed: int = 0
-    """Of the sampler."""
+    """The sampler's seed."""
     prune: str = "none"
     keep: str = "all"
-    """What stays of a finished run: all, or weights (not the checkpoints to go on from)."""
+    """What is kept of a finished run: all, or weights (deletes the checkpoints to resume from)."""
     study: str = ""
-    """The directory of the study whose runs are the trials; empty: there is a space."""
+    """The directory of the study whose runs are the trials; empty if `space` is given."""
     version: str = __version__
-    """Of the package that made the sweep."""
+    """Version of the package that made the sweep."""
     own_stream: bool = True
-    """Whether the points come from a stream of their own. Sweeps that were stored without this
-    entry keep theirs, drawn from the bare seed."""
+    """Whether points are drawn from the stream SEARCH_POINTS. Older sweeps lack this entry in their
+    file; their points are drawn from the seed only."""
     first: tuple[Mapping[str, Any], ...] = ()
-    """Points that come before all others: given ones, or those with results already."""
+    """Points to try before all others: given by the user, or with results in an earlier sweep."""
 
     def __post_init__(self) -> None:
         validate_name(self.name)
@@ -66,38 +66,32 @@ class Definition:
             if value not in known:
                 raise ValueError(unknown_name(kind, value, list(known)))
         if not self.objectives:
-            raise ValueError(f"objective is missing: choose of {', '.join(OBJECTIVES)}")
+            raise ValueError(f"objective is missing: choose from {', '.join(OBJECTIVES)}")
         for name in self.objectives:
             if name not in OBJECTIVES:
                 raise ValueError(unknown_name("objective", name, list(OBJECTIVES)))
             if self.objectives.count(name) > 1:
-                raise ValueError(f"objective {name!r} is there twice: expected once")
+                raise ValueError(f"objective {name!r} is given twice: expected once")
         if not 1 <= self.trials <= MOST_TRIALS:
             raise ValueError(f"trials is {self.trials}: it must be from 1 to {MOST_TRIALS:,}")
         if not 0 <= self.seed < 2**31:
             raise ValueError(f"sampler seed is {self.seed}: it must be from 0 to 2³¹ − 1")
-        if self.space is not None and self.sampler == "grid":
-            self._check_grid(self.space)
-        if self.first:
-            if self.space is None:
-                raise ValueError("points come first in a space only: a study has its runs")
-            self._check_first(self.space)
-
-    def _check_first(self, space: SearchSpace) -> None:
-        if len(self.first) > self.trials:
+        space = self.space
+        if space is not None and self.sampler == "grid" and self.trials > space.size:
+            raise ValueError(f"trials is {self.trials}: the grid has only {space.size:,} points")
+        count = len(self.first)
+        if count and space is None:
+            raise ValueError("first points need a search space: the trials of a study are its runs")
+        if count > self.trials:
             raise ValueError(
-                f"trials is {self.trials}: {len(self.first)} points come first, so give as many"
+                f"trials is {self.trials}: it must be at least {count}, the first points"
             )
         for point in self.first:
-            if point_of(space, point) != dict(point):
-                raise ValueError(f"the point {dict(point)} is none of the space's")
-
-    def _check_grid(self, space: SearchSpace) -> None:
-        if self.trials > space.size:
-            raise ValueError(f"trials is {self.trials}: the grid has only {space.size:,} points")
+            if space is not None and point_of(space, point) != dict(point):
+                raise ValueError(f"the point {dict(point)} is not in the space")
 
     def check_points(self) -> None:
-        """Refuse a grid of which some point is no possible run.
+        """Refuse a grid in which a point gives settings that no run can have.
 
         Raises:
             ValueError: as in `settings`.
@@ -108,29 +102,28 @@ class Definition:
 
     @property
     def directions(self) -> list[str]:
-        """Per objective minimize or maximize."""
+        """For each objective, minimize or maximize."""
         return [OBJECTIVES[name].direction for name in self.objectives]
 
     def settings(self, params: Mapping[str, Any]) -> Config:
         """The configuration of a trial.
 
         Raises:
-            ValueError: such a run is not possible.
+            ValueError: no run can have these settings.
         """
         return setting(self.base, params)
 
     def to_text(self) -> str:
-        """As TOML."""
+        """The definition as TOML."""
         record: dict[str, Any] = {"format": FORMAT}
         for item in dataclasses.fields(self):
             if item.name not in ("base", "space"):
                 value = getattr(self, item.name)
                 record[item.name] = list(value) if isinstance(value, tuple) else value
-        record["first"] = [dict(point) for point in self.first]
         if not self.first:
             del record["first"]
         if self.space is not None:
-            # In TOML tables come after values, whatever their order was.
+            # TOML moves tables (intervals) behind lists, so the fields' order is stored too.
             record["order"] = list(self.space.fields)
             record["space"] = space_to_table(self.space)
         record["base"] = to_table(self.base)
@@ -141,12 +134,12 @@ def definition_from_text(text: str) -> Definition:
     """The inverse of `Definition.to_text`.
 
     Raises:
-        ValueError: not TOML, of another format, or an entry is missing, unknown or out of its
-            limits.
+        ValueError: the text is not TOML or has another format, or an entry is missing, unknown or
+            out of its limits.
     """
     record = read_toml(text)
     if record.pop("format", None) != FORMAT:
-        raise ValueError(f"its format is not {FORMAT}, which this version reads")
+        raise ValueError(f"its format is not {FORMAT}, the only one that this version reads")
     order = record.pop("order", [])
     record.setdefault("own_stream", False)
     record.setdefault("first", [])
@@ -163,9 +156,9 @@ def definition_from_text(text: str) -> Definition:
 
 
 def list_differences(one: Definition, other: Definition) -> list[str]:
-    """What differs, an entry each: name, the first's value, the second's.
+    """The differences, as texts with the entry's name and both values.
 
-    Versions and streams do not count.
+    `version` and `own_stream` are not compared.
     """
     found = []
     for item in dataclasses.fields(Definition):
@@ -176,9 +169,7 @@ def list_differences(one: Definition, other: Definition) -> list[str]:
             continue
         if item.name == "first":
             counts = " and ".join(str(len(each)) for each in pair)
-            found.append(
-                f"points that come first (--from-sweep, --enqueue): {counts}, not the same"
-            )
+            found.append(f"first points (--from-sweep, --enqueue): {counts}, not the same")
         else:
             found.append(f"{item.name}: {_shown(pair[0])}, not {_shown(pair[1])}")
     spaces = [_space_entries(each.space) for each in (one, other)]

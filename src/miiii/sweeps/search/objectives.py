@@ -1,4 +1,4 @@
-"""What a sweep looks for: numbers that sum a run up."""
+"""Objectives of a sweep: single numbers that summarise a run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ class Objective:
     """One number of a finished run."""
 
     key: str
-    what: str
-    """In a few words, with its unit."""
+    description: str
+    """A few words, with the unit."""
     direction: Literal["minimize", "maximize"]
-    of: "Callable[[History, int], float]"
-    """From what was measured and the number of epochs that the run was given."""
+    compute: "Callable[[History, int], float]"
+    """Takes the run's history and the number of epochs in its settings."""
 
 
 def validation_loss(history: "History", epochs: int) -> float:
-    """The last validation loss, mean over tasks; guessing costs 1 where losses are scaled by ln q.
+    """The last validation loss, mean over tasks; guessing gives 1 if losses are divided by ln q.
 
     Returns:
         ≥ 0.
@@ -38,8 +38,8 @@ def solved_epoch(history: "History", epochs: int) -> float:
     """The first epoch from which all tasks hold a validation accuracy of 0.9.
 
     Returns:
-        An epoch; where it never comes, the run's epochs times one plus the share of tasks that do
-        not hold it at the end, so that of two runs that fail the better one has the smaller value.
+        The epoch. If some tasks do not hold it at the end, the run's epochs times (1 + the share of
+        those tasks): larger than every epoch, and smaller for the better of two such runs.
     """
     reached = history.first_reached(HELD, held=True)
     missing = sum(epoch is None for epoch in reached.values())
@@ -51,14 +51,15 @@ def solved_epoch(history: "History", epochs: int) -> float:
 def area(history: "History", epochs: int) -> float:
     """The mean validation accuracy over tasks, averaged over log epoch from 1 to the last.
 
-    It rewards learning early as much as ending well: a run that solves everything at once has 1.
+    It rewards early learning as well as high final accuracy: a run that is right from epoch 1 on
+    has 1.
 
     Returns:
         From 0 to 1.
     """
     accuracy = history.validation_accuracy.mean(axis=1, dtype=np.float64)
     epoch = history.validation_epoch.astype(np.float64)
-    # Every value holds until the next one comes; before the first there was nothing.
+    # Each accuracy counts from its validation to the next; before the first it counts as 0.
     ends = np.log(np.append(epoch[1:], max(epochs, epoch[-1]) + 1.0))
     lengths = ends - np.log(epoch)
     return float(accuracy @ lengths / np.log(max(epochs, epoch[-1]) + 1.0))
@@ -75,16 +76,13 @@ OBJECTIVES = {
         ),
         Objective(
             "solved_epoch",
-            f"epoch from which all tasks hold {HELD}; unsolved: more than the epochs there were",
+            f"epoch from which all tasks hold {HELD}; never: more than the run's epochs",
             "minimize",
             solved_epoch,
         ),
         Objective(
-            "area",
-            "mean validation accuracy over tasks and log epoch (0 to 1)",
-            "maximize",
-            area,
+            "area", "mean validation accuracy over tasks and log epoch (0 to 1)", "maximize", area
         ),
     )
 }
-"""By name; the first is the default."""
+"""The objectives by name; the first is the default."""

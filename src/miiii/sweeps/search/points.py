@@ -1,11 +1,11 @@
-"""Points that a search begins with: of a file, or those that an earlier search has results for."""
+"""Points that a search begins with: from a file, or with results in an earlier search."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from miiii.config.config import Config, field_sections
+from miiii.config.config import Config
 from miiii.refusals import unknown_name
 from miiii.sweeps.search.spaces import Dimension, Interval, SearchSpace, Value
 
@@ -13,14 +13,14 @@ Point = dict[str, Value]
 
 
 def read_points(path: Path, space: SearchSpace) -> tuple[Point, ...]:
-    """The points of a file, in its order.
+    """The points of a file, in the file's order.
 
     Args:
-        path: TOML, a table `[[points]]` with every searched setting for each.
-        space: what is searched.
+        path: a TOML file with one table `[[points]]` per point; a table has every searched setting.
+        space: the search space.
 
     Raises:
-        ValueError: it cannot be read, or a point is none of the space; the message says which.
+        ValueError: the file cannot be read, or a point is not in the space; the message names it.
     """
     try:
         record = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -39,7 +39,7 @@ def read_points(path: Path, space: SearchSpace) -> tuple[Point, ...]:
         except ValueError as error:
             raise ValueError(f"{path}: point {place}: {error}") from error
         if point in points:
-            raise ValueError(f"{path}: point {place} stands there twice: expected once")
+            raise ValueError(f"{path}: point {place} is given twice: expected once")
         points.append(point)
     return tuple(points)
 
@@ -48,7 +48,7 @@ def point_of(space: SearchSpace, given: Mapping[str, Any]) -> Point:
     """Values as a point of a space.
 
     Raises:
-        ValueError: a setting is missing, is not searched, or has a value that the space has not.
+        ValueError: a setting is missing, is not searched, or has a value outside the space.
     """
     for name in given:
         if name not in space.fields:
@@ -56,7 +56,7 @@ def point_of(space: SearchSpace, given: Mapping[str, Any]) -> Point:
     point: Point = {}
     for each in space.dimensions:
         if each.field not in given:
-            raise ValueError(f"{each.field} is missing: a point has every searched setting")
+            raise ValueError(f"{each.field} is missing: a point needs every searched setting")
         point[each.field] = _value(each, given[each.field])
     return point
 
@@ -76,18 +76,8 @@ def _value(each: Dimension | Interval, value: Any) -> Value:
 
 
 def equal_point(space: SearchSpace, config: Config) -> Point | None:
-    """The point of a space at which a configuration stands; None where it is outside."""
-    sections = field_sections()
-    given = {
-        name: config.seed if name == "seed" else getattr(getattr(config, sections[name]), name)
-        for name in space.fields
-    }
+    """The point of a space that has a configuration's settings; None if they are outside."""
     try:
-        return point_of(space, given)
+        return point_of(space, space.read(config))
     except ValueError:
         return None
-
-
-def first_ones(points: Sequence[Point], first: Sequence[Point]) -> list[Point]:
-    """Points with some of them moved to the front; those that are new come to the front as well."""
-    return [*first, *(point for point in points if point not in first)]

@@ -1,12 +1,11 @@
-"""When a trial is given up: on purpose not when validation stands still.
+"""Pruning: end a trial whose training loss does not fall.
 
-Before grokking nothing improves, so that a pruner that compares validation losses halfway (Optuna's
-default is the median) stops exactly the runs that are looked for. The rule here, off by default,
-looks only at the training loss, which falls long before anything generalises: a trial is given up
-when, after a quarter of its epochs, its training loss, mean over tasks, has come down by less than
-a tenth of what it was at first. Such a run learns nothing, not even by heart. A run whose loss
-rises is among them. With dropout the loss of single epochs jumps about, so the loss "now" is the
-median over the last epochs.
+The rule does not use validation losses. Before grokking they do not improve, so that a pruner that
+compares them halfway (Optuna's default is the median) would stop the very runs that the search is
+for. The training loss falls long before a model generalises. The rule, off by default, ends a trial
+if after a quarter of its epochs the training loss (mean over tasks) has fallen by less than a tenth
+of its first value, or has risen: such a run does not even memorise. With dropout the loss varies
+from epoch to epoch, so the current loss is the median over the last epochs.
 """
 
 from collections import deque
@@ -18,18 +17,18 @@ Prune = Literal["none", "stuck"]
 PRUNERS: tuple[str, ...] = get_args(Prune)
 
 AFTER = 0.25
-"""Of the epochs, before which nothing is given up."""
+"""Share of a run's epochs before which it is not ended."""
 FALL = 0.1
-"""Of the first training loss, by which it must have fallen by then."""
+"""Share of the first training loss by which the loss must fall."""
 WINDOW = 0.05
-"""Of the epochs, whose median is the loss now."""
+"""Share of a run's epochs; the median over so many last epochs is the current loss."""
 
 
 class Falling:
     """The training loss of one run, and whether it falls.
 
     Args:
-        epochs: to make.
+        epochs: the run's number of epochs.
     """
 
     def __init__(self, epochs: int) -> None:
@@ -39,7 +38,7 @@ class Falling:
         self._done = 0
 
     def add(self, losses: Iterable[float]) -> None:
-        """Take the losses of further epochs, means over tasks, from the first epoch on."""
+        """Add the losses of the next epochs (means over tasks), beginning with the first epoch."""
         for loss in losses:
             self._first = loss if self._first is None else self._first
             self._latest.append(loss)
@@ -47,7 +46,7 @@ class Falling:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether it has learnt nothing where it should have learnt something."""
+        """Whether the loss has not fallen by `FALL` after `AFTER` of the epochs."""
         if self._first is None or self._done < AFTER * self._epochs:
             return False
         return median(self._latest) > (1 - FALL) * self._first

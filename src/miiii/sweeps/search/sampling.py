@@ -1,4 +1,4 @@
-"""Settings of trials: known from the start (grid, random), or chosen when one begins (tpe)."""
+"""Settings of trials: planned from the start (grid, random) or chosen when a trial begins (tpe)."""
 
 from typing import Any
 
@@ -13,15 +13,14 @@ from optuna.distributions import (
 
 from miiii.streams import Stream, generator, sequence
 from miiii.sweeps.search.definition import Definition
-from miiii.sweeps.search.points import first_ones
 from miiii.sweeps.search.spaces import Dimension, Interval, SearchSpace, Value
 
 EXPERIMENT, SEED = "experiment", "seed"
-"""What the trials of a study's runs are told apart by."""
+"""Parameters that identify a study's run in its trial."""
 
 
 def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
-    """A space in Optuna's words, by field."""
+    """A space as Optuna's distributions, by field."""
     return {each.field: _distribution(each) for each in space.dimensions}
 
 
@@ -34,10 +33,10 @@ def _distribution(each: Dimension | Interval) -> BaseDistribution:
 
 
 def planned_points(definition: Definition) -> list[dict[str, Value]] | None:
-    """The settings of every trial in order, where they depend on no result; None for tpe.
+    """The settings of every trial in order, if they do not depend on results; None for tpe.
 
-    A grid comes in a random order, so that the first of its trials say something about all of it;
-    it is the same for the same seed. More trials of one definition begin with those of fewer.
+    A grid is shuffled, so that its first trials are spread over it; the order follows from the
+    seed. A definition with more trials begins with the points of one with fewer trials.
     """
     space = definition.space
     if space is None or definition.sampler == "tpe":
@@ -53,7 +52,8 @@ def planned_points(definition: Definition) -> list[dict[str, Value]] | None:
             {each.field: _draw(each, drawn) for each in space.dimensions}
             for _ in range(definition.trials)
         ]
-    return first_ones(points, [dict(point) for point in definition.first])[: definition.trials]
+    first = [dict(point) for point in definition.first]
+    return [*first, *(point for point in points if point not in first)][: definition.trials]
 
 
 def _draw(each: Dimension | Interval, drawn: np.random.Generator) -> Value:
@@ -64,7 +64,7 @@ def _draw(each: Dimension | Interval, drawn: np.random.Generator) -> Value:
     ends = (np.log(each.low), np.log(each.high)) if each.log else (each.low, each.high)
     value = float(drawn.uniform(*ends))
     value = float(np.exp(value)) if each.log else value
-    value = min(max(value, each.low), each.high)
+    value = min(max(value, each.low), each.high)  # exp(log(x)) can round to outside the limits.
     return round(value) if each.whole else value
 
 
@@ -73,8 +73,9 @@ def choose(
 ) -> dict[str, Any]:
     """Let TPE choose the settings of a trial that has begun, from the results so far.
 
-    What others are training counts as bad until it is known to be good, so that workers spread. The
-    seed is the sweep's and the trial's number: the choice depends on the results only.
+    Unfinished trials count as bad (constant liar), so that workers do not all try similar settings.
+    The seed comes from the sweep's seed and the trial's number, so that equal results give equal
+    choices.
     """
     assert definition.space is not None
     study.sampler = optuna.samplers.TPESampler(

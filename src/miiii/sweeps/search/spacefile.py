@@ -1,4 +1,4 @@
-"""A search space as a TOML file, and refusals that name its line.
+"""A search space as a TOML file; errors name the line.
 
 ::
 
@@ -18,7 +18,7 @@ from miiii.refusals import unknown_name
 from miiii.sweeps.search.spaces import TABLE_1, Dimension, Interval, SearchSpace
 
 BUILT_IN = {"table1": TABLE_1}
-"""Spaces that have a name."""
+"""Spaces that a user can choose by name."""
 _SYMBOLS = TABLE_1.symbols
 _INTERVAL_KEYS = ("low", "high", "log")
 
@@ -28,11 +28,11 @@ def read_space(name: str, base: Config) -> SearchSpace:
 
     Args:
         name: a key of `BUILT_IN`, or a path that ends in .toml.
-        base: every other setting; what is tried must be possible with it.
+        base: every other setting; a run must be possible with it and each searched value.
 
     Raises:
-        ValueError: there is no such space or file, it is not TOML, or an entry is unknown or out of
-            its limits; the file's line is named.
+        ValueError: the space or file does not exist, the file is not TOML, or an entry is unknown
+            or out of its limits; the message names the file's line.
     """
     if name in BUILT_IN:
         check_space(BUILT_IN[name], base)
@@ -54,9 +54,9 @@ def space_from_toml(text: str, base: Config, where: str) -> SearchSpace:
     """A space from TOML text.
 
     Args:
-        text: as in this module's description.
+        text: has the form in this module's description.
         base: every other setting.
-        where: what refusals call the text.
+        where: the text's name in error messages.
 
     Raises:
         ValueError: as in `read_space`.
@@ -65,9 +65,9 @@ def space_from_toml(text: str, base: Config, where: str) -> SearchSpace:
     for name, entry in read_toml(text, where).items():
         try:
             if name == "seed":
-                raise ValueError("seed is no setting to search: retrain the best with --seeds")
+                raise ValueError("seed cannot be searched: train the best settings with --seeds")
             if name in field_sections().values() and isinstance(entry, Mapping):
-                raise ValueError(f"fields stand by themselves, without the section [{name}]")
+                raise ValueError(f"write fields without the section [{name}]")
             if name not in field_sections():
                 raise ValueError(unknown_name("parameter", name, list(field_sections())))
             dimension = _dimension(name, entry, base)
@@ -81,7 +81,7 @@ def space_from_toml(text: str, base: Config, where: str) -> SearchSpace:
 
 
 def space_to_table(space: SearchSpace) -> dict[str, Any]:
-    """What `space_from_toml` reads, as a table."""
+    """A space as a table that `space_from_toml` reads from TOML."""
     record: dict[str, Any] = {}
     for each in space.dimensions:
         if isinstance(each, Dimension):
@@ -94,22 +94,21 @@ def space_to_table(space: SearchSpace) -> dict[str, Any]:
 
 
 def check_space(space: SearchSpace, base: Config) -> None:
-    """Refuse what no run could have: every value, and both ends of every interval.
+    """Check every listed value and both limits of every interval, with `base`'s other settings.
 
     Raises:
-        ValueError: a value is of the wrong type or out of its limits, where `base` has the others.
+        ValueError: a value has the wrong type or is out of its limits.
     """
     for each in space.dimensions:
-        tried = each.values if isinstance(each, Dimension) else _ends(each)
-        for value in tried:
+        for value in each.values if isinstance(each, Dimension) else _ends(each):
             setting(base, {each.field: value})
 
 
 def setting(base: Config, values: Mapping[str, Any]) -> Config:
-    """A configuration with some fields changed, their types checked.
+    """A configuration with some fields changed.
 
     Raises:
-        ValueError: an unknown field, a wrong type, or a value out of its limits.
+        ValueError: a field is unknown, or a value has the wrong type or is out of its limits.
     """
     sections = field_sections()
     record: dict[str, Any] = {}
@@ -121,10 +120,10 @@ def setting(base: Config, values: Mapping[str, Any]) -> Config:
 
 
 def _dimension(name: str, entry: Any, base: Config) -> Dimension | Interval:
+    kind = type(getattr(getattr(base, field_sections()[name]), name))
     if isinstance(entry, list):
         if not all(isinstance(value, int | float | str | bool) for value in entry):
             raise ValueError(f"{name} is {entry!r}: a list must hold numbers, texts or true, false")
-        kind = type(getattr(getattr(base, field_sections()[name]), name))
         values = [float(value) if kind is float else value for value in entry]
         return Dimension(name, _SYMBOLS.get(name, name), tuple(values))
     if not isinstance(entry, Mapping) or not {"low", "high"} <= set(entry):
@@ -140,9 +139,9 @@ def _dimension(name: str, entry: Any, base: Config) -> Dimension | Interval:
             raise ValueError(f"{key} of {name} is {value!r}: it must be a number")
     if not isinstance(log, bool):
         raise ValueError(f"log of {name} is {log!r}: it must be true or false")
-    whole = type(getattr(getattr(base, field_sections()[name]), name)) is int
+    whole = kind is int
     if whole and not (type(low) is int and type(high) is int):
-        raise ValueError(f"{name} is a whole number: low and high must be, too")
+        raise ValueError(f"{name} is a whole number: low and high must also be whole numbers")
     return Interval(name, _SYMBOLS.get(name, name), low, high, log, whole)
 
 
@@ -151,7 +150,7 @@ def _ends(each: Interval) -> tuple[float | int, float | int]:
 
 
 def _line(text: str, name: str) -> int:
-    """The line on which a key stands, from 1."""
+    """The line of a key, counted from 1; 1 if the key is not found."""
     start = re.compile(rf"""^\s*(\[\s*)?["']?{re.escape(name)}["']?\s*[].=]""")
     for number, line in enumerate(text.splitlines(), 1):
         if start.match(line):

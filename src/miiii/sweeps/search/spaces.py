@@ -1,4 +1,4 @@
-"""Search spaces: which settings are tried, and the paper's own (Tables 1 and 2)."""
+"""Search spaces, and the paper's (Tables 1 and 2)."""
 
 import itertools
 import math
@@ -13,39 +13,39 @@ Value = float | int | str | bool
 
 @dataclass(frozen=True)
 class Dimension:
-    """One setting and the values that are tried."""
+    """One setting and its listed values."""
 
     field: str
-    """Its name in `Config`, without its section."""
+    """The setting's name in `Config`, without its section."""
     symbol: str
-    """What the paper calls it."""
+    """The paper's name for it."""
     values: tuple[Value, ...]
-    """Each once, in the paper's order."""
+    """Distinct values, in the paper's order."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """One setting and the limits between which it is tried, both included."""
+    """One setting and its limits, both included."""
 
     field: str
-    """Its name in `Config`, without its section."""
+    """The setting's name in `Config`, without its section."""
     symbol: str
     """A short name for tables."""
     low: float
     high: float
     log: bool = False
-    """Whether every factor, instead of every difference, is as likely as another."""
+    """Whether values are drawn uniformly in their logarithm."""
     whole: bool = False
-    """Whether only whole numbers are tried."""
+    """Whether values are integers."""
 
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """Some settings, and what is tried of each.
+    """The searched settings, with the values or limits of each.
 
     Raises:
-        ValueError: there is no dimension, a field is unknown or there twice, a dimension has no
-            values or one of them twice, an interval is empty or its logarithm does not exist.
+        ValueError: there is no dimension, a field is unknown or repeated, a dimension has no value
+            or a repeated one, or an interval is empty or has a logarithm and a limit ≤ 0.
     """
 
     dimensions: tuple[Dimension | Interval, ...]
@@ -59,7 +59,7 @@ class SearchSpace:
             if each.field not in known:
                 raise ValueError(unknown_name("field", each.field, known))
             if fields.count(each.field) > 1:
-                raise ValueError(f"field {each.field!r} is there twice: expected once")
+                raise ValueError(f"field {each.field!r} is given twice: expected once")
             if isinstance(each, Interval):
                 _check_interval(each)
             elif not each.values or len(set(each.values)) != len(each.values):
@@ -74,21 +74,21 @@ class SearchSpace:
 
     @property
     def is_grid(self) -> bool:
-        """Whether every setting is tried at listed values only."""
+        """Whether every setting has listed values."""
         return all(isinstance(each, Dimension) for each in self.dimensions)
 
     @property
     def values(self) -> dict[str, tuple[Value, ...]]:
-        """Field to values.
+        """The listed values by field.
 
         Raises:
-            ValueError: a setting is tried at every value between two limits.
+            ValueError: a setting has limits instead of listed values.
         """
         found: dict[str, tuple[Value, ...]] = {}
         for each in self.dimensions:
             if isinstance(each, Interval):
                 raise ValueError(
-                    f"{each.field} is tried between {each.low:g} and {each.high:g}: "
+                    f"{each.field} has limits {each.low:g} and {each.high:g}: "
                     "a grid needs a list of values"
                 )
             found[each.field] = each.values
@@ -96,12 +96,12 @@ class SearchSpace:
 
     @property
     def symbols(self) -> dict[str, str]:
-        """Field to the paper's name for it."""
+        """The paper's names of the settings, by field."""
         return {each.field: each.symbol for each in self.dimensions}
 
     @property
     def size(self) -> int:
-        """Points of the grid."""
+        """Number of points of the grid."""
         return math.prod(map(len, self.values.values()))
 
     def points(self) -> Iterator[dict[str, Value]]:
@@ -115,7 +115,7 @@ class SearchSpace:
         return {name: getattr(getattr(config, sections[name]), name) for name in self.fields}
 
     def outside(self, settings: Mapping[str, Value]) -> tuple[str, ...]:
-        """The fields whose value is none of those that are tried.
+        """The fields whose value is not in the space.
 
         Args:
             settings: field to value, one for every dimension.
@@ -141,10 +141,10 @@ def _holds(each: Dimension | Interval, settings: Mapping[str, Value]) -> bool:
 def _check_interval(each: Interval) -> None:
     if not each.low < each.high:
         raise ValueError(
-            f"{each.field!r} is tried from {each.low:g} to {each.high:g}: low must be below high"
+            f"{each.field!r} has low {each.low:g} and high {each.high:g}: low must be below high"
         )
     if each.log and not each.low > 0:
-        raise ValueError(f"{each.field!r} is tried from {each.low:g} with log: it must be above 0")
+        raise ValueError(f"{each.field!r} has low {each.low:g} and log: low must be above 0")
 
 
 TABLE_1 = SearchSpace(
@@ -167,5 +167,5 @@ TABLE_2: dict[str, Value] = {
     "learning_rate": 3e-4,
     "heads": 4,
 }
-"""What the paper's search found best (§4.1, Table 2). Its weight decay is not a point of Table 1,
-though the paper says that Table 1 was searched."""
+"""The best settings of the paper's search (§4.1, Table 2). Their weight decay is not in Table 1,
+although the paper says that it searched Table 1."""

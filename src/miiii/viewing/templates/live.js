@@ -1,7 +1,7 @@
 "use strict";
 
-// Ask every now and then whether there is more to show; then load the page anew, and put back what
-// the reader had opened, chosen and scrolled to.
+// Ask the server every few seconds for the page's version. If it differs, reload the page and
+// restore the open sections, the chosen values and the scroll position.
 (() => {
   const SECONDS = 2;
   const shown = document.currentScript.dataset.version;
@@ -28,7 +28,7 @@
         const value = before.chosen[index];
         if (one.type === "radio") one.checked = value;
         else if (one.value !== value) {
-          // A list of runs sets the slider that follows it: let it finish first.
+          // Choosing a run in a list sets the slider behind it; wait until that is done.
           if (one.type === "range") await new Promise((done) => setTimeout(done, 300));
           one.value = value;
           one.dispatchEvent(new Event(one.matches("select") ? "change" : "input", { bubbles: true }));
@@ -49,7 +49,7 @@
       remember();
       location.reload();
     } catch {
-      // The server has ended; what is here stays.
+      // The server has ended; the page stays as it is.
     } finally {
       asking = false;
     }
