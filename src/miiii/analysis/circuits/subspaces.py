@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from miiii.analysis.harmonics.fourier import basis_frequencies, fourier_basis
+from miiii.analysis.harmonics.fourier import basis_frequencies, distinct_frequencies, fourier_basis
 from miiii.analysis.harmonics.task_harmonics import FloatArray, as_columns
 from miiii.streams import Stream, generator
 
@@ -44,12 +44,7 @@ def sum_harmonics(base: int, frequencies: Sequence[int]) -> BasisSubspace:
     Raises:
         ValueError: one is outside or twice.
     """
-    chosen = sorted({int(each) for each in frequencies})
-    if len(chosen) < len(frequencies) or not all(1 <= each <= base // 2 for each in chosen):
-        raise ValueError(
-            f"frequencies are {tuple(frequencies)}: expected each from 1 to p // 2 = {base // 2}, "
-            "none twice"
-        )
+    chosen = distinct_frequencies(frequencies, base)
     numbers = np.arange(base**2)
     rows = fourier_basis(base)[np.isin(basis_frequencies(base), chosen)]
     # Each value of the sum occurs p times, so the norm is √p of the row's.

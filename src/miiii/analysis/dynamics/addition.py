@@ -1,4 +1,4 @@
-"""T_nanda through training: Nanda et al.'s measures, and whether it becomes a clock or a pizza.
+"""T_nanda through training: Nanda et al.'s measures, and those of clock and pizza.
 
     keys = key_frequencies(run.parameters).frequencies
     measure = lambda weights: addition_measures(weights, run.dataset, keys)
@@ -8,12 +8,13 @@ The key frequencies are those of the end of training, for every snapshot.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from miiii.analysis.dynamics.clock_or_pizza import ClockOrPizza, clock_or_pizza
+from miiii.analysis.dynamics.snapshots import in_order
 from miiii.analysis.dynamics.trigonometric import Trigonometric, trigonometric
 from miiii.analysis.harmonics.task_harmonics import FloatArray
 from miiii.model.parameters import Parameters
@@ -22,7 +23,7 @@ from miiii.tasks.dataset import Dataset
 
 @dataclass(frozen=True)
 class AdditionMeasures:
-    """One model of T_nanda."""
+    """The measures of one model of T_nanda."""
 
     trigonometric: Trigonometric
     shape: ClockOrPizza
@@ -41,7 +42,7 @@ class AdditionThroughTraining:
     loss: FloatArray
     """[S]: all inputs."""
     train_loss: FloatArray
-    """[S]: the inputs trained on, dropout off."""
+    """[S]: the training inputs, dropout off."""
     restricted_loss: FloatArray
     """[S]."""
     excluded_loss: FloatArray
@@ -57,7 +58,7 @@ class AdditionThroughTraining:
     distance_irrelevance: FloatArray
     """[S]: of the correct logit, as the paper defines it."""
     wrong_distance_irrelevance: FloatArray
-    """[S]: of the largest wrong logit, as the published tables hold it."""
+    """[S]: of the largest wrong logit, as in the published tables."""
     gradient_symmetricity: FloatArray
     """[S]."""
     symmetricity_error: FloatArray
@@ -85,46 +86,23 @@ def addition_measures(
     )
 
 
-def stack_addition(
-    measured: Iterable[tuple[int, AdditionMeasures]],
-) -> AdditionThroughTraining:
+def stack_addition(measured: Iterable[tuple[int, AdditionMeasures]]) -> AdditionThroughTraining:
     """Stack the measures of snapshots.
 
     Args:
-        measured: (epoch, measures), ascending, as from `through_training.measure_each`.
+        measured: (epoch, measures), ascending, as from `snapshots.measure_each`.
 
     Raises:
         ValueError: there are none, epochs do not ascend, or bases or frequencies differ.
     """
-    pairs = list(measured)
-    if not pairs:
-        raise ValueError("no measures to stack: expected at least one snapshot, found 0")
-    epochs = np.array([epoch for epoch, _ in pairs], np.int64)
-    if (np.diff(epochs) <= 0).any():
-        raise ValueError(f"epochs must ascend: found {epochs.tolist()}")
-    waves = [each.trigonometric for _, each in pairs]
-    shapes = [each.shape for _, each in pairs]
-    if len({(each.base, each.frequencies) for each in waves}) > 1:
+    epochs, found = in_order(measured, "measures")
+    rows = [vars(each.trigonometric) | vars(each.shape) for each in found]
+    if len({(row["base"], row["frequencies"]) for row in rows}) > 1:
         raise ValueError("measures must be of one base and the same key frequencies")
-
-    def stacked(records: Sequence[object], name: str) -> FloatArray:
-        return np.array([getattr(each, name) for each in records])
-
+    stacked = [field.name for field in fields(AdditionThroughTraining)][3:]
     return AdditionThroughTraining(
-        base=waves[0].base,
-        frequencies=waves[0].frequencies,
+        base=rows[0]["base"],
+        frequencies=rows[0]["frequencies"],
         epochs=epochs,
-        loss=stacked(waves, "loss"),
-        train_loss=stacked(waves, "train_loss"),
-        restricted_loss=stacked(waves, "restricted_loss"),
-        excluded_loss=stacked(waves, "excluded_loss"),
-        trigonometric_loss=stacked(waves, "trigonometric_loss"),
-        excluded_each=stacked(waves, "excluded_each"),
-        coefficients=stacked(waves, "coefficients"),
-        explained=stacked(waves, "explained"),
-        distance_irrelevance=stacked(shapes, "distance_irrelevance"),
-        wrong_distance_irrelevance=stacked(shapes, "wrong_distance_irrelevance"),
-        gradient_symmetricity=stacked(shapes, "gradient_symmetricity"),
-        symmetricity_error=stacked(shapes, "symmetricity_error"),
-        circularity=stacked(shapes, "circularity"),
+        **{name: np.array([row[name] for row in rows]) for name in stacked},
     )

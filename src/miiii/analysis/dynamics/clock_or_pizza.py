@@ -1,19 +1,19 @@
-"""How a model of T_nanda adds: the clock or the pizza (Zhong et al. 2023).
+"""The algorithm of a model of T_nanda: the clock or the pizza (Zhong et al. 2023).
 
-The clock multiplies what the two digits bring, so its logits depend on x0 + x1 only and the
-digits' roles differ inside. The pizza adds their embeddings first: its logits shrink with the
-distance x0 − x1, and exchanging the digits changes nothing. Three numbers describe them:
+The clock multiplies waves of the two digits: its logits depend on x0 + x1 only, and the digits have
+different roles. The pizza adds the digits' embeddings first: its logits depend on the distance
+x0 − x1 too, and the digits have the same role. Three numbers describe them:
 
-- distance irrelevance: near 0 for the pizza, near 1 for the clock. Two quantities go by this name.
-  The paper defines it on the correct logit, and the values in its text (0.17 for its Model A, 0.85
-  for its Model B) are of that one. The tables published beside it, and its phase diagrams, hold the
-  same formula on the largest wrong logit. The two differ by up to 0.1.
+- distance irrelevance: near 0 for the pizza, near 1 for the clock. Two quantities have this name.
+  The paper defines it on the correct logit; the values in its text (0.17 for its Model A, 0.85 for
+  its Model B) follow this definition. The published tables and the phase diagrams have the same
+  formula on the largest wrong logit. The two differ by up to 0.1.
 - gradient symmetricity: near 1 for the pizza, lower for the clock. Published values are means over
   100 triples.
-- circularity: near 1 where the first four principal components of the embedding are waves, as they
-  are in both.
+- circularity: near 1 where the first four principal components of the embedding are waves, as in
+  both algorithms.
 
-All of them assume a symmetric task, so they are for addition only.
+All of them are defined for addition only, a symmetric task.
 """
 
 import random
@@ -49,34 +49,34 @@ class ClockOrPizza:
     """The numbers of one model."""
 
     distance_irrelevance: float
-    """0 to about 1, of the correct logit: what the paper defines and quotes in its text. NaN where
-    that logit is the same for all inputs."""
+    """0 to about 1, of the correct logit: the paper's definition. NaN where that logit is the same
+    for all inputs."""
     wrong_distance_irrelevance: float
-    """0 to about 1, of the largest wrong logit: what the published tables and phase diagrams hold.
-    NaN where that logit is the same for all inputs."""
+    """0 to about 1, of the largest wrong logit, as in the published tables and phase diagrams. NaN
+    where that logit is the same for all inputs."""
     gradient_symmetricity: float
     """−1 to 1, mean over the triples; NaN where no gradient was found."""
     symmetricity_error: float
     """Standard error of that mean."""
     triples: int
-    """How many (x0, x1, c)."""
+    """The number of triples (x0, x1, c)."""
     published_triples: bool
-    """Whether they are those of the published code; otherwise they were drawn at random."""
+    """Whether they are the published code's triples; otherwise they were drawn at random."""
     circularity: float
     """0 to 1; NaN where the embedding has fewer than four components."""
 
     @property
     def symmetricity_interval(self) -> tuple[float, float]:
-        """Where 95 % of means over 100 random triples lie, which is what was published.
+        """The range of 95 % of means over 100 random triples, to compare published values with.
 
-        It is wider than the error of this mean: a published value has an error of its own.
+        It combines the standard error of this mean with that of a mean over 100 triples.
         """
         single = self.symmetricity_error * np.sqrt(self.triples)
         reach = _NORMAL_95 * np.hypot(single / np.sqrt(PUBLISHED_TRIPLES), self.symmetricity_error)
         return self.gradient_symmetricity - reach, self.gradient_symmetricity + reach
 
     def __str__(self) -> str:
-        """The numbers, and which published ones they compare with."""
+        """The numbers, one a line, with the published definition of each."""
         low, high = self.symmetricity_interval
         drawn = "of the published code" if self.published_triples else "drawn at random"
         return "\n".join(
@@ -103,16 +103,13 @@ def clock_or_pizza(
 ) -> ClockOrPizza:
     """Measure a model of T_nanda.
 
-    Two published numbers are called distance irrelevance: `distance_irrelevance` is the one that
-    the paper defines, `wrong_distance_irrelevance` the one in the published tables.
-
     Args:
         parameters: the weights.
         dataset: of x0 + x1 mod p.
-        triples: random (x0, x1, c) over which gradients are compared.
+        triples: number of random (x0, x1, c) over which gradients are compared.
         seed: of the triples.
-        published: whether to take the hundred triples of the published code in their place, so that
-            the value compares with a published one digit by digit.
+        published: whether to use the hundred triples of the published code instead, so that the
+            value equals a published one in every digit.
 
     Raises:
         ValueError: the task is another, triples is below 2, or a logit is not finite.
@@ -135,9 +132,10 @@ def clock_or_pizza(
 
 
 def distance_irrelevance(logits: ArrayLike) -> float:
-    """Mean over d of the deviation of the correct logit over {x0 − x1 = d mod p} / its deviation.
+    """The spread of the correct logit at one distance, as a share of its spread over all inputs.
 
-    This is the paper's definition (Zhong et al. 2023).
+    The mean over d of the standard deviation over {x0 − x1 = d mod p}, divided by the standard
+    deviation over all inputs (Zhong et al. 2023).
 
     Args:
         logits: [p², p] of x0 + x1 mod p, in the canonical order.
@@ -153,7 +151,7 @@ def distance_irrelevance(logits: ArrayLike) -> float:
 
 
 def wrong_distance_irrelevance(logits: ArrayLike) -> float:
-    """`distance_irrelevance` of the largest wrong logit: what the published tables hold.
+    """`distance_irrelevance` of the largest wrong logit, as in the published tables.
 
     Args:
         logits: [p², p] of x0 + x1 mod p, in the canonical order.
@@ -168,16 +166,16 @@ def wrong_distance_irrelevance(logits: ArrayLike) -> float:
 
 
 def circularity(embedding: ArrayLike, base: int | None = None) -> float:
-    """How much the embedding's first four principal components are waves over the digits.
+    """The share of waves in the embedding's first four principal components.
 
     Mean over the components v, each a unit vector over the tokens, of the largest
-    2 |Σ_t v_t e^{2πitk/p}|² / p over k, at most 1; t = 0 … p − 1. Components are those of all
-    tokens. Where there are others than the p digits (the second digit's own, the answer's), as in
-    the published code, a component's part on them is lost, so that circularity is less.
+    2 |Σ_t v_t e^{2πitk/p}|² / p over k, at most 1; t = 0 … p − 1. As in the published code, the
+    components are over all tokens; a component's part on other tokens than the first p (the second
+    digit's, the answer's) does not count.
 
     Args:
-        embedding: [tokens, D], the digits first.
-        base: p; default: all tokens are digits.
+        embedding: [tokens, D], x0's digits first.
+        base: p; default: all tokens.
 
     Returns:
         0 to 1; NaN where the embedding has fewer than four components.
@@ -201,10 +199,10 @@ def circularity(embedding: ArrayLike, base: int | None = None) -> float:
 
 @lru_cache(maxsize=4)
 def published_triples(base: int) -> NDArray[np.int64]:
-    """The triples (x0, x1, c) that published gradient symmetricities are the means of.
+    """The triples (x0, x1, c) of published gradient symmetricities.
 
-    All p³ of them in the order x0, x1, c, shuffled by Python's `random.Random(42)`, the first 100
-    (a second of work at p = 113).
+    The first 100 of all p³ in the order x0, x1, c, shuffled by Python's `random.Random(42)` (a
+    second of work at p = 113).
 
     Returns:
         [100, 3]; fewer where p³ is less. Read-only.
@@ -220,14 +218,13 @@ def published_triples(base: int) -> NDArray[np.int64]:
 def gradient_cosines(
     parameters: Parameters, *, triples: int | NDArray[np.integer] = 1000, seed: int = 0
 ) -> FloatArray:
-    """Cosine of the gradients of a logit with respect to the two digits' embeddings.
+    """Cosine of a logit's gradients with respect to the two digits' embeddings, in float64.
 
-    The gradient of the logit of c with respect to what enters at x0, and at x1, token plus
-    position. Float64.
+    Embeddings are token plus position; the logit is that of c.
 
     Args:
         parameters: of a model of T_nanda.
-        triples: how many random (x0, x1, c), uniform and independent; or these themselves, [T, 3].
+        triples: number of random (x0, x1, c), uniform and independent; or the triples, [T, 3].
         seed: of the random ones.
 
     Returns:
@@ -277,7 +274,7 @@ def _addition_logits(logits: ArrayLike) -> tuple[FloatArray, NDArray[np.int64]]:
 
 
 def _irrelevance(values: FloatArray) -> float:
-    """Of one value for every number, [p²]."""
+    """`distance_irrelevance` of any function of the numbers, [p²]."""
     base = round(len(values) ** 0.5)
     grid, digit = values.reshape(base, base), np.arange(base)
     # Row d, column x1: the input (x1 + d mod p, x1).
@@ -288,7 +285,7 @@ def _irrelevance(values: FloatArray) -> float:
 @jax.jit
 @partial(jax.grad, argnums=0)
 def _gradient(entering, parameters: Parameters, classes):
-    """[2, B, D]: every sample has tokens of its own, so that one pass gives all gradients."""
+    """[2, B, D]: the gradients of all samples from one pass, since no two share a token."""
     samples = entering.shape[1]
     tables = 2 if parameters.architecture.digit_tokens == "separate" else 1
     tokens = jnp.zeros((tables * samples, entering.shape[2]), entering.dtype)

@@ -1,4 +1,4 @@
-"""The Gini coefficient: how unequally an amount is shared out."""
+"""The Gini coefficient, a measure of inequality."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,15 +10,15 @@ from miiii.analysis.harmonics.task_harmonics import FloatArray
 def gini(amounts: ArrayLike, axis: int = -1) -> FloatArray:
     """Σ_i (2i − n − 1) x_i / (n Σ x) with x sorted ascending, i = 1 … n.
 
-    0 where all n have the same, (n − 1) / n where one has everything (Nanda et al. 2023 follow the
-    sparsity of the embedding's frequencies with it).
+    0 for n equal amounts, (n − 1) / n where only one is above 0. Nanda et al. (2023) use it for the
+    sparsity of the embedding's frequencies.
 
     Args:
         amounts: at least 0, n of them along the axis.
         axis: which.
 
     Returns:
-        The shape without that axis, 0 to 1; NaN where there is nothing to share.
+        The shape without that axis, 0 to 1; NaN where all amounts are 0.
 
     Raises:
         ValueError: an amount is negative or not finite, or there are none.

@@ -1,13 +1,13 @@
-"""When each task's power appears in the model: its share of variance at every snapshot (C17, C18).
+"""Each task's power in the model at every snapshot: its share of the variance (C17, C18).
 
     stack_power(measure_each(run.snapshots, lambda weights: model_power(weights, run.dataset)))
 
-Power is the share of what needs both digits (all neurons' interactions together) that lies on a
-task's harmonics. Some of it need not be a circuit: neurons that remember the labels of the numbers
-trained on are functions of n mod q on these. So beside it stands the carried power: what the means
-over the residue classes, taken over the numbers trained on, explain of all the other numbers. It is
-the whole power for functions of n mod q and 0 for what was memorised. Its null is the same with the
-values of x0 and of x1 renamed at random, which keeps everything but the order of the digits.
+Power is the share of all neurons' interactions (the parts that need both digits) on a task's
+harmonics. It need not come from a circuit: neurons that memorise the labels of the training numbers
+are functions of n mod q on these. The carried power leaves memorising out. It takes the means over
+the residue classes from the training numbers, and is what they explain of all other numbers: the
+whole power for functions of n mod q, and 0 for memorised labels. Its null renames the values of x0
+and of x1 at random, which keeps everything but the order of the digits.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from miiii.analysis.checks import at_least, chosen_numbers
 from miiii.analysis.circuits.attribution import Attribution, attribute
 from miiii.analysis.dynamics.gini import gini
+from miiii.analysis.dynamics.snapshots import in_order
 from miiii.analysis.harmonics.digit_split import share_of, split_digits
 from miiii.analysis.harmonics.task_harmonics import FloatArray, residue_sums
 from miiii.analysis.permuting import permutations
@@ -28,21 +29,21 @@ from miiii.streams import Stream, generator
 from miiii.tasks.dataset import Dataset
 
 DRAWS = 20
-"""Renamings: without structure a task's power is above all of them once in 21 times."""
+"""Renamings: without structure a task's power is above all of them with probability 1 / 21."""
 
 _MIXTURES = 32
-"""Functions that stand for all of them under renaming."""
+"""Random mixtures that represent all functions under renaming."""
 
 
 @dataclass(frozen=True)
 class Power:
-    """What the functions of one model (all neurons, say) are made of, and a null."""
+    """The attribution of one model's functions (all neurons, say), and their carried power."""
 
     attribution: Attribution
     carried: FloatArray
-    """[N]: carried power; NaN where nothing needs both digits."""
+    """[N]: carried power; NaN where no function has an interaction."""
     null: FloatArray
-    """[R, N]: the same after each renaming of the digits."""
+    """[R, N]: carried power after each renaming of the digits."""
 
 
 @dataclass(frozen=True)
@@ -61,29 +62,29 @@ class PowerThroughTraining:
     task: FloatArray
     """[S, N]: share on each task's harmonics."""
     beyond: FloatArray
-    """[S, N]: share that they add to the two digits alone."""
+    """[S, N]: share on each task's interaction functions."""
     beyond_chance: FloatArray
-    """[N]: what `power` would be of functions without structure; 0 where q divides p, since there
-    x0 alone tells n mod q."""
+    """[N]: expected `power` of functions without structure; 0 where q divides p, since n mod q then
+    depends on x0 only."""
     carried: FloatArray
-    """[S, N]: the part of `power` that the numbers trained on tell of the others: a covariance over
-    the others, so it may fall below 0. Its mean without structure is 0."""
+    """[S, N]: carried power, see the module. It is a covariance over the numbers not trained on, so
+    it may be below 0; its mean without structure is 0."""
     null: FloatArray
     """[S, R, N]: `carried` after each renaming of the digits."""
     digit: FloatArray
-    """[S, 2]: share of x0 alone and of x1 alone."""
+    """[S, 2]: share on the functions of x0, and of x1."""
     explained: FloatArray
     """[S]: share on all tasks' harmonics together."""
     explained_with_digits: FloatArray
     """[S]: share on them and the functions of one digit."""
     table_gini: FloatArray
-    """[S, 3]: Gini coefficient of each function's powers on the tasks, per harmonic function of the
-    task: first quartile, median, third quartile over the functions that need both digits. 0: all
-    tasks alike; 1 − 1/N: one task alone."""
+    """[S, 3]: Gini coefficient of each function's powers on the tasks, relative to chance: first
+    quartile, median, third quartile over the functions with an interaction. 0: all tasks equal;
+    1 − 1/N: only one task."""
 
     @property
     def power(self) -> FloatArray:
-        """[S, N]: `beyond` as a share of what needs both digits."""
+        """[S, N]: `beyond` as a share of the interactions."""
         interaction = 1 - self.digit.sum(axis=1, keepdims=True)
         return share_of(self.beyond, np.where(interaction > 1e-12, interaction, 0))
 
@@ -94,7 +95,7 @@ class PowerThroughTraining:
 
     @property
     def relative(self) -> FloatArray:
-        """[S, N]: `carried` / the largest it ever is, not below 0; NaN where there is none."""
+        """[S, N]: max(`carried`, 0) / its largest over the snapshots; NaN where that is 0."""
         positive = np.maximum(self.carried, 0)
         return share_of(positive, np.nan_to_num(positive).max(axis=0))
 
@@ -111,7 +112,7 @@ def model_power(
 
     Args:
         parameters: the weights.
-        dataset: its moduli, and which numbers were trained on.
+        dataset: moduli and training numbers.
         activation: of `model.activations.NAMES`.
         draws: R, renamings of the digits.
         seed: of the renamings.
@@ -135,15 +136,15 @@ def power(
 ) -> Power:
     """`model_power` of any functions of n.
 
-    Above 32 functions, random mixtures of them are renamed in their place. A mixture's expected
-    power on any subspace is that of all functions together, so the null is neither raised nor
-    lowered, only spread a little wider.
+    Of more than 32 functions, 32 random mixtures are renamed instead. A mixture's expected power on
+    any subspace is that of all functions together, so the null's mean does not change; its spread
+    is a little wider.
 
     Args:
         values: [p², M].
         base: p.
         moduli: of the tasks.
-        train: the numbers trained on, at least one and not all.
+        train: the training numbers, at least one and not all.
         draws: R, renamings, each the same for all functions.
         seed: of renamings and mixtures.
 
@@ -156,7 +157,7 @@ def power(
     trained[chosen_numbers(train, base**2)] = True
     if trained.all():
         raise ValueError(f"train has all {base**2} numbers: expected some that were not trained on")
-    # Where q divides p, one digit tells n mod q, and there is nothing beyond it to carry.
+    # Where q divides p, n mod q is a function of x0, and there is no interaction to carry.
     possible = attribution.beyond_chance > 0
     split = split_digits(values, base)
     functions = split.interaction[:, ~split.additive]
@@ -175,22 +176,17 @@ def stack_power(measured: Iterable[tuple[int, Power]]) -> PowerThroughTraining:
     """Stack the powers of snapshots.
 
     Args:
-        measured: (epoch, power), ascending, as from `through_training.measure_each`.
+        measured: (epoch, power), ascending, as from `snapshots.measure_each`.
 
     Raises:
         ValueError: there are none, epochs do not ascend, or they are of different tasks or numbers
             of renamings.
     """
-    pairs = list(measured)
-    if not pairs:
-        raise ValueError("no powers to stack: expected at least one snapshot, found 0")
-    epochs = np.array([epoch for epoch, _ in pairs], np.int64)
-    if (np.diff(epochs) <= 0).any():
-        raise ValueError(f"epochs must ascend: found {epochs.tolist()}")
-    found = [each.attribution for _, each in pairs]
+    epochs, powers = in_order(measured, "powers")
+    found = [each.attribution for each in powers]
     if len({(each.base, each.moduli) for each in found}) > 1:
         raise ValueError("powers must be of one base and the same tasks")
-    if len({each.null.shape for _, each in pairs}) > 1:
+    if len({each.null.shape for each in powers}) > 1:
         raise ValueError("powers must have one number of renamings")
 
     def stacked(name: str) -> FloatArray:
@@ -203,8 +199,8 @@ def stack_power(measured: Iterable[tuple[int, Power]]) -> PowerThroughTraining:
         task=stacked("task"),
         beyond=stacked("beyond"),
         beyond_chance=found[0].beyond_chance,
-        carried=np.stack([each.carried for _, each in pairs]),
-        null=np.stack([each.null for _, each in pairs]),
+        carried=np.stack([each.carried for each in powers]),
+        null=np.stack([each.null for each in powers]),
         digit=stacked("digit"),
         explained=stacked("explained"),
         explained_with_digits=stacked("explained_with_digits"),
@@ -215,9 +211,10 @@ def stack_power(measured: Iterable[tuple[int, Power]]) -> PowerThroughTraining:
 def _carried(
     functions: FloatArray, trained: NDArray[np.bool_], moduli: Sequence[int]
 ) -> FloatArray:
-    """[N]: see the module; of functions [p², M], which numbers [p²] were trained on.
+    """[N]: carried power of functions [p², M], `trained` [p²] marking the training numbers.
 
-    A covariance over the other numbers, as a share of the variance over all numbers.
+    The covariance, over the other numbers, of the functions and the class means of the training
+    numbers, as a share of the variance over all numbers.
     """
     total = (functions**2).sum() / len(functions)
     if not total > 0:
@@ -229,7 +226,7 @@ def _carried(
     for index, modulus in enumerate(moduli):
         counts = np.bincount(numbers[trained] % modulus, minlength=modulus)
         sums = residue_sums(known, modulus)
-        # A class without a trained number is not known to differ from the mean.
+        # The mean of a class without training numbers is taken to be the overall mean.
         means = sums / np.maximum(counts, 1)[:, None] - np.where(
             counts[:, None] > 0, sums.sum(axis=0) / counts.sum(), 0
         )
@@ -238,7 +235,7 @@ def _carried(
 
 
 def _table_gini(attribution: Attribution) -> FloatArray:
-    """[3]: quartiles over the functions; NaN where none needs both digits."""
+    """[3]: quartiles over the functions; NaN where none has an interaction."""
     usable = attribution.beyond_chance > 0
     table = attribution.beyond_interaction[:, usable] / attribution.beyond_chance[usable]
     table = table[~np.isnan(table).any(axis=1)]

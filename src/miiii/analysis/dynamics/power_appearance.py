@@ -1,10 +1,10 @@
-"""Does a task's power appear before or after the task is solved?
+"""Whether a task's power appears before or after the task is solved.
 
-Weights are known at snapshots only, so an appearance is known to lie between two of them; a task is
-solved at an epoch of its validation. Power is the carried one, which memorising does not raise. Two
-appearances are told apart. A trace: above all that renamed digits reach, for good. Half: at least
-half of what it ends with, for good; this is the one to set beside an accuracy, since a trace shows
-long before it can be of use.
+Weights are stored at snapshots only, so an appearance lies between two of them; a task is solved at
+an epoch of its validation. Power is the carried power, which memorising does not raise. There are
+two kinds of appearance, both lasting to the end. Trace: the power is above that of all renamed
+digits. Half: it is at least half of its final value; compare accuracies with this one, since a
+trace appears long before it is large enough for right answers.
 """
 
 from collections.abc import Mapping
@@ -17,56 +17,56 @@ from numpy.typing import NDArray
 from miiii.analysis.dynamics.power import PowerThroughTraining
 
 Order = Literal["before", "after", "undecided", "unsolved", "no power"]
-"""before: it is there at a snapshot not later than the epoch at which the task is solved; after: it
-is not there yet at a snapshot not earlier; undecided: the two snapshots it appears between lie on
-either side; unsolved; no power: it never appears, solved or not."""
+"""before: present at a snapshot not later than the epoch at which the task is solved; after: absent
+at a snapshot not earlier than that epoch; undecided: it appears between two snapshots, one on
+either side; unsolved: it appears, but the task is not solved; no power: it never appears."""
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """When something is there for good, to the resolution of the snapshots."""
+    """The two snapshots between which a condition begins that then holds to the end."""
 
     by: tuple[int | None, ...]
-    """[N]: the first snapshot from which it is there to the end; None: not at the last one."""
+    """[N]: the first snapshot from which it holds to the end; None: it fails at the last one."""
     after: tuple[int | None, ...]
-    """[N]: the snapshot before that one, where it is not; None: there is none."""
+    """[N]: the snapshot before that one, where it fails; None: there is none."""
 
 
 @dataclass(frozen=True)
 class PowerAppearance:
-    """Per task, when its power appears and when it is solved."""
+    """Each task's snapshots of appearance, and the epoch at which it is solved."""
 
     moduli: tuple[int, ...]
     """[N]."""
     solved: tuple[int | None, ...]
-    """[N]: the epoch from which the validation accuracy holds `accuracy`; None: never."""
+    """[N]: the epoch from which the validation accuracy stays at least `accuracy`; None: never."""
     accuracy: float
     """A share."""
     trace: Appearance
     """Power above every renaming's."""
     half: Appearance
-    """Power at least half of that at the last snapshot, where it also leaves a trace."""
+    """Power at least half of that at the last snapshot, which must be above every renaming's."""
 
     @property
     def trace_order(self) -> tuple[Order, ...]:
-        """[N]."""
+        """[N]: of the trace and the solution."""
         return _orders(self.trace, self.solved)
 
     @property
     def half_order(self) -> tuple[Order, ...]:
-        """[N]."""
+        """[N]: of half the power and the solution."""
         return _orders(self.half, self.solved)
 
 
 def power_appearance(
     power: PowerThroughTraining, solved: Mapping[int, int | None], accuracy: float = 0.9
 ) -> PowerAppearance:
-    """Set the appearance of each task's power beside the epoch at which it is solved.
+    """Compare the appearance of each task's power with the epoch at which the task is solved.
 
     Args:
         power: through training.
         solved: modulus to epoch, as from `Run.history.first_reached(accuracy, held=True)`.
-        accuracy: that `solved` is about.
+        accuracy: the accuracy behind `solved`.
 
     Raises:
         ValueError: a task's epoch is missing.
@@ -75,7 +75,7 @@ def power_appearance(
     if missing:
         raise ValueError(f"solved has no entry for modulus {missing[0]}: expected None or an epoch")
     found = power.carried
-    # NaN, where nothing needs both digits, is above nothing.
+    # NaN, where no function has an interaction, compares as not above.
     trace = found > power.threshold
     half = trace[-1] & (found >= found[-1] / 2)
     return PowerAppearance(
@@ -87,11 +87,11 @@ def power_appearance(
     )
 
 
-def _held(there: NDArray[np.bool_], epochs: NDArray[np.int64]) -> Appearance:
-    """From when on a condition [S, N] holds to the end."""
+def _held(holds: NDArray[np.bool_], epochs: NDArray[np.int64]) -> Appearance:
+    """The snapshots between which a condition [S, N] begins to hold to the end."""
     by: list[int | None] = []
     after: list[int | None] = []
-    for column in there.T:
+    for column in holds.T:
         first = len(column) - int(np.logical_and.accumulate(column[::-1]).sum())
         by.append(int(epochs[first]) if first < len(column) else None)
         after.append(int(epochs[first - 1]) if first > 0 else None)

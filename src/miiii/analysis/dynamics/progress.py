@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miiii.analysis.dynamics.gini import gini
+from miiii.analysis.dynamics.snapshots import in_order
 from miiii.analysis.dynamics.task_losses import TaskProgress, task_progress
 from miiii.analysis.dynamics.weight_statistics import WeightStatistics, weight_statistics
 from miiii.analysis.harmonics.fourier import dimensions, spectrum
@@ -44,7 +45,7 @@ class ProgressThroughTraining:
     accuracy: FloatArray
     """[S, N]."""
     train_loss: FloatArray
-    """[S, N]: the numbers trained on, dropout off."""
+    """[S, N]: the training numbers, dropout off."""
     train_accuracy: FloatArray
     """[S, N]."""
     held_out_loss: FloatArray
@@ -52,15 +53,15 @@ class ProgressThroughTraining:
     held_out_accuracy: FloatArray
     """[S, N]."""
     restricted_loss: FloatArray
-    """[S, N]: logits kept in the span of the task's harmonics and the constant; all p² numbers."""
+    """[S, N]: only the logits' mean and span part (`task_losses`); all p² numbers."""
     restricted_accuracy: FloatArray
     """[S, N]."""
     carried_loss: FloatArray
-    """[S, N]: the same part as the numbers not trained on have it; all p² numbers."""
+    """[S, N]: the same, with class means over the numbers not trained on; all p² numbers."""
     carried_accuracy: FloatArray
     """[S, N]."""
     excluded_loss: FloatArray
-    """[S, N]: logits without that span, their mean kept; the numbers trained on."""
+    """[S, N]: logits without their span part; the training numbers."""
     excluded_accuracy: FloatArray
     """[S, N]."""
     span_share: FloatArray
@@ -84,7 +85,7 @@ def model_progress(parameters: Parameters, dataset: Dataset) -> ModelProgress:
     """Measure one model: 2 s of one core at p = 113, d = 256.
 
     Raises:
-        ValueError: as in `progress_measures.task_progress`.
+        ValueError: as in `task_losses.task_progress`.
     """
     return ModelProgress(
         task_progress(parameters, dataset),
@@ -98,7 +99,7 @@ def embedding_gini(parameters: Parameters) -> float:
 
     Power is that of 1 … ⌊p/2⌋ cycles per p digits, per basis function, over all latent dimensions
     together. A task's frequency k/q lies between two of these and is spread over its neighbours,
-    which lowers the coefficient: compare times of one run, not T_miiii with T_nanda.
+    which lowers the coefficient: compare epochs of one run, not T_miiii with T_nanda.
 
     Returns:
         0 to 1; NaN for an embedding that is constant.
@@ -111,18 +112,12 @@ def stack_progress(measured: Iterable[tuple[int, ModelProgress]]) -> ProgressThr
     """Stack the measures of snapshots.
 
     Args:
-        measured: (epoch, measures), ascending, as from `through_training.measure_each`.
+        measured: (epoch, measures), ascending, as from `snapshots.measure_each`.
 
     Raises:
         ValueError: there are none, epochs do not ascend, or they are of different tasks or models.
     """
-    pairs = list(measured)
-    if not pairs:
-        raise ValueError("no progress to stack: expected at least one snapshot, found 0")
-    epochs = np.array([epoch for epoch, _ in pairs], np.int64)
-    if (np.diff(epochs) <= 0).any():
-        raise ValueError(f"epochs must ascend: found {epochs.tolist()}")
-    found = [each for _, each in pairs]
+    epochs, found = in_order(measured, "progress")
     if len({(each.tasks.moduli, each.weights.names) for each in found}) > 1:
         raise ValueError("progress must be of the same tasks and of one shape of model")
     tables = {

@@ -1,4 +1,4 @@
-"""The sharing index at every snapshot: "circuits merge after generalisation" as a curve (C18)."""
+"""The sharing index at every snapshot: whether circuits merge after generalisation (C18)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from miiii.analysis.checks import share_of_one
 from miiii.analysis.circuits.causal import CausalMatrix, Removed
 from miiii.analysis.circuits.sharing import Measure, SharingIndex, sharing_index
+from miiii.analysis.dynamics.snapshots import in_order
 from miiii.analysis.harmonics.task_harmonics import FloatArray
 
 
@@ -18,7 +19,7 @@ class SharingThroughTraining:
     """The sharing index at each of S snapshots."""
 
     removed: Removed
-    """What a circuit is: harmonics, neurons or frequencies of the embedding."""
+    """The kind of circuit: harmonics, neurons or frequencies of the embedding."""
     measure: Measure
     moduli: tuple[int, ...]
     """[N]."""
@@ -26,7 +27,7 @@ class SharingThroughTraining:
     """[S], ascending."""
     solved: NDArray[np.bool_]
     """[S, N]: tasks whose accuracy on the scored numbers reaches `threshold`; the index is over
-    them alone."""
+    these only."""
     threshold: float
     accuracy: FloatArray
     """[S, N]: of the whole model."""
@@ -48,13 +49,13 @@ def stack_sharing(
     resamples: int = 2000,
     seed: int = 0,
 ) -> SharingThroughTraining:
-    """The sharing index of each snapshot, over the tasks that are solved by then.
+    """The sharing index of each snapshot, over the tasks that are solved there.
 
         stack_sharing(measure_each(run.snapshots, lambda weights: neuron_removal(weights, dataset)))
 
     Args:
-        measured: (epoch, causal matrix), ascending, as from `through_training.measure_each`.
-        measure: what damage is counted in.
+        measured: (epoch, causal matrix), ascending, as from `snapshots.measure_each`.
+        measure: of the damages.
         threshold: accuracy of the whole model from which a task counts as solved.
         level: of the intervals.
         resamples: of the bootstrap.
@@ -64,21 +65,16 @@ def stack_sharing(
         ValueError: there are none, epochs do not ascend, or matrices are of different tasks or
             kinds.
     """
-    pairs = list(measured)
-    if not pairs:
-        raise ValueError("no causal matrices to stack: expected at least one snapshot, found 0")
+    epochs, matrices = in_order(measured, "causal matrices")
     share_of_one("threshold", threshold)
-    epochs = np.array([epoch for epoch, _ in pairs], np.int64)
-    if (np.diff(epochs) <= 0).any():
-        raise ValueError(f"epochs must ascend: found {epochs.tolist()}")
-    first = pairs[0][1]
-    if any((one.moduli, one.removed) != (first.moduli, first.removed) for _, one in pairs):
+    first = matrices[0]
+    if any((one.moduli, one.removed) != (first.moduli, first.removed) for one in matrices):
         raise ValueError("causal matrices must be of the same tasks and of one kind of removal")
-    accuracy = np.stack([matrix.base.accuracy for _, matrix in pairs])
+    accuracy = np.stack([matrix.base.accuracy for matrix in matrices])
     solved = accuracy >= threshold
     points = tuple(
         sharing_index(matrix, measure, tasks=done, level=level, resamples=resamples, seed=seed)
-        for (_, matrix), done in zip(pairs, solved, strict=True)
+        for matrix, done in zip(matrices, solved, strict=True)
     )
     return SharingThroughTraining(
         removed=first.removed,

@@ -1,12 +1,12 @@
 """A measure applied to every snapshot of a run, one at a time (paper Figure 8; C9, C17, C18).
 
-`measure_each` yields as it goes, so a caller can show progress, stop early or measure something
-else; `stack_spectra` turns what it yields into arrays over the snapshots:
+`measure_each` yields the results one by one, so that a caller can show progress or stop early;
+`stack_spectra` turns spectra into arrays over the snapshots:
 
     stack_spectra(track(measure_each(run.snapshots, model_calibrated_spectrum)))
 
-With `neurons.model_spectrum` instead, what renamed digits reach is not measured. At p = 113 and
-1,024 neurons a snapshot takes 1.6 s of one CPU core, a third of it for 199 renamings.
+At p = 113 and 1,024 neurons a snapshot takes 1.6 s of one CPU core, a third of it for 199 renamings
+of the digits, which `neurons.model_spectrum` does without.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -42,17 +42,17 @@ class SpectraThroughTraining:
     pair_power: NDArray[np.float64]
     """[S, K, K]: the same on each pair (k1, k0); entry (0, 0) is 0."""
     variance: NDArray[np.float64]
-    """[S]: variance of `power` over the frequencies, Σ_k (P_k − mean)² / (K − 1): how unevenly
-    they are used, activation⁴ units."""
+    """[S]: variance of `power` over the frequencies, Σ_k (P_k − mean)² / (K − 1), activation⁴
+    units."""
     counts: NDArray[np.int64]
-    """[S]: frequencies above μ + mσ (`significance.significant_frequencies`)."""
+    """[S]: how many frequencies are above μ + mσ (`significance.significant_frequencies`)."""
     pair_counts: NDArray[np.int64]
-    """[S]: pairs above μ + mσ (`significance.significant_pairs`)."""
+    """[S]: how many pairs are above μ + mσ (`significance.significant_pairs`)."""
     calibrated_counts: NDArray[np.int64] | None = None
-    """[S]: frequencies above all that renamed digits reach (`calibration.calibrated_spectrum`).
-    The rule finds frequencies in untrained models too; these are what is beyond that."""
+    """[S]: how many frequencies are above all that renamed digits reach (`calibration`). The rule
+    μ + mσ finds frequencies in untrained models too; this does not."""
     null_counts: NDArray[np.int64] | None = None
-    """[S, R]: how many the rule μ + mσ finds after each renaming of the digits."""
+    """[S, R]: how many frequencies the rule finds after each renaming of the digits."""
 
     @property
     def share(self) -> NDArray[np.float64]:
@@ -68,19 +68,19 @@ def measure_each(
 ) -> Iterator[tuple[int, Measured]]:
     """Apply a measure to the weights of each snapshot, in order of epoch.
 
-    One snapshot is read, measured and let go before the next.
+    Only one snapshot is in memory at a time.
 
     Args:
-        snapshots: epoch to weights, read when asked for (`Run.snapshots`).
-        measure: of the weights.
-        epochs: which snapshots; default: all.
+        snapshots: epoch to weights, read at each access (`Run.snapshots`).
+        measure: from weights to a result.
+        epochs: of the snapshots to measure; default: all.
 
     Returns:
         An iterator of (epoch, result).
 
     Raises:
-        ValueError: there are no snapshots, or none of an epoch that was asked for (at once, not at
-            the first result).
+        ValueError: there are no snapshots, or none of one of the epochs (raised by the call, not by
+            the iterator).
     """
     if len(snapshots) == 0:
         raise ValueError("no snapshots: expected at least one, found 0 (was `snapshots` set to 0?)")
@@ -92,11 +92,32 @@ def measure_each(
     return ((epoch, measure(snapshots[epoch])) for epoch in chosen)
 
 
+def in_order(
+    measured: Iterable[tuple[int, Measured]], kind: str
+) -> tuple[NDArray[np.int64], list[Measured]]:
+    """The epochs [S] and the results of `measure_each`.
+
+    Args:
+        measured: (epoch, result).
+        kind: of results, as the message names it.
+
+    Raises:
+        ValueError: there are none, or epochs do not ascend.
+    """
+    pairs = list(measured)
+    if not pairs:
+        raise ValueError(f"no {kind} to stack: expected at least one snapshot, found 0")
+    epochs = np.array([epoch for epoch, _ in pairs], np.int64)
+    if (np.diff(epochs) <= 0).any():
+        raise ValueError(f"epochs must ascend: found {epochs.tolist()}")
+    return epochs, [result for _, result in pairs]
+
+
 def stack_spectra(
     measured: Iterable[tuple[int, MeanSpectrum | CalibratedSpectrum]],
     multiple: float = MULTIPLE,
 ) -> SpectraThroughTraining:
-    """Stack the spectra of snapshots and count what stands out of each.
+    """Stack the spectra of snapshots and count the frequencies that stand out of each.
 
     Args:
         measured: (epoch, spectrum), ascending, as from `measure_each(…, model_spectrum)` or
@@ -107,23 +128,18 @@ def stack_spectra(
         ValueError: there are none, epochs do not ascend, spectra are of different bases, or some
             are calibrated and others are not, or at another multiple or number of renamings.
     """
-    pairs = list(measured)
-    if not pairs:
-        raise ValueError("no spectra to stack: expected at least one snapshot, found 0")
-    epochs = np.array([epoch for epoch, _ in pairs], np.int64)
-    calibrated = [one for _, one in pairs if isinstance(one, CalibratedSpectrum)]
-    spectra = [one.spectrum if isinstance(one, CalibratedSpectrum) else one for _, one in pairs]
+    epochs, found = in_order(measured, "spectra")
+    calibrated = [one for one in found if isinstance(one, CalibratedSpectrum)]
+    spectra = [one.spectrum if isinstance(one, CalibratedSpectrum) else one for one in found]
     bases = sorted({spectrum.base for spectrum in spectra})
     if len(bases) > 1:
         raise ValueError(f"spectra must share one base p: found {bases}")
-    if (np.diff(epochs) <= 0).any():
-        raise ValueError(f"epochs must ascend: found {epochs.tolist()}")
-    if calibrated and len(calibrated) < len(pairs):
+    if calibrated and len(calibrated) < len(found):
         raise ValueError(
-            f"spectra must all be calibrated or none: found {len(calibrated)} of {len(pairs)}"
+            f"spectra must all be calibrated or none: found {len(calibrated)} of {len(found)}"
         )
     nulls = sorted({(one.multiple, len(one.null_counts)) for one in calibrated})
-    if len(nulls) > 1 or any(found != multiple for found, _ in nulls):
+    if len(nulls) > 1 or any(used != multiple for used, _ in nulls):
         raise ValueError(
             f"spectra must be calibrated at multiple {multiple} with one number of renamings: "
             f"found (multiple, renamings) {nulls}"

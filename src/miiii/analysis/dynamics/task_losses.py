@@ -1,21 +1,21 @@
-"""How much of each task the model does by its harmonics: restricted and excluded loss.
+"""Each task's loss with only, and without, its harmonics: restricted and excluded loss.
 
-Nanda et al. (2023) follow addition by what the logits are without everything but, or without, its
-frequencies. Carried to a task q: the logits of its head, as functions of n, are split into their
-mean, their part in the span of q's harmonics and the rest. Mean and span together are the functions
-of n mod q, so the split takes nothing but averages over the residue classes.
+Nanda et al. (2023) measure addition by the loss of logits with only, or without, its frequencies.
+For a task q the logits of its head, as functions of n, are split into their mean, their part in the
+span of q's harmonics (the span part), and the rest. Mean and span part together are the averages
+over the residue classes of n mod q.
 
-- restricted: only mean and span, scored on all p² numbers.
-- excluded: mean and rest, scored on the numbers trained on: low where they are known by something
-  that averages out over the classes.
-- carried: as restricted, with the averages taken over the numbers that were not trained on.
+- restricted: only mean and span part, scored on all p² numbers.
+- excluded: mean and rest, scored on the training numbers: low where the model answers these by
+  something that averages out over the classes, such as memorised labels.
+- carried: as restricted, with averages over the numbers that are not trained on.
 
-Where most numbers are trained on, remembering them does not average out: the means over the classes
-then hold the labels, restricted loss falls and excluded loss rises without any circuit. The carried
-loss is low only for what holds for other numbers too.
+Where most numbers are trained on, memorised labels do not average out: the class means then hold
+the labels, restricted loss falls and excluded loss rises without any circuit. The carried loss is
+low only if the class means are right for other numbers too.
 
-For T_nanda the functions of the operation's result (x0 + x1 mod p) take the place of those of
-n mod q; those on the key frequencies only are in `trigonometric`.
+For T_nanda, functions of the operation's result (x0 + x1 mod p) replace those of n mod q;
+`trigonometric` has those on the key frequencies only.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class TaskProgress:
     accuracy: FloatArray
     """[N]."""
     train_loss: FloatArray
-    """[N]: whole logits, the numbers trained on."""
+    """[N]: whole logits, the training numbers."""
     train_accuracy: FloatArray
     """[N]."""
     held_out_loss: FloatArray
@@ -60,21 +60,21 @@ class TaskProgress:
     held_out_accuracy: FloatArray
     """[N]."""
     restricted_loss: FloatArray
-    """[N]: only mean and span, all p² numbers."""
+    """[N]: only mean and span part, all p² numbers."""
     restricted_accuracy: FloatArray
     """[N]."""
     carried_loss: FloatArray
-    """[N]: mean and span as the numbers not trained on have them, all p² numbers."""
+    """[N]: the same, with class means over the numbers not trained on; all p² numbers."""
     carried_accuracy: FloatArray
     """[N]."""
     excluded_loss: FloatArray
-    """[N]: without the span, the numbers trained on."""
+    """[N]: without the span part, the training numbers."""
     excluded_accuracy: FloatArray
     """[N]."""
     span_share: FloatArray
-    """[N]: share of the variance over the numbers of the head's logits that the span holds. A
-    number's mean over the classes, which no loss sees, is taken off first. NaN where the logits do
-    not vary."""
+    """[N]: the span part's share of the variance of the head's logits over the numbers. Each
+    number's mean over the classes, on which no loss depends, is subtracted first. NaN where the
+    logits do not vary."""
 
 
 def task_progress(parameters: Parameters, dataset: Dataset) -> TaskProgress:
@@ -94,7 +94,7 @@ def logit_progress(logits: ArrayLike, dataset: Dataset) -> TaskProgress:
 
     Args:
         logits: [p², V], all tasks' classes side by side.
-        dataset: targets, class sizes and the numbers trained on.
+        dataset: targets, class sizes and training numbers.
 
     Raises:
         ValueError: the logits have another shape or are not finite, the task has no classes, or a
@@ -151,13 +151,12 @@ def logit_progress(logits: ArrayLike, dataset: Dataset) -> TaskProgress:
 def residues(dataset: Dataset) -> NDArray[np.int64]:
     """[p², N]: n mod q for every task; for T_nanda the result of its operation.
 
-    For T_basis it is n mod q too: there the labels are no functions of it, and nothing that was
-    learnt lies in the span.
+    For T_basis it is n mod q too, though its labels do not depend on n mod q.
 
     Raises:
-        ValueError: a modulus is not below p², so that it tells every number from every other.
+        ValueError: a modulus is not below p², so that each class has at most one number.
     """
-    base = base_of(dataset)
+    base = dataset.base
     if dataset.moduli == (base,):
         for operation in get_args(Operation):
             result = nanda(base, operation)
@@ -169,8 +168,8 @@ def residues(dataset: Dataset) -> NDArray[np.int64]:
 
 
 def is_addition(dataset: Dataset) -> bool:
-    """Whether the task is x0 + x1 mod p, T_nanda as Nanda et al. (2023) have it."""
-    base = base_of(dataset)
+    """Whether the task is x0 + x1 mod p, as in Nanda et al. (2023)."""
+    base = dataset.base
     return dataset.moduli == (base,) and np.array_equal(dataset.targets, nanda(base, "add"))
 
 
@@ -194,8 +193,3 @@ def group_means(
     means = np.repeat(values.mean(axis=1, keepdims=True), len(counts), axis=1)
     means[:, occurring] = np.add.reduceat(values[:, order], starts, axis=1) / counts[occurring]
     return means
-
-
-def base_of(dataset: Dataset) -> int:
-    """P, of which the digits are."""
-    return int(dataset.digits.max()) + 1

@@ -1,14 +1,14 @@
-"""Nanda et al.'s (2023) measures of T_nanda: key frequencies and what the logits are by them.
+"""Nanda et al.'s (2023) measures of T_nanda: key frequencies, and losses with and without them.
 
-x0 + x1 mod p is computed by cos and sin of 2πk(x0 + x1)/p for a few k. As functions on the p²
-inputs these are, made orthonormal, u_k and v_k (u_k = (c_k⊗c_k − s_k⊗s_k)/√2 and
-v_k = (s_k⊗c_k + c_k⊗s_k)/√2 of the DFT basis). Functions of x0 + x1 mod p being p numbers, all is
-computed from the logits' means over each sum.
+Models compute x0 + x1 mod p by cos and sin of 2πk(x0 + x1)/p for a few k. As orthonormal functions
+on the p² inputs these are u_k = (c_k⊗c_k − s_k⊗s_k)/√2 and v_k = (s_k⊗c_k + c_k⊗s_k)/√2, with c_k
+and s_k of the DFT basis. They depend on x0 + x1 mod p only, so all is computed from the logits'
+means over the inputs of each sum.
 
 - restricted loss: logits Σ_k (u_k u_kᵀ + v_k v_kᵀ) L and the mean over inputs; all inputs.
-- excluded loss: logits without that sum; the inputs trained on.
-- trigonometric loss: logits Σ_k α_k cos(2πk(x0 + x1 − c)/p) with the α_k that fit best: one number
-  per frequency instead of p²; all inputs.
+- excluded loss: logits without that sum; the training inputs.
+- trigonometric loss: logits Σ_k α_k cos(2πk(x0 + x1 − c)/p) with the best fitting α_k, one number
+  per frequency; all inputs.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from miiii.analysis.checks import finite, share_of_one
 from miiii.analysis.dynamics.task_losses import group_means, is_addition, residues
 from miiii.analysis.harmonics.digit_split import share_of
-from miiii.analysis.harmonics.fourier import basis_frequencies, fourier_basis
+from miiii.analysis.harmonics.fourier import basis_frequencies, distinct_frequencies, fourier_basis
 from miiii.analysis.harmonics.task_harmonics import FloatArray
 from miiii.analysis.parts.neurons import NeuronSpectra, neuron_spectra
 from miiii.analysis.recording import record, to_grid
@@ -31,7 +31,7 @@ from miiii.tasks.dataset import Dataset
 
 @dataclass(frozen=True)
 class KeyFrequencies:
-    """Which frequency each of F neurons answers to; K = ⌊p/2⌋ + 1 with the constant."""
+    """The main frequency of each of F neurons; K = ⌊p/2⌋ + 1 with the constant."""
 
     base: int
     """p."""
@@ -39,7 +39,7 @@ class KeyFrequencies:
     """[F, K − 1]: share of a neuron's variance on frequency k of either digit and on the products
     of the two; NaN where the neuron is silent."""
     threshold: float
-    """Share from which a neuron counts for its largest frequency."""
+    """The least share with which a neuron counts for its main frequency."""
 
     @property
     def neuron(self) -> NDArray[np.int64]:
@@ -49,12 +49,12 @@ class KeyFrequencies:
 
     @property
     def neurons(self) -> NDArray[np.int64]:
-        """[K − 1]: neurons that count for each frequency."""
+        """[K − 1]: how many neurons count for each frequency."""
         return np.bincount(self.neuron, minlength=self.base // 2 + 1)[1:]
 
     @property
     def frequencies(self) -> tuple[int, ...]:
-        """The key frequencies: those that a neuron counts for, ascending, cycles per p digits."""
+        """The key frequencies: those with at least one neuron, ascending, cycles per p digits."""
         return tuple((np.flatnonzero(self.neurons) + 1).tolist())
 
 
@@ -74,7 +74,7 @@ class Trigonometric:
     """Of the whole logits, all inputs."""
     accuracy: float
     train_loss: float
-    """Of the whole logits, the inputs trained on."""
+    """Of the whole logits, the training inputs."""
     train_accuracy: float
     restricted_loss: float
     restricted_accuracy: float
@@ -88,17 +88,18 @@ class Trigonometric:
     trigonometric_loss: float
     trigonometric_accuracy: float
     explained: float
-    """Share of the logits' variance that Σ_k α_k cos(2πk(x0 + x1 − c)/p) is; each input's mean
-    over the classes, which no loss sees, is taken off first. NaN where nothing varies."""
+    """Share of the logits' variance that Σ_k α_k cos(2πk(x0 + x1 − c)/p) explains. Each input's
+    mean over the classes, on which no loss depends, is subtracted first. NaN where nothing
+    varies."""
 
 
 def key_frequencies(parameters: Parameters, threshold: float = 0.85) -> KeyFrequencies:
-    """Find the frequencies that neurons after the ReLU answer to.
+    """Find the main frequencies of the neurons after the ReLU.
 
     Args:
-        parameters: the weights, as a rule of the end of training.
-        threshold: share of a neuron's variance that its largest frequency must hold; 0.85 is what
-            Nanda et al. call well explained.
+        parameters: the weights, usually of the end of training.
+        threshold: least share of a neuron's variance on its main frequency; with 0.85 Nanda et al.
+            call a neuron well explained.
 
     Raises:
         ValueError: the threshold is not above 0 and at most 1, or an activation is not finite.
@@ -139,7 +140,9 @@ def trigonometric_of_logits(
     """`trigonometric` from logits [p², p]."""
     need_addition(dataset)
     base = dataset.moduli[0]
-    chosen = _checked(frequencies, base)
+    chosen = distinct_frequencies(frequencies, base)
+    if not chosen:
+        raise ValueError("no key frequency: expected at least one, found 0")
     array = finite("logits", logits)
     if array.shape != (base**2, base):
         raise ValueError(f"logits have shape {array.shape}: expected [p², p] = {(base**2, base)}")
@@ -148,7 +151,7 @@ def trigonometric_of_logits(
     labels, train = class_targets(dataset)[None, :, 0], np.asarray(dataset.split.train)
     means = group_means(whole, sums)
     mean = means.mean(axis=1, keepdims=True)
-    # [J] of [c, sum]: what each frequency contributes.
+    # [J] of [c, sum]: the part on each frequency.
     parts = np.stack([_on_frequency(means, k) for k in chosen])
 
     def scored(values: FloatArray, numbers: NDArray[np.integer]) -> tuple[float, float]:
@@ -160,7 +163,7 @@ def trigonometric_of_logits(
     every = np.arange(base**2)
     restricted = (mean + parts.sum(axis=0))[:, sums]
     excluded = whole - parts.sum(axis=0)[:, sums]
-    # [J, c, sum]: cos(2πk(sum − c)/p), from whole turns.
+    # [J, c, sum]: cos(2πk(sum − c)/p); whole numbers modulo p keep the angles exact.
     turns = np.arange(base)[None, :] - np.arange(base)[:, None]
     waves = np.cos(2 * np.pi * (np.array(chosen)[:, None, None] * turns % base) / base)
     norms = (waves**2).sum(axis=(1, 2))
@@ -205,14 +208,3 @@ def _on_frequency(means: FloatArray, frequency: int) -> FloatArray:
     basis = fourier_basis(means.shape[1])
     rows = basis[basis_frequencies(means.shape[1]) == frequency]
     return (means @ rows.T) @ rows
-
-
-def _checked(frequencies: Sequence[int], base: int) -> tuple[int, ...]:
-    chosen = tuple(sorted(int(each) for each in frequencies))
-    if not chosen:
-        raise ValueError("no key frequency: expected at least one, found 0")
-    if len(set(chosen)) < len(chosen) or chosen[0] < 1 or chosen[-1] > base // 2:
-        raise ValueError(
-            f"frequencies are {chosen}: expected each from 1 to p // 2 = {base // 2}, none twice"
-        )
-    return chosen

@@ -1,4 +1,4 @@
-"""How large the weights are and how many directions they use: norms and effective ranks."""
+"""Norms and effective ranks of the weights."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ from miiii.model.parameters import Parameters, in_float64, weights_by_name
 
 @dataclass(frozen=True)
 class WeightStatistics:
-    """W weight matrices at one time; heads of one kind count as one matrix, side by side.
+    """The W weight matrices of one model; all heads' W_q are one matrix, side by side, and so on.
 
-    Biases are no matrices and are left out.
+    Biases are left out.
     """
 
     names: tuple[str, ...]
@@ -50,11 +50,11 @@ def weight_statistics(parameters: Parameters) -> WeightStatistics:
 
 
 def effective_rank(matrix: ArrayLike, power: int = 2) -> float:
-    """Exp of the entropy of the singular values: how many directions carry the matrix.
+    """Exp of the entropy of the singular values: r for r equal ones.
 
-    With s_i = σ_i^power / Σ σ^power it is exp(−Σ s_i ln s_i): r for r equal singular values. Roy
-    and Vetterli (2007) define it with power 1; the default 2 counts shares of the squared norm, as
-    "variance" does everywhere else here, and is the smaller of the two.
+    With s_i = σ_i^power / Σ σ^power it is exp(−Σ s_i ln s_i). Roy and Vetterli (2007) define it
+    with power 1. The default 2 takes shares of the squared norm, as variances are, and gives the
+    smaller value.
 
     Args:
         matrix: [rows, columns].

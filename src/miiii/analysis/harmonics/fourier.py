@@ -5,6 +5,7 @@ even p ends with the alternating row (−1)^x. The rows are orthonormal, so powe
 (Parseval): the squares of the coefficients sum to the squares of the signal.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -60,6 +61,20 @@ def dimensions(size: int) -> NDArray[np.int64]:
 def pair_dimensions(size: int) -> NDArray[np.int64]:
     """Basis functions of the grid per pair of frequencies: [K, K], summing to p²."""
     return np.outer(dimensions(size), dimensions(size))
+
+
+def distinct_frequencies(frequencies: Sequence[int], size: int) -> tuple[int, ...]:
+    """Some frequencies of p points, ascending.
+
+    Raises:
+        ValueError: one is outside 1 … ⌊p/2⌋ or stands twice.
+    """
+    chosen = tuple(sorted(int(each) for each in frequencies))
+    if len(set(chosen)) < len(chosen) or not all(1 <= each <= size // 2 for each in chosen):
+        raise ValueError(
+            f"frequencies are {chosen}: expected each from 1 to p // 2 = {size // 2}, none twice"
+        )
+    return chosen
 
 
 def coefficients(signal: ArrayLike, axis: int = -1) -> FloatArray:
