@@ -7,7 +7,7 @@ import numpy as np
 from miiii import esch
 from miiii.esch.style import LIGHT, Style
 from miiii.figures.lines.log_axes import epoch_axis
-from miiii.figures.styled import put_title, styled
+from miiii.figures.styled import new_figure, put_title, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,14 +114,12 @@ def sharing_curve(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib.figure import Figure
-
     names: dict[Literal["own", "others", "control"], tuple[str, str]] = {
         "own": ("without its own circuit", style.palette[0]),
         "others": ("without another's", style.palette[1]),
         "control": ("without as much at random", style.palette[2]),
     }
-    figure = Figure(figsize=(_WIDTH, 4.6))
+    figure = new_figure(_WIDTH, 4.6)
     above, middle, below = figure.subplots(3, 1, sharex=True, height_ratios=[3, 3, 1.4])
     put_title(figure, title)
     above.axhline(0, color=style.light_grey, linewidth=style.hair_width)

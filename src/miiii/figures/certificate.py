@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from miiii.esch.style import LIGHT, Style
-from miiii.figures.styled import put_title, styled
+from miiii.figures.styled import new_figure, put_title, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,11 +37,9 @@ def certificate_margins(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib.figure import Figure
-
     tasks = certificate.tasks
     places = np.arange(len(tasks))
-    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+    figure = new_figure(_WIDTH, _HEIGHT, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.5, 1.0))
     _distributions(above, certificate, style)
     _smallest(below, certificate, style)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from miiii.esch.style import LIGHT, Style
-from miiii.figures.styled import put_title, styled
+from miiii.figures.styled import new_figure, put_title, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,8 +40,6 @@ def neuron_table(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib.figure import Figure
-
     order = np.lexsort((-np.nan_to_num(matched.share), matched.harmonic, matched.task))
     order = order[~matched.silent[order]]
     tasks = len(matched.moduli)
@@ -52,7 +50,7 @@ def neuron_table(
             np.where(served.served, served.share, 0.0),
         ),
     )
-    figure = Figure(figsize=(_WIDTH, 2 * max(0.09 * tasks, 0.9) + 1.2))
+    figure = new_figure(_WIDTH, 2 * max(0.09 * tasks, 0.9) + 1.2)
     axes = figure.subplots(2, 1, sharex=True)
     put_title(figure, title)
     for panel, (heading, table) in zip(axes, panels, strict=True):
@@ -94,13 +92,12 @@ def neuron_counts(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     tasks = len(matched.moduli)
     by_count = served.neurons_by_count
     by_count = by_count[: max(np.flatnonzero(by_count).max(initial=1) + 1, 3)]
-    figure = Figure(figsize=(_WIDTH, 2.4))
+    figure = new_figure(_WIDTH, 2.4)
     per_task, per_neuron = figure.subplots(1, 2, width_ratios=[max(tasks, 6), 6])
     put_title(figure, title)
     place = np.arange(tasks)

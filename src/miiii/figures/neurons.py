@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from miiii import esch
 from miiii.esch.style import LIGHT, Style
 from miiii.figures.numerals import percent
-from miiii.figures.styled import put_title, styled
+from miiii.figures.styled import new_figure, put_title, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -149,11 +149,10 @@ def concentration(
             f"runs have (count, permuted) of {sorted(settings)} and shares of {sorted(shares)}: "
             "expected one of each"
         )
-    from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
     ((count, permuted),), (share,) = settings, shares
-    figure = Figure(figsize=(7.0, 3.2 + 0.17 * len(names)), layout="constrained")
+    figure = new_figure(7.0, 3.2 + 0.17 * len(names), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     for place, name in enumerate(names):
         colour = style.palette[place % len(style.palette)]

@@ -7,7 +7,7 @@ import numpy as np
 from miiii import esch
 from miiii.esch.style import LIGHT, Style
 from miiii.figures.lines.lines import task_colours
-from miiii.figures.styled import put_title, styled
+from miiii.figures.styled import new_figure, put_title, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,12 +32,10 @@ def number_line_spectrum(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib.figure import Figure
-
     colours = task_colours(len(spectrum.moduli), style)
     tasks = len(spectrum.moduli)
     below = max(_ROW * tasks, 0.5)
-    figure = Figure(figsize=(_WIDTH, _HEIGHT + below + 0.8))
+    figure = new_figure(_WIDTH, _HEIGHT + below + 0.8)
     above, rows = figure.subplots(2, 1, sharex=True, height_ratios=[_HEIGHT, below])
     put_title(figure, title)
     above.plot(spectrum.frequency, spectrum.power, color=style.foreground, linewidth=0.5, zorder=1)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from miiii import esch
 from miiii.esch.style import LIGHT, Style
-from miiii.figures.styled import put_title, styled
+from miiii.figures.styled import new_figure, put_title, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,12 +41,10 @@ def number_spirals(
     Raises:
         ValueError: there is no spiral.
     """
-    from matplotlib.figure import Figure
-
     if not spirals:
         raise ValueError("spirals are empty: expected at least one to draw")
     height = _PANEL + 0.75 + (0.3 if title else 0.0)
-    figure = Figure(figsize=(_PANEL * len(spirals), height), layout="constrained")
+    figure = new_figure(_PANEL * len(spirals), height, layout="constrained")
     panels = figure.subplots(1, len(spirals), squeeze=False, subplot_kw={"projection": "polar"})
     for axes, spiral in zip(panels[0], spirals, strict=True):
         _panel(axes, spiral, style)

@@ -11,10 +11,10 @@ import numpy as np
 
 from miiii import esch
 from miiii.esch.style import LIGHT, Style
-from miiii.esch.text import text_height, text_width, wrap
+from miiii.esch.text import text_width
 from miiii.figures.frequencies import snapshot_ticks
 from miiii.figures.lines.log_axes import epoch_axis
-from miiii.figures.styled import styled
+from miiii.figures.styled import new_page, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from miiii.analysis.dynamics.progress import ProgressThroughTraining
 
 _ROOM, _LARGEST = 360.0, 8.0  # points that a row of cells may take, and a cell at most
-_PAGE, _LEFT, _RIGHT, _BOTTOM, _EDGE = 504.0, 34.0, 10.0, 34.0, 6.0  # points
+_PAGE, _LEFT, _RIGHT, _BOTTOM = 504.0, 34.0, 10.0, 34.0  # points
 _WIDEST, _HEIGHT, _ABOVE, _BETWEEN = 5, 54.0, 14.0, 14.0  # panels in a row; points
 _SAMPLE = 16.0  # of a line in the key, points
 
@@ -100,30 +100,17 @@ def power_panels(
     Raises:
         ValueError: snapshots or tasks differ.
     """
-    from matplotlib.figure import Figure
-
     _check(power, progress)
     if appearance.moduli != power.moduli:
         raise ValueError(f"appearance: expected moduli {power.moduli}, found {appearance.moduli}")
     count = len(power.moduli)
     columns = min(count, _WIDEST)
     rows = -(-count // columns)
-    lines = wrap(title, style.title_size, _PAGE - 2 * _EDGE)
-    head = text_height(len(lines), style.title_size) + _EDGE if lines else _EDGE
     key = 2 * style.small_size
     width = (_PAGE - _LEFT - _RIGHT - (columns - 1) * _BETWEEN) / columns
-    total = head + key + rows * (_ABOVE + _HEIGHT) + _BOTTOM
-    figure = Figure(figsize=(_PAGE / 72, total / 72))
-    figure.set_layout_engine("none")
-    if lines:
-        figure.text(
-            _EDGE / _PAGE,
-            1 - _EDGE / 2 / total,
-            "\n".join(lines),
-            size=style.title_size,
-            va="top",
-            parse_math=False,
-        )
+    below = key + rows * (_ABOVE + _HEIGHT) + _BOTTOM
+    figure, head = new_page(title, _PAGE, below, style)
+    total = head + below
     _key(figure, appearance.accuracy, head + key / 2, total, style)
     for task in range(count):
         row, column = divmod(task, columns)

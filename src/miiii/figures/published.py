@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from miiii.esch.style import LIGHT, Style
-from miiii.figures.styled import styled
+from miiii.figures.styled import new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +35,6 @@ def published_epochs(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import StrMethodFormatter
 
     tasks = beside.tasks
@@ -44,7 +43,7 @@ def published_epochs(
     own = np.array([task.own for task in tasks])
     reached = np.isfinite(own)
     one, other = style.palette[0], style.palette[1]
-    figure = Figure(figsize=(_WIDTH, _ROW * len(tasks) + _MARGINS), layout="constrained")
+    figure = new_figure(_WIDTH, _ROW * len(tasks) + _MARGINS, layout="constrained")
     axes = figure.add_subplot()
     for row in rows[reached]:
         axes.plot([published[row], own[row]], [row, row], color=style.light_grey, zorder=0)

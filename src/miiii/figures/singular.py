@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from miiii.esch.style import LIGHT, Style
-from miiii.figures.styled import put_title, styled
+from miiii.figures.styled import new_figure, put_title, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,9 +47,8 @@ def singular_values(
         raise ValueError("runs are empty: expected at least one to draw")
     if first is not None and first < 1:
         raise ValueError(f"first is {first}: expected at least 1 component, or None for all")
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.0, 0.6 + 1.9 * len(runs)), layout="constrained")
+    figure = new_figure(7.0, 0.6 + 1.9 * len(runs), layout="constrained")
     rows = figure.subplots(len(runs), 1, squeeze=False)[:, 0]
     for axes, (name, spectrum) in zip(rows, runs.items(), strict=True):
         count = len(spectrum.values)
@@ -88,11 +87,10 @@ def singular_vectors(
     """
     if count < 1:
         raise ValueError(f"count is {count}: expected at least 1 vector")
-    from matplotlib.figure import Figure
 
     shown = min(count, len(spectrum.values))
     lines = math.ceil(shown / _COLUMNS)
-    figure = Figure(figsize=(7.0, 2.6 + 0.62 * lines), layout="constrained")
+    figure = new_figure(7.0, 2.6 + 0.62 * lines, layout="constrained")
     grid = figure.add_gridspec(2, _COLUMNS, height_ratios=[0.62 * lines, 2.0])
     reach = float(np.abs(spectrum.left[:shown]).max())
     for column in range(min(_COLUMNS, shown)):

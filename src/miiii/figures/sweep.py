@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miiii.esch.style import LIGHT, Style
-from miiii.figures.styled import put_title, styled
+from miiii.figures.styled import new_figure, put_title, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,11 +76,10 @@ def best_so_far(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     count = len(objectives[0].values)
-    figure = Figure(figsize=(_WIDTH, 0.4 + 2.1 * len(objectives)), layout="constrained", dpi=DPI)
+    figure = new_figure(_WIDTH, 0.4 + 2.1 * len(objectives), layout="constrained", dpi=DPI)
     panels = figure.subplots(len(objectives), 1, sharex=True, squeeze=False)[:, 0]
     for axes, objective in zip(panels, objectives, strict=True):
         best = np.minimum if objective.smaller else np.maximum
@@ -127,10 +126,8 @@ def trade_offs(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib.figure import Figure
-
     pairs = list(combinations(objectives, 2))
-    figure = Figure(figsize=(max(4.6, 3.2 * len(pairs)), 3.6), layout="constrained", dpi=DPI)
+    figure = new_figure(max(4.6, 3.2 * len(pairs)), 3.6, layout="constrained", dpi=DPI)
     panels = figure.subplots(1, len(pairs), squeeze=False)[0]
     for axes, (one, other) in zip(panels, pairs, strict=True):
         axes.plot(
@@ -173,11 +170,9 @@ def importance_bars(groups: Sequence[Bars], *, title: str = "", style: Style = L
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib.figure import Figure
-
     tall = max(len(group.names) for group in groups)
-    figure = Figure(
-        figsize=(max(4.6, 3.2 * len(groups)), 1.1 + 0.24 * tall), layout="constrained", dpi=DPI
+    figure = new_figure(
+        max(4.6, 3.2 * len(groups)), 1.1 + 0.24 * tall, layout="constrained", dpi=DPI
     )
     panels = figure.subplots(1, len(groups), squeeze=False)[0]
     for axes, group in zip(panels, groups, strict=True):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from miiii.esch.style import LIGHT, Style
 from miiii.esch.text import text_width
-from miiii.figures.styled import put_title, styled
+from miiii.figures.styled import new_figure, put_title, styled
 from miiii.figures.sweep import DPI, Values
 
 if TYPE_CHECKING:
@@ -68,16 +68,13 @@ def parallel_coordinates(
         style: colours and fonts.
     """
     from matplotlib.collections import LineCollection
-    from matplotlib.figure import Figure
 
     ranks = _ranks(objectives[shaded])
     columns = [_spread(setting, ranks) for setting in settings]
     columns += [_value_heights(objective) for objective in objectives]
     table = np.stack(columns, axis=1)
     count, width = table.shape
-    figure = Figure(
-        figsize=(max(4.0, _AXIS * (width - 1) + 1.4), 3.7), layout="constrained", dpi=DPI
-    )
+    figure = new_figure(max(4.0, _AXIS * (width - 1) + 1.4), 3.7, layout="constrained", dpi=DPI)
     axes = figure.subplots()
     order = np.argsort(ranks)[::-1]  # the best on top
     lines = np.stack([np.broadcast_to(np.arange(width), table.shape), table], axis=2)
@@ -125,16 +122,15 @@ def setting_slices(
         title: stands above the picture.
         style: colours and fonts.
     """
-    from matplotlib.figure import Figure
-
     lines = math.ceil(len(settings) / (_COLUMNS if len(objectives) == 1 else _MANY_COLUMNS))
     columns = math.ceil(len(settings) / lines)
     rows = lines * len(objectives)
     widest = max((len(setting.labels) for setting in settings), default=0)
     # Many values, as of a study's experiments, need room for their names.
     width = max(_PANEL[0], 0.24 * widest if widest > 8 else 0.0)
-    figure = Figure(
-        figsize=(width * columns + 0.6, (_PANEL[1] + 0.35) * rows + 0.2),
+    figure = new_figure(
+        width * columns + 0.6,
+        (_PANEL[1] + 0.35) * rows + 0.2,
         layout="constrained",
         dpi=DPI,
     )

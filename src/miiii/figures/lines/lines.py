@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from miiii.esch.style import Style
-from miiii.esch.text import text_height, text_width, wrap
+from miiii.esch.text import text_width
 from miiii.figures.lines.end_names import LEADER, SPACING, SWATCH, Line, name_ends
 from miiii.figures.lines.log_axes import (
     epoch_axis,
@@ -15,6 +15,7 @@ from miiii.figures.lines.log_axes import (
     log_values,
     value_limits,
 )
+from miiii.figures.styled import EDGE, new_page
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +26,7 @@ WIDTH = 504.0
 ROWS = 600
 """Most points of a line; a page cannot show more."""
 
-_LEFT, _BOTTOM, _TOP, _EDGE = 46.0, 38.0, 20.0, 6.0  # room for labels, points
+_LEFT, _BOTTOM, _TOP = 46.0, 38.0, 20.0  # room for labels, points
 _MANY = 20  # names from which on they are smaller
 _SMALLEST = 6.0  # points
 _NARROWEST = 120.0  # panel, points
@@ -55,31 +56,19 @@ def panels(
     Returns:
         The figure, its axes [rows][columns], and the size of names in points.
     """
-    from matplotlib.figure import Figure
-
     size = style.small_size if len(names) < _MANY else _SMALLEST
     height = max(least, (len(names) + 1) * SPACING * size)
     widest = max((text_width(name, size) for name in names), default=0.0)
-    right = LEADER + SWATCH + widest + 2 * _EDGE
+    right = LEADER + SWATCH + widest + 2 * EDGE
     page = max(WIDTH, columns * (_LEFT + _NARROWEST + right))
     width = page / columns - _LEFT - right
-    lines = wrap(title, style.title_size, page - 2 * _EDGE)
-    head = text_height(len(lines), style.title_size) + _EDGE
-    total = head + rows * (_TOP + height) + (rows - 1) * _EDGE + _BOTTOM
-    figure = Figure(figsize=(page / 72, total / 72))
-    figure.set_layout_engine("none")  # panels have fixed places, by which names are spread
-    if lines:
-        figure.text(
-            _EDGE / page,
-            1 - _EDGE / 2 / total,
-            "\n".join(lines),
-            size=style.title_size,
-            va="top",
-            parse_math=False,
-        )
+    below = rows * (_TOP + height) + (rows - 1) * EDGE + _BOTTOM
+    # The panels have fixed places, because names are placed by them.
+    figure, head = new_page(title, page, below, style)
+    total = head + below
     axes: list[list[Axes]] = []
     for row in range(rows):
-        top = head + _TOP + row * (_TOP + height + _EDGE)
+        top = head + _TOP + row * (_TOP + height + EDGE)
         axes.append([])
         for column in range(columns):
             left = _LEFT + column * (_LEFT + width + right)
