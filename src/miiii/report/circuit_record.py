@@ -120,10 +120,7 @@ def _sharing(circuits: Circuits) -> dict[str, Any]:
     return {
         "epochs": sharing.epochs,
         "solved": sharing.solved.sum(axis=1),
-        "index": sharing.series("index"),
-        "own": sharing.series("own"),
-        "others": sharing.series("others"),
-        "control": sharing.series("control"),
+        **{name: sharing.series(name) for name in ("index", "own", "others", "control")},
     }
 
 

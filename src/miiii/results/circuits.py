@@ -61,6 +61,9 @@ class Circuits:
         results: of the run.
         draws: control draws of every removal.
         followed: most snapshots that are analysed through training, log-spaced; 0: all.
+
+    Raises:
+        MissingInputError: by the records through training, the run kept no snapshots.
     """
 
     results: Results
@@ -149,11 +152,7 @@ class Circuits:
 
     @cached_property
     def sharing(self) -> SharingThroughTraining:
-        """The sharing index through training, by removal of neurons.
-
-        Raises:
-            MissingInputError: the run kept no snapshots.
-        """
+        """The sharing index through training, by removal of neurons."""
         dataset = self.dataset
         numbers = sample_numbers(self.parameters.base, FOLLOWED_NUMBERS)
         return stack_sharing(
@@ -167,11 +166,7 @@ class Circuits:
 
     @cached_property
     def power(self) -> PowerThroughTraining:
-        """Each task's power in the neurons through training.
-
-        Raises:
-            MissingInputError: the run kept no snapshots.
-        """
+        """Each task's power in the neurons through training."""
         dataset = self.dataset
         return stack_power(self._follow("power", lambda weights: model_power(weights, dataset)))
 
@@ -183,11 +178,7 @@ class Circuits:
 
     @cached_property
     def progress(self) -> ProgressThroughTraining:
-        """Restricted, carried and excluded losses, Gini, norms and ranks through training.
-
-        Raises:
-            MissingInputError: the run kept no snapshots.
-        """
+        """Restricted, carried and excluded losses, Gini, norms and ranks through training."""
         dataset = self.dataset
         return stack_progress(
             self._follow("progress", lambda weights: model_progress(weights, dataset))
@@ -198,7 +189,7 @@ class Circuits:
         """The progress measures of addition through training, by the last key frequencies.
 
         Raises:
-            MissingInputError: the run is of another task, or kept no snapshots.
+            MissingInputError: the run is not of T_nanda, or no neuron has a key frequency.
         """
         run = self.results.run
         if run.config.task.task != "nanda":

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from miiii.report.pictures.entries import (
     circuits,
@@ -39,21 +40,21 @@ CATALOGUE = (
     Entry("1", "periodic patterns in polar coordinates", model_free.polar, model_free=True),
     Entry("2", "input space", model_free.input_space, model_free=True),
     Entry("3", "output space", model_free.output_space, model_free=True),
-    Entry("4", "accuracy through training", training.accuracy),
-    Entry("5", "accuracy without dropout", training.accuracy_without_dropout),
+    Entry("4", "accuracy through training", partial(training.curves, "4", "accuracy")),
+    Entry("5", "accuracy without dropout", partial(training.without_dropout, "5", "accuracy")),
     Entry("6", "neurons and their spectra", neurons.main_neurons),
     Entry("7", "neurons of T_basis and their spectra", neurons.basis_neurons),
     Entry("8", "frequencies through training", training.frequencies),
     Entry("9", "gradient norms through training", training.gradients),
     Entry("10", "positional embeddings", embeddings.positions),
     Entry("11", "singular values of the token embedding", embeddings.singular_values),
-    Entry("12", "singular vectors, T_nanda", embeddings.nanda_vectors),
-    Entry("13", "singular vectors", embeddings.main_vectors),
-    Entry("14", "embedding spectrum, T_nanda", embeddings.nanda_spectrum),
-    Entry("15", "embedding spectrum", embeddings.main_spectrum),
+    Entry("12", "singular vectors, T_nanda", partial(embeddings.vectors, "12")),
+    Entry("13", "singular vectors", partial(embeddings.vectors, "13")),
+    Entry("14", "embedding spectrum, T_nanda", partial(embeddings.spectrum, "14")),
+    Entry("15", "embedding spectrum", partial(embeddings.spectrum, "15")),
     Entry("16", "attention to the digits", embeddings.attention),
-    Entry("17", "loss through training", training.loss),
-    Entry("18", "loss without dropout", training.loss_without_dropout),
+    Entry("17", "loss through training", partial(training.curves, "17", "loss")),
+    Entry("18", "loss without dropout", partial(training.without_dropout, "18", "loss")),
     Entry("19", "DFT matrix", model_free.dft_matrix, model_free=True),
     Entry("20", "embeddings of the cosine model", waves.embedding_weights),
     Entry("21", "attention weights of the cosine model", waves.attention_weights),
@@ -74,8 +75,8 @@ BESIDE = (
 CIRCUITS = (
     Entry("N1", "spectrum on the number line", circuits.spectrum),
     Entry("N2", "which neuron works for which task", circuits.neurons),
-    Entry("N3", "without each task's neurons", circuits.without_neurons),
-    Entry("N4", "without each task's harmonics", circuits.without_harmonics),
+    Entry("N3", "without each task's neurons", partial(circuits.without, "N3", "neurons")),
+    Entry("N4", "without each task's harmonics", partial(circuits.without, "N4", "harmonics")),
     Entry("N5", "without heads and embedding frequencies", circuits.without_inputs),
     Entry("N6", "sharing through training", circuits.sharing),
     Entry("N7", "when each task's power appears", circuits.power),

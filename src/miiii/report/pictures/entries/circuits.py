@@ -105,14 +105,9 @@ def neurons(sources: Sources, look: Look) -> Iterator[Picture]:
     )
 
 
-def without_neurons(sources: Sources, look: Look) -> Iterator[Picture]:
-    """N3."""
-    yield from _matrix(_circuits(sources), "N3", "neurons", look.style)
-
-
-def without_harmonics(sources: Sources, look: Look) -> Iterator[Picture]:
-    """N4."""
-    yield from _matrix(_circuits(sources), "N4", "harmonics", look.style)
+def without(number: str, kind: str, sources: Sources, look: Look) -> Iterator[Picture]:
+    """N3 (neurons) and N4 (harmonics)."""
+    yield from _matrix(_circuits(sources), number, kind, look.style)
 
 
 def without_inputs(sources: Sources, look: Look) -> Iterator[Picture]:

@@ -58,26 +58,6 @@ def singular_values(sources: Sources, look: Look) -> Iterator[Picture]:
     )
 
 
-def nanda_vectors(sources: Sources, look: Look) -> Iterator[Picture]:
-    """Figure 12."""
-    yield _vectors("12", sources.need("nanda"), look)
-
-
-def main_vectors(sources: Sources, look: Look) -> Iterator[Picture]:
-    """Figure 13."""
-    yield _vectors("13", sources.classifying(), look)
-
-
-def nanda_spectrum(sources: Sources, look: Look) -> Iterator[Picture]:
-    """Figure 14."""
-    yield _spectrum("14", sources.need("nanda"), look, random=False)
-
-
-def main_spectrum(sources: Sources, look: Look) -> Iterator[Picture]:
-    """Figure 15."""
-    yield _spectrum("15", sources.classifying(), look, random=True)
-
-
 def attention(sources: Sources, look: Look) -> Iterator[Picture]:
     """Figure 16."""
     main = sources.need("main")
@@ -98,9 +78,11 @@ def attention(sources: Sources, look: Look) -> Iterator[Picture]:
     )
 
 
-def _vectors(number: str, results: Results, look: Look) -> Picture:
+def vectors(number: str, sources: Sources, look: Look) -> Iterator[Picture]:
+    """Figures 12 (T_nanda) and 13 (the main run)."""
+    results = sources.need("nanda") if number == "12" else sources.classifying()
     spectrum = results.singular_spectrum
-    return Picture(
+    yield Picture(
         number,
         f"figure-{number}-singular-vectors",
         f"Leading singular vectors of the token embedding, {_task(results)}",
@@ -113,9 +95,12 @@ def _vectors(number: str, results: Results, look: Look) -> Picture:
     )
 
 
-def _spectrum(number: str, results: Results, look: Look, *, random: bool) -> Picture:
+def spectrum(number: str, sources: Sources, look: Look) -> Iterator[Picture]:
+    """Figures 14 (T_nanda) and 15 (the main run, beside a random matrix)."""
+    random = number == "15"
+    results = sources.classifying() if random else sources.need("nanda")
     spectrum = results.embedding_spectrum
-    return Picture(
+    yield Picture(
         number,
         f"figure-{number}-embedding-spectrum",
         f"Fourier spectrum of the token embedding, {_task(results)}",

@@ -22,24 +22,20 @@ _PASS = (
 )
 
 
-def accuracy(sources: Sources, look: Look) -> Iterator[Picture]:
-    """Figure 4."""
-    yield from _curves("4", "accuracy", {"": sources.classifying()}, look)
+def curves(number: str, measure: str, sources: Sources, look: Look) -> Iterator[Picture]:
+    """Figures 4 (accuracy) and 17 (loss)."""
+    main = sources.classifying() if measure == "accuracy" else sources.need("main")
+    yield from _curves(number, measure, {"": main}, look)
 
 
-def loss(sources: Sources, look: Look) -> Iterator[Picture]:
-    """Figure 17."""
-    yield from _curves("17", "loss", {"": sources.need("main")}, look)
-
-
-def accuracy_without_dropout(sources: Sources, look: Look) -> Iterator[Picture]:
-    """Figure 5."""
-    yield from _without_dropout("5", "accuracy", sources, look)
-
-
-def loss_without_dropout(sources: Sources, look: Look) -> Iterator[Picture]:
-    """Figure 18."""
-    yield from _without_dropout("18", "loss", sources, look)
+def without_dropout(number: str, measure: str, sources: Sources, look: Look) -> Iterator[Picture]:
+    """Figures 5 (accuracy) and 18 (loss)."""
+    without = sources.need("no_dropout")
+    runs = {"no dropout": without}
+    if sources.main is not None and not sources.main.run.config.task.is_regression:
+        main = sources.main
+        runs[f"dropout {main.run.config.training.dropout:g}"] = main
+    yield from _curves(number, measure, runs, look, ", without dropout")
 
 
 def filter_strengths(sources: Sources, look: Look) -> Iterator[Picture]:
@@ -137,23 +133,14 @@ def filter_name(results: Results, main: Results) -> str:
     return name if abs(ratio - 1) < 1e-9 else f"{name}, rate × {ratio:.3g}"
 
 
-def _without_dropout(number: str, measure: str, sources: Sources, look: Look) -> Iterator[Picture]:
-    without = sources.need("no_dropout")
-    runs = {"no dropout": without}
-    if sources.main is not None and not sources.main.run.config.task.is_regression:
-        main = sources.main
-        runs[f"dropout {main.run.config.training.dropout:g}"] = main
-    yield from _curves(number, measure, runs, look, ", without dropout")
-
-
 def _curves(
-    number: str, measure: str, runs: Mapping[str, Results], look: Look, what: str = ""
+    number: str, measure: str, runs: Mapping[str, Results], look: Look, remark: str = ""
 ) -> Iterator[Picture]:
     """Both forms of the curves: squares and lines."""
     strip, lines = (
         (accuracy_strip, accuracy_lines) if measure == "accuracy" else (loss_strip, loss_lines)
     )
-    curves = [one.curves for one in runs.values()]
+    drawn = [one.curves for one in runs.values()]
     names = tuple(runs) if len(runs) > 1 else ()
     origins = " ".join(origin(one) for one in runs.values())
     passes = " ".join(dict.fromkeys(_passes(one) for one in runs.values()))
@@ -161,21 +148,21 @@ def _curves(
         for mirrored in dict.fromkeys(mirrored_text(one.run.dataset) for one in runs.values()):
             passes += f"{mirrored[0].upper()}{mirrored[1:]}. " if mirrored else ""
     shown = "accuracy" if measure == "accuracy" else "loss as a multiple of what guessing costs"
-    name = f"figure-{number}-{measure}" + ("-no-dropout" if what else "")
-    title = f"{measure.capitalize()} of every task through training{what}"
+    name = f"figure-{number}-{measure}" + ("-no-dropout" if remark else "")
+    title = f"{measure.capitalize()} of every task through training{remark}"
     yield Picture(
         number,
         name,
         title,
         _STRIP.format(measure=shown) + passes + origins,
-        strip(*curve_strips(*curves), names=names, style=look.style),
+        strip(*curve_strips(*drawn), names=names, style=look.style),
     )
     yield Picture(
         number,
         f"{name}-lines",
         title,
         _LINES + passes + origins,
-        lines(*curves, names=names, style=look.style),
+        lines(*drawn, names=names, style=look.style),
     )
 
 
