@@ -3,7 +3,17 @@
 import argparse
 from functools import partial
 
-from benchmarks import batches, circuits, epoch, peers, seeds, shared_mask, starting, sweep
+from benchmarks import (
+    batches,
+    circuits,
+    dispatch,
+    epoch,
+    peers,
+    seeds,
+    shared_mask,
+    starting,
+    sweep,
+)
 from miiii.cli.machine import prepare_jax
 
 PARTS = {
@@ -11,6 +21,7 @@ PARTS = {
     "seeds": seeds.report,
     "circuits": circuits.report,
     "batches": batches.report,
+    "dispatch": dispatch.report,
     "peers": peers.report,
     "shared-mask": shared_mask.report,
     "sweep": sweep.report,

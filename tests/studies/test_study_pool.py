@@ -25,6 +25,15 @@ def test_answers_come_in_the_order_of_the_orders(scripts):
     assert run_workers([[slow], ["print('quick')"]], NEVER) == ["slow\n", "quick\n"]
 
 
+@pytest.mark.parametrize("own", [None, "glibc.malloc.hugetlb=0"])
+def test_workers_ask_for_large_pages_unless_the_user_has_settings(scripts, monkeypatch, own):
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    if own is not None:
+        monkeypatch.setenv("GLIBC_TUNABLES", own)
+    program = "import os; print(os.environ['GLIBC_TUNABLES'])"
+    assert run_workers([[program]], NEVER) == [f"{own or 'glibc.malloc.hugetlb=1'}\n"]
+
+
 def test_warnings_are_handed_on_and_the_rest_is_passed_through(scripts, capsys):
     warned = []
     program = "import sys; print('warning: miiii-seed0: x: y\\nTraceback', file=sys.stderr)"

@@ -2,6 +2,13 @@
 
 CHUNK_SECONDS = 0.5
 """How long compiled code may run before Python has its turn (signals, progress, checkpoints)."""
+SLOW_EPOCHS = 4
+"""Epochs of a dispatch whose epochs are slow, as far as they fit into `SLOW_SECONDS`."""
+SLOW_SECONDS = 2.0
+# On a CPU XLA allocates a program's intermediate arrays at each call and frees them at its end. The
+# C library maps blocks of that size anew each time, so that the kernel clears 226 MB of pages for
+# `reference` in float32: a fifth of an epoch's time, paid once per dispatch
+# (glibc 2.36, jaxlib 0.10.2; `python -m benchmarks dispatch`).
 FIRST_CHECKPOINT_SECONDS = 1.0
 """The first checkpoint comes soon; each further one after twice as long, up to the setting."""
 
@@ -24,7 +31,8 @@ class Pace:
         old = self.epochs_per_second or speed
         self.epochs_per_second = 0.7 * old + 0.3 * speed
         # At most doubled, so that one lucky timing cannot keep Python waiting.
-        self._next = int(min(2 * count, max(1, speed * CHUNK_SECONDS)))
+        fitting = max(speed * CHUNK_SECONDS, min(SLOW_EPOCHS, speed * SLOW_SECONDS))
+        self._next = int(min(2 * count, max(1, fitting)))
 
 
 class CheckpointClock:

@@ -31,6 +31,10 @@ ONE_CORE = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
 
+HUGE_PAGES = "glibc.malloc.hugetlb=1"
+"""Makes glibc (2.35 or later) ask for pages of 2 MB, of which a dispatch needs 512 times fewer than
+of 4 kB (`experiment.pace`). Read when a process starts; other C libraries pass it over."""
+
 
 def run_workers(
     orders: Sequence[Sequence[str]],
@@ -154,4 +158,4 @@ def _environment() -> dict[str, str]:
     """This process's, with one core; whatever this package was imported from is imported again."""
     home = str(Path(miiii.__file__).parents[1])
     paths = os.pathsep.join(path for path in (home, os.environ.get("PYTHONPATH", "")) if path)
-    return {**os.environ, **ONE_CORE, "PYTHONPATH": paths}
+    return {"GLIBC_TUNABLES": HUGE_PAGES, **os.environ, **ONE_CORE, "PYTHONPATH": paths}
