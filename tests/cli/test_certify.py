@@ -283,7 +283,7 @@ TAMPERED = {
         task_change(0, largest_bound={"float64": 1e-14, "float32": 1e-12}),
         "off by more than their bound",
     ),
-    "summary": (change_json(lambda record: record.update(certified=True)), "'certified' is not"),
+    "summary": (change_json(lambda record: record.update(certified=True)), "'certified'"),
     "modulus": (task_change(0, modulus=3), "the tasks (modulus, classes) are"),
     "structure": (
         change_json(lambda record: record["tasks"][0]["structure"].update(decided_numbers=49)),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.planted import noise, random_parameters, wave
+from analysis.planted import harmonics, noise, random_parameters, wave
 from miiii.analysis.circuits.ablation import (
     ablate,
     fix_at_mean,
@@ -65,19 +65,29 @@ def test_removing_everything_leaves_one_answer():
         np.testing.assert_allclose(logits, np.broadcast_to(mean, logits.shape), atol=1e-12)
 
 
+ONE, TWO = harmonics(BASE, 2), harmonics(BASE, 3)
+RANDOM = random_subspace(BASE, 4, 1)
+
+
+def fitted(columns, values):
+    return columns @ np.linalg.lstsq(columns, values, rcond=1e-10)[0]
+
+
 @pytest.mark.parametrize(
-    "subspace",
+    ("subspace", "columns", "without"),
     [
-        task_harmonics(BASE, 3),
-        pair_harmonics(BASE, 2, 3),
-        harmonic_dictionary(BASE, (2, 3)),
-        random_subspace(BASE, 4, 1),
+        (task_harmonics(BASE, 3), TWO, None),
+        (pair_harmonics(BASE, 2, 3), harmonics(BASE, 6), np.hstack([ONE, TWO])),
+        (harmonic_dictionary(BASE, (2, 3)), np.hstack([ONE, TWO]), None),
+        (RANDOM, RANDOM.functions, None),
     ],
 )
-def test_functions_are_removed_from_every_neuron_and_kept(subspace):
+def test_functions_are_removed_from_every_neuron_and_kept(subspace, columns, without):
     (hidden,) = recorded(MODEL, "mlp_hidden")
-    basis = subspace.functions if hasattr(subspace.functions, "shape") else subspace.functions()
-    inside = basis @ (basis.T @ hidden)
+    constant = np.ones((BASE**2, 1))
+    inside = fitted(np.hstack([constant, columns]), hidden)
+    if without is not None:
+        inside -= fitted(np.hstack([constant, without]), hidden)
     inside -= inside.mean(axis=0)
     removed = ablate(MODEL, remove_functions(subspace))
     np.testing.assert_allclose(removed, by_hand(MODEL, hidden - inside), atol=1e-12)

@@ -96,8 +96,7 @@ def test_dictionary_is_least_squares_on_all_harmonics(base, moduli, seed):
     np.testing.assert_allclose(dictionary.project(values), expected, atol=1e-9)
     np.testing.assert_allclose(dictionary.power(values), squares(expected), atol=1e-9)
     # The constant, what is explained and the rest are the whole, and orthogonal.
-    residual = dictionary.residual(values)
-    np.testing.assert_allclose(values.mean(axis=0) + expected + residual, values, atol=1e-9)
+    residual = values - values.mean(axis=0) - dictionary.project(values)
     np.testing.assert_allclose(
         squares(values), base**2 * values.mean(axis=0) ** 2 + squares(expected) + squares(residual)
     )
@@ -126,7 +125,7 @@ def test_the_papers_dictionary_has_1452_nearly_orthogonal_functions():
     assert found[109] == pytest.approx(0.2, abs=0.002)
     assert found[11] == pytest.approx(0.8, abs=0.002)
     assert sum(shares) < 1.05
-    np.testing.assert_allclose(dictionary.residual(planted), 0, atol=1e-10)
+    np.testing.assert_allclose(planted - planted.mean(), dictionary.project(planted), atol=1e-10)
 
 
 def test_the_dictionary_states_its_singular_values():
@@ -137,7 +136,6 @@ def test_the_dictionary_states_its_singular_values():
     assert dictionary.condition == pytest.approx(expected[0] / expected[-1])
     np.testing.assert_allclose(dictionary.gram, side_by_side.T @ side_by_side, atol=1e-12)
     assert dictionary.columns == (slice(0, 1), slice(1, 3), slice(3, 7))
-    assert dictionary.task(5).modulus == 5
 
 
 def test_moduli_with_common_factors_share_harmonics():
@@ -161,10 +159,7 @@ def test_cross_harmonics_are_what_neither_modulus_explains(base, first, second):
     np.testing.assert_allclose(pair.project(values), expected, atol=1e-10)
     np.testing.assert_allclose(pair.power(values), squares(expected), atol=1e-10)
     rank = np.linalg.matrix_rank(together) - np.linalg.matrix_rank(separate, tol=1e-9)
-    basis = pair.functions()
-    assert pair.dimension == rank == basis.shape[1]
-    np.testing.assert_allclose(basis.T @ basis, np.eye(rank), atol=1e-12)
-    np.testing.assert_allclose(basis @ (basis.T @ values), expected, atol=1e-10)
+    assert pair.dimension == rank
 
 
 def test_a_product_of_harmonics_lies_at_the_product_of_the_moduli():
@@ -183,10 +178,8 @@ def test_a_product_of_harmonics_lies_at_the_product_of_the_moduli():
         (lambda: task_harmonics(5, 25), "modulus 25 2 p² 24"),
         (lambda: harmonic_dictionary(5, ()), "moduli ()"),
         (lambda: harmonic_dictionary(5, (3, 3)), "none twice"),
-        (lambda: harmonic_dictionary(5, (2, 3)).task(7), "7 dictionary 2 3"),
         (lambda: pair_harmonics(5, 3, 3), "moduli 3 twice"),
         (lambda: pair_harmonics(5, 7, 4), "7 4 28 p² 25"),
-        (lambda: pair_harmonics(113, 107, 109).functions(), "11448 functions"),
         (lambda: task_harmonics(5, 3).project(np.ones(24)), "(24,) p² 25 rows"),
         (lambda: task_harmonics(5, 3).power(np.full(25, np.nan)), "values finite"),
     ],

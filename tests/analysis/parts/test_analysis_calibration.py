@@ -67,15 +67,15 @@ def test_second_moments_by_hand():
     # One neuron, [x1, x0]; it is centred by itself.
     grid = np.array([[1.0, 2, 6], [0, 0, 0], [0, 0, 0]]) + 4
     centred = grid - grid.mean()
-    moments = digit_moments(grid[None])
+    found_x0, found_x1 = digit_moments(grid[None])
     over_x1, over_x0 = np.zeros((3, 3)), np.zeros((3, 3))
     for a in range(3):
         for b in range(3):
             over_x1[a, b] = centred[a] @ centred[b] + centred[a].sum() * centred[b].sum() / 3
             column_a, column_b = centred[:, a], centred[:, b]
             over_x0[a, b] = column_a @ column_b + column_a.sum() * column_b.sum() / 3
-    np.testing.assert_allclose(moments.over_x1, over_x1 / 18, atol=1e-12)
-    np.testing.assert_allclose(moments.over_x0, over_x0 / 18, atol=1e-12)
+    np.testing.assert_allclose(found_x1, over_x1 / 18, atol=1e-12)
+    np.testing.assert_allclose(found_x0, over_x0 / 18, atol=1e-12)
 
 
 def test_calibrated_counts_through_training_of_a_model_that_gains_a_frequency():

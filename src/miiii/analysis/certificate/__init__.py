@@ -1,1 +1,1 @@
-"""A proof of which tasks a model answers right on every number."""
+"""Proofs that a model answers a task right on every number."""

@@ -1,22 +1,23 @@
-"""Numbers that carry how far they may be off: forward error analysis of a network's operations.
+"""Arrays with bounds on their rounding errors: forward error analysis of a network's operations.
 
-Three networks are kept apart. The exact one is given by the stored weights and real arithmetic. The
-float64 one is what is computed here. The third is the same network in another arithmetic, which
-need not be run: its error is bounded too. An `Enclosed` array holds the float64 values and, for
-every arithmetic, a bound on the distance between the exact value and the one that this arithmetic
-computes, whatever the order of its sums.
+There are three networks. The exact one has the stored weights and real arithmetic. The float64 one
+is computed here. The third is the same network in another arithmetic; it is not run, but its error
+is bounded too. An `Enclosed` array holds the float64 values and, for every arithmetic, a bound on
+the distance between the exact value and the value that this arithmetic computes, in any order of
+its sums.
 
 Each operation bounds its result from its inputs' bounds. With u the unit roundoff, λ the smallest
-normal number (lost at most when a result underflows) and γ_k = k·u/(1 − k·u):
+normal number (the largest error of a result that underflows) and γ_k = k·u/(1 − k·u):
 
     product over k terms   (γ_k·|A| + E_A)·|B| + |A|·E_B + 3k·λ
     sum of two             E_a + E_b + u·|a + b| + λ
 
 |A| stands for a bound on the value in both networks. Bounds are themselves computed in float64,
-from terms that are not negative, so that widening them by a few more units of roundoff than they
-have operations makes them hold. `docs/certificate.md` has the proofs.
+from terms that are not negative, so they hold once they are widened by a few more units of roundoff
+than they have operations. `docs/certificate.md` has the proofs.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 FloatArray = NDArray[np.float64]
 
 EXP_ULPS = 4
-"""Assumed of every library's exp: at most this many units in the last place from the truth."""
+"""Assumption: every library's exp is at most this many units in the last place off."""
 
 _HALF = 2.0**-53  # unit roundoff of the float64 in which bounds are computed
 
@@ -47,7 +48,7 @@ class Arithmetic:
         """γ_k, rounded upwards.
 
         Raises:
-            ValueError: so many terms that no useful bound is left.
+            ValueError: there are too many terms for a useful bound.
         """
         product = terms * self.unit_roundoff
         if product > 0.05:
@@ -72,35 +73,37 @@ def _arithmetic(dtype: Any) -> Arithmetic:
 FLOAT64 = _arithmetic(np.float64)
 FLOAT32 = _arithmetic(np.float32)
 ARITHMETICS = (FLOAT64, FLOAT32)
-"""In which the network's logits are bounded. The first is the one that values are computed in."""
+"""The arithmetics for which errors are bounded. Values are computed in the first."""
 
 
 @dataclass(frozen=True)
 class Enclosed:
-    """Values and, per arithmetic, how far its values may be from the exact ones."""
+    """Values and, per arithmetic, a bound on the distance of its values from the exact ones."""
 
     value: FloatArray
     """[…], computed in float64."""
     errors: tuple[FloatArray, ...]
     """One per arithmetic, each […]; infinite where no bound can be given."""
 
+    def map(self, move: Callable[[FloatArray], FloatArray]) -> "Enclosed":
+        """Rearrange the entries: `move` is applied to values and errors alike."""
+        return Enclosed(move(self.value), tuple(move(error) for error in self.errors))
+
     def __getitem__(self, place: Any) -> "Enclosed":
-        return Enclosed(self.value[place], tuple(error[place] for error in self.errors))
+        return self.map(lambda array: array[place])
 
     def reshape(self, *shape: int) -> "Enclosed":
         """The same numbers in another shape."""
-        return Enclosed(
-            self.value.reshape(*shape), tuple(error.reshape(*shape) for error in self.errors)
-        )
+        return self.map(lambda array: array.reshape(*shape))
 
     def magnitude(self, which: int) -> FloatArray:
-        """No less than the absolute value, be it exact, computed here or in that arithmetic."""
+        """A bound on the absolute value: exact, computed here, or computed in that arithmetic."""
         error = self.errors[0] if which == 0 else self.errors[0] + self.errors[which]
         return outward(np.abs(self.value) + error, 2)
 
 
 def stored(values: ArrayLike) -> Enclosed:
-    """Stored numbers: exact as they stand, and rounded or flushed where an arithmetic lacks them.
+    """Stored numbers: exact, with errors where an arithmetic must round or flush them.
 
     Args:
         values: […], float32 or float64.
@@ -123,9 +126,7 @@ def product(left: Enclosed, right: Enclosed) -> Enclosed:
         left: […, k].
         right: [k, m], stored weights.
     """
-    errors = []
-    for which in range(len(ARITHMETICS)):
-        errors.append(rounding(left, right, which, carried=left.errors[which]))
+    errors = [rounding(left, right, which, carried) for which, carried in enumerate(left.errors)]
     with np.errstate(over="ignore", invalid="ignore"):
         return Enclosed(left.value @ right.value, tuple(errors))
 
@@ -133,18 +134,18 @@ def product(left: Enclosed, right: Enclosed) -> Enclosed:
 def rounding(
     left: Enclosed, right: Enclosed, which: int, carried: FloatArray | float = 0.0
 ) -> FloatArray:
-    """What a matrix product adds to the errors of its left side: […, m].
+    """A bound on the error of a matrix product, […, m]: its rounding, and carried errors.
 
     Args:
         left: […, k].
         right: [k, m], stored weights, which an arithmetic may have to round.
-        which: the arithmetic.
-        carried: errors to add, multiplied by |right|; […, k].
+        which: the arithmetic, an index into `ARITHMETICS`.
+        carried: errors of the left side, […, k], which are multiplied by |right|.
     """
     terms, arithmetic = len(right.value), ARITHMETICS[which]
     factor, magnitude = arithmetic.gamma(terms), left.magnitude(which)
     bound = times(factor * magnitude + carried, right.magnitude(which))
-    # bound / γ is no less than any partial sum: past the largest number nothing is known.
+    # bound / γ is at least any partial sum; if that may overflow, there is no bound.
     lost = bound > factor * arithmetic.largest / 2
     if right.errors[which].any():
         bound = bound + times(magnitude, right.errors[which])
@@ -163,37 +164,61 @@ def add(one: Enclosed, other: Enclosed) -> Enclosed:
     return Enclosed(value, tuple(errors))
 
 
-def with_one(rows: Enclosed) -> Enclosed:
-    """[…, k] to […, k + 1]: what a bias multiplies, exactly 1."""
+def joined(parts: Sequence[Enclosed]) -> Enclosed:
+    """The rows of several arrays, one array after the other."""
+    errors = zip(*(part.errors for part in parts), strict=True)
     return Enclosed(
-        np.concatenate([rows.value, np.ones_like(rows.value[..., :1])], axis=-1),
-        tuple(without_error(error) for error in rows.errors),
+        np.concatenate([part.value for part in parts]), tuple(map(np.concatenate, errors))
     )
 
 
-def without_error(errors: FloatArray) -> FloatArray:
-    """[…, k] to […, k + 1]: errors of rows that end with `with_one`'s 1."""
-    return np.concatenate([errors, np.zeros_like(errors[..., :1])], axis=-1)
+class Layer:
+    """A product with stored weights; a bias is one more term of every sum, times exactly 1.
+
+    Args:
+        weight: [k, m].
+        bias: [m] or None.
+    """
+
+    def __init__(self, weight: Enclosed, bias: Enclosed | None) -> None:
+        self.weight, self._biased = weight, bias is not None
+        self._terms = weight if bias is None else joined([weight, bias[None]])
+
+    def __call__(self, inputs: Enclosed) -> Enclosed:
+        """[…, k] to […, m]."""
+        return product(self._inputs(inputs), self._terms)
+
+    def value(self, inputs: Enclosed) -> FloatArray:
+        """[…, k] to […, m], without bounds."""
+        return self._inputs(inputs).value @ self._terms.value
+
+    def rounding(
+        self, inputs: Enclosed, which: int, carried: FloatArray | float = 0.0
+    ) -> FloatArray:
+        """As `arithmetic.rounding`."""
+        if self._biased and isinstance(carried, np.ndarray):
+            carried = _extended(carried, 0.0)
+        return rounding(self._inputs(inputs), self._terms, which, carried)
+
+    def _inputs(self, inputs: Enclosed) -> Enclosed:
+        if not self._biased:
+            return inputs
+        errors = tuple(_extended(error, 0.0) for error in inputs.errors)
+        return Enclosed(_extended(inputs.value, 1.0), errors)
 
 
-def with_bias(weight: Enclosed, bias: Enclosed) -> Enclosed:
-    """[k, m] and [m] to [k + 1, m]: a bias is one more term of every sum."""
-    return Enclosed(
-        np.concatenate([weight.value, bias.value[None]]),
-        tuple(
-            np.concatenate([error, other[None]])
-            for error, other in zip(weight.errors, bias.errors, strict=True)
-        ),
-    )
+def _extended(rows: FloatArray, last: float) -> FloatArray:
+    """[…, k] to […, k + 1]."""
+    return np.concatenate([rows, np.full_like(rows[..., :1], last)], axis=-1)
 
 
 def outward(bound: FloatArray, operations: int) -> FloatArray:
-    """A bound computed with so many float64 operations on numbers ≥ 0, widened to make it hold."""
+    """Widen a bound by more than the error of its float64 operations, all on numbers ≥ 0."""
     return bound * (1 + 2 * _HALF * (operations + 4))
 
 
 def unless(lost: NDArray[np.bool_] | bool, bound: FloatArray) -> FloatArray:
-    """The bound, infinite where it is lost or no number."""
+    """The bound; infinite where it is lost or NaN."""
     return np.where(lost | np.isnan(bound), np.inf, bound)
 
 

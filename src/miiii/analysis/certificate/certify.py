@@ -1,9 +1,8 @@
-"""The certificate: which tasks a model provably answers right on the whole domain, by what margin.
+"""The certificate: the tasks that a model provably answers right on the whole domain.
 
-A task's margin at n is the right logit minus the largest other one. It is computed in float64; when
-it exceeds the bound on the rounding errors of the logits concerned, the exact network, that of the
-stored weights in real arithmetic, answers n right. Where this holds at every n the task is
-certified. Where it fails the numbers are listed.
+A task's margin at n is the right logit minus the largest other one, computed in float64. If it
+exceeds a bound on the rounding errors of these logits, the exact network (the stored weights in
+real arithmetic) answers n right. A task for which this holds at every n is certified.
 """
 
 import itertools
@@ -29,7 +28,7 @@ from miiii.markup import heading, table
 from miiii.model.config import PAPER, Architecture
 
 Progress = Callable[[str, int, int], None]
-"""Told (what, done, of how many)."""
+"""Called with a unit's name, how many are done and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +38,18 @@ class TaskCertificate:
     modulus: int
     """q."""
     right: NDArray[np.int64]
-    """[p²]: the right class; −1 where a number has no answer: nothing is said of it."""
+    """[p²]: the right class; −1 where a number has no answer, and is left out."""
     predicted: NDArray[np.int64]
-    """[p²]: the class of the largest logit; at a tie with the right one, the other."""
+    """[p²]: the class of the largest logit; if the right one and another are equal, the other."""
     margin: FloatArray
-    """[p²]: right logit minus the largest other one, in float64; at most 0: answered wrong; NaN
-    where there is no answer."""
+    """[p²]: right logit minus the largest other one, in float64; at most 0 where the answer is
+    wrong, NaN where there is none."""
     bounds: tuple[FloatArray, ...]
     """Per arithmetic [p²]: a margin above it is positive in the exact network (first), and also in
-    the network evaluated in that arithmetic (the others). Infinite where nothing can be said, NaN
+    the network evaluated in that arithmetic (the others). Infinite where there is no bound, NaN
     where there is no answer."""
     structure: StructuralForm | None
-    """Residue classes; None where the targets are no function of n mod q."""
+    """By residue classes; None where the targets are no function of n mod q."""
 
     @cached_property
     def answered(self) -> NDArray[np.intp]:
@@ -59,12 +58,12 @@ class TaskCertificate:
 
     @cached_property
     def wrong(self) -> NDArray[np.intp]:
-        """The numbers that are not answered right, ascending."""
+        """The numbers that are answered wrong, ascending."""
         return np.flatnonzero(self.margin <= 0)
 
     @property
     def proved_wrong(self) -> NDArray[np.bool_]:
-        """Per wrong number, whether the exact network is proved to answer it wrong."""
+        """For each wrong number, whether the exact network is proved to answer it wrong."""
         return -self.margin[self.wrong] > self.bounds[0][self.wrong]
 
     @property
@@ -85,7 +84,7 @@ class TaskCertificate:
         """Whether every number is proved to be answered right by the exact network.
 
         Args:
-            which: an arithmetic other than the first asks for every evaluation in it too.
+            which: for an arithmetic other than the first, by every evaluation in it too.
         """
         return bool((self.margin > self.bounds[which])[self.answered].all())
 
@@ -103,7 +102,7 @@ class Certificate:
 
     @property
     def numbers(self) -> int:
-        """How many numbers have an answer, and are certified: p², unless the task has holes."""
+        """How many numbers have an answer: p², unless some are labelled −1."""
         return len(self.tasks[0].answered)
 
     @property
@@ -148,8 +147,8 @@ def certify(
         moduli: [N].
         class_sizes: [N], classes of each head; together V.
         residues: whether targets are functions of n mod q, so that the structural form applies.
-        architecture: what the weights' shapes do not tell (`Parameters.architecture`).
-        progress: told how many numbers are done.
+        architecture: the settings that the weights' shapes do not show (`Parameters.architecture`).
+        progress: called with the number of inputs done.
 
     Raises:
         ValueError: shapes do not match, a weight is not finite, the logits overflow, a sum is too
@@ -206,11 +205,11 @@ def _margins(logits: Enclosed, right: NDArray[np.int64]) -> _Part:
     margin = logits.value[rows, right] - others[rows, best]
     bounds = []
     for which, errors in enumerate(logits.errors):
-        # In another arithmetic the exact logits are off from ours, and its own from those.
+        # A logit of another arithmetic differs from the exact one, and that from the float64 one.
         total = errors if which == 0 else errors + logits.errors[0]
         rest = total.copy()
         rest[rows, right] = 0
-        # Which other logit is the largest may differ between the networks, so any may.
+        # The largest other logit may be another one in another network, so the bound is for any.
         bound = total[rows, right] + rest.max(axis=1)
         bounds.append(outward(bound + FLOAT64.unit_roundoff * np.abs(margin), 6))
     predicted = np.where(margin > 0, right, best)

@@ -1,10 +1,10 @@
-"""Check a certificate again: python check_certificate.py certificate.json.
+"""Check a certificate: python check_certificate.py certificate.json.
 
-Needs NumPy and the .npz beside the JSON, nothing else. It evaluates the network itself, in textbook
-order, and proves every verdict again with a bound of its own, which is simpler and larger than the
-certificate's: absolute values of the weights are multiplied layer by layer. The bound for float32
-is put to the test by evaluating the network in float32. Exit code: 0 all was found again; 1 not,
-and what differs is printed.
+Needs only NumPy and the .npz beside the JSON. It evaluates the network in textbook order, and
+proves every verdict again with another bound, which is simpler and larger than the certificate's:
+absolute values of the weights are multiplied layer by layer. The bound for float32 is tested by
+evaluating the network in float32. Exit code: 0 if everything was found again, else 1, with the
+differences printed.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import numpy as np
 UNIT, EXP_ULPS = 2.0**-53, 4
 WIDER = 1 + 1e-9  # bounds are rounded too, by far less than this
 SPLITS = ("train", "validation", "test")
-# What certificates say that were made before models could differ in it.
+# The settings of models in certificates that do not list them.
 PAPER = {
     "activation": "relu",
     "attention_mask": "causal",
@@ -27,18 +27,18 @@ PAPER = {
 
 
 def times(x, off, weight):
-    """A product with stored weights, and how far it may be from the exact one."""
+    """A product with stored weights, and a bound on its error; `off` is that of x."""
     gamma = len(weight) * UNIT / (1 - len(weight) * UNIT)
     return x @ weight, (gamma * (np.abs(x) + off) + off) @ np.abs(weight) * WIDER
 
 
 def plus(x, off, y, other_off):
-    """A sum, and how far it may be from the exact one."""
+    """A sum, and a bound on its error."""
     return x + y, (off + other_off) * WIDER + UNIT * np.abs(x + y) * WIDER
 
 
 def layer(x, off, weight, bias):
-    """A product with stored weights, and a bias if there is one: a sum of one term more."""
+    """A product with stored weights, plus a bias if there is one, and a bound on its error."""
     if bias is None:
         return times(x, off, weight)
     y, y_off = times(x, off, weight)
@@ -96,7 +96,7 @@ def network(w, tokens, model):
 
 
 def right_classes(run, arrays):
-    """[p², N], by the task's rule; shuffled labels and own ones come from the file."""
+    """[p², N], by the task's rule; shuffled labels and a user's labels come from the file."""
     n, p = np.arange(run["base"] ** 2), run["base"]
     x0, x1 = n % p, n // p
     if run["task"] in ("basis", "custom"):
@@ -112,7 +112,7 @@ def right_classes(run, arrays):
 
 
 def quotients(p):
-    """[p, p]: the one class c with c · x1 = x0 modulo p; -1 where there is not just one."""
+    """[p, p]: the class c with c · x1 = x0 modulo p; -1 where there is none or more than one."""
     products = np.outer(np.arange(p), np.arange(p)) % p
     found = np.full((p, p), -1)
     for x1 in range(p):
@@ -122,60 +122,58 @@ def quotients(p):
 
 
 def margins(logits, right):
-    """Right logit less the largest other one, and which that is."""
+    """Right logit minus the largest other one, and the class of that one."""
     others = logits.copy()
     np.put_along_axis(others, right[:, None], -np.inf, axis=1)
     of_right = np.take_along_axis(logits, right[:, None], axis=1)[:, 0]
     return of_right - others.max(axis=1), others.argmax(axis=1)
 
 
-def check_task(said, split, p, listed_at_most, logits, off, single, right):
-    """What is said of one task and not found again."""
-    asked = right >= 0  # the others have no answer, and nothing is said of them
+def check_task(task, split, p, listed_at_most, logits, off, single, right):
+    """The differences between one task's entry and what is found, as lines of text."""
+    answered = right >= 0
     margin, best = margins(logits, right)
-    margin[~asked] = np.nan
-    if (split[asked] < 0).any() or (split[~asked] >= 0).any():
+    margin[~answered] = np.nan
+    if (split[answered] < 0).any() or (split[~answered] >= 0).any():
         yield "the split is not that of the numbers that have an answer"
     bound = 2 * off.max(axis=1) * WIDER + 1e-200  # the last for underflow
-    slack = float(bound.max())  # of numbers that were computed in another order
-    at, wrong = said["smallest_margin_at"]["n"], np.flatnonzero(margin <= 0)
-    least, told = np.nanmin(margin), said["quantiles"]
-    numbers = [(said["smallest_margin"], least), (margin[at], least)]
-    numbers += [(told[q], np.quantile(margin[asked], float(q))) for q in told]
-    parts = {name: margin[split == index] for index, name in enumerate(SPLITS)}
-    for name, part in parts.items():
-        told = said["splits"][name]
-        if (told["numbers"], told["wrong"]) != (len(part), int((part <= 0).sum())):
+    slack = float(bound.max())  # the certificate's numbers were computed in another order
+    at, wrong = task["smallest_margin_at"]["n"], np.flatnonzero(margin <= 0)
+    least, quantiles = np.nanmin(margin), task["quantiles"]
+    pairs = [(task["smallest_margin"], least), (margin[at], least)]
+    pairs += [(quantiles[q], np.quantile(margin[answered], float(q))) for q in quantiles]
+    for index, name in enumerate(SPLITS):
+        part, listed = margin[split == index], task["splits"][name]
+        if (listed["numbers"], listed["wrong"]) != (len(part), int((part <= 0).sum())):
             yield f"the {name} numbers are {len(part)}, {(part <= 0).sum()} of them wrong"
         if len(part):
-            numbers.append((told["smallest_margin"], part.min()))
-    if not all(abs(one - found) <= slack for one, found in numbers):
+            pairs.append((listed["smallest_margin"], part.min()))
+    if not all(abs(listed - found) <= slack for listed, found in pairs):
         yield f"margins differ: the smallest is {least:.9g} at n = {np.nanargmin(margin)}"
-    if said["wrong"] != len(wrong) or len(said["counterexamples"]) != min(
-        len(wrong), listed_at_most
-    ):
-        yield f"{len(wrong)} numbers are wrong, not {said['wrong']} with as many listed"
-    for n, told in zip(wrong.tolist(), said["counterexamples"], strict=False):
+    examples = task["counterexamples"]
+    if task["wrong"] != len(wrong) or len(examples) != min(len(wrong), listed_at_most):
+        yield f"{len(wrong)} numbers are wrong, not {task['wrong']} with as many listed"
+    for n, listed in zip(wrong.tolist(), examples, strict=False):
         record = [n, [n % p, n // p], int(best[n]), int(right[n]), SPLITS[split[n]]]
-        if [told[key] for key in ("n", "digits", "predicted", "right", "split")] != record:
+        if [listed[key] for key in ("n", "digits", "predicted", "right", "split")] != record:
             yield f"the next wrong number is n = {n}, not as listed"
             break
-        if abs(told["margin"] - margin[n]) > slack or (told["proved"] and margin[n] > 0):
+        if abs(listed["margin"] - margin[n]) > slack or (listed["proved"] and margin[n] > 0):
             yield f"the margin at n = {n} is {margin[n]:.9g}"
-    # The verdicts: proved again, or put to the test.
-    if said["certified"]["float64"] and not (margin > bound)[asked].all():
+    # The verdicts: proved again in float64, tested in float32.
+    if task["certified"]["float64"] and not (margin > bound)[answered].all():
         yield f"not proved to be right at n = {np.nanargmin(margin - bound)}"
-    if said["proved_wrong"] > len(wrong) or said["proved_wrong"] < int((-margin > bound).sum()):
-        yield f"{(-margin > bound).sum()} numbers are proved wrong, not {said['proved_wrong']}"
-    largest = said["largest_bound"]
-    # The certificate's bound is finer, but where errors are as large as values.
+    if task["proved_wrong"] > len(wrong) or task["proved_wrong"] < int((-margin > bound).sum()):
+        yield f"{(-margin > bound).sum()} numbers are proved wrong, not {task['proved_wrong']}"
+    largest = task["largest_bound"]
+    # The certificate's bound is the smaller one, unless errors are as large as values.
     if largest["float64"] is None or not 0 < largest["float64"] <= 4 * slack:
         yield f"the bound is above {4 * slack:.3g}, or not above 0"
     if largest["float32"] is not None and 2 * np.abs(single - logits).max() > largest["float32"]:
         yield "evaluated in float32, the logits are off by more than their bound"
-    if said["certified"]["float32"] and not (margins(single, right)[0] > 0)[asked].all():
+    if task["certified"]["float32"] and not (margins(single, right)[0] > 0)[answered].all():
         yield "evaluated in float32, some answers are wrong"
-    form, q = said["structure"], said["modulus"]
+    form, q = task["structure"], task["modulus"]
     if form is not None:
         residue = np.arange(len(right)) % q
         restricted = np.stack([logits[residue == r].mean(axis=0) for r in range(q)])
@@ -183,8 +181,8 @@ def check_task(said, split, p, listed_at_most, logits, off, single, right):
         spread = np.ptp(logits - restricted[residue], axis=1)
         largest = np.array([spread[residue == r].max() for r in range(q)])
         decided = int((least[residue] - spread > form["rounding"]).sum())
-        told = np.array([form["restricted_margin"], form["largest_spread_of_residual"]])
-        if np.abs(told - [least, largest]).max() > 2 * slack:
+        listed = np.array([form["restricted_margin"], form["largest_spread_of_residual"]])
+        if np.abs(listed - [least, largest]).max() > 2 * slack:
             yield "restricted margins or residuals differ"
         proved = bool((least[residue] - spread > 3 * slack).all())
         if form["decided_numbers"] != decided or form["certified"] != proved:
@@ -192,22 +190,22 @@ def check_task(said, split, p, listed_at_most, logits, off, single, right):
 
 
 def check(path):
-    """Everything that the certificate says and that is not found again, as lines of text."""
-    said = json.loads(path.read_text(encoding="utf-8"))
-    file, faults = path.parent / said["weights"]["file"], []
-    if hashlib.sha256(file.read_bytes()).hexdigest() != said["weights"]["sha256"]:
+    """The differences between the certificate and what is found, as lines of text."""
+    certificate = json.loads(path.read_text(encoding="utf-8"))
+    run, file, faults = certificate["run"], path.parent / certificate["weights"]["file"], []
+    if hashlib.sha256(file.read_bytes()).hexdigest() != certificate["weights"]["sha256"]:
         faults.append(f"{file.name} is not the file that was certified")
-    arrays, p = dict(np.load(file)), said["run"]["base"]
-    right, sizes = right_classes(said["run"], arrays), arrays["class_sizes"].tolist()
+    arrays, p = dict(np.load(file)), run["base"]
+    right, sizes = right_classes(run, arrays), arrays["class_sizes"].tolist()
     tasks = list(zip(arrays["moduli"].tolist(), sizes, strict=True))
-    if [(task["modulus"], task["classes"]) for task in said["tasks"]] != tasks:
+    if [(task["modulus"], task["classes"]) for task in certificate["tasks"]] != tasks:
         return [*faults, f"the tasks (modulus, classes) are {tasks}"]
     n, answered = np.arange(p**2), int((right >= 0).all(axis=1).sum())
-    if said["numbers"] != answered:
-        faults.append(f"{answered} numbers have an answer, not {said['numbers']}")
-    model = {**PAPER, **said["run"].get("model", {})}
+    if certificate["numbers"] != answered:
+        faults.append(f"{answered} numbers have an answer, not {certificate['numbers']}")
+    model = {**PAPER, **run.get("model", {})}
     if model["activation"] != "relu":
-        return [*faults, f"the activation is {model['activation']}: this script knows relu only"]
+        return [*faults, f"the activation is {model['activation']}: this script supports only relu"]
     x1 = n // p + (p if model["digit_tokens"] == "separate" else 0)
     answer = np.full_like(n, len(arrays["token_embedding"]) - 1)
     tokens = np.stack([n % p, x1, answer], axis=1)[:, : len(arrays["position_embedding"])]
@@ -221,22 +219,15 @@ def check(path):
     if not np.abs(off).max() < 1e60:
         return [*faults, "numbers are too large for this script to prove anything"]
     ends = np.cumsum(sizes).tolist()
-    for index, (task, end) in enumerate(zip(said["tasks"], ends, strict=True)):
+    split, at_most = arrays["split"], certificate["listed_at_most"]
+    for index, (task, end) in enumerate(zip(certificate["tasks"], ends, strict=True)):
         head = slice(end - task["classes"], end)
         single = evaluated[np.float32][0][:, head].astype(np.float64)
-        found = check_task(
-            task,
-            arrays["split"],
-            p,
-            said["listed_at_most"],
-            logits[:, head],
-            off[:, head],
-            single,
-            right[:, index],
-        )
+        parts = logits[:, head], off[:, head], single, right[:, index]
+        found = check_task(task, split, p, at_most, *parts)
         faults += [f"task {task['modulus']}: {fault}" for fault in found]
-    if said["certified"] != all(task["certified"]["float64"] for task in said["tasks"]):
-        faults.append("'certified' is not what the tasks say")
+    if certificate["certified"] != all(t["certified"]["float64"] for t in certificate["tasks"]):
+        faults.append("'certified' does not follow from the tasks")
     return faults
 
 
@@ -244,5 +235,5 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python check_certificate.py certificate.json")
     found = check(Path(sys.argv[1]))
-    print("\n".join(found) or "everything that the certificate says was found again")
+    print("\n".join(found) or "everything in the certificate was found again")
     sys.exit(1 if found else 0)

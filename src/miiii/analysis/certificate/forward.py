@@ -1,9 +1,9 @@
-"""The transformer in float64 with a bound on every number's rounding error.
+"""The transformer in float64, with a bound on every number's rounding error.
 
-The network is that of `model.transformer`, written out plainly: no dropout, any depth, with ReLU
-and every other setting of the model. A token's attention score is a product of three factors, its
-embedding, W_k and a query; whichever two are multiplied first, the bound holds, so that it covers
-`model.transformer`, which forms W_k q once.
+The network is that of `model.transformer`, written in the textbook form: no dropout, any depth,
+with ReLU and every other setting of the model. An attention score is a product of a token's
+embedding, W_k and a query. Its bound holds whichever two are multiplied first, and so covers
+`model.transformer`, which computes W_k q once.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,42 +17,42 @@ from miiii.analysis.certificate.arithmetic import (
     EXP_ULPS,
     Enclosed,
     FloatArray,
+    Layer,
     add,
+    joined,
     outward,
     product,
     stored,
     times,
     unless,
-    with_bias,
-    with_one,
 )
-from miiii.analysis.certificate.last_block import LastBlock, LastWeights
+from miiii.analysis.certificate.last_block import LastBlock
 from miiii.model.config import PAPER, Architecture
 
-_NUMBERS = 256  # of the domain at a time
+_NUMBERS = 256  # evaluated at a time
 
 
 @dataclass(frozen=True)
 class _Projections:
-    """What a block's heads make of R residual streams, heads side by side."""
+    """Queries, keys and values of R residual streams in one block, heads side by side."""
 
     query: Enclosed  # [R, H·K]
     key: FloatArray  # [R, H·K]
     key_size: list[FloatArray]  # per arithmetic [R, H·K]: |x|·|W_k|
-    key_error: list[FloatArray]  # per arithmetic [R, H·K]: of one key, for either association
+    key_error: list[FloatArray]  # per arithmetic [R, H·K]: of x·W_k, for either order of products
     key_reach: list[float]  # per arithmetic: no entry of |W_k|·|q| is above this times max |q|
     value: Enclosed  # [R, H·K]
 
 
 class Network:
-    """A model's stored weights, ready to be evaluated with bounds.
+    """A model's stored weights, evaluated with bounds.
 
     Args:
         weights: every weight by name (`model.parameters.weight_names`), float32 or float64.
-        architecture: what the weights' shapes do not tell.
+        architecture: the settings that the weights' shapes do not show.
 
     Raises:
-        ValueError: the activation is not ReLU, for whose rounding only there is a bound here.
+        ValueError: the activation is not ReLU: others have no bound on their rounding here.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Network:
         if architecture.activation != "relu":
             raise ValueError(
                 f"activation is {architecture.activation!r}: certificates need relu, which is "
-                "computed exactly (how far a library's gelu and tanh are off is not bounded here)"
+                "computed exactly (the errors of a library's gelu and tanh are not bounded here)"
             )
         self._architecture = architecture
         self._weights = {name: stored(values) for name, values in weights.items()}
@@ -91,7 +91,7 @@ class Network:
             stream, heads = tokens, projected
             for block in range(self._depth - 1):
                 places = range(self._positions)
-                stream = _joined([self._block(block, stream, heads, rows, at) for at in places])
+                stream = joined([self._block(block, stream, heads, rows, at) for at in places])
                 rows = np.arange(len(stream.value)).reshape(self._positions, -1).T
                 heads = self._project(block + 1, stream)
             weights, mixed = self._attend(stream, heads, rows, self._positions - 1)
@@ -100,12 +100,8 @@ class Network:
 
     def _last(self, heads: _Projections) -> LastBlock:
         block = f"blocks.{self._depth - 1}"
-        names = (f"{block}.output", f"{block}.mlp_in", f"{block}.mlp_out", "unembedding")
-        biases = (f"{block}.mlp_in_bias", f"{block}.mlp_out_bias")
-        weights = LastWeights(
-            *(self._weights[name] for name in names), *(self._weights.get(name) for name in biases)
-        )
-        return LastBlock(weights, heads.value)
+        layers = self._layer(f"{block}.mlp_in"), self._layer(f"{block}.mlp_out")
+        return LastBlock(self._weights[f"{block}.output"], *layers, self.unembedding, heads.value)
 
     def _tokens(self) -> Enclosed:
         """Token plus position: p digits at x0, p at x1, the answer. [2p + 1, D] or [2p, D]."""
@@ -114,12 +110,14 @@ class Network:
         last = len(token.value) - 1
         parts = [slice(0, self.base), slice(start, start + self.base), slice(last, last + 1)]
         parts = parts[: self._positions]
-        return _joined([add(token[part], position[place]) for place, part in enumerate(parts)])
+        return joined([add(token[part], position[place]) for place, part in enumerate(parts)])
 
     @np.errstate(over="ignore", invalid="ignore")
     def _project(self, block: int, streams: Enclosed) -> _Projections:
-        query, key, value = (
-            _side_by_side(self._weights[f"blocks.{block}.{name}"])
+        query, key, value = (  # [H, D, K] to [D, H·K]
+            self._weights[f"blocks.{block}.{name}"].map(
+                lambda array: array.transpose(1, 0, 2).reshape(array.shape[1], -1)
+            )
             for name in ("query", "key", "value")
         )
         terms = self.width + self._head_width
@@ -149,28 +147,24 @@ class Network:
             block: which.
             stream: [R, D], the residual streams that enter.
             heads: their projections.
-            rows: [B, T], which of them each position is.
-            place: the position; a causal one sees itself and those before it.
+            rows: [B, T], the stream, 0 … R − 1, of each position.
+            place: the position.
         """
         mixed = self._attend(stream, heads, rows, place)[1]
         output = self._weights[f"blocks.{block}.output"].reshape(-1, self.width)
         middle = add(stream[rows[:, place]], product(mixed, output))
-        before = self._layer(f"blocks.{block}.mlp_in", middle)
-        # max(x, 0) moves no two numbers further apart.
+        before = self._layer(f"blocks.{block}.mlp_in")(middle)
+        # max(x, 0) moves no two numbers further apart, so errors do not grow.
         neurons = Enclosed(np.maximum(before.value, 0.0), before.errors)
-        return add(middle, self._layer(f"blocks.{block}.mlp_out", neurons))
+        return add(middle, self._layer(f"blocks.{block}.mlp_out")(neurons))
 
-    def _layer(self, name: str, inputs: Enclosed) -> Enclosed:
-        """One layer of an MLP, with its bias where it has one."""
-        weight, bias = self._weights[name], self._weights.get(f"{name}_bias")
-        if bias is None:
-            return product(inputs, weight)
-        return product(with_one(inputs), with_bias(weight, bias))
+    def _layer(self, name: str) -> Layer:
+        return Layer(self._weights[name], self._weights.get(f"{name}_bias"))
 
     def _attend(
         self, stream: Enclosed, heads: _Projections, rows: NDArray[np.int64], place: int
     ) -> tuple[Enclosed, Enclosed]:
-        """Attention weights [B, T, H] from one position, and the values they add up [B, H·K]."""
+        """Attention weights [B, T, H] from one position, and the weighted values [B, H·K]."""
         seen = rows if self._architecture.attention_mask == "full" else rows[:, : place + 1]
         weights = softmax(self._scores(heads, stream, rows[:, place], seen))
         weights = with_constant(weights, self._architecture.attention_coefficient)
@@ -199,13 +193,13 @@ class Network:
                 array[seen].reshape(*seen.shape, *split)
                 for array in (heads.key_size[which], heads.key_error[which])
             )
-            # What underflow may cost: in the keys or in W_k q, then carried on.
+            # The error of underflow in the keys or in W_k q, as it reaches the score.
             carried = size.sum(axis=2) + stream.magnitude(which).sum(axis=1).max()
             lost = 3 * terms * arithmetic.smallest * (1 + carried)
             with np.errstate(over="ignore", invalid="ignore"):
                 bound = _dot(key_error, size) + _dot(key_size, query.errors[which]) + lost[:, None]
                 reach = _dot(key_size, size)
-                # √K, the division and perhaps a reciprocal: three roundings more.
+                # Three more roundings: √K, the division, and a reciprocal where a library uses one.
                 bound = (bound + arithmetic.gamma(3) * (reach + bound)) / root
             bound = outward(bound + 3 * arithmetic.smallest, 4 * terms + 16)
             largest = max(key_size.max(), heads.key_reach[which] * size.max(), reach.max())
@@ -214,7 +208,7 @@ class Network:
 
 
 def softmax(scores: Enclosed) -> Enclosed:
-    """Softmax over T ≤ 3 scores, of which the largest is subtracted first.
+    """Softmax over T ≤ 3 scores, with the largest subtracted first.
 
     Args:
         scores: [B, T, H].
@@ -234,20 +228,20 @@ def softmax(scores: Enclosed) -> Enclosed:
         largest = weight + (errors[0] if errors else 0.0) + 3 * arithmetic.smallest
         with np.errstate(over="ignore", invalid="ignore"):
             bound = largest * np.expm1(logarithm) + 3 * arithmetic.smallest
-        # Weights are from 0 to 1 in every arithmetic (with a few roundings), however scores err.
+        # Weights are from 0 to 1 in every arithmetic, but for a few roundings, whatever the scores.
         bound = np.where(logarithm < 1, np.minimum(outward(bound, 16), 1.01), 1.01)
         errors.append(unless(~np.isfinite(off), bound))
     return Enclosed(weight, tuple(errors))
 
 
 def with_constant(weights: Enclosed, coefficient: float) -> Enclosed:
-    """Attention weights with the coefficient: c · softmax + (1 − c), c the stored number.
+    """Attention weights with the coefficient, c · softmax + (1 − c), c being exact.
 
-    An arithmetic rounds c, 1 − c (its own rounding and c's), the product and the sum.
+    An arithmetic rounds c, 1 − c, the product and the sum.
 
     Args:
         weights: [B, T, H], from 0 to 1.
-        coefficient: c, from 0 to 1; at 1 nothing is computed.
+        coefficient: c, from 0 to 1; at 1 the weights are returned unchanged.
     """
     if coefficient == 1:
         return weights
@@ -256,7 +250,7 @@ def with_constant(weights: Enclosed, coefficient: float) -> Enclosed:
     for which, arithmetic in enumerate(ARITHMETICS):
         with np.errstate(invalid="ignore"):
             carried = coefficient * weights.errors[which]
-            # c's and the product's rounding, 2u·c·w; 1 − c's, 2u; the sum's, u·(c·w + 1).
+            # Rounding c and the product costs 2u·c·w; 1 − c costs 2u; the sum costs u·(c·w + 1).
             size = 3 * coefficient * weights.magnitude(which) + 3
             bound = carried + 1.01 * arithmetic.unit_roundoff * size
         errors.append(unless(False, outward(bound + 3 * arithmetic.smallest, 12)))
@@ -264,7 +258,7 @@ def with_constant(weights: Enclosed, coefficient: float) -> Enclosed:
 
 
 def _mix(weight: Enclosed, value: Enclosed) -> Enclosed:
-    """Values added up by weights: [B, T, H] and [B, T, H, K] to [B, H, K]."""
+    """Values weighted by attention: [B, T, H] and [B, T, H, K] to [B, H, K]."""
     seen = weight.value.shape[1]
     errors = []
     for which, arithmetic in enumerate(ARITHMETICS):
@@ -281,23 +275,3 @@ def _mix(weight: Enclosed, value: Enclosed) -> Enclosed:
 def _dot(keys: FloatArray, queries: FloatArray) -> FloatArray:
     """[B, T, H, K] and [B, H, K] to [B, T, H]."""
     return (keys * queries[:, None]).sum(axis=-1)
-
-
-def _side_by_side(weight: Enclosed) -> Enclosed:
-    """[H, D, K] to [D, H·K]."""
-
-    def flat(array: FloatArray) -> FloatArray:
-        return array.transpose(1, 0, 2).reshape(array.shape[1], -1)
-
-    return Enclosed(flat(weight.value), tuple(flat(error) for error in weight.errors))
-
-
-def _joined(parts: list[Enclosed]) -> Enclosed:
-    """Rows of several arrays one after the other."""
-    return Enclosed(
-        np.concatenate([part.value for part in parts]),
-        tuple(
-            np.concatenate([part.errors[which] for part in parts])
-            for which in range(len(ARITHMETICS))
-        ),
-    )

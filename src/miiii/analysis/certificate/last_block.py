@@ -1,20 +1,17 @@
-"""How errors made inside the last block reach the logits.
+"""The effect of errors inside the last block on the logits.
 
-Multiplying bounds by |W_o|, |W_in|, |W_out| and |W_U| one after the other forgets that weights
+Multiplying bounds by |W_o|, |W_in|, |W_out| and |W_U| one after the other ignores that weights
 cancel: in a trained model it overstates the error a thousandfold. After the attention weights the
-network is affine but for the ReLU (biases carry no error on), and the ReLU multiplies each neuron's
-error by a number from 0 to 1, which is 1 for neurons that are surely on. So an error is followed
-through products of matrices, and absolute values are taken of the products:
+network is affine but for the ReLU, which multiplies each neuron's error by a number from 0 to 1: by
+1 for neurons that are surely on. So an error is multiplied by the absolute value of a product of
+matrices:
 
-    an attention weight's    of  g·W_U + (on · g·W_in)·W_out·W_U,  g the token's value through W_o
-    a hidden neuron's        of  W_out·W_U
-    the residual stream's    of  W_U
+    of an attention weight      |g·W_U + (on · g·W_in)·W_out·W_U|,  g the token's value through W_o
+    of a hidden neuron          |W_out·W_U|
+    of the residual stream      |W_U|
 
-What is left, errors of the residual stream before the MLP other than those of attention weights,
-enters the neurons by |W_in|.
+All other errors of the residual stream before the MLP reach the neurons through |W_in|.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,99 +21,58 @@ from miiii.analysis.certificate.arithmetic import (
     FLOAT64,
     Enclosed,
     FloatArray,
+    Layer,
     add,
     outward,
     product,
     rounding,
     times,
     unless,
-    with_bias,
-    with_one,
-    without_error,
 )
 
 
-@dataclass(frozen=True)
-class LastWeights:
-    """The stored weights from the heads' values on."""
-
-    output: Enclosed
-    """[H, K, D]"""
-    mlp_in: Enclosed
-    """[D, F]"""
-    mlp_out: Enclosed
-    """[F, D]"""
-    unembedding: Enclosed
-    """[D, V]"""
-    mlp_in_bias: Enclosed | None = None
-    """[F]"""
-    mlp_out_bias: Enclosed | None = None
-    """[D]"""
-
-
-class _Layer:
-    """A product with stored weights, to which a bias adds one more term.
-
-    Args:
-        weight: [k, m].
-        bias: [m] or none.
-    """
-
-    def __init__(self, weight: Enclosed, bias: Enclosed | None) -> None:
-        self._biased = bias is not None
-        self._weight = weight if bias is None else with_bias(weight, bias)
-
-    def __call__(self, inputs: Enclosed) -> Enclosed:
-        """[…, k] to […, m]."""
-        return product(self._inputs(inputs), self._weight)
-
-    def value(self, inputs: Enclosed) -> FloatArray:
-        """[…, k] to […, m], without bounds."""
-        return self._inputs(inputs).value @ self._weight.value
-
-    def rounding(
-        self, inputs: Enclosed, which: int, carried: FloatArray | None = None
-    ) -> FloatArray:
-        """As `arithmetic.rounding`."""
-        if carried is None:
-            return rounding(self._inputs(inputs), self._weight, which)
-        errors = without_error(carried) if self._biased else carried
-        return rounding(self._inputs(inputs), self._weight, which, carried=errors)
-
-    def _inputs(self, inputs: Enclosed) -> Enclosed:
-        return with_one(inputs) if self._biased else inputs
-
-
 class LastBlock:
-    """Logits from attention weights, with the paths that errors take.
+    """Logits from attention weights, with the paths of their errors.
 
     Args:
-        weights: the stored ones.
-        values: [R, H·K], what the heads make of R residual streams.
+        output: W_o, [H, K, D].
+        mlp_in: W_in, [D, F], and its bias.
+        mlp_out: W_out, [F, D], and its bias.
+        unembedding: W_U, [D, V].
+        values: [R, H·K], the heads' values of R residual streams.
     """
 
     @np.errstate(over="ignore", invalid="ignore")
-    def __init__(self, weights: LastWeights, values: Enclosed) -> None:
-        heads, head_width, width = weights.output.value.shape
-        self._weights, self._values = weights, values.reshape(-1, heads, head_width)
-        self._output = weights.output.reshape(-1, width)
-        self._in = _Layer(weights.mlp_in, weights.mlp_in_bias)
-        self._out = _Layer(weights.mlp_out, weights.mlp_out_bias)
-        matrices = (weights.output, weights.mlp_in, weights.mlp_out, weights.unembedding)
-        output, mlp_in, mlp_out, unembedding = (each.value for each in matrices)
+    def __init__(
+        self,
+        output: Enclosed,
+        mlp_in: Layer,
+        mlp_out: Layer,
+        unembedding: Enclosed,
+        values: Enclosed,
+    ) -> None:
+        heads, head_width, width = output.value.shape
+        self._in, self._out, self._unembedding = mlp_in, mlp_out, unembedding
+        self._values, self._output = (
+            values.reshape(-1, heads, head_width),
+            output.reshape(-1, width),
+        )
         # A token's value, through W_o, in the residual stream, the neurons and the logits.
-        stream = np.einsum("rhk,hkd->rhd", self._values.value, output)
-        self._in_neurons = stream @ mlp_in
-        self._in_logits = stream @ unembedding
-        # These tables are off by rounding: by γ times the product of absolute values.
-        sizes = np.einsum("rhk,hkd->rhd", np.abs(self._values.value), np.abs(output))
+        stream = np.einsum("rhk,hkd->rhd", self._values.value, output.value)
+        self._in_neurons = stream @ mlp_in.weight.value
+        self._in_logits = stream @ unembedding.value
+        # The rounding errors of these tables are at most γ times products of absolute values.
+        in_size, out_size, logit_size = (
+            np.abs(each.value) for each in (mlp_in.weight, mlp_out.weight, unembedding)
+        )
+        sizes = np.einsum("rhk,hkd->rhd", np.abs(self._values.value), np.abs(output.value))
         largest = sizes.max(axis=(0, 1))
-        neurons = largest @ np.abs(mlp_in)
-        logits = (largest + neurons @ np.abs(mlp_out)) @ np.abs(unembedding)
-        factor = 2 * FLOAT64.gamma(head_width + 2 * width + len(mlp_out) + 2)
+        neurons = largest @ in_size
+        logits = (largest + neurons @ out_size) @ logit_size
+        factor = 2 * FLOAT64.gamma(head_width + 2 * width + len(out_size) + 2)
         self._neurons_off, self._logits_off = factor * neurons, factor * logits
-        path = np.abs(mlp_out @ unembedding)
-        path = path + 2 * FLOAT64.gamma(width) * (np.abs(mlp_out) @ np.abs(unembedding))
+        path = np.abs(mlp_out.weight.value @ unembedding.value)
+        path = path + 2 * FLOAT64.gamma(width) * (out_size @ logit_size)
         self._neuron_to_logit = outward(path, 4)
 
     @np.errstate(over="ignore", invalid="ignore")
@@ -127,25 +83,25 @@ class LastBlock:
 
         Args:
             attention: [B, T, H], the last position's attention weights.
-            seen: [B, T], which of the R streams each position is.
+            seen: [B, T], the stream, 0 … R − 1, of each position.
             stream: [B, D], the residual stream that enters at the last position.
-            mixed: [B, H·K], the values added up by attention weights.
+            mixed: [B, H·K], the values weighted by attention.
         """
-        weights = self._weights
         middle = add(stream, product(mixed, self._output))
         before = self._in.value(middle)
         elsewhere = [
             self._elsewhere(attention, seen, stream, mixed, middle, which)
             for which in range(len(ARITHMETICS))
         ]
-        # The error of every neuron before the ReLU, and the part that is not of attention weights.
+        # The error of every neuron before the ReLU: that of other sources than attention weights,
+        # and the whole.
         rest, whole = [], []
         for which, off in enumerate(elsewhere):
-            rest.append(self._in.rounding(middle, which, carried=off))
+            rest.append(self._in.rounding(middle, which, off))
             paths = self._from_attention(attention.errors[which], seen)
             count = attention.value.shape[1] * attention.value.shape[2]
             whole.append(unless(False, outward(rest[-1] + paths, 4 * count)))
-        # Sure in every arithmetic; twice the bounds, so that rounding cannot turn a comparison.
+        # Surely on, or off, in every arithmetic; twice the bounds cover the comparison's rounding.
         reach = 2 * (whole[0] + np.maximum.reduce(whole))
         on, off = before > reach, before < -reach
         neurons = Enclosed(
@@ -155,15 +111,15 @@ class LastBlock:
         paths = self._paths(attention, seen, on)
         errors = []
         for which, arithmetic in enumerate(ARITHMETICS):
-            # A neuron that may be on or off passes all of its error, or none.
+            # The error of a neuron that is not surely on is counted in full.
             of_neurons = np.where(on, rest[which], neurons.errors[which])
             later = self._out.rounding(neurons, which)
             later += arithmetic.unit_roundoff * leaving.magnitude(which) + arithmetic.smallest
             later += elsewhere[which]
             bound = paths[which] + times(of_neurons, self._neuron_to_logit)
-            bound += rounding(leaving, weights.unembedding, which, carried=later)
-            errors.append(unless(False, outward(bound, 2 * len(weights.mlp_out.value) + 32)))
-        return Enclosed(leaving.value @ weights.unembedding.value, tuple(errors))
+            bound += rounding(leaving, self._unembedding, which, later)
+            errors.append(unless(False, outward(bound, 2 * neurons.value.shape[1] + 32)))
+        return Enclosed(leaving.value @ self._unembedding.value, tuple(errors))
 
     def _elsewhere(
         self,
@@ -182,13 +138,13 @@ class LastBlock:
         relative = arithmetic.gamma(seen.shape[1])
         local = either * of_values + relative * size * values.magnitude(which)
         local = local.sum(axis=1).reshape(len(seen), -1) + 3 * 3 * arithmetic.smallest
-        bound = rounding(mixed, self._output, which, carried=outward(local, 16))
+        bound = rounding(mixed, self._output, which, outward(local, 16))
         bound += stream.errors[which]
         bound += arithmetic.unit_roundoff * middle.magnitude(which) + arithmetic.smallest
         return unless(False, outward(bound, 2 * len(self._output.value) + 8))
 
     def _from_attention(self, errors: FloatArray, seen: NDArray[np.int64]) -> FloatArray:
-        """What errors [B, T, H] of attention weights do to neurons before the ReLU: [B, F]."""
+        """The effect of attention weights' errors [B, T, H] on neurons before the ReLU: [B, F]."""
         total = errors.sum(axis=(1, 2))[:, None] * self._neurons_off
         for position in range(seen.shape[1]):
             for head in range(errors.shape[2]):
@@ -199,11 +155,11 @@ class LastBlock:
     def _paths(
         self, attention: Enclosed, seen: NDArray[np.int64], on: NDArray[np.bool_]
     ) -> list[FloatArray]:
-        """What errors of attention weights do to logits through neurons surely on: [B, V] each."""
+        """The effect of attention weights' errors on logits, by neurons surely on: [B, V] each."""
         totals = [
             errors.sum(axis=(1, 2))[:, None] * self._logits_off for errors in attention.errors
         ]
-        mlp_out, unembedding = self._weights.mlp_out.value, self._weights.unembedding.value
+        mlp_out, unembedding = self._out.weight.value, self._unembedding.value
         for position in range(seen.shape[1]):
             for head in range(attention.value.shape[2]):
                 rows = seen[:, position]

@@ -1,11 +1,11 @@
-"""The structural form of the certificate: a head whose answer is decided by n mod q only.
+"""The structural form of the certificate: a head whose answer depends on n mod q only.
 
 A head's restricted logits are its logits averaged over the numbers of each residue class n ≡ r
 (mod q), which projects them onto the constant and the harmonics of q. Their margin m(r) is one
-number per residue. What the restriction leaves out at n, the residual, can change the difference of
-two logits by at most its spread: its largest entry over the head's classes minus its smallest.
-Where the margin exceeds the spread at every number of every class, the head answers right because
-of its harmonics of q, whatever else it computes.
+number per residue. The residual at n, logits minus restricted logits, changes the difference of two
+logits by at most its spread: its largest entry over the head's classes minus its smallest. If the
+margin exceeds the spread at every number, the head answers right because of its harmonics of q,
+whatever the residual is.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class StructuralForm:
     spread: FloatArray
     """[p²]: of the residual at each number, over the head's classes."""
     rounding: float
-    """How much rounding may have moved a margin less a spread."""
+    """A bound on the rounding error of a margin minus a spread."""
 
     @property
     def largest_spread(self) -> FloatArray:
@@ -39,13 +39,13 @@ class StructuralForm:
 
     @property
     def decided(self) -> NDArray[np.bool_]:
-        """[p²]: the numbers at which the restricted margin exceeds what the residual can undo."""
+        """[p²]: whether the restricted margin exceeds the residual's spread at each number."""
         margin = self.margin[np.arange(len(self.spread)) % self.modulus]
         return margin - self.spread > self.rounding
 
     @property
     def right_residues(self) -> int:
-        """Residues that the restricted logits answer right."""
+        """How many residues the restricted logits answer right."""
         return int((self.margin > self.rounding).sum())
 
     @property
@@ -81,11 +81,11 @@ def structural_form(
     margin = restricted[rows, answer] - others.max(axis=1)
     residual = logits - restricted[residue]
     spread = residual.max(axis=1) - residual.min(axis=1)
-    # A mean is off by its logits' errors and by its own sum; two means and two residuals, each of
-    # a logit and a mean, make up margin less spread. The last term is for the subtractions.
+    # A mean has its logits' errors and those of its own sum. Margin minus spread consists of two
+    # means and two residuals, each a logit minus a mean. The last term is for the subtractions.
     size = float(np.abs(logits).max())
     unit = FLOAT64.unit_roundoff
     of_mean = error + (int(counts.max()) + 1) * 1.01 * unit * size
-    # Widened by far more than what computing it rounds.
+    # Widened by far more than the rounding of its own computation.
     rounding = 4 * of_mean + 2 * error + 16 * unit * size
     return StructuralForm(modulus, margin, spread, rounding * (1 + 1e-12))

@@ -23,13 +23,6 @@ class WeightStatistics:
     """[W]: L2 norm of all entries."""
     effective_rank: FloatArray
     """[W]: see `effective_rank`; NaN for a matrix that is zero."""
-    full_rank: tuple[int, ...]
-    """[W]: the largest rank that the shape allows."""
-
-    @property
-    def total_norm(self) -> float:
-        """L2 norm of all the matrices together."""
-        return float(np.linalg.norm(self.norm))
 
 
 def weight_statistics(parameters: Parameters) -> WeightStatistics:
@@ -45,7 +38,6 @@ def weight_statistics(parameters: Parameters) -> WeightStatistics:
         names=tuple(names),
         norm=np.array([float(np.linalg.norm(matrix)) for matrix in matrices]),
         effective_rank=np.array([effective_rank(matrix) for matrix in matrices]),
-        full_rank=tuple(min(matrix.shape) for matrix in matrices),
     )
 
 

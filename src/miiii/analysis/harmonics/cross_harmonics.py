@@ -18,9 +18,6 @@ from miiii.analysis.harmonics.task_harmonics import (
     residue_sums,
 )
 
-_EXPLICIT = 4096
-"""The largest basis that is written out; at p = 113 a pair has up to 11,448 functions."""
-
 
 @dataclass(frozen=True)
 class PairHarmonics:
@@ -50,23 +47,6 @@ class PairHarmonics:
         flat, shape = as_columns(values, self.base)
         table = self._table(flat)
         return np.einsum("r,rm->m", self.counts.astype(float), table**2).reshape(shape)
-
-    def functions(self) -> FloatArray:
-        """An orthonormal basis on the number line: [p², dimension].
-
-        Raises:
-            ValueError: it has too many functions; `project` does without the basis.
-        """
-        if self.dimension > _EXPLICIT:
-            raise ValueError(
-                f"the cross harmonics of {self.moduli[0]} and {self.moduli[1]} are "
-                f"{self.dimension} functions: expected at most {_EXPLICIT}"
-            )
-        root = np.sqrt(self.counts)[:, None]
-        known = root * _membership(self.modulus, self.moduli)
-        left, _, _ = np.linalg.svd(known, full_matrices=True)
-        table = left[:, self.modulus - self.dimension :] / root
-        return table[np.arange(self.base**2) % self.modulus]
 
     def _table(self, flat: FloatArray) -> FloatArray:
         """[m, M]: the part's value at each remainder."""
@@ -103,15 +83,12 @@ def pair_harmonics(base: int, first: int, second: int) -> PairHarmonics:
             f"expected less than p² = {base**2}"
         )
     counts = np.bincount(np.arange(base**2) % common, minlength=common)
-    member = _membership(common, (first, second))
+    # [m, q + q']: 1 where a remainder modulo m has that remainder modulo q, and modulo q'.
+    remainders = np.arange(common)[:, None]
+    member = np.concatenate([remainders % each == np.arange(each) for each in (first, second)], 1)
+    member = member * 1.0
     dimension = common - first - second + math.gcd(first, second)
     occurrences = member.T @ (counts[:, None] * member)
     inverse = np.linalg.pinv(occurrences, rcond=1e-10, hermitian=True)
     inverse = np.asarray(inverse, np.float64)
     return PairHarmonics(base, (first, second), common, dimension, counts, inverse)
-
-
-def _membership(modulus: int, moduli: tuple[int, int]) -> FloatArray:
-    """[m, q + q']: 1 where a remainder modulo m has that remainder modulo q, and modulo q'."""
-    remainders = np.arange(modulus)[:, None]
-    return np.concatenate([remainders % each == np.arange(each) for each in moduli], axis=1) * 1.0

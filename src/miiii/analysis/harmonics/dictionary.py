@@ -90,19 +90,6 @@ class Dictionary:
             for task, end in zip(self.tasks, ends, strict=True)
         )
 
-    def task(self, modulus: int) -> TaskHarmonics:
-        """The harmonics of one modulus.
-
-        Raises:
-            ValueError: it is not among the dictionary's.
-        """
-        if modulus not in self.moduli:
-            raise ValueError(
-                f"modulus {modulus} is not in the dictionary: expected one of "
-                f"{', '.join(map(str, self.moduli))}"
-            )
-        return self.tasks[self.moduli.index(modulus)]
-
     def coefficients(self, values: ArrayLike) -> FloatArray:
         """Inner products of [p², …] with the C functions, task by task: [C, …]."""
         flat, shape = as_columns(values, self.base)
@@ -127,11 +114,6 @@ class Dictionary:
         for task, columns in zip(self.tasks, self.columns, strict=True):
             part += (task.table @ weights[columns])[numbers % task.modulus]
         return part.reshape(-1, *shape)
-
-    def residual(self, values: ArrayLike) -> FloatArray:
-        """[p², …] without its mean and its projection on all tasks' harmonics."""
-        flat, shape = as_columns(values, self.base)
-        return (flat - flat.mean(axis=0) - self.project(flat)).reshape(-1, *shape)
 
     def functions(self) -> FloatArray:
         """The joint orthonormal basis with the constant first: [p², rank]."""

@@ -16,11 +16,6 @@ from miiii.analysis.checks import at_least, finite
 FloatArray = NDArray[np.float64]
 
 
-def frequency_count(size: int) -> int:
-    """K = ⌊p/2⌋ + 1, the constant included."""
-    return at_least("size", size, 1) // 2 + 1
-
-
 @lru_cache(maxsize=16)
 def fourier_basis(size: int) -> FloatArray:
     """The real DFT matrix (paper Figure 19).
@@ -33,7 +28,7 @@ def fourier_basis(size: int) -> FloatArray:
     Returns:
         [p, p], one basis function per row, orthonormal; read-only.
     """
-    highest = frequency_count(size) - 1
+    highest = at_least("size", size, 1) // 2
     # Whole numbers modulo p before the division keep large angles exact.
     turns = np.outer(np.arange(highest + 1), np.arange(size)) % size
     angle = 2 * np.pi * turns / size

@@ -69,16 +69,6 @@ class CalibratedSpectrum:
         return int(self.frequencies.sum())
 
 
-@dataclass(frozen=True)
-class DigitMoments:
-    """All neurons' second moments along each digit: the matrix M above."""
-
-    over_x0: NDArray[np.float64]
-    """[x0, x0], activation² units."""
-    over_x1: NDArray[np.float64]
-    """[x1, x1]."""
-
-
 def calibrated_spectrum(
     grids: ArrayLike, multiple: float = MULTIPLE, *, draws: int = DRAWS, seed: int = 0
 ) -> CalibratedSpectrum:
@@ -96,9 +86,9 @@ def calibrated_spectrum(
     array = np.asarray(grids)
     spectrum = mean_spectrum(array)
     orders = permutations(spectrum.base, draws, seed).reshape(draws, spectrum.base, spectrum.base)
-    moments = digit_moments(array)
-    power = _renamed_power(moments.over_x0, orders[:, 0] % spectrum.base)
-    power += _renamed_power(moments.over_x1, orders[:, :, 0] // spectrum.base)
+    over_x0, over_x1 = digit_moments(array)
+    power = _renamed_power(over_x0, orders[:, 0] % spectrum.base)
+    power += _renamed_power(over_x1, orders[:, :, 0] // spectrum.base)
     null = power / power_by_frequency(pair_dimensions(spectrum.base))
     return CalibratedSpectrum(
         spectrum=spectrum,
@@ -121,11 +111,14 @@ def model_calibrated_spectrum(
     return calibrated_spectrum(grids, multiple, draws=draws, seed=seed)
 
 
-def digit_moments(grids: ArrayLike) -> DigitMoments:
+def digit_moments(grids: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The matrix M of each digit, computed with a few neurons in memory at a time.
 
     Args:
         grids: [F, x1, x0].
+
+    Returns:
+        [x0, x0] and [x1, x1], activation² units.
 
     Raises:
         ValueError: grids have another shape or values that are not finite.
@@ -142,7 +135,7 @@ def digit_moments(grids: ArrayLike) -> DigitMoments:
             sums = chunk.sum(axis=other)
             moment += sums.T @ sums / size
     scale = 2 * neurons * size**2
-    return DigitMoments(over_x0 / scale, over_x1 / scale)
+    return over_x0 / scale, over_x1 / scale
 
 
 def _renamed_power(moment: NDArray[np.float64], names: NDArray[np.int64]) -> NDArray[np.float64]:
