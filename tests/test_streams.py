@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import miiii
+from miiii import get_preset
 from miiii.analysis.permuting import sample_numbers
-from miiii.config.presets import get_preset
 from miiii.streams import Stream, generator, sequence
 from miiii.tasks.dataset import make_split
 from wording import naming

@@ -15,16 +15,14 @@ import numpy as np
 import pytest
 
 import miiii
+from miiii import RunError, get_preset, replace_fields
 from miiii.cleaning.finding import ABANDONED_AFTER, find
 from miiii.cleaning.kinds import KINDS
 from miiii.cleaning.removal import remove
 from miiii.cli.commands.clean import size_text
 from miiii.cli.main import run
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
 from miiii.experiment.members import identity
 from miiii.runs.directory import RunDirectory
-from miiii.runs.errors import RunError
 from miiii.training.state import to_arrays
 from results.stored_runs import SNAPSHOTS, store, weights
 from wording import naming, says

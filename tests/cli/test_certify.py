@@ -9,11 +9,8 @@ import jax
 import numpy as np
 import pytest
 
+from miiii import get_preset, load_run, replace_fields, with_labels
 from miiii.cli.main import run
-from miiii.config.config import replace_fields
-from miiii.config.own_labels import with_labels
-from miiii.config.presets import get_preset
-from miiii.experiment.run import load_run
 from miiii.model.parameters import Block, Parameters
 from miiii.results.certificates import certify_run
 from miiii.tasks.dataset import build_dataset

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from analysis.planted_circuits import circuit_model
+from miiii import get_preset, replace_fields
 from miiii.cli.main import run
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
 from miiii.model.parameters import Block, Parameters
 from results.stored_runs import store
 from wording import says

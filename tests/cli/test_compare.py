@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from command import call_here
+from miiii import get_preset, replace_fields
 from miiii.cli.main import run
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
 from miiii.results.comparison import check_comparable, differing_settings
 from miiii.results.seeds import seed_groups, summary
 from results.stored_runs import store

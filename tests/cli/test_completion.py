@@ -8,11 +8,11 @@ import subprocess
 
 import pytest
 
+from miiii import PRESETS
 from miiii.cli.completion_scripts import bash_script, fish_script, zsh_script
 from miiii.cli.main import COMMANDS, run
 from miiii.cli.words import RUN_COMMANDS, STUDY_COMMANDS, known_words
 from miiii.config.config import field_sections
-from miiii.config.presets import PRESETS
 
 HOSTILE = "$(touch hacked)"
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from claims.planted_runs import study as planted_study
+from miiii import get_preset, replace_fields
 from miiii.claims.judge import judge
 from miiii.cli.commands.ledger import ledger_table, measuring
 from miiii.cli.main import run
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
 from miiii.studies.plan import Plan
 from miiii.studies.study import Study
 from results.stored_runs import store

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from miiii import RunError
 from miiii.cli import main, requirements
-from miiii.runs.errors import RunError
 
 
 @pytest.fixture

@@ -5,10 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
+from miiii import get_preset, replace_fields
 from miiii.cli.progress.screen import Lines, LivePanel
 from miiii.cli.progress.study import StudyProgress, run_line
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
 from miiii.studies.jobs import Job
 from miiii.studies.plan import PlannedRun
 from miiii.studies.progress import JobState, Tally

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from command import SMALLEST, call, call_here
-from miiii.experiment.run import load_run
+from miiii import load_run
 from miiii.model.activations import NAMES
 from wording import naming
 

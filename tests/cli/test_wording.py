@@ -7,12 +7,10 @@ from pathlib import Path
 import pytest
 
 from claims.planted_runs import study as planted_study
+from miiii import get_preset, load_run, replace_fields
 from miiii.claims.judge import judge
 from miiii.cli.commands.ledger import print_summary
 from miiii.cli.main import run
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
-from miiii.experiment.run import load_run
 from miiii.runs.atomic import write_atomically
 from miiii.runs.directory import RunDirectory
 from miiii.runs.errors import DamagedFileError, StorageError

@@ -11,17 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import miiii.config.config
-from miiii.config.config import (
-    SECTIONS,
-    Config,
-    differences,
-    field_sections,
-    from_toml,
-    replace_fields,
-    to_toml,
-)
+from miiii import PRESETS, Config, from_toml, get_preset, replace_fields, to_toml
+from miiii.config.config import SECTIONS, differences, field_sections
 from miiii.config.further_work import VARIATIONS
-from miiii.config.presets import PRESETS, get_preset
 from miiii.model.config import ModelConfig
 from miiii.optim.config import OptimConfig
 from miiii.tasks.config import TaskConfig

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import miiii
 from command import call, call_each
-from miiii.config.config import from_toml, to_toml
+from miiii import from_toml, to_toml
 from miiii.experiment.members import identity
 from miiii.tasks.dataset import build_dataset
 from miiii.tasks.labels import decode_labels, encode_labels, keep_labels, kept_labels

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from miiii.esch import canvas, draw
+from miiii.esch import LIGHT, canvas, draw
 from miiii.esch.image import rgb
-from miiii.esch.style import LIGHT
 from wording import naming
 
 ARRAY = np.array([[1.0, -1.0, 0.0], [0.25, np.nan, 1.0]])

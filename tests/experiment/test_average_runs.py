@@ -9,13 +9,10 @@ import pytest
 
 from command import assert_equal_runs
 from interchange.planted_models import refusals
+from miiii import get_preset, load_run, replace_fields, resume, start
 from miiii.cli.main import run as miiii
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
 from miiii.experiment.members import identity
 from miiii.experiment.progress import Silent
-from miiii.experiment.run import load_run
-from miiii.experiment.training import resume, start
 from miiii.report.pictures.sources import origin
 from miiii.results.paper import Results
 from miiii.runs.directory import RunDirectory

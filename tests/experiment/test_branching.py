@@ -7,15 +7,12 @@ import numpy as np
 import pytest
 
 from command import assert_equal_runs, contents
+from miiii import Origin, RunError, load_run, replace_fields, resume, start
 from miiii.cli.main import run as miiii
-from miiii.config.config import replace_fields
 from miiii.experiment import estimating
-from miiii.experiment.branching import Branching, Origin
+from miiii.experiment.branching import Branching
 from miiii.experiment.members import identity
 from miiii.experiment.progress import Silent
-from miiii.experiment.run import load_run
-from miiii.experiment.training import resume, start
-from miiii.runs.errors import RunError
 from training.tiny import TINY
 from wording import naming, says
 

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
+from miiii import Outcome, get_preset, replace_fields
 from miiii.experiment import claiming, training
 from miiii.experiment.claiming import train_first_free
 from miiii.experiment.members import new_member
 from miiii.experiment.progress import Silent
-from miiii.experiment.training import Outcome
 from miiii.runs.errors import RunExistsError, RunLockedError
 from miiii.runs.locking import lock_directory
 from wording import naming

@@ -1,7 +1,7 @@
 """What a run's files are known by, and that it outlives new settings."""
 
-from miiii.config.config import Config, field_sections, from_toml, replace_fields, to_toml
-from miiii.config.presets import PRESETS, get_preset
+from miiii import PRESETS, Config, from_toml, get_preset, replace_fields, to_toml
+from miiii.config.config import field_sections
 from miiii.experiment.members import LATER_FIELDS, NO_STOPPING, identity
 
 

@@ -2,9 +2,7 @@
 
 import pytest
 
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
-from miiii.experiment.training import resume, start
+from miiii import get_preset, replace_fields, resume, start
 from miiii.runs.directory import RunDirectory
 from miiii.runs.listing import summarize
 

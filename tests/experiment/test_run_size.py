@@ -3,12 +3,9 @@
 import numpy as np
 import pytest
 
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
+from miiii import get_preset, load_run, replace_fields, start
 from miiii.experiment.batch import make_batch
 from miiii.experiment.program import numerics, parameters_template, state_template
-from miiii.experiment.run import load_run
-from miiii.experiment.training import start
 from miiii.runs.directory import RunDirectory
 from miiii.training.chunk import snapshot_epochs, total_size
 

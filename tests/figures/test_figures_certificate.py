@@ -7,7 +7,7 @@ import pytest
 
 from figures.artists import boxes
 from miiii.analysis.certificate.certify import Certificate, TaskCertificate
-from miiii.esch.style import DARK
+from miiii.esch import DARK
 from miiii.figures.certificate import certificate_margins
 
 

@@ -6,7 +6,7 @@ import pytest
 from esch.svg_reading import mark_paths, path_marks, texts
 from figures.drawn import panels, words
 from miiii.analysis.harmonics.fourier import fourier_basis
-from miiii.esch.style import DARK, LIGHT
+from miiii.esch import DARK, LIGHT
 from miiii.figures.fourier_basis import fourier_matrix, row_names
 from wording import naming
 

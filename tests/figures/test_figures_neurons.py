@@ -8,7 +8,7 @@ from analysis.planted import noise, product, wave
 from figures.drawn import corners, panels, words
 from miiii.analysis.parts.concentration import frequency_need, neuron_examples, periodicity
 from miiii.analysis.parts.neurons import NeuronGrids, neuron_spectra
-from miiii.esch.style import DARK, LIGHT
+from miiii.esch import DARK, LIGHT
 from miiii.figures.neurons import concentration, neuron_grids
 from wording import naming
 

@@ -13,7 +13,7 @@ from matplotlib.patches import PathPatch
 
 from figures.drawn import panels, words
 from miiii.analysis.number_patterns import multiples, number_spaces, primes
-from miiii.esch.style import DARK, LIGHT, matplotlib_style
+from miiii.esch import DARK, LIGHT, matplotlib_style
 from miiii.figures.numbers import input_space, number_spirals, output_space
 from wording import naming
 

@@ -5,7 +5,7 @@ import pytest
 
 from analysis.planted import noise, wave
 from miiii.analysis.parts.singular import singular_spectrum
-from miiii.esch.style import DARK
+from miiii.esch import DARK
 from miiii.figures.singular import singular_values, singular_vectors
 from wording import naming
 

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 
-from miiii.esch.style import LIGHT
+from miiii.esch import LIGHT
 from miiii.figures.sweep import Bars, Values, best_so_far, importance_bars, trade_offs
 from miiii.figures.sweep_settings import Setting, parallel_coordinates, setting_slices
 

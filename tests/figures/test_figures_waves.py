@@ -7,7 +7,7 @@ from analysis.planted import noise
 from esch.svg_reading import mark_paths, path_marks, texts
 from figures.drawn import panels, words
 from miiii.analysis.parts.waves_fit import compare_waves
-from miiii.esch.style import DARK, LIGHT
+from miiii.esch import DARK, LIGHT
 from miiii.figures.waves import (
     attention_weights,
     embedding_weights,

@@ -7,8 +7,7 @@ import sys
 import jax
 import numpy as np
 
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
+from miiii import get_preset, replace_fields
 from results.stored_runs import store, weights
 
 SMALL = {"base": 7, "width": 8, "heads": 2, "epochs": 24, "train_fraction": 0.5}

@@ -3,7 +3,7 @@
 import numpy as np
 from benchmarks.peers import TorchPeer
 
-from miiii.config.config import replace_fields
+from miiii import replace_fields
 from miiii.experiment.program import numerics
 from torch_beside import site_packages
 from training.tiny import TINY, as_numpy, compiled

@@ -7,10 +7,10 @@ import jax
 import numpy as np
 import pytest
 
+from miiii import digits
 from miiii.model.config import ModelConfig
 from miiii.model.initialise import initialise
 from miiii.model.intervention import Intervention, intervene
-from miiii.tasks.numbers import digits
 
 BASE, OUTPUTS = 5, 7
 

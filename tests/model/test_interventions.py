@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from analysis.planted import random_parameters
+from miiii import digits
 from miiii.model.intervention import EDITABLE, Intervention, intervene
 from miiii.model.transformer import forward
-from miiii.tasks.numbers import digits
 from model.textbook import textbook_forward
 from wording import naming
 

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from miiii import digits
 from miiii.model.config import ModelConfig
 from miiii.model.initialise import initialise
 from miiii.model.lookup import lookup
 from miiii.model.transformer import forward
-from miiii.tasks.numbers import digits
 
 BASE = 41
 

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from miiii import digits
 from miiii.model.config import ModelConfig
 from miiii.model.initialise import initialise
 from miiii.model.parameters import weight_names
 from miiii.model.transformer import forward
-from miiii.tasks.numbers import digits
 from model.textbook import textbook_forward
 
 BASE, OUTPUTS = 5, 7

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from miiii import digits
 from miiii.model.config import ModelConfig
 from miiii.model.dropout import BlockMasks, dropout_masks
 from miiii.model.initialise import initialise
 from miiii.model.transformer import forward
-from miiii.tasks.numbers import digits
 from model.textbook import textbook_forward
 
 pytestmark = pytest.mark.slow

@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import miiii
-from miiii import markup
+from miiii import History, markup
 from miiii.analysis.certificate.certify import Certificate, TaskCertificate
 from miiii.claims.ledger import Ledger
-from miiii.runs.measured import History
 
 HOSTILE = '<script>alert("x")</script>&\'</td>'
 VOID = {"rect", "path", "image", "br", "img"}

@@ -6,7 +6,7 @@ import pytest
 
 import miiii
 from command import call_each
-from miiii.config.config import from_toml, to_toml
+from miiii import from_toml, to_toml
 from wording import naming
 
 pytestmark = pytest.mark.slow

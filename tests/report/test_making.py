@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from miiii import __version__, esch
+from miiii.esch import LIGHT
 from miiii.esch.about import About
-from miiii.esch.style import LIGHT
 from miiii.report.pictures.making import about_pictures
 from miiii.report.pictures.picture import FORMATS, Picture
 

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 
 from claims.planted_runs import miiii
+from miiii import get_preset, load_run
 from miiii.claims.measurements import Frequencies, Sharing
 from miiii.claims.rules.published import PUBLISHED_FIRST
-from miiii.config.presets import get_preset
 from miiii.experiment.members import new_member
-from miiii.experiment.run import load_run
 from miiii.report.pictures.catalogue import choose
 from miiii.report.pictures.sources import Look, Sources
 from miiii.results.paper import MissingInputError, Results

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from claims.planted_runs import basis, miiii, no_dropout
+from miiii import load_run
 from miiii.claims.judge import judge
 from miiii.claims.rules.published import PUBLISHED_FIRST
 from miiii.cli.main import run
-from miiii.experiment.run import load_run
 from miiii.report.export import export_study, task_rows
 from miiii.report.kept import kept_measurements
 from miiii.results.store import measure

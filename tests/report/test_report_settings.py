@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from miiii import replace_fields
 from miiii.cli.arguments import parse
 from miiii.cli.commands.reproduce import ReproduceArguments
-from miiii.config.config import replace_fields
 from miiii.report.page.settings import command_of, study_settings, value_text
 from miiii.studies.plan import plan
 from miiii.studies.study import default_name

@@ -3,8 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from miiii.config.config import replace_fields
-from miiii.experiment.training import start
+from miiii import replace_fields, start
 from miiii.studies.jobs import make_jobs, survey
 from miiii.studies.plan import plan
 from miiii.studies.study import Study

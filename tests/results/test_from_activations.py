@@ -13,6 +13,7 @@ from analysis.planted import random_parameters
 from analysis.planted_addition import clock_model
 from analysis.planted_circuits import circuit_model
 from interchange.planted_models import small_config
+from miiii import load_run
 from miiii.analysis.circuits.ablation import ablate, fix_at_mean, remove_functions
 from miiii.analysis.circuits.subspaces import sum_harmonics
 from miiii.analysis.dynamics.clock_or_pizza import distance_irrelevance
@@ -21,7 +22,6 @@ from miiii.analysis.harmonics.task_harmonics import task_harmonics
 from miiii.analysis.parts.calibration import model_calibrated_spectrum
 from miiii.analysis.parts.singular import singular_spectrum
 from miiii.analysis.recording import record
-from miiii.experiment.run import load_run
 from miiii.figures.causal import causal_matrix
 from miiii.figures.margins import margin_grids
 from miiii.figures.neurons import neuron_grids

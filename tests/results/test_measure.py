@@ -10,17 +10,15 @@ import pytest
 
 import miiii
 from analysis.planted_circuits import circuit_model
+from miiii import RunError, get_preset, replace_fields
 from miiii.analysis.circuits.causal import harmonic_removal, neuron_removal
 from miiii.analysis.circuits.sharing import sharing_index
 from miiii.analysis.permuting import sample_numbers
 from miiii.claims.judge import judge
 from miiii.claims.rules import paper as rules
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
 from miiii.results import measurements as measuring
 from miiii.results.multiples import passing
 from miiii.results.store import NAME, dependencies, depth_for, measure, measure_runs
-from miiii.runs.errors import RunError
 from miiii.tasks.dataset import build_dataset
 from results.stored_runs import SNAPSHOTS, forward, store
 from wording import naming

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 import miiii
+from miiii import get_preset, replace_fields
 from miiii.analysis.harmonics.fourier import spectrum_2d
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
 from miiii.report.page.slider import moving_pictures
 from miiii.results import spectra
 from miiii.results.measurements import frequencies

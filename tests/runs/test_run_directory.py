@@ -7,10 +7,10 @@ import time
 import numpy as np
 import pytest
 
+from miiii import RunError
 from miiii.runs.directory import RunDirectory, list_runs
 from miiii.runs.errors import (
     DamagedFileError,
-    RunError,
     RunExistsError,
     RunLockedError,
     RunNameError,

@@ -5,8 +5,9 @@ import signal
 
 import pytest
 
+from miiii import RunError
 from miiii.runs.directory import RunDirectory
-from miiii.runs.errors import RunError, RunLockedError, RunNotFoundError, StorageError
+from miiii.runs.errors import RunLockedError, RunNotFoundError, StorageError
 from miiii.runs.locking import is_locked
 from wording import naming, says
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from miiii.runs.measured import History
+from miiii import History
 from miiii.runs.thresholds import HELD, SOLVED, answers_needed, dated, reached, right_answers
 from wording import naming
 

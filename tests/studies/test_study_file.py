@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from miiii.config.config import replace_fields, to_toml
+from miiii import RunError, replace_fields, to_toml
 from miiii.runs.directory import RunDirectory
-from miiii.runs.errors import DamagedFileError, RunError, RunLockedError, RunNotFoundError
+from miiii.runs.errors import DamagedFileError, RunLockedError, RunNotFoundError
 from miiii.runs.jsonfiles import encode_json
 from miiii.studies import study as study_module
 from miiii.studies.plan import PlannedRun, plan

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miiii.config.config import replace_fields, to_toml
-from miiii.config.presets import get_preset
+from miiii import get_preset, replace_fields, to_toml
 from miiii.experiment.batch import make_batch
 from miiii.experiment.shape import shape
 from miiii.runs.directory import RunDirectory

@@ -4,12 +4,12 @@ from itertools import pairwise
 
 import pytest
 
+from miiii import PRESETS, get_preset
 from miiii.claims.rules import further_work as beyond_rules
 from miiii.claims.rules import paper as rules
 from miiii.claims.rules.further_work import QUESTIONS
 from miiii.config.config import differences
 from miiii.config.further_work import left_out
-from miiii.config.presets import PRESETS, get_preset
 from miiii.experiment.members import identity
 from miiii.studies.plan import EXPERIMENTS, NEEDS, SCALES, plan
 from wording import naming

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from miiii.runs.errors import RunError
+from miiii import RunError
 from miiii.studies import pool
 from miiii.studies.pool import run_workers
 from wording import naming

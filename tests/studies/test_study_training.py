@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from command import assert_equal_runs
-from miiii.config.config import replace_fields
+from miiii import replace_fields
 from miiii.experiment.members import new_member
 from miiii.runs.directory import RunDirectory
 from miiii.runs.locking import is_locked, lock_directory

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import miiii
+from miiii import RunError
 from miiii.runs.directory import RunDirectory
-from miiii.runs.errors import RunError
 from wording import naming
 
 CONFIG = miiii.replace_fields(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from command import SMALLEST, assert_equal_runs, call, start, wait_for_training
-from miiii.experiment.run import load_run
+from miiii import load_run
 
 KILLS = int(os.environ.get("MIIII_KILLS", "4"))
 EPOCHS = 5_000

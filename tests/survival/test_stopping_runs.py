@@ -6,12 +6,9 @@ import random
 import numpy as np
 import pytest
 
+from miiii import get_preset, load_run, replace_fields, resume, start
 from miiii.cli.main import run as command
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
 from miiii.experiment.progress import Silent
-from miiii.experiment.run import load_run
-from miiii.experiment.training import resume, start
 from miiii.runs.directory import RunDirectory
 from miiii.studies.plan import plan
 from miiii.studies.study import Study

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
+from miiii import get_preset, replace_fields
 from miiii.sweeps.outcome.results import RunRecord, SweepResults
 from miiii.sweeps.search.definition import Definition
 from miiii.sweeps.search.spaces import Dimension, Interval, SearchSpace

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from optuna.trial import TrialState
 
-from miiii.config.config import Config, replace_fields
-from miiii.config.presets import get_preset
+from miiii import Config, get_preset, replace_fields
 from miiii.experiment.progress import Silent
 from miiii.sweeps.queue.sweep import Sweep, make_sweep
 from miiii.sweeps.queue.worker import Worker

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from miiii.config.config import Config, replace_fields
-from miiii.config.presets import get_preset
+from miiii import Config, get_preset, replace_fields
 from miiii.sweeps.search.pruning import Falling
 from miiii.sweeps.search.spaces import TABLE_1, TABLE_2, Dimension, SearchSpace
 from wording import naming

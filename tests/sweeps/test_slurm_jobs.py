@@ -10,7 +10,7 @@ from slurm import CPUS, URGENT, WORK, SlurmCluster
 from toys import toy, until, words
 
 from command import call
-from miiii.experiment.run import load_run
+from miiii import load_run
 from miiii.runs.directory import RunDirectory
 from miiii.sweeps.jobs.launch import LaunchError, Resources, slurm_script, submit_to_slurm
 from miiii.sweeps.queue.sweep import open_sweep

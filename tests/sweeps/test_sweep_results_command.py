@@ -14,11 +14,10 @@ import small_sweeps
 from optuna.trial import TrialState
 from small_sweeps import CONTINUOUS, RATES, SMALLEST, make
 
+from miiii import PRESETS, replace_fields
 from miiii.cli.command_line import train_words
 from miiii.cli.commands.train import _parse_train
 from miiii.cli.main import run
-from miiii.config.config import replace_fields
-from miiii.config.presets import PRESETS
 from miiii.sweeps.queue.sweep import Sweep
 from miiii.sweeps.search.spaces import TABLE_1
 from wording import says

@@ -8,8 +8,8 @@ import pytest
 from optuna.trial import TrialState
 from small_sweeps import CONTINUOUS, RATES, SMALLEST, define, fill, make, worker
 
+from miiii import replace_fields, to_toml
 from miiii.cli.main import run
-from miiii.config.config import replace_fields, to_toml
 from miiii.experiment import training
 from miiii.runs.directory import RunDirectory
 from miiii.sweeps.outcome.results import read_results

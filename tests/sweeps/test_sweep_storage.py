@@ -14,7 +14,8 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from small_sweeps import make
 
-from miiii.runs.errors import RunError, StorageError
+from miiii import RunError
+from miiii.runs.errors import StorageError
 from miiii.sweeps.queue import storage
 from miiii.sweeps.queue.storage import (
     Journal,

@@ -10,11 +10,8 @@ import pytest
 from optuna.trial import TrialState
 from small_sweeps import CONTINUOUS, RATES, SMALLEST, make, worker
 
-from miiii.config.config import replace_fields
+from miiii import RunError, load_run, replace_fields, resume, start
 from miiii.experiment.progress import Silent
-from miiii.experiment.run import load_run
-from miiii.experiment.training import resume, start
-from miiii.runs.errors import RunError
 from miiii.studies.plan import plan
 from miiii.studies.study import join_study
 from miiii.sweeps.queue.attempts import OUTCOME, REASON, RELEASED, run_of

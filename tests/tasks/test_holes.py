@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 
+from miiii import get_preset, replace_fields, with_labels
 from miiii.analysis.circuits.removal import answered_among
 from miiii.analysis.dynamics.task_losses import logit_progress, residues
 from miiii.analysis.scoring import margins, score_tasks
-from miiii.config.config import replace_fields
-from miiii.config.own_labels import with_labels
-from miiii.config.presets import get_preset
 from miiii.experiment.batch import make_batch
 from miiii.experiment.members import identity
 from miiii.results.measurements import domain_accuracy

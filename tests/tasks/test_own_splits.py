@@ -5,13 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miiii.config.config import from_toml, replace_fields, to_toml
-from miiii.config.own_labels import with_labels
-from miiii.config.own_split import with_split
-from miiii.config.presets import get_preset
+from miiii import (
+    from_toml,
+    get_preset,
+    load_run,
+    replace_fields,
+    resume,
+    start,
+    to_toml,
+    with_labels,
+    with_split,
+)
 from miiii.experiment.members import identity
-from miiii.experiment.run import load_run
-from miiii.experiment.training import resume, start
 from miiii.tasks.dataset import build_dataset, mirrored_numbers, mirrored_text
 from miiii.tasks.splits import keep_split
 from wording import naming

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from miiii import digits
 from miiii.tasks.config import TaskConfig
 from miiii.tasks.dataset import build_dataset
-from miiii.tasks.numbers import digits
 from miiii.tasks.primes import primes_below
 
 PRIMES_BELOW_113 = (

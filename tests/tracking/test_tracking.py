@@ -10,12 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from command import assert_equal_runs
+from miiii import get_preset, load_run, replace_fields, resume, start
 from miiii.cli.main import run
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
 from miiii.experiment.progress import Silent
-from miiii.experiment.run import load_run
-from miiii.experiment.training import resume, start
 from miiii.runs.directory import RunDirectory
 from miiii.tracking.following import SPEED, TrackedProgress, track_stored
 from miiii.tracking.loading import load_trackers

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from miiii.config.config import Config, replace_fields
+from miiii import Config, replace_fields
 from miiii.experiment.program import numerics
 from miiii.training.averaging import move_average, share
 from miiii.training.state import model_arrays, to_arrays

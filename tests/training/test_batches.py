@@ -2,7 +2,7 @@
 
 import pytest
 
-from miiii.config.config import Config, replace_fields
+from miiii import Config, replace_fields
 from miiii.experiment.batch import make_batch
 from miiii.experiment.shape import BATCHED_FIELDS
 from training.tiny import TINY

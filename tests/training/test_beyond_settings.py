@@ -1,7 +1,8 @@
 """Runs with the settings of the further work are interrupted and go on, bit for bit."""
 
 from command import assert_equal_runs
-from miiii.config.config import differences, from_toml, replace_fields
+from miiii import from_toml, replace_fields
+from miiii.config.config import differences
 from miiii.experiment import training as experiment
 from miiii.experiment.progress import Silent
 from miiii.runs.directory import RunDirectory

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from miiii.config.config import replace_fields
+from miiii import replace_fields
 from miiii.experiment.program import numerics
 from miiii.tasks.dataset import build_dataset
 from miiii.training.chunk import history_rows

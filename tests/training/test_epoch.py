@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from miiii.config.config import Config, replace_fields
+from miiii import Config, replace_fields
 from miiii.experiment.batch import make_batch
 from miiii.experiment.program import numerics
 from miiii.model.dropout import dropout_masks

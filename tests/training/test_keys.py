@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
+from miiii import get_preset, replace_fields
 from miiii.experiment.batch import make_batch
 from miiii.experiment.program import numerics
 from miiii.training.state import Hyperparameters, RunInputs, Samples

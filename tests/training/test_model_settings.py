@@ -4,9 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from miiii.config.config import from_toml, replace_fields, to_toml
-from miiii.experiment.run import load_run
-from miiii.experiment.training import resume, start
+from miiii import from_toml, load_run, replace_fields, resume, start, to_toml
 from miiii.model.config import ModelConfig
 from miiii.training.state import to_arrays
 from training.tiny import TINY

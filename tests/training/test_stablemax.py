@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miiii.config.config import replace_fields
+from miiii import replace_fields
 from miiii.experiment.batch import make_batch
 from miiii.tasks.primes import primes_below
 from miiii.training.loss import task_cross_entropy

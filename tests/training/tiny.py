@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from miiii.config.config import Config, replace_fields
+from miiii import Config, replace_fields
 from miiii.experiment.batch import make_batch
 from miiii.experiment.program import Program, compile_program, numerics
 from miiii.training.state import TrainState

@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from command import start
+from miiii import get_preset, replace_fields
 from miiii.cli.main import run
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
 from miiii.runs.directory import RunDirectory
 from miiii.viewing import reports
 from miiii.viewing.pages import POLICY, Pages

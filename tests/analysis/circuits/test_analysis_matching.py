@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.planted import noise
+from miiii import digits
 from miiii.analysis.circuits.matching import match_neurons
 from miiii.analysis.harmonics.digit_waves import best_wave, fold, wave_basis, wave_power
-from miiii.tasks.numbers import digits
 from wording import naming
 
 BASE, MODULI = 31, (2, 3, 7, 11, 13)

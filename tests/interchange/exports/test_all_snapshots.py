@@ -4,10 +4,8 @@ import json
 
 import numpy as np
 
+from miiii import get_preset, load_run, replace_fields
 from miiii.cli.main import run
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
-from miiii.experiment.run import load_run
 from results.stored_runs import store
 from wording import says
 

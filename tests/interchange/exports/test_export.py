@@ -23,9 +23,8 @@ from interchange.planted_models import (
     small_config,
     store_kind,
 )
+from miiii import load_run, to_toml
 from miiii.cli.main import run as miiii
-from miiii.config.config import to_toml
-from miiii.experiment.run import load_run
 from miiii.interchange.names import bridge_to_hooked, hooked_to_bridge, to_hooked
 from miiii.model.transformer import forward
 from miiii.runs.directory import RunDirectory

@@ -11,8 +11,8 @@ import pytest
 import safetensors.numpy
 
 from interchange.planted_models import hooked_forward, small_config
+from miiii import load_run
 from miiii.cli.main import run as miiii
-from miiii.experiment.run import load_run
 from model.textbook import textbook_forward
 from results.stored_runs import store, weights
 from wording import says

@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from miiii import get_preset, replace_fields
 from miiii.cli.main import run as miiii
-from miiii.config.config import replace_fields
-from miiii.config.presets import get_preset
 from miiii.interchange.exports.history_table import history_table, to_csv, to_parquet
 from miiii.interchange.exports.model_index import model_index
 from miiii.runs.counts import with_accuracies

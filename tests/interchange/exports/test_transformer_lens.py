@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from interchange.planted_models import KINDS, small_config, store_kind
+from miiii import load_run
 from miiii.cli.main import run as miiii
-from miiii.experiment.run import load_run
 from miiii.model.transformer import forward
 from results.stored_runs import store
 from wording import says

@@ -9,9 +9,9 @@ import safetensors.numpy
 from analysis.planted_addition import clock_model
 from interchange.imports.torch_writing import Called, Global, Tensor, as_tensors, write_torch
 from interchange.planted_models import hooked_forward, refusals
+from miiii import load_run
 from miiii.cli.main import run as miiii
 from miiii.experiment.model_at import ModelAt
-from miiii.experiment.run import load_run
 from miiii.interchange.imports.conversion import convert
 from miiii.interchange.names import hooked_to_bridge, to_hooked
 from wording import naming, says

@@ -15,9 +15,9 @@ from interchange.imports.published_models import (
     textbook,
 )
 from interchange.imports.torch_writing import as_tensors, write_torch
+from miiii import load_run
 from miiii.cli.main import run as miiii
 from miiii.experiment.model_at import ModelAt
-from miiii.experiment.run import load_run
 from miiii.interchange.imports.conversion import Given, convert
 from miiii.model.config import Architecture
 from miiii.model.parameters import Block, Parameters

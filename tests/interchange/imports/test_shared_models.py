@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from interchange.imports.published_models import Kind, in_order_of_n, textbook
+from miiii import load_run
 from miiii.cli.main import run as miiii
 from miiii.experiment.model_at import ModelAt
-from miiii.experiment.run import load_run
 from miiii.interchange.imports.torch_file import read_torch_file
 from miiii.model.transformer import forward
 

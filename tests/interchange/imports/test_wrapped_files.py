@@ -17,9 +17,9 @@ from interchange.imports.torch_writing import (
     as_tensors,
     write_torch,
 )
+from miiii import load_run
 from miiii.cli.main import run as miiii
 from miiii.experiment.model_at import ModelAt
-from miiii.experiment.run import load_run
 from miiii.interchange.imports.checkpoint_file import read_checkpoint
 from miiii.interchange.imports.conversion import convert
 from miiii.interchange.imports.losses import read_losses
