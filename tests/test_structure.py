@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,37 @@ def test_everything_public_is_described(module):
 def test_test_files_have_names_of_their_own():
     names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
     assert len(names) == len(set(names))
+
+
+def private_names(tree):
+    """Names with an underscore of the package that a test imports, reads or replaces."""
+    ours = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "miiii":
+            ours |= {each.asname or each.name for each in node.names}
+            yield from (each.name for each in node.names if re.match("_[a-z]", each.name))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") in ours:
+            yield from re.findall("^_[a-z].*", node.attr)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "setattr":
+            texts = [each.value for each in node.args if isinstance(each, ast.Constant)]
+            if getattr(node.args[0], "id", "") in ours or "miiii." in str(texts[:1]):
+                yield from (text for text in texts if re.search(r"(^|\.)_[a-z]", str(text)))
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(__file__).parent.rglob("*.py")), ids=lambda at: at.stem
+)
+def test_tests_go_through_public_names(path):
+    assert not list(private_names(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def test_a_private_name_is_noticed():
+    planted = (
+        "from miiii.runs import _a, atomic\natomic._b()\npatch.setattr(atomic, '_c', 1)\n"
+        "patch.setattr('miiii.runs.atomic._d', 1)\nos._exit(1)\natomic.__name__"
+    )
+    assert [name[-2:] for name in private_names(ast.parse(planted))] == ["_a", "_b", "_c", "_d"]
 
 
 def test_modules_are_found():

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 
 from miiii.cli import requirements
-from miiii.cli.commands import doctor
 from miiii.cli.main import run as command
 from miiii.cli.requirements import unmet_requirements
 
@@ -56,7 +55,6 @@ def test_what_is_too_old_too_new_or_missing_is_named(installed, changes, expecte
 
 
 def test_doctor_fails_on_an_unmet_requirement(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(doctor, "_matrix_speed", lambda: 1.0)
     monkeypatch.setattr(requirements, "unmet_requirements", lambda: ["optax is 0.2.7 (pip …)"])
     assert command(["doctor", "--json", "--runs-dir", str(tmp_path)]) == 1
     checks = {each["check"]: each for each in json.loads(capsys.readouterr().out)}

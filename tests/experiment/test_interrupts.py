@@ -1,5 +1,6 @@
 """Signals save from Python as on the command line; what is ignored stays ignored."""
 
+import io
 import os
 import signal
 import sys
@@ -123,7 +124,7 @@ def test_a_terminal_that_is_gone_does_not_stop_the_saving(tmp_path, raised, monk
     assert RunDirectory(tmp_path / "a").status["state"] == "interrupted"
     assert RunDirectory(tmp_path / "a").status["epoch"] >= 2
     request = StopRequest()
-    monkeypatch.setattr(interrupts, "_is_terminal", lambda name: name == "stderr")
+    monkeypatch.setattr(sys, "stdout", io.StringIO())  # no terminal, so it stays
     monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: True))
     request.notify = lambda: os.write(-1, b"")  # fails, as on a terminal that is gone
     with request.listening():
@@ -172,12 +173,12 @@ def test_a_notebook_shows_one_line_that_changes(tmp_path, monkeypatch):
 
 
 def test_runs_of_any_number_of_epochs_share_one_program(tmp_path, whole):
-    compiled = program._compiled.cache_info().misses
+    compiled = program.compiled_chunk.cache_info().misses
     miiii.start([miiii.replace_fields(CONFIG, epochs=3, snapshots=5)], ["a"], tmp_path)
     miiii.start([miiii.replace_fields(CONFIG, epochs=2000, stop_when=0.001, stop_after=0)], ["b"],
                 tmp_path)  # fmt: skip
     miiii.resume("a", tmp_path, epochs=7)
-    assert program._compiled.cache_info().misses == compiled
+    assert program.compiled_chunk.cache_info().misses == compiled
 
 
 def test_programs_are_kept_for_python_as_for_the_command_line(tmp_path, monkeypatch):

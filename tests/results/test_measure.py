@@ -287,7 +287,7 @@ def counted(measured, monkeypatch):
         depths.append(depth)
         return measured
 
-    monkeypatch.setattr("miiii.results.store._measure", stand_in)
+    monkeypatch.setattr("miiii.results.store.measure_anew", stand_in)
     return depths
 
 

@@ -6,7 +6,6 @@ import pickle
 
 import pytest
 
-from miiii.runs import atomic
 from miiii.runs.atomic import check_writable, remove_leftovers, write_atomically
 from miiii.runs.errors import (
     CheckpointNotFoundError,
@@ -156,7 +155,7 @@ def test_check_writable_reports_a_refusing_disk(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr(atomic, "_write_new_file", refuse)
+        patch.setattr(os, "open", refuse)
         with pytest.raises(StorageError, match=naming("permission")):
             check_writable(tmp_path)
         patch.setattr(os, "access", lambda path, mode: False)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import io
 import pickle
 import shutil
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miiii.runs import history, segments
+from miiii.runs import history
 from miiii.runs.errors import DamagedFileError
 from miiii.runs.history import append_segment, merge_history, read_history, truncate_history
 from miiii.runs.segments import list_segments, write_segment
@@ -308,7 +309,7 @@ def test_pickles_are_refused_unread(tmp_path):
         with pytest.raises(DamagedFileError, match=path.name):
             read_history(tmp_path)
         # Even with a digest that fits.
-        path.write_bytes(content + segments._compute_digest(1, 2, content))
+        path.write_bytes(content + hashlib.sha256(b"1-2\n" + content).hexdigest().encode())
         with pytest.raises(DamagedFileError, match=naming("readable allow_pickle")):
             read_history(tmp_path)
 

@@ -1,13 +1,14 @@
 """Which runs train together, how long that will take, and what the tally makes of it."""
 
 import itertools
+import json
 from contextlib import ExitStack
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miiii import get_preset, replace_fields, to_toml
+from miiii import from_toml, get_preset, replace_fields, to_toml
 from miiii.experiment.batch import make_batch
 from miiii.experiment.shape import shape
 from miiii.runs.directory import RunDirectory
@@ -120,11 +121,12 @@ def test_what_was_begun_goes_first_then_the_longest(study, monkeypatch):
     put(study, by_name["waves-seed0"], "interrupted", nearly)
     seconds = {"miiii": 1.0, "waves": 1.0, "nanda": 9.0}
 
-    def timed(jobs, workers, stop):
-        del workers, stop
-        return {train._kind(job): train.Timing(seconds[job.runs[0].experiment], 1) for job in jobs}
+    def timed(orders, stop):
+        """What workers answer: seconds per epoch and bytes, of each configuration."""
+        ((_, _, *texts),) = orders
+        return [json.dumps([(seconds[from_toml(text).task.task], 1) for text in texts])]
 
-    monkeypatch.setattr(train, "_time", timed)
+    monkeypatch.setattr(train, "run_workers", timed)
     agenda = train.make_agenda(study, 1, experiments=list(seconds))
     assert agenda is not None
     assert [job.names[0] for job in agenda.jobs if job.names[0].endswith("0")] == [

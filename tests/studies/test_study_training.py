@@ -203,7 +203,7 @@ def looking(monkeypatch):
 
 @pytest.mark.slow
 def test_an_accelerators_batches_stop_go_on_and_leave_ordinary_runs(tmp_path, monkeypatch, looking):
-    monkeypatch.setattr(train, "_runs_that_fit", lambda _: 4)
+    monkeypatch.setattr(train, "runs_that_fit", lambda _: 4)
     epochs = 1200
     study = make_study(tmp_path / "a", epochs)
     agenda = train.make_agenda(study, 0)
@@ -258,13 +258,10 @@ def test_what_was_stopped_before_it_began_begins_nothing(tmp_path):
     assert study.missing() == list(study.plan.runs)
 
 
-def test_a_machine_with_little_memory_gets_fewer_workers(monkeypatch):
+def test_a_machine_with_little_memory_gets_fewer_workers():
     timings = [train.Timing(1.0, 1500 * 2**20)]
-    monkeypatch.setattr(train, "_memory", lambda: 6.0 * 2**30)
-    assert train._at_once(8, timings, jobs=20) == 2
-    assert train._at_once(8, timings, jobs=1) == 1
-    assert train._at_once(1, timings, jobs=20) == 1
-    monkeypatch.setattr(train, "_memory", lambda: 1.0 * 2**30)
-    assert train._at_once(8, timings, jobs=20) == 1
-    monkeypatch.setattr(train, "_memory", lambda: float("inf"))
-    assert train._at_once(8, timings, jobs=20) == 8
+    assert train.at_once(8, timings, jobs=20, memory=6 * 2**30) == 2
+    assert train.at_once(8, timings, jobs=1, memory=6 * 2**30) == 1
+    assert train.at_once(1, timings, jobs=20, memory=6 * 2**30) == 1
+    assert train.at_once(8, timings, jobs=20, memory=2**30) == 1
+    assert train.at_once(8, timings, jobs=20, memory=float("inf")) == 8

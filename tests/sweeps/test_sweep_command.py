@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_sweeps import define
+from optuna.trial import TrialState
+from small_sweeps import define, fill, make
 
 from command import SMALLEST
 from miiii.cli.main import run
@@ -131,9 +132,7 @@ def test_waiting_for_a_lock_is_said_while_a_sweep_is_made(folder, capsys, monkey
     from miiii.sweeps.queue import storage
 
     monkeypatch.setattr(storage, "QUICK_SECONDS", 0.2)
-    monkeypatch.setattr(storage._SystemLock.__init__, "__defaults__", (0.1,))
-    monkeypatch.setattr(storage.Journal.__init__, "__defaults__", (0.1,))
-    monkeypatch.setattr(storage.open_storage, "__kwdefaults__", {"wait": 0.1})
+    monkeypatch.setattr(storage, "WAIT_SECONDS", 0.1)
     (folder / "space.toml").write_text("width = [8, 16]\n")
     place = folder / "other.log"
     with FileLock(f"{place}.flock"):
@@ -145,18 +144,14 @@ def test_waiting_for_a_lock_is_said_while_a_sweep_is_made(folder, capsys, monkey
 
 
 @pytest.mark.parametrize(("failures", "said"), [(0, "left"), (1, "1 run that"), (2, "2 runs that")])
-def test_a_worker_with_nothing_to_do_says_what_failed(tmp_path, failures, said):
-    from optuna.trial import TrialState
-    from small_sweeps import make
-
-    from miiii.cli.sweep.worker import _nothing
-
-    sweep = make(tmp_path)
-    for trial in sweep.storage.get_all_trials(sweep.study_id)[:failures]:
-        sweep.storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
-        sweep.storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-    assert said in _nothing(sweep, False)
-    assert _nothing(sweep, True) == "nothing was trained"
+def test_a_worker_with_nothing_to_do_says_what_failed(folder, capsys, failures, said):
+    sweep = make(folder / "sweeps")
+    queue = sweep.queue(60)
+    for _ in range(failures):
+        queue.end(queue.claim(1)[0].id, TrialState.FAIL)
+    fill(sweep, lambda params: [0.5])
+    assert run(["sweep", "worker", "probe"]) == 0
+    assert said in capsys.readouterr().out
 
 
 def test_a_worker_of_another_version_is_refused(folder, capsys, monkeypatch):

@@ -162,8 +162,14 @@ def test_a_successor_that_was_not_made_is_made_by_another(tmp_path, clock, monke
     sweep = make(tmp_path, trials=1)
     dying, other = sweep.queue(10), sweep.queue(10)
     (held,) = dying.claim()
-    monkeypatch.setattr(dying, "_continue", lambda trial, lost: None)
-    dying.release([held])
+
+    def die(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dying.storage, "create_new_trial", die)
+        with pytest.raises(KeyboardInterrupt):
+            dying.release([held])
     assert states(sweep) == {"FAIL": 1}
     assert other.is_busy, "somebody has to make the successor"
     other.mend()
@@ -178,9 +184,8 @@ def test_of_two_successors_the_first_counts(tmp_path):
     sweep = make(tmp_path, trials=1)
     one = sweep.queue(PATIENT)
     (held,) = one.claim()
-    trial = sweep.storage.get_trial(held.id)
     one.release([held])
-    one._continue(trial, 0)
+    sweep.storage.create_new_trial(sweep.study_id, trials(sweep)[1])
     assert states(sweep) == {"FAIL": 1, "WAITING": 2}
     taken = sweep.queue(PATIENT).claim(5)
     assert [each.number for each in taken] == [1]

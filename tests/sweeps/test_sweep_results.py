@@ -17,7 +17,7 @@ from miiii.sweeps.outcome.hyperparameters import chosen_rows, space_rows
 from miiii.sweeps.outcome.importance import divergence, importances, main_effects
 from miiii.sweeps.outcome.ranking import choose_objective, neighbours, pareto_front, ranked
 from miiii.sweeps.outcome.results import read_results
-from miiii.sweeps.queue.attempts import CONTINUES, DUPLICATE
+from miiii.sweeps.queue.attempts import DUPLICATE
 from miiii.sweeps.search.sampling import EXPERIMENT, SEED
 from miiii.sweeps.search.spaces import TABLE_1, TABLE_2, Dimension, Interval, SearchSpace
 from wording import naming
@@ -85,12 +85,12 @@ def test_a_run_whose_worker_vanished_waits_until_its_successor_is_made(tmp_path)
     queue.end(held.id, TrialState.FAIL, reason="its worker vanished")
     (run,) = read_results(sweep).runs
     assert (run.state, run.problem, run.epochs, run.attempts) == ("waiting", "", 5, 1)
-    queue.end(held.id, TrialState.FAIL)
-    fresh = sweep.storage.get_trial(held.id)
-    queue._continue(fresh, 1)
+    impatient = sweep.queue(0)
+    for _ in range(2):  # it sees the same twice, then it makes the successor
+        impatient.mend()
+    assert len(sweep.storage.get_all_trials(sweep.study_id)) == 2
     (run,) = read_results(sweep).runs
     assert (run.state, run.epochs, run.attempts) == ("waiting", 5, 1)
-    assert CONTINUES not in fresh.user_attrs
 
 
 def test_what_is_left_is_unknown_without_workers_or_results():

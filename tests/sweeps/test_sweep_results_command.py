@@ -16,7 +16,7 @@ from small_sweeps import CONTINUOUS, RATES, SMALLEST, make
 
 from miiii import PRESETS, replace_fields
 from miiii.cli.command_line import train_words
-from miiii.cli.commands.train import _parse_train
+from miiii.cli.commands.train import parse_train
 from miiii.cli.main import run
 from miiii.sweeps.queue.sweep import Sweep
 from miiii.sweeps.search.spaces import TABLE_1
@@ -105,7 +105,7 @@ def test_best_prints_the_run_its_command_and_its_neighbours(tmp_path, said):
     assert best["params"] == {"learning_rate": 3e-3, "width": 16}
     words = shlex.split(best["command"])
     config = replace_fields(SMALLEST, learning_rate=3e-3, width=16)
-    assert _parse_train(words[2:]).config == config
+    assert parse_train(words[2:]).config == config
     assert best["command"] in text
     found = {
         (one["setting"], one["value"]): one["values"]["validation_loss"]
@@ -142,7 +142,7 @@ def test_best_of_several_objectives_is_the_front(tmp_path, said):
 def test_a_preset_s_command_is_its_name(name):
     words = train_words(PRESETS[name].config)
     assert words[:2] == ["miiii", "train"]
-    assert _parse_train(words[2:]).config == PRESETS[name].config
+    assert parse_train(words[2:]).config == PRESETS[name].config
     assert len(words) == 4
 
 
@@ -156,7 +156,7 @@ def test_a_command_gives_back_fields_of_every_kind():
         learning_rate=1 / 3e3,
         data_seed=11,
     )
-    assert _parse_train(train_words(config)[2:]).config == config
+    assert parse_train(train_words(config)[2:]).config == config
 
 
 # table

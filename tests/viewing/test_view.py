@@ -278,7 +278,7 @@ def test_a_study_shows_its_report_once_it_is_made(server, monkeypatch):
         code = f"open({str(output)!r}, 'w').write({REPORT!r})"
         return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
 
-    monkeypatch.setattr(reports, "_begin", begin)
+    monkeypatch.setattr(reports, "begin_report", begin)
     first = ask(server, "/studies/mine/")[2]
     assert says(first, "report being made")
     assert 'href="runs/miiii-seed0/"' in first
@@ -296,7 +296,7 @@ def test_a_report_that_fails_says_why(server, monkeypatch):
         code = "import sys; sys.exit('error: a run is damaged')"
         return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
 
-    monkeypatch.setattr(reports, "_begin", begin)
+    monkeypatch.setattr(reports, "begin_report", begin)
     study = server.pages.roots.studies / "mine"
     made = server.pages.reports.look(study)
     made.process.wait()

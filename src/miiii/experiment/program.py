@@ -147,7 +147,9 @@ def _compile(batch: Batch) -> Program:
     shapes = tuple(
         jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding) for leaf in leaves
     )
-    compiled = _compiled(batch.setting, capacity, len(batch.configs), shapes, structure, sharding)
+    compiled = compiled_chunk(
+        batch.setting, capacity, len(batch.configs), shapes, structure, sharding
+    )
 
     def chunk(states: TrainState, done: int, count: int, inputs: RunInputs) -> Any:
         return compiled(states, np.int32(done), np.int32(count), inputs)
@@ -175,7 +177,7 @@ def _compile(batch: Batch) -> Program:
 
 
 @functools.lru_cache(maxsize=KEPT_PROGRAMS)
-def _compiled(
+def compiled_chunk(
     setting: Setting,
     capacity: int,
     runs: int,

@@ -68,7 +68,7 @@ def measure(
         return replace(kept, performance=measuring.with_exact_accuracies(kept.performance, history))
     if progress is not None:
         progress(0, 1)
-    measured = _measure(run, progress, depth)
+    measured = measure_anew(run, progress, depth)
     with suppress(StorageError):
         make_directory(path.parent)
         content = {
@@ -147,7 +147,8 @@ def dependencies(run: Run) -> dict[str, Any]:
     }
 
 
-def _measure(run: Run, progress: Progress | None, depth: Depth) -> Measurements:
+def measure_anew(run: Run, progress: Progress | None, depth: Depth) -> Measurements:
+    """Measure a run to this depth, whatever is stored, and store nothing."""
     parameters = run.parameters
     logits = record(parameters, "logits")["logits"]
     measured = Measurements(

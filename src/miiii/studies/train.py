@@ -143,16 +143,16 @@ def make_agenda(
         announce()
     timings = _time(jobs, workers, stop)
     if timings and not workers and not stop():
-        batch = _runs_that_fit(max(timing.memory_bytes for timing in timings.values()))
+        batch = runs_that_fit(max(timing.memory_bytes for timing in timings.values()))
         jobs = make_jobs(study, found, batch)
         timings |= _time([job for job in jobs if _kind(job) not in timings], workers, stop)
     if any(_kind(job) not in timings for job in jobs):
         return None
     costs = [(job, timings[_kind(job)].seconds_per_epoch) for job in jobs]
     costs.sort(key=lambda pair: (not pair[0].begun, (pair[0].done - pair[0].epochs) * pair[1]))
-    at_once = _at_once(workers, timings.values(), len(jobs))
+    processes = at_once(workers, timings.values(), len(jobs), _memory())
     return Agenda(
-        found, tuple(job for job, _ in costs), tuple(cost for _, cost in costs), at_once, batch
+        found, tuple(job for job, _ in costs), tuple(cost for _, cost in costs), processes, batch
     )
 
 
@@ -235,8 +235,8 @@ def _kind(job: Job) -> tuple[Config, int]:
 def _time(jobs: Sequence[Job], workers: int, stop: Waiting) -> dict[tuple[Config, int], Timing]:
     """Time each kind of job; those that were stopped are left out."""
     kinds = {_kind(job): job.configs for job in jobs}
-    at_once = min(workers or 1, len(kinds))
-    shares = [list(kinds)[first::at_once] for first in range(at_once)]
+    processes = min(workers or 1, len(kinds))
+    shares = [list(kinds)[first::processes] for first in range(processes)]
     if workers:
         texts = [[to_toml(kinds[kind][0]) for kind in share] for share in shares]
         orders = [["time", str(TIMING_SECONDS), *share] for share in texts]
@@ -249,10 +249,17 @@ def _time(jobs: Sequence[Job], workers: int, stop: Waiting) -> dict[tuple[Config
     return {kind: Timing(*answer) for kind, answer in timed}
 
 
-def _at_once(workers: int, timings: Iterable[Timing], jobs: int) -> int:
-    """As many as there are, have something to do, and fit into the memory."""
+def at_once(workers: int, timings: Iterable[Timing], jobs: int, memory: float) -> int:
+    """How many workers: as many as there are, have something to do, and fit into the memory.
+
+    Args:
+        workers: how many there are.
+        timings: of each kind of job.
+        jobs: how many there are to do.
+        memory: of this machine, bytes.
+    """
     largest = max((timing.memory_bytes for timing in timings), default=0)
-    room = MEMORY_SHARE * _memory() / (largest + PROCESS_BYTES)
+    room = MEMORY_SHARE * memory / (largest + PROCESS_BYTES)
     return max(1, int(min(workers, jobs, room)))
 
 
@@ -264,7 +271,7 @@ def _memory() -> float:
         return float("inf")
 
 
-def _runs_that_fit(bytes_per_run: int) -> int:
+def runs_that_fit(bytes_per_run: int) -> int:
     """How many runs an accelerator's memory has room for."""
     import jax
 

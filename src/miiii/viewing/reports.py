@@ -84,7 +84,7 @@ class Reports:
         current = fingerprint(study / RUNS_NAME)
         if made.process is None and made.wanted != current and now >= made.rest_until:
             made.wanted, made.begun, made.last_line = current, now, ""
-            made.process = _begin(study, made.output)
+            made.process = begin_report(study, made.output)
             threading.Thread(target=_follow, args=(made.process, made), daemon=True).start()
 
     def close(self) -> None:
@@ -95,7 +95,8 @@ class Reports:
                 made.process.wait()
 
 
-def _begin(study: Path, output: Path) -> "subprocess.Popen[str]":
+def begin_report(study: Path, output: Path) -> "subprocess.Popen[str]":
+    """The process that makes a study's report, as a user would; its stderr says why if it fails."""
     low = ["nice", "-n", "10"] if shutil.which("nice") else []
     command = [sys.executable, "-m", "miiii", "report", str(study.resolve())]
     return subprocess.Popen(

@@ -94,7 +94,7 @@ class ResumeArguments:
 
 def train_command(words: list[str]) -> int:
     """`miiii train`: returns the exit code."""
-    arguments = _parse_train(words)
+    arguments = parse_train(words)
     check_range(arguments, "seeds", 1)
     trackers = load_trackers(arguments.track)
     config = arguments.config
@@ -175,8 +175,15 @@ def _refuse_other_settings(words: Sequence[str]) -> None:
             )
 
 
-def _parse_train(words: list[str]) -> TrainArguments:
-    """Two passes: the preset and the file decide what the other fields' defaults are."""
+def parse_train(words: list[str]) -> TrainArguments:
+    """What the words after `miiii train` say, `command_line.train_words` the other way round.
+
+    Two passes: the preset and the file decide what the other fields' defaults are.
+
+    Raises:
+        UsageError: a word is not understood, or two contradict each other.
+        ValueError: a setting is not allowed.
+    """
     preset, file = peek(words, "--preset"), peek(words, "--config")
     config = get_preset(preset or TrainArguments.preset)
     if origin := peek(words, "--from"):

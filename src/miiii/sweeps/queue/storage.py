@@ -60,19 +60,20 @@ class NoStorageError(StorageAwayError, ValueError):
     """The storage cannot be opened; nothing has begun yet."""
 
 
-def open_storage(place: str, *, wait: float = WAIT_SECONDS) -> "PatientStorage":
+def open_storage(place: str, *, wait: float | None = None) -> "PatientStorage":
     """Open a storage.
 
     Args:
         place: path of a journal file, made if it is missing; or an SQLAlchemy URL
             (postgresql://user@host/database, sqlite:///file).
-        wait: seconds to wait for an open storage that stops answering.
+        wait: seconds to wait for an open storage that stops answering; default: WAIT_SECONDS.
 
     Raises:
         NoStorageError: the storage cannot be reached (the message says how to start one), its
             driver is not installed, or the URL is malformed.
     """
     optuna.logging.set_verbosity(logging.WARNING)
+    wait = WAIT_SECONDS if wait is None else wait
     if "://" not in place:
         try:
             backend = Journal(place, wait)
@@ -157,7 +158,7 @@ class _SystemLock:
     Its file's name differs from that of Optuna's lock, which other processes remove when it is old.
     """
 
-    def __init__(self, path: str, limit: float = WAIT_SECONDS) -> None:
+    def __init__(self, path: str, limit: float) -> None:
         self.notify: Callable[[str], None] = lambda message: None
         self.stop: Callable[[], bool] = lambda: False
         self.limit = limit
