@@ -166,8 +166,8 @@ def test_interventions_at_one_place_follow_their_order():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Intervention("neurons", abs), "'neurons' changed"),
-        (lambda: Intervention("residual_in", abs), "'residual_in' changed"),
+        (lambda: Intervention("neurons", abs), "activation 'neurons'"),
+        (lambda: Intervention("residual_in", abs), "activation 'residual_in' residual_mid"),
         (
             lambda: intervene(make(2), NUMBERS, Intervention("mlp_pre", abs, 2)),
             "block 2 model -2 1",

@@ -60,7 +60,8 @@ def multiples(limit: int, moduli: Sequence[int], *, tightness: float = 1.0) -> S
         tightness: radians from one number to the next.
 
     Raises:
-        ValueError: limit is below 1, no modulus or one below 2, a tightness that is not finite.
+        ValueError: limit is below 1, there is no modulus or one below 2, or tightness is not
+            finite.
     """
     at_least("limit", limit, 1)
     if not moduli:
@@ -76,11 +77,11 @@ def primes(limit: int, *, tightness: float = 1.0) -> Spiral:
     """The prime numbers (Figure 1, right).
 
     Args:
-        limit: primes are below it; above 2, so that there is one.
+        limit: primes are below it; at least 3, so that there is one.
         tightness: radians from one number to the next.
 
     Raises:
-        ValueError: limit is below 3, a tightness that is not finite.
+        ValueError: limit is below 3, or tightness is not finite.
     """
     numbers = np.asarray(primes_below(at_least("limit", limit, 3)), np.int64)
     return _spiral(numbers, np.zeros((len(numbers), 0), bool), (), limit, tightness)

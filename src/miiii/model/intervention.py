@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from miiii.model.activations import NAMES, Activations
 from miiii.model.parameters import Parameters
 from miiii.model.transformer import forward
+from miiii.refusals import check_choice
 
 EDITABLE = (
     "digit_embeddings",
@@ -54,11 +55,7 @@ class Intervention:
     """Which block, from 0; negative: from the last. Ignored for activations that exist once."""
 
     def __post_init__(self) -> None:
-        if self.activation not in EDITABLE:
-            raise ValueError(
-                f"activation {self.activation!r} cannot be changed: "
-                f"expected one of {', '.join(EDITABLE)}"
-            )
+        check_choice("activation", self.activation, EDITABLE)
 
 
 def intervene(

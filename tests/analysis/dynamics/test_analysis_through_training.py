@@ -23,7 +23,6 @@ def test_gradient_norms_by_hand():
         result.share, [[0.5, 0.25, 0], [1, 0.5, 0], [0.05, 0.25, 0], [0.05, 1, 0]]
     )
     assert result.peak.tolist() == [8, 4, 0]
-    assert result.peak_epoch.tolist() == [2, 5, 1]
     assert result.settled == (3, None, 1)
     assert (result.names, result.epoch.tolist()) == (NAMES, EPOCHS)
 

@@ -30,8 +30,6 @@ class ServedTasks:
     """[M, N]: share of the neuron's interaction on each task's harmonics; 0 where it has none."""
     threshold: FloatArray
     """[N]: the 1 − level / N quantile of the task's shares over all neurons and renamings."""
-    null_median: FloatArray
-    """[N]: the median of the same shares."""
     null_serving: float
     """Share of renamed neurons that serve any task: at most about `level`."""
     served: NDArray[np.bool_]
@@ -41,15 +39,6 @@ class ServedTasks:
     def counts(self) -> NDArray[np.int64]:
         """[M]: how many tasks each neuron serves."""
         return self.served.sum(axis=1)
-
-    @property
-    def participation(self) -> FloatArray:
-        """[M]: participation ratio of the served tasks; 0 where there is none.
-
-        (Σ e)² / Σ e² with e the share above the null's median: m for m equal shares.
-        """
-        excess = np.where(self.served, self.share - self.null_median, 0)
-        return np.nan_to_num(share_of(excess.sum(axis=1) ** 2, (excess**2).sum(axis=1)))
 
     @property
     def neurons_per_task(self) -> NDArray[np.int64]:
@@ -112,7 +101,6 @@ def served_tasks(
         level=float(level),
         share=share,
         threshold=threshold,
-        null_median=np.median(null, axis=0),
         null_serving=float((null > threshold).any(axis=1).mean()),
         served=share > threshold,
     )

@@ -33,39 +33,11 @@ class ModelProgress:
 
 
 @dataclass(frozen=True)
-class ProgressThroughTraining:
-    """The progress measures at S snapshots. Losses: guessing costs 1; see `TaskProgress`."""
+class ProgressThroughTraining(TaskProgress):
+    """The progress measures at S snapshots; those of `TaskProgress` are [S, N]."""
 
-    moduli: tuple[int, ...]
-    """[N]."""
     epochs: NDArray[np.int64]
     """[S], ascending."""
-    loss: FloatArray
-    """[S, N]: all p² numbers."""
-    accuracy: FloatArray
-    """[S, N]."""
-    train_loss: FloatArray
-    """[S, N]: the training numbers, dropout off."""
-    train_accuracy: FloatArray
-    """[S, N]."""
-    held_out_loss: FloatArray
-    """[S, N]: the numbers not trained on."""
-    held_out_accuracy: FloatArray
-    """[S, N]."""
-    restricted_loss: FloatArray
-    """[S, N]: only the logits' mean and span part (`task_losses`); all p² numbers."""
-    restricted_accuracy: FloatArray
-    """[S, N]."""
-    carried_loss: FloatArray
-    """[S, N]: the same, with class means over the numbers not trained on; all p² numbers."""
-    carried_accuracy: FloatArray
-    """[S, N]."""
-    excluded_loss: FloatArray
-    """[S, N]: logits without their span part; the training numbers."""
-    excluded_accuracy: FloatArray
-    """[S, N]."""
-    span_share: FloatArray
-    """[S, N]: share of the variance of the task's logits in the span."""
     weight_names: tuple[str, ...]
     """[W]."""
     norm: FloatArray

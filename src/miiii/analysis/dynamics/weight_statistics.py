@@ -33,7 +33,7 @@ def weight_statistics(parameters: Parameters) -> WeightStatistics:
     """
     wide = weights_by_name(in_float64(parameters))
     names = [name for name, leaf in wide.items() if leaf.ndim > 1]
-    matrices = [as_matrix(name, wide[name]) for name in names]
+    matrices = [_as_matrix(name, wide[name]) for name in names]
     return WeightStatistics(
         names=tuple(names),
         norm=np.array([float(np.linalg.norm(matrix)) for matrix in matrices]),
@@ -71,13 +71,8 @@ def effective_rank(matrix: ArrayLike, power: int = 2) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
-def as_matrix(name: str, weight: FloatArray) -> FloatArray:
-    """A weight as one matrix: [H, D, K] as [D, H·K], and the heads' output [H, K, D] as [H·K, D].
-
-    Args:
-        name: as in `parameters.weight_names`.
-        weight: two or three axes.
-    """
+def _as_matrix(name: str, weight: FloatArray) -> FloatArray:
+    """A weight as one matrix: [H, D, K] as [D, H·K], the heads' output [H, K, D] as [H·K, D]."""
     if weight.ndim == 2:
         return weight
     if name.endswith("output"):

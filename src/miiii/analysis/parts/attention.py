@@ -29,8 +29,6 @@ class AttentionPattern:
     their sum."""
     entropy: NDArray[np.float64]
     """[H]: its mean over the p² numbers, nats."""
-    preferred_digit: NDArray[np.int64]
-    """[H]: 0 or 1, the digit with the larger mean; 0 where they are equal."""
     preference: NDArray[np.float64]
     """[H], −1 to 1: (mean to x0 − mean to x1) / (mean to x0 + mean to x1): 1: only x0, −1: only x1;
     0 where both means are 0."""
@@ -86,7 +84,6 @@ def attention_pattern(weights: ArrayLike, base: int, coefficient: float = 1.0) -
         mean=mean,
         entropy_grid=entropies,
         entropy=entropies.mean(axis=(1, 2)),
-        preferred_digit=(mean[:, 1] > mean[:, 0]).astype(np.int64),
         preference=np.divide(difference, both, out=np.zeros_like(both), where=both > 0),
     )
 

@@ -25,8 +25,6 @@ class GradientNorms:
     """[E, W], 0 to 1: L2 norm / its peak; 0 throughout for a weight without gradient."""
     peak: NDArray[np.float64]
     """[W]: the largest norm (of the running median)."""
-    peak_epoch: NDArray[np.int64]
-    """[W]: the epoch that first reaches it."""
     rest: float
     """The share of the peak below which a norm counts as at rest."""
     settled: tuple[int | None, ...]
@@ -82,7 +80,6 @@ def gradient_norms(
         window=window,
         share=share,
         peak=peak,
-        peak_epoch=epochs[values.argmax(axis=0)],
         rest=float(rest),
         settled=tuple(_settled(epochs, column < rest) for column in share.T),
     )
