@@ -33,8 +33,6 @@ def attention(
         pattern: of the model.
         positions: of x0, x1 and, in a model with an answer token, answer; several are drawn side by
             side, a row per head.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: there is no position, one is unknown or given twice.

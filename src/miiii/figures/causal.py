@@ -26,8 +26,6 @@ def causal_matrix(matrix: "CausalMatrix", *, title: str = "", style: Style = LIG
 
     Args:
         matrix: scores without each circuit, and controls.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     lost = matrix.base.accuracy - matrix.without.accuracy
     control = matrix.base.accuracy - matrix.control.accuracy.mean(axis=0)
@@ -57,8 +55,6 @@ def kept_alone(matrix: "CausalMatrix", *, title: str = "", style: Style = LIGHT)
 
     Args:
         matrix: with scores in `kept`.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: `kept` was not measured.
@@ -85,8 +81,6 @@ def head_effects(effects: "HeadEffects", *, title: str = "", style: Style = LIGH
 
     Args:
         effects: scores without each head, and controls.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     lost = effects.base.accuracy - effects.without.accuracy
     control = effects.base.accuracy - effects.control.accuracy.mean(axis=0)
@@ -111,8 +105,6 @@ def sharing_curve(
 
     Args:
         sharing: index at each snapshot.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     names: dict[Literal["own", "others", "control"], tuple[str, str]] = {
         "own": ("without its own circuit", style.palette[0]),

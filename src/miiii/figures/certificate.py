@@ -34,8 +34,6 @@ def certificate_margins(
 
     Args:
         certificate: of a model.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     tasks = certificate.tasks
     places = np.arange(len(tasks))

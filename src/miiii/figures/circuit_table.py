@@ -37,8 +37,6 @@ def neuron_table(
         matched: every neuron's task, before the ReLU.
         served: the tasks it serves, after the ReLU.
         activation: the name of the activation function.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     order = np.lexsort((-np.nan_to_num(matched.share), matched.harmonic, matched.task))
     order = order[~matched.silent[order]]
@@ -89,8 +87,6 @@ def neuron_counts(
         matched: every neuron's task, before the ReLU.
         served: the tasks it serves, after the ReLU.
         activation: the name of the activation function.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     from matplotlib.ticker import MaxNLocator
 

@@ -30,8 +30,6 @@ def comparison_lines(
     Args:
         runs: name to curves, at least one; regressions have losses only. For several seeds the mean
             is a line, and the range from the lowest to the highest is shaded.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: there is no run, or losses are of different units.
@@ -66,9 +64,7 @@ def comparison_strip(
     """Paper Figure 24 as heat strips: a row per run, mean over its tasks.
 
     Args:
-        strips: of several runs, from `analysis.curves.mean_strips`.
-        title: stands above the picture.
-        style: colours and fonts.
+        strips: of several runs, from `analysis.parts.curves.mean_strips`.
     """
     if strips.train_accuracy is None:
         return loss_strip(strips, title=title, style=style)

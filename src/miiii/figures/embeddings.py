@@ -36,8 +36,6 @@ def positional_embeddings(
     Args:
         runs: name to embeddings, in order from above; their widths may differ.
         ordered: whether dimensions are sorted by x0's values; else they are in stored order.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: there is no run.
@@ -90,8 +88,6 @@ def embedding_spectrum(
     Args:
         spectrum: of the digits' embeddings.
         random: whether the random matrix of the same shape is drawn below (Figure 15).
-        title: stands above the picture.
-        style: colours and fonts.
     """
     rule, most = f"μ+{spectrum.multiple:g}σ", spectrum.base // 2
     text = (

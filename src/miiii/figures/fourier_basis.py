@@ -20,10 +20,8 @@ def fourier_matrix(basis: ArrayLike, *, title: str = "", style: Style = LIGHT) -
     """Paper Figure 19: the rows of the real DFT matrix, from the constant to the fastest waves.
 
     Args:
-        basis: [p, p], from `analysis.fourier.fourier_basis`: the constant, then cos and sin of
+        basis: [p, p], from `analysis.harmonics.fourier.fourier_basis`: the constant, then cos and sin of
             1, 2, … cycles; an even p ends with the alternating row.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: the matrix is not square.

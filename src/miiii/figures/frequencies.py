@@ -38,8 +38,6 @@ def frequency_strip(
 
     Args:
         spectra: of calibrated spectra.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: the spectra were not calibrated.
@@ -98,8 +96,6 @@ def frequency_counts(
 
     Args:
         spectra: of calibrated spectra.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: the spectra were not calibrated.
@@ -156,7 +152,7 @@ def _counts(spectra: "SpectraThroughTraining") -> dict[str, NDArray[np.float64]]
     if spectra.calibrated_counts is None or spectra.null_counts is None:
         raise ValueError(
             "spectra carry no calibrated counts: expected them measured by "
-            "analysis.calibration.model_calibrated_spectrum"
+            "analysis.parts.calibration.model_calibrated_spectrum"
         )
     rule = f"above μ + {spectra.multiple:g}σ"
     return {

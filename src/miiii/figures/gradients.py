@@ -38,8 +38,6 @@ def gradient_strip(
 
     Args:
         norms: L2 norm of each weight / its largest value; a cell has the mean over its column.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     shares = norms.strip()
     return esch.draw(
@@ -64,8 +62,6 @@ def gradient_lines(norms: "GradientNorms", *, title: str = "", style: Style = LI
 
     Args:
         norms: before the gradient filter.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     names = weight_labels(norms.names)
     colours = run_colours(len(names), style)

@@ -21,8 +21,6 @@ def margin_grids(
     Args:
         margins: [p², N] in the order n = x0 + p·x1, as from `analysis.scoring.margins`.
         tasks: [N], names of the panels.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: there are not p² rows, or not one column per task.

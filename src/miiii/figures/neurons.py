@@ -44,11 +44,9 @@ def neuron_grids(
     The spectra are of the whole p×p grid, even if only a corner of it is shown.
 
     Args:
-        examples: the neurons, from `analysis.concentration.neuron_examples`.
+        examples: the neurons, from `analysis.parts.concentration.neuron_examples`.
         corner: number of values of each digit that are shown, from 0; None: all.
         activation: the name of the activation function.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: corner is below 1.
@@ -129,8 +127,6 @@ def concentration(
             and one kind of permutation.
         needs: run to its needs of single frequencies, for one share.
         null_needs: run to its needs with the inputs permuted.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: there is no run, the names differ, or count, kind or share do.

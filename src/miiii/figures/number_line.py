@@ -29,8 +29,6 @@ def number_line_spectrum(
 
     Args:
         spectrum: of the functions.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     colours = task_colours(len(spectrum.moduli), style)
     tasks = len(spectrum.moduli)
@@ -78,8 +76,6 @@ def harmonic_grid(
     Args:
         shares: per task and harmonic, of neurons on the number line or of the embeddings.
         value_label: name of the shares in the key.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     table = shares.harmonic_table
     width = table.shape[1]

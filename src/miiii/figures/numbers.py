@@ -35,8 +35,6 @@ def number_spirals(
 
     Args:
         spirals: one per panel, of `analysis.number_patterns`.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: there is no spiral.
@@ -57,8 +55,6 @@ def input_space(spaces: "NumberSpaces", *, title: str = "", style: Style = LIGHT
 
     Args:
         spaces: from `analysis.number_patterns.number_spaces`.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     return esch.draw(
         "h w",
@@ -80,8 +76,6 @@ def output_space(spaces: "NumberSpaces", *, title: str = "", style: Style = LIGH
 
     Args:
         spaces: from `analysis.number_patterns.number_spaces`.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     base = spaces.base
     panels = np.concatenate([spaces.remainders, spaces.addition[None]])

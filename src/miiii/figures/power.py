@@ -44,8 +44,6 @@ def power_strip(
     Args:
         power: of a run's neurons through training.
         progress: of the same run at the same snapshots.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: snapshots or tasks differ.
@@ -94,8 +92,6 @@ def power_panels(
         power: of a run's neurons through training.
         progress: of the same run at the same snapshots.
         appearance: of the same tasks.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: snapshots or tasks differ.

@@ -43,8 +43,6 @@ def progress_lines(
 
     Args:
         progress: through training.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     labels = [str(modulus) for modulus in progress.moduli]
     several = len(labels) > 1
@@ -83,8 +81,6 @@ def structure_lines(
         progress: through training.
         power: of the same run's neurons, for the Gini coefficient of their powers on the tasks:
             the median neuron, with the middle half shaded. None: only the embedding's Gini.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     names = weight_labels(progress.weight_names)
     colours = run_colours(len(names), style)
@@ -132,8 +128,6 @@ def addition_lines(
 
     Args:
         addition: through training.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     epochs = addition.epochs
     colours = style.palette

@@ -32,8 +32,6 @@ def published_epochs(
         trained: the last epoch of the run, drawn as a hairline; tasks that have not reached the
             level are crosses on it.
         reading_error: relative error of the published epochs, drawn as a bar.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     from matplotlib.ticker import StrMethodFormatter
 

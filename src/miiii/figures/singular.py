@@ -37,8 +37,6 @@ def singular_values(
     Args:
         runs: name to spectrum, in order from above.
         first: number of components, the strongest first; None: all. The paper shows 83 of 113.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: there is no run, or first is below 1.
@@ -79,8 +77,6 @@ def singular_vectors(
     Args:
         spectrum: of the digits' embeddings.
         count: number of vectors, the strongest first.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: count is below 1.

@@ -73,8 +73,6 @@ def best_so_far(
     Args:
         objectives: at least one; values in the order in which the runs ended.
         lost: for each run without a value, the number of runs with values that ended before it.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -123,8 +121,6 @@ def trade_offs(
     Args:
         objectives: at least two, of the same N runs.
         front: [N], whether no run beats this one in all objectives at once.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     pairs = list(combinations(objectives, 2))
     figure = new_figure(max(4.6, 3.2 * len(pairs)), 3.6, layout="constrained", dpi=DPI)
@@ -167,8 +163,6 @@ def importance_bars(groups: Sequence[Bars], *, title: str = "", style: Style = L
 
     Args:
         groups: at least one.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     tall = max(len(group.names) for group in groups)
     figure = new_figure(

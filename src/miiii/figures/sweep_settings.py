@@ -64,8 +64,6 @@ def parallel_coordinates(
         settings: at least one, of N runs.
         objectives: of the same runs; better values are higher.
         shaded: index of the objective that gives the shade.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     from matplotlib.collections import LineCollection
 
@@ -119,8 +117,6 @@ def setting_slices(
     Args:
         settings: at least one, of N runs.
         objectives: of the same runs; each has a row of panels, or several for many settings.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     lines = math.ceil(len(settings) / (_COLUMNS if len(objectives) == 1 else _MANY_COLUMNS))
     columns = math.ceil(len(settings) / lines)

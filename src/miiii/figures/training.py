@@ -47,8 +47,6 @@ def accuracy_lines(
     Args:
         runs: at least one.
         names: one per run, above it; may be left out for a single run.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: a run is a regression, which has no accuracy, or names do not match runs.
@@ -67,8 +65,6 @@ def loss_lines(
     Args:
         runs: at least one.
         names: one per run, above it; may be left out for a single run.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: runs have different units, or names do not match runs.
@@ -86,11 +82,9 @@ def accuracy_strip(
     """Paper Figures 4 and 5 as heat strips: area ∝ accuracy, a full square is 1.
 
     Args:
-        runs: at least one, on the same columns (`analysis.curves.curve_strips`, or `mean_strips`
+        runs: at least one, on the same columns (`analysis.parts.curves.curve_strips`, or `mean_strips`
             for a row per run).
         names: one per run, above it; may be left out for a single run.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: a run is a regression, which has no accuracy; names do not match runs; or runs
@@ -112,8 +106,6 @@ def loss_strip(
     Args:
         runs: at least one, on the same columns.
         names: one per run, above it; may be left out for a single run.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: names do not match runs, or runs differ in their tasks or columns.

@@ -33,8 +33,6 @@ def embedding_weights(weights: Weights, *, title: str = "", style: Style = LIGHT
 
     Args:
         weights: name to array: token_embedding [p + 1, D], position_embedding [3, D].
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: a weight is missing or has another shape.
@@ -96,8 +94,6 @@ def attention_weights(weights: Weights, *, title: str = "", style: Style = LIGHT
 
     Args:
         weights: name to array: blocks.0.key, .query and .value [H, D, K], .output [H, K, D].
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: a weight is missing or has another shape.
@@ -141,8 +137,6 @@ def mlp_weights(
         weights: name to array: blocks.0.mlp_in [D, F], blocks.0.mlp_out [F, D].
         ordered: whether neurons are sorted by ‖w_in‖·‖w_out‖, the same order in both; else they
             are in stored order.
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: a weight is missing or has another shape.
@@ -185,8 +179,6 @@ def unembedding_weights(weights: Weights, *, title: str = "", style: Style = LIG
 
     Args:
         weights: name to array: unembedding [D, V].
-        title: stands above the picture.
-        style: colours and fonts.
 
     Raises:
         ValueError: the weight is missing or has another shape.

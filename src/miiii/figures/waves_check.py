@@ -21,8 +21,6 @@ def waves_check(fit: "WavesFit", *, title: str = "", style: Style = LIGHT) -> es
 
     Args:
         fit: from `analysis.parts.waves_fit.waves_fit`.
-        title: stands above the picture.
-        style: colours and fonts.
     """
     ticks = sorted({0, fit.base // 2, fit.base - 1})
     return esch.draw(
