@@ -1,7 +1,9 @@
 """The measurements of one run that the ledger uses: numbers and short arrays.
 
+Thresholds in capitals are in `claims.rules.paper`.
+
 Glossary: N task, S snapshot, H head, R random draw, W weight. A task's epoch is the first from
-which its validation accuracy stays at or above `rules.paper.GENERALISED_AT` to the end of the run; None
+which its validation accuracy stays at or above `GENERALISED_AT` to the end of the run; None
 where it does not. A missing record is None, a missing number NaN. Dropout is off in all measures
 except the training losses and accuracies, which are of the passes that trained.
 """
@@ -205,7 +207,7 @@ class Gradients:
     names: tuple[str, ...]
     """[W]."""
     settled: tuple[int | None, ...]
-    """[W]: the epoch from which the norm stays below `rules.paper.AT_REST` of its peak; None: never."""
+    """[W]: the epoch from which the norm stays below `AT_REST` of its peak; None: never."""
     last_share: tuple[float, ...]
     """[W]: norm / peak at the last epoch."""
     window: int

@@ -60,7 +60,7 @@ def kept_alone(matrix: "CausalMatrix", *, title: str = "", style: Style = LIGHT)
         ValueError: `kept` was not measured.
     """
     if matrix.kept is None:
-        raise ValueError("matrix: expected scores with each circuit alone, found none")
+        raise ValueError("matrix: expected scores with only one circuit kept, found none")
     labels = [str(modulus) for modulus in matrix.moduli]
     return esch.draw(
         "h w",

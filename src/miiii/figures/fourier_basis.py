@@ -20,8 +20,8 @@ def fourier_matrix(basis: ArrayLike, *, title: str = "", style: Style = LIGHT) -
     """Paper Figure 19: the rows of the real DFT matrix, from the constant to the fastest waves.
 
     Args:
-        basis: [p, p], from `analysis.harmonics.fourier.fourier_basis`: the constant, then cos and sin of
-            1, 2, … cycles; an even p ends with the alternating row.
+        basis: [p, p], of `analysis.harmonics.fourier.fourier_basis`: the constant, then cos and sin
+            of 1, 2, … cycles; an even p ends with the alternating row.
 
     Raises:
         ValueError: the matrix is not square.

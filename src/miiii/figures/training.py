@@ -82,8 +82,8 @@ def accuracy_strip(
     """Paper Figures 4 and 5 as heat strips: area ∝ accuracy, a full square is 1.
 
     Args:
-        runs: at least one, on the same columns (`analysis.parts.curves.curve_strips`, or `mean_strips`
-            for a row per run).
+        runs: at least one, on the same columns, of `analysis.parts.curves.curve_strips`; or of
+            `mean_strips` for a row per run.
         names: one per run, above it; may be left out for a single run.
 
     Raises:

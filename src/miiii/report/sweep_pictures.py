@@ -99,7 +99,7 @@ def _progress(results: SweepResults, objective: int, style: Style) -> Picture:
     figure = best_so_far(_values(results, done), lost, style=style)
     caption = (
         f"{_about(results)} A dot per run, in the order in which runs ended; the line is the best "
-        "value until then, the coloured dot the best of all."
+        "value so far, and the coloured dot the best of all."
     )
     if lost:
         caption += f" Crosses mark {len(lost):,} that failed or were given up."
@@ -113,9 +113,9 @@ def _parallel(results: SweepResults, objective: int, style: Style) -> Picture:
         _settings(results, done), _values(results, done), objective, style=style
     )
     caption = (
-        f"{_about(results)} A line per run through its settings and its values; the darker, the "
-        f"better by {values.name}, and coloured the best. Objectives have their good end above. "
-        "Runs with the same listed value are spread over a band, the better ones higher."
+        f"{_about(results)} A line per run through its settings and its values. Darker lines are "
+        f"better by {values.name}; the best is coloured. Better values of objectives are higher. "
+        "Runs with the same listed value are spread over a band, better runs higher."
     )
     if len(results.done) > MOST_LINES:
         caption += f" Only the best {MOST_LINES:,} are shown."
@@ -127,9 +127,9 @@ def _slices(results: SweepResults, objective: int, style: Style) -> Picture:
     done = results.done
     figure = setting_slices(_settings(results, done), _values(results, done), style=style)
     caption = (
-        f"{_about(results)} A panel per setting and objective: a dot per run over its value of the "
-        "setting, whatever its other settings are. Dashes are medians of listed values; the "
-        "coloured dot is the best run. Within a listed value runs are spread sideways."
+        f"{_about(results)} A panel per setting and objective, with a dot per run at its value of "
+        "the setting. Dashes are medians of listed values; the coloured dot is the best run. Runs "
+        "with the same listed value are spread sideways."
     )
     return Picture("3", "slices", "Objective over each setting", caption, figure)
 
@@ -156,21 +156,20 @@ def _importance(results: SweepResults, objective: int, style: Style) -> Picture:
     best = found[0].best
     followed = (
         f"{_about(results)} Share of the objective's variance over the whole space that a setting "
-        "alone makes, read off all runs (functional ANOVA, main effects of an additive model; "
-        "lists by value, intervals in fifths). The sampler followed the results, so that the best "
-        "runs are not held against all: a setting that it settled early would look like none. What "
-        "matters only together with another setting is not seen."
+        "explains by itself, estimated from all runs (functional ANOVA, main effects of an "
+        "additive model; lists by value, intervals in fifths). The best runs are not compared with "
+        "all runs, because the sampler followed the results: a setting that it fixed early would "
+        "seem unimportant. Effects of combinations of settings are not measured."
     )
     spread = (
         f"{_about(results)} How far a setting's values among the best {best} runs differ from "
         "those among all (Pearson divergence, as in PED-ANOVA; lists by value, intervals in "
-        "fifths). The mark is what one in a hundred random choices of as many runs passes; a bar "
-        "that does not pass it is grey and says nothing. What matters only together with another "
-        "setting is not seen."
+        "fifths). One in a hundred random choices of as many runs exceeds the mark; a bar below it "
+        "is grey and no evidence. Effects of combinations of settings are not measured."
     )
     caption = followed if found[0].followed else spread
     return Picture(
-        "4", "importance", "Which settings decide", caption, importance_bars(groups, style=style)
+        "4", "importance", "Importance of settings", caption, importance_bars(groups, style=style)
     )
 
 
@@ -182,8 +181,8 @@ def _pareto(results: SweepResults, objective: int, style: Style) -> Picture:
     front = np.array([run.run in best for run in results.done])
     figure = trade_offs(_values(results, results.done), front, style=style)
     caption = (
-        f"{_about(results)} A dot per run. Coloured: the {len(best)} that no other beats in all "
-        "objectives at once (the Pareto front)."
+        f"{_about(results)} A dot per run. Coloured: the {len(best)} on the Pareto front, which no "
+        "other run beats in all objectives at once."
     )
     return Picture("5", "pareto", "Trade-offs between objectives", caption, figure)
 

@@ -132,7 +132,7 @@ def value_text(value: Any) -> str:
 def _fields(config: Config, section: str) -> list[tuple[str, str]]:
     record = dataclasses.asdict(getattr(config, section))
     if section == "task":
-        # Values that stand for others are replaced by those.
+        # Defaults that depend on other settings are resolved.
         record["moduli"] = config.task.task_moduli
         if record["data_seed"] < 0:
             record["data_seed"] = "the run's seed"

@@ -74,12 +74,12 @@ BESIDE = (
 
 CIRCUITS = (
     Entry("N1", "spectrum on the number line", circuits.spectrum),
-    Entry("N2", "which neuron works for which task", circuits.neurons),
+    Entry("N2", "neurons by task", circuits.neurons),
     Entry("N3", "without each task's neurons", partial(circuits.without, "N3", "neurons")),
     Entry("N4", "without each task's harmonics", partial(circuits.without, "N4", "harmonics")),
     Entry("N5", "without heads and embedding frequencies", circuits.without_inputs),
     Entry("N6", "sharing through training", circuits.sharing),
-    Entry("N7", "when each task's power appears", circuits.power),
+    Entry("N7", "power and accuracy of each task", circuits.power),
     Entry("N8", "progress measures through training", circuits.progress),
     Entry("N9", "the certificate's margins", circuits.certificate),
     Entry("N10", "progress measures of addition (T_nanda)", circuits.addition),

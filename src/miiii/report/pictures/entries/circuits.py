@@ -33,7 +33,7 @@ def spectrum(sources: Sources, look: Look) -> Iterator[Picture]:
     found, dictionary = circuits.spectrum, circuits.dictionary
     on_tasks = sum(float(shares.sum()) for shares in found.harmonic_share)
     note = (
-        "All hidden neurons together, what one digit alone explains left out. The harmonics "
+        "All hidden neurons together, without the part that one digit explains. The harmonics "
         f"k/q of all tasks are {dictionary.size - 1:,} of {found.base**2:,} dimensions (rank "
         f"{dictionary.rank:,} with the constant, condition {dictionary.condition:.3g}); each "
         f"task's shares summed: {on_tasks:.3f} of the variance. "
@@ -43,14 +43,14 @@ def spectrum(sources: Sources, look: Look) -> Iterator[Picture]:
         "N1",
         "circuits-n1-spectrum",
         "The neurons' spectrum on the number line",
-        note + "Below, a row per task: hairlines where its harmonics are, dots of the area of "
-        "their shares. " + where,
+        note + "Below, a row per task: hairlines at its harmonics, dots with an area "
+        "proportional to their shares. " + where,
         number_line.number_line_spectrum(found, style=look.style),
     )
     yield Picture(
         "N1",
         "circuits-n1-harmonics",
-        "Which harmonics each task uses",
+        "Shares of each task's harmonics",
         note + "Area is the share of variance on the frequency k/q. " + where,
         number_line.harmonic_grid(found, style=look.style),
     )
@@ -60,12 +60,11 @@ def spectrum(sources: Sources, look: Look) -> Iterator[Picture]:
     yield Picture(
         "N1",
         "circuits-n1-embedding",
-        "Which tasks' frequencies the embeddings hold",
-        "Share of the digit embeddings' variance that the wave k/q alone explains, by least "
-        f"squares over the {held.base} digits. Waves of near frequencies share what they explain. "
-        f"{sum(active)} of {sum(map(len, held.active))} waves are above {held.threshold:.4f}, "
-        f"which no wave of digits renamed at random exceeds in {1 - held.level:.0%} of renamings. "
-        + where,
+        "Tasks' frequencies in the embeddings",
+        "Share of the digit embeddings' variance that the wave k/q explains by itself, by least "
+        f"squares over the {held.base} digits; shares of waves of near frequencies overlap. "
+        f"{sum(active)} of {sum(map(len, held.active))} waves are above {held.threshold:.4f}. In "
+        f"{1 - held.level:.0%} of random renamings of the digits no wave is above it. " + where,
         number_line.harmonic_grid(
             held, "share of the embedding's variance, wave k/q alone", style=look.style
         ),
@@ -92,7 +91,7 @@ def neurons(sources: Sources, look: Look) -> Iterator[Picture]:
     yield Picture(
         "N2",
         "circuits-n2-neurons",
-        "Which neuron works for which task",
+        "Neurons by task",
         note + where,
         circuit_table.neuron_table(matched, served, activation=activation, style=look.style),
     )
@@ -118,7 +117,7 @@ def without_inputs(sources: Sources, look: Look) -> Iterator[Picture]:
     yield Picture(
         "N5",
         "circuits-n5-heads",
-        "What tasks lose without each attention head",
+        "Loss of accuracy without each attention head",
         "Each head's part fixed at its mean over all numbers; control: as many random directions "
         f"of all heads' values, mean of {len(effects.control.accuracy)} draws. "
         + origin(circuits.results, weights=True),
@@ -132,7 +131,7 @@ def sharing(sources: Sources, look: Look) -> Iterator[Picture]:
     yield Picture(
         "N6",
         "circuits-n6-sharing",
-        "Do circuits merge? The sharing index through training",
+        "The sharing index through training",
         "Each task's neurons (by their matched pair at that epoch) are fixed at their mean. Index: "
         "mean damage to another task / to the task itself, each beyond as many random neurons, "
         "over the tasks that are solved by then; none where losing its own circuit costs a task "
@@ -151,14 +150,15 @@ def power(sources: Sources, look: Look) -> Iterator[Picture]:
     counted = ", ".join(f"{order} {count}" for order, count in sorted(orders.items()))
     note = (
         "Power: share of what needs both digits on the task's harmonics that carries from the "
-        "numbers trained on to the others. When it first holds half of what it ends with, against "
-        f"the epoch from which the task holds {appearance.accuracy:g}: {counted}. "
+        "numbers trained on to the others. The epoch from which it is at least half of its last "
+        f"value, against that from which the accuracy is at least {appearance.accuracy:g}: "
+        f"{counted}. "
     )
     where = origin(circuits.results)
     yield Picture(
         "N7",
         "circuits-n7-power",
-        "When does each task's power appear?",
+        "Power and accuracy of each task through training",
         note + where,
         power_figures.power_panels(found, circuits.progress, appearance, style=look.style),
     )
@@ -179,10 +179,10 @@ def progress(sources: Sources, look: Look) -> Iterator[Picture]:
         "N8",
         "circuits-n8-progress",
         "Progress measures per task",
-        "Cross-entropy of each task's logits, guessing = 1. Restricted: only what is a function of "
-        "n mod q is kept, on all numbers. Carried: the same, found on the numbers that were not "
-        "trained on, so that what was memorised has no part in it. Excluded: that part removed, on "
-        "the numbers trained on. " + where,
+        "Cross-entropy of each task's logits, guessing = 1. Restricted: only the part that is a "
+        "function of n mod q, on all numbers. Carried: the same part, estimated on numbers that were "
+        "not trained on, so that memorised labels do not count. Excluded: the logits without that "
+        "part, on the numbers trained on. " + where,
         progress_figures.progress_lines(circuits.progress, style=look.style),
     )
     yield Picture(
@@ -207,9 +207,9 @@ def certificate(sources: Sources, look: Look) -> Iterator[Picture]:
         "circuits-n9-certificate",
         "Margins on every number against the bound on rounding",
         f"{done} of {len(found.tasks)} tasks are certified: on every number the right logit is "
-        "above all others by more than rounding can take back, so that the network with these "
-        "weights, in real arithmetic, answers right everywhere. `miiii certify` writes the proof. "
-        + origin(main, weights=True),
+        "above all others by more than the bound on rounding errors, so that the network with "
+        "these weights, in real arithmetic, is right on every number. `miiii certify` writes the "
+        "proof. " + origin(main, weights=True),
         certificate_margins(found, style=look.style),
     )
 
@@ -263,7 +263,7 @@ def _matrix(circuits: Circuits, number: str, kind: str, style: Style) -> Iterato
     yield Picture(
         number,
         f"circuits-{number.lower()}-without-{kind}",
-        f"What tasks lose without each task's {causal_figures.CIRCUITS[matrix.removed]}",
+        f"Loss of accuracy without each task's {causal_figures.CIRCUITS[matrix.removed]}",
         note + where,
         causal_figures.causal_matrix(matrix, style=style),
     )
@@ -271,7 +271,7 @@ def _matrix(circuits: Circuits, number: str, kind: str, style: Style) -> Iterato
         yield Picture(
             number,
             f"circuits-{number.lower()}-only-{kind}",
-            f"What is left with one task's {causal_figures.CIRCUITS[matrix.removed]} alone",
+            f"Accuracy with only one task's {causal_figures.CIRCUITS[matrix.removed]}",
             "The rest of the MLP at its mean. " + where,
             causal_figures.kept_alone(matrix, style=style),
         )

@@ -60,7 +60,7 @@ def output_space(sources: Sources, look: Look) -> Iterator[Picture]:
         "figure-3-output-space",
         f"Output space at p = {SMALL_BASE}",
         "n mod q for every prime q below p, and the modular addition of Nanda et al. (2023) beside "
-        "them. A square's area is the remainder, on a scale of its own in each panel.",
+        "them. A square's area is the remainder; each panel has a separate scale.",
         number_figures.output_space(number_spaces(SMALL_BASE), style=look.style),
     )
 

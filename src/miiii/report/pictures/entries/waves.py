@@ -33,7 +33,7 @@ def embedding_weights(sources: Sources, look: Look) -> Iterator[Picture]:
     yield Picture(
         "20",
         "figure-20-fit",
-        "What the cosine model computes",
+        "Output of the cosine model",
         "The function cos(2π x0 / p) + sin(2π x1 / p), the model's output on every number, and "
         f"their difference. Mean squared error on the whole grid: {fit.mean_squared_error:.2e}; "
         f"largest error {fit.largest:.3f}. " + origin(waves, weights=True),
@@ -48,8 +48,8 @@ def attention_weights(sources: Sources, look: Look) -> Iterator[Picture]:
         "21",
         "figure-21-attention-weights",
         "W_k, W_q, W_v and W_o of the cosine model, per head",
-        "Columns are the residual stream's dimensions, rows each head's own. The paper leaves W_o "
-        "out; nothing is computed without it. " + _WEIGHTS + origin(waves, weights=True),
+        "Columns are the residual stream's dimensions, rows those of each head. The paper "
+        "leaves out W_o, which the model needs as well. " + _WEIGHTS + origin(waves, weights=True),
         wave_figures.attention_weights(waves.model.weights, style=look.style),
     )
 
