@@ -180,9 +180,9 @@ def progress(sources: Sources, look: Look) -> Iterator[Picture]:
         "circuits-n8-progress",
         "Progress measures per task",
         "Cross-entropy of each task's logits, guessing = 1. Restricted: only the part that is a "
-        "function of n mod q, on all numbers. Carried: the same part, estimated on numbers that were "
-        "not trained on, so that memorised labels do not count. Excluded: the logits without that "
-        "part, on the numbers trained on. " + where,
+        "function of n mod q, on all numbers. Carried: the same part, estimated on numbers that "
+        "were not trained on, so that memorised labels do not count. Excluded: the logits without "
+        "that part, on the numbers trained on. " + where,
         progress_figures.progress_lines(circuits.progress, style=look.style),
     )
     yield Picture(
