@@ -16,6 +16,7 @@ from miiii.claims.evidence import Evidence, generalisation_epoch
 from miiii.claims.finding import quantity
 from miiii.claims.judge import judge
 from miiii.claims.ledger import COLUMNS, value_text
+from miiii.claims.measurements import Group
 from miiii.claims.rules import paper as rules
 from miiii.claims.rules.paper import CLAIMS, EXPERIMENTS
 from miiii.claims.settings import departures
@@ -209,14 +210,14 @@ def test_versions_that_differ_are_all_named():
 
 
 def test_quantities_summarise_what_exists():
-    runs = [miiii(seed) for seed in range(4)]
+    runs = Group("miiii", tuple(miiii(seed) for seed in range(4)))
     numbers = dict(zip(("miiii-seed0", "miiii-seed1", "miiii-seed2"), (3.0, None, math.inf)))  # noqa: B905
-    item = quantity("x", "miiii", runs, lambda run: numbers.get(run.origin.run), unit="epochs")
+    item = quantity("x", runs, lambda run: numbers.get(run.origin.run), unit="epochs")
     assert item.known == (3.0, math.inf)
     assert (item.lowest, item.highest, item.median) == (3.0, math.inf, math.inf)
     assert value_text(item) == "never (3 to never)"
     assert interval_text(item.interval, "epochs") == "3 to never (50 %, order statistics)"
-    none = quantity("x", "miiii", runs, lambda run: None)
+    none = quantity("x", runs, lambda run: None)
     assert math.isnan(none.median)
     assert math.isnan(none.lowest)
     assert none.interval is None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from miiii.claims.finding import Finding, Quantity, Verdict
-from miiii.claims.measurements import Measurements
+from miiii.claims.measurements import Group, Measurements
 from miiii.claims.rules.paper import LEAST_SEEDS, Claim
 
 Stance = Literal["for", "against", "unclear", "silent"]
@@ -40,13 +40,15 @@ class Part:
 
 
 def part(
-    name: str,
-    runs: Sequence[Measurements],
+    group: Group,
     vote: Callable[[Measurements], Ballot],
     role: Role = "required",
+    *,
+    name: str = "",
 ) -> Part:
-    """Collect the votes of all runs of an experiment."""
-    return Part(name, tuple(Vote(run.origin.seed, *vote(run)) for run in runs), role)
+    """Collect the votes of all runs of an experiment; the default of the name is its key."""
+    votes = tuple(Vote(run.origin.seed, *vote(run)) for run in group)
+    return Part(name or group.experiment, votes, role)
 
 
 def between(value: float, holds_from: float, fails_to: float) -> Stance:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from miiii.claims.deciding import Ballot
-from miiii.claims.measurements import Measurements
+from miiii.claims.measurements import Group, Measurements
 from miiii.claims.rules import further_work as beyond_rules
 from miiii.claims.rules.paper import EXPERIMENTS as OF_THE_PAPER
 from miiii.claims.rules.paper import FIRST_FOUR, GENERALISED_SHARE
@@ -52,9 +52,9 @@ class Evidence:
             runs[key] = ordered
         return cls(runs)
 
-    def of(self, experiment: str) -> tuple[Measurements, ...]:
+    def of(self, experiment: str) -> Group:
         """The runs of one experiment."""
-        return self.runs[experiment]
+        return Group(experiment, self.runs[experiment])
 
 
 def trained_moduli(run: Measurements) -> list[int]:

@@ -1,13 +1,13 @@
 """A judged claim: quantities with their spread, a verdict and its reason."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from miiii.claims.measurements import Measurements
+from miiii.claims.measurements import Group, Measurements
 from miiii.claims.rules.paper import Claim
 from miiii.claims.settings import JudgedUnder
 from miiii.claims.statistics import Interval, median_interval
@@ -69,8 +69,7 @@ class Quantity:
 
 def quantity(
     name: str,
-    experiment: str,
-    runs: Sequence[Measurements],
+    group: Group,
     value: Callable[[Measurements], float | int | None],
     *,
     unit: str = "",
@@ -83,8 +82,7 @@ def quantity(
 
     Args:
         name: of the quantity.
-        experiment: the runs' key.
-        runs: of the experiment; may be empty.
+        group: the runs; may be empty.
         value: the number of a run; None where it has none.
         unit: as in `Quantity`, as are the next four.
         paper: the paper's value.
@@ -92,14 +90,14 @@ def quantity(
         p_value: of a test.
         note: a remark.
     """
-    found = [value(run) for run in runs]
+    found = [value(run) for run in group]
     values = tuple(math.nan if number is None else float(number) for number in found)
     return Quantity(
         name=name,
         unit=unit,
-        experiment=experiment,
-        runs=tuple(run.origin.run for run in runs),
-        seeds=tuple(run.origin.seed for run in runs),
+        experiment=group.experiment,
+        runs=tuple(run.origin.run for run in group),
+        seeds=tuple(run.origin.seed for run in group),
         values=values,
         interval=median_interval(values) if interval is None else interval,
         paper=paper,

@@ -74,12 +74,12 @@ def judge(study: Mapping[str, Sequence[Measurements]], name: str = "study") -> L
         _with_settings(rule(evidence), evidence) for rule in (*JUDGES.values(), *_asked(evidence))
     )
     summaries = tuple(_summary(key, runs) for key, runs in evidence.runs.items() if runs)
-    beside = beside_the_paper(evidence.of("miiii"))
+    beside = beside_the_paper(evidence.runs["miiii"])
     return Ledger(name, findings, summaries, _versions(evidence), beside)
 
 
 def _with_settings(finding: Finding, evidence: Evidence) -> Finding:
-    runs = [run for key in finding.claim.experiments for run in evidence.of(key)]
+    runs = [run for key in finding.claim.experiments for run in evidence.runs[key]]
     return replace(finding, under=judged_under(runs))
 
 
@@ -88,7 +88,9 @@ def _asked(evidence: Evidence) -> list[Callable[[Evidence], Finding]]:
     return [
         answer
         for name, answer in ANSWERS.items()
-        if any(evidence.of(key) for key in QUESTIONS[name].experiments if key in BEYOND_EXPERIMENTS)
+        if any(
+            evidence.runs[key] for key in QUESTIONS[name].experiments if key in BEYOND_EXPERIMENTS
+        )
     ]
 
 

@@ -10,6 +10,7 @@ except the training losses and accuracies, which are of the passes that trained.
 
 import json
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from miiii.claims.plain import from_plain, to_plain
@@ -341,6 +342,23 @@ class Measurements:
         if not isinstance(record, dict) or record.pop("version", None) != VERSION:
             raise ValueError(f"measurements are not of version {VERSION}: measure the run again")
         return from_plain(cls, record, "measurements")
+
+
+@dataclass(frozen=True)
+class Group:
+    """The runs of one experiment."""
+
+    experiment: str
+    """Its key."""
+    runs: tuple[Measurements, ...]
+    """By ascending seed; may be empty."""
+
+    def __iter__(self) -> Iterator[Measurements]:
+        return iter(self.runs)
+
+    def where(self, condition: Callable[[Measurements], bool]) -> "Group":
+        """The runs that meet a condition."""
+        return Group(self.experiment, tuple(filter(condition, self.runs)))
 
 
 def _share(count: int, total: int) -> float:

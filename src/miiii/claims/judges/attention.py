@@ -35,30 +35,24 @@ def heads_look_at_one_digit(evidence: Evidence) -> Finding:
 
     return decide(
         CLAIMS["C14"],
-        [part("miiii", runs, when_generalised("heads", "its attention was not measured", judge))],
+        [part(runs, when_generalised("heads", "its attention was not measured", judge))],
         [
             item
-            for key, group, paper in (
-                ("miiii", runs, "all four (by eye)"),
-                ("nanda", nanda, '"may focus jointly"'),
-            )
+            for group, paper in ((runs, "all four (by eye)"), (nanda, '"may focus jointly"'))
             for item in (
                 quantity(
                     "share of heads that look at one digit",
-                    key,
                     group,
                     within("heads", lambda it: len(one_digit_heads(it)) / len(it.to_x0)),
                     paper=paper,
                 ),
                 quantity(
                     "smallest preference of a head",
-                    key,
                     group,
                     within("heads", lambda it: min(preferences(it))),
                 ),
                 quantity(
                     "largest entropy of a head",
-                    key,
                     group,
                     within("heads", lambda it: max(it.entropy)),
                     unit="nats",
@@ -105,17 +99,16 @@ def attention_settles_early(evidence: Evidence) -> Finding:
 
     return decide(
         CLAIMS["C15"],
-        [part("miiii", runs, vote)],
+        [part(runs, vote)],
         [
             quantity(
                 f"epoch from which {name} gradients stay below {rest} of their peak",
-                "miiii",
                 runs,
-                lambda run, group=group: settled(run, group),
+                lambda run, weights=weights: settled(run, weights),
                 unit="epochs",
                 paper=paper,
             )
-            for name, group, paper in (
+            for name, weights, paper in (
                 ("attention's", ATTENTION, "early (no number)"),
                 ("the MLP's", MLP, "later (no number)"),
                 ("the unembedding's", ("unembedding",), ""),

@@ -16,7 +16,7 @@ from miiii.claims.evidence import (
     trained_moduli,
 )
 from miiii.claims.finding import Finding, Quantity, quantity
-from miiii.claims.measurements import Measurements
+from miiii.claims.measurements import Group, Measurements
 from miiii.claims.rules import paper as rules
 from miiii.claims.rules.paper import CLAIMS, GENERALISED_AT, GENERALISED_SHARE, NOT_CONVERGED_SHARE
 from miiii.claims.text import epoch_text, number
@@ -31,13 +31,13 @@ def no_convergence_without_filter(evidence: Evidence) -> Finding:
     groups = {key: evidence.of(key) for key in ("miiii", *without)}
     by = common_epoch([run for runs in groups.values() for run in runs])
     parts = [
-        part("miiii (λ = ½)", groups["miiii"], _converged(trained_moduli, by), "contrast"),
+        part(groups["miiii"], _converged(trained_moduli, by), "contrast", name="miiii (λ = ½)"),
         *(
             part(
-                f"{key} (λ = 0)",
                 groups[key],
                 _stayed_behind(trained_moduli, by),
                 "objection" if key == "matched-2" else "required",
+                name=f"{key} (λ = 0)",
             )
             for key in without
         ),
@@ -49,9 +49,7 @@ def no_convergence_without_filter(evidence: Evidence) -> Finding:
         [
             item
             for key in ("lambda-0", "matched-half", "miiii", "matched-2", "lambda-2")
-            for item in _progress(
-                key, evidence.of(key), trained_moduli, by, paper.get(key, "not run")
-            )
+            for item in _progress(evidence.of(key), trained_moduli, by, paper.get(key, "not run"))
         ],
     )
 
@@ -73,13 +71,13 @@ def masking_prevents_the_others(evidence: Evidence) -> Finding:
     return decide(
         CLAIMS["C16"],
         [
-            part("miiii", unmasked, with_first_four(_converged(later_tasks, by)), "contrast"),
-            part("masked", masked, with_first_four(_stayed_behind(later_tasks, by))),
+            part(unmasked, with_first_four(_converged(later_tasks, by)), "contrast"),
+            part(masked, with_first_four(_stayed_behind(later_tasks, by))),
         ],
         [
             item
             for key in ("masked", "miiii")
-            for item in _progress(key, evidence.of(key), later_tasks, by, paper[key])
+            for item in _progress(evidence.of(key), later_tasks, by, paper[key])
         ],
     )
 
@@ -103,26 +101,19 @@ def validation_diverges_without_dropout(evidence: Evidence) -> Finding:
         return ("for" if _rise(run) < rules.DIVERGED else "against"), text
 
     quantities: list[Quantity] = []
-    for key, runs in (("no-dropout", without), ("miiii", with_dropout)):
-        diverges = key == "no-dropout"
+    for runs, paper in ((without, "diverges (no numbers)"), (with_dropout, "does not diverge")):
         quantities += [
+            quantity("late / lowest validation loss", runs, _rise, paper=paper),
+            quantity("training accuracy", runs, _train_accuracy),
+            quantity("validation accuracy", runs, _validation_accuracy),
+            quantity("late training loss", runs, lambda run: run.performance.late_train_loss),
             quantity(
-                "late / lowest validation loss",
-                key,
-                runs,
-                _rise,
-                paper="diverges (no numbers)" if diverges else "does not diverge",
-            ),
-            quantity("training accuracy", key, runs, _train_accuracy),
-            quantity("validation accuracy", key, runs, _validation_accuracy),
-            quantity("late training loss", key, runs, lambda run: run.performance.late_train_loss),
-            quantity(
-                "late validation loss", key, runs, lambda run: run.performance.late_validation_loss
+                "late validation loss", runs, lambda run: run.performance.late_validation_loss
             ),
         ]
     return decide(
         CLAIMS["C5"],
-        [part("miiii", with_dropout, contrast, "contrast"), part("no-dropout", without, vote)],
+        [part(with_dropout, contrast, "contrast"), part(without, vote)],
         quantities,
     )
 
@@ -155,20 +146,16 @@ def _held_text(run: Measurements, tasks: Tasks, by: float) -> str:
     return f"{count} of {len(tasks(run))} tasks hold {GENERALISED_AT} by epoch {epoch_text(by)}"
 
 
-def _progress(
-    key: str, runs: Sequence[Measurements], tasks: Tasks, by: float, paper: str
-) -> list[Quantity]:
+def _progress(runs: Group, tasks: Tasks, by: float, paper: str) -> list[Quantity]:
     return [
         quantity(
             f"share of tasks that hold {GENERALISED_AT} by epoch {epoch_text(by)}",
-            key,
             runs,
             lambda run: share_held(run, tasks(run), by) if tasks(run) else None,
             paper=paper,
         ),
         quantity(
             f"median epoch from which a task holds {GENERALISED_AT}",
-            key,
             runs,
             lambda run: _median_epoch(run, tasks(run)),
             unit="epochs",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from miiii.claims.deciding import Ballot, Part, Role, between, decide, part
 from miiii.claims.evidence import Evidence, has_generalised, is_measured, when_generalised
 from miiii.claims.finding import Finding, Quantity, quantity, within
-from miiii.claims.measurements import Embeddings, Measurements
+from miiii.claims.measurements import Embeddings, Group, Measurements
 from miiii.claims.rules import paper as rules
 from miiii.claims.rules.paper import CLAIMS
 from miiii.claims.statistics import difference_p_value
@@ -176,7 +176,7 @@ def embedding_frequencies_few_and_many(evidence: Evidence) -> Finding:
 
 def _part(experiment: str, evidence: Evidence, judge: Judge, role: Role = "required") -> Part:
     vote = when_generalised("embeddings", "its embeddings were not measured", judge)
-    return part(experiment, evidence.of(experiment), vote, role)
+    return part(evidence.of(experiment), vote, role)
 
 
 def _same(evidence: Evidence, sizes: str) -> Part:
@@ -193,10 +193,10 @@ def _same(evidence: Evidence, sizes: str) -> Part:
         width = f", width {run.origin.width}" if sizes != "base" else ""
         return "unclear", f"p = {run.origin.base}{width}, unlike T_nanda"
 
-    return part("miiii", evidence.of("miiii"), vote, "condition")
+    return part(evidence.of("miiii"), vote, "condition")
 
 
-def _general(runs: Sequence[Measurements]) -> list[Embeddings]:
+def _general(runs: Group) -> list[Embeddings]:
     return [run.embeddings for run in runs if run.embeddings is not None and has_generalised(run)]
 
 
@@ -219,7 +219,6 @@ def _of(
 ) -> Quantity:
     return quantity(
         name,
-        experiment,
         evidence.of(experiment),
         within("embeddings", value),
         unit=unit,

@@ -57,7 +57,6 @@ def frequencies_appear_afterwards(evidence: Evidence) -> Finding:
     quantities = [
         quantity(
             f"frequencies above {name} {when}",
-            "miiii",
             runs,
             _count(moment, which),
             paper=f"{paper} (p = {PAPER_BASE})" if which == "rule" else "",
@@ -68,13 +67,12 @@ def frequencies_appear_afterwards(evidence: Evidence) -> Finding:
     quantities.append(
         quantity(
             "frequencies above μ + 2σ at the end with digits renamed, mean",
-            "miiii",
             runs,
             within("frequencies", lambda it: it.null_counts[-1]),
             note="what the paper's rule finds by chance",
         )
     )
-    return decide(CLAIMS["C9"], [part("miiii", runs, _appear)], quantities)
+    return decide(CLAIMS["C9"], [part(runs, _appear)], quantities)
 
 
 def _appear(run: Measurements) -> Ballot:
@@ -113,7 +111,7 @@ def _paper_numbers(run: Measurements) -> bool:
 def first_four_count_like_nanda(evidence: Evidence) -> Finding:
     """C17: the counts when the first four tasks hold, against T_nanda's."""
     runs, nanda = evidence.of("miiii"), evidence.of("nanda")
-    ready = [run for run in nanda if has_generalised(run) and run.frequencies is not None]
+    ready = nanda.where(lambda run: has_generalised(run) and run.frequencies is not None)
     ends = [end for run in ready if (end := at_end(run)) is not None]
     usual = {
         which: float(np.median([getattr(end, which) for end in ends])) if ends else math.nan
@@ -134,19 +132,18 @@ def first_four_count_like_nanda(evidence: Evidence) -> Finding:
 
     return decide(
         CLAIMS["C17"],
-        [part("nanda", nanda, READY, "condition"), part("miiii", runs, vote)],
+        [part(nanda, READY, "condition"), part(runs, vote)],
         [
             quantity(
                 f"frequencies above {name} {when}",
-                key,
                 group,
                 _count(moment, which),
                 paper=paper if which == "rule" else "",
             )
             for which, name in (("rule", "μ + 2σ"), ("calibrated", "renamed digits"))
-            for key, group, when, moment, paper in (
-                ("miiii", runs, "when the first four tasks hold", at_first_four, "4"),
-                ("nanda", ready, "at the end", at_end, '"similar"'),
+            for group, when, moment, paper in (
+                (runs, "when the first four tasks hold", at_first_four, "4"),
+                (ready, "at the end", at_end, '"similar"'),
             )
         ],
     )

@@ -45,11 +45,11 @@ def _replaces(question: str, how: str, evidence: Evidence) -> Finding:
     return decide(
         QUESTIONS[question],
         [
-            part("unregularised", plain, stays_behind, "contrast"),
-            part(f"unregularised-{how}", replaced, vote),
+            part(plain, stays_behind, "contrast"),
+            part(replaced, vote),
         ],
         [
-            quantity(name, key, evidence.of(key), value, unit=unit)
+            quantity(name, evidence.of(key), value, unit=unit)
             for name, value, unit in (
                 (f"share of tasks that hold {GENERALISED_AT}", held_share, ""),
                 ("median epoch over tasks", median_epoch, "epochs"),
@@ -103,11 +103,11 @@ def solved_stays_solved(evidence: Evidence) -> Finding:
 
     return decide(
         QUESTIONS["B6"],
-        [part("tenfold", runs, vote)],
+        [part(runs, vote)],
         [
-            quantity("solved tasks that were lost, if only for a time", "tenfold", runs, lost),
+            quantity("solved tasks that were lost, if only for a time", runs, lost),
             *(
-                quantity(name, key, evidence.of(key), value)
+                quantity(name, evidence.of(key), value)
                 for name, value in (
                     (f"tasks with validation accuracy ≥ {SOLVED_AT} at the end", solved),
                     (
@@ -125,8 +125,4 @@ def solved_stays_solved(evidence: Evidence) -> Finding:
 def circuits_merge_in_long_training(evidence: Evidence) -> Finding:
     """B7: the sharing index of C18 in ten times the training."""
     runs = evidence.of("tenfold")
-    return decide(
-        QUESTIONS["B7"],
-        [part("tenfold", runs, merged)],
-        sharing_quantities("tenfold", runs),
-    )
+    return decide(QUESTIONS["B7"], [part(runs, merged)], sharing_quantities(runs))

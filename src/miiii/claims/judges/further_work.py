@@ -36,18 +36,16 @@ def smallest_are_missed(evidence: Evidence) -> Finding:
 
     return decide(
         QUESTIONS["B1"],
-        [part("the delay", runs, vote)],
+        [part(runs, vote, name="the delay")],
         [
             quantity(
                 "delay without the smallest tasks / without others (median over 2, 4, 8 left out)",
-                WITHOUT["smallest"][-1],
                 runs,
                 missed,
             ),
             *(
                 quantity(
                     f"delay of the others, {count} left out",
-                    key,
                     evidence.of(key),
                     lambda run, key=key: delays[key][run.origin.seed],
                 )
@@ -108,15 +106,12 @@ def divisibility_is_learnt(evidence: Evidence) -> Finding:
     def lowest(record: Multiples) -> float:
         return min(record.balanced)
 
-    groups = {key: evidence.of(key) for key in ("divisibility", "miiii")}
+    on_divisibility, on_remainders = evidence.of("divisibility"), evidence.of("miiii")
     return decide(
         QUESTIONS["B2"],
+        [part(on_divisibility, vote), part(on_remainders, vote, "contrast")],
         [
-            part("divisibility", groups["divisibility"], vote),
-            part("miiii", groups["miiii"], vote, "contrast"),
-        ],
-        [
-            quantity(name, key, runs, value)
+            quantity(name, runs, value)
             for name, value in (
                 (f"share of tasks with balanced accuracy ≥ {rules.TOLD_APART}", share),
                 ("lowest balanced accuracy of a task", within("multiples", lowest)),
@@ -125,7 +120,7 @@ def divisibility_is_learnt(evidence: Evidence) -> Finding:
                     within("multiples", lambda it: sum(it.found) / len(it.found)),
                 ),
             )
-            for key, runs in groups.items()
+            for runs in (on_divisibility, on_remainders)
         ],
     )
 
@@ -174,20 +169,17 @@ def chosen_frequencies_speed(evidence: Evidence) -> Finding:
     return decide(
         QUESTIONS["B3"],
         [
-            part(f"slow-on-tasks against {key}", chosen, against(key, name))
+            part(chosen, against(key, name), name=f"slow-on-tasks against {key}")
             for key, name in named.items()
         ],
         [
             *(
-                quantity(
-                    "median epoch over tasks", key, evidence.of(key), median_epoch, unit="epochs"
-                )
+                quantity("median epoch over tasks", evidence.of(key), median_epoch, unit="epochs")
                 for key in ("slow-on-tasks", *epochs)
             ),
             *(
                 quantity(
                     f"median epoch of {key} / of slow-on-tasks",
-                    "slow-on-tasks",
                     chosen,
                     lambda run, key=key: ratio(run, key),
                 )

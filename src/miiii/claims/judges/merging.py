@@ -1,12 +1,11 @@
 """Whether circuits merge after generalisation: C18."""
 
 import math
-from collections.abc import Sequence
 
 from miiii.claims.deciding import Ballot, decide, part
 from miiii.claims.evidence import Evidence, held_from
 from miiii.claims.finding import Finding, Quantity, quantity, within
-from miiii.claims.measurements import Measurements, Sharing
+from miiii.claims.measurements import Group, Measurements, Sharing
 from miiii.claims.rules import paper as rules
 from miiii.claims.rules.paper import CLAIMS
 from miiii.claims.text import epoch_text, number
@@ -20,18 +19,15 @@ def circuits_merge_afterwards(evidence: Evidence) -> Finding:
     runs = evidence.of("miiii")
     return decide(
         CLAIMS["C18"],
-        [part("miiii", runs, merged)],
-        sharing_quantities("miiii", runs, paper=("rises (no number)", "1.6 (Figure 4)")),
+        [part(runs, merged)],
+        sharing_quantities(runs, paper=("rises (no number)", "1.6 (Figure 4)")),
     )
 
 
-def sharing_quantities(
-    experiment: str, runs: Sequence[Measurements], paper: tuple[str, str] = ("", "")
-) -> list[Quantity]:
+def sharing_quantities(runs: Group, paper: tuple[str, str] = ("", "")) -> list[Quantity]:
     """Rise and last value of the index, by either kind of circuit, and when it was last taken.
 
     Args:
-        experiment: the runs' key.
         runs: of one experiment.
         paper: the paper's rise, and its last snapshot as a multiple of generalisation.
     """
@@ -39,7 +35,6 @@ def sharing_quantities(
         *(
             quantity(
                 f"rise of the sharing index after generalisation, {kind}",
-                experiment,
                 runs,
                 within("sharing", lambda it, kind=kind: rise(it, kind)),
                 paper=paper[0],
@@ -49,7 +44,6 @@ def sharing_quantities(
         *(
             quantity(
                 f"sharing index at the end, {kind}",
-                experiment,
                 runs,
                 within("sharing", lambda it, kind=kind: getattr(it, kind)[-1]),
             )
@@ -57,7 +51,6 @@ def sharing_quantities(
         ),
         quantity(
             "last snapshot / epoch from which the last task holds",
-            experiment,
             runs,
             lambda run: _afterwards(run) if run.sharing else None,
             paper=paper[1],

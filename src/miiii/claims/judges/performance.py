@@ -1,6 +1,7 @@
 """Which tasks generalise, and in which order: C1, C2 and C3."""
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 from miiii.claims.deciding import Ballot, Part, Stance, Vote, decide, part
@@ -41,11 +42,10 @@ def all_tasks_generalise(evidence: Evidence) -> Finding:
     tasks = max((len(run.origin.moduli) for run in runs), default=0)
     return decide(
         CLAIMS["C1"],
-        [part("miiii", runs, vote)],
+        [part(runs, vote)],
         [
             quantity(
                 f"tasks with validation accuracy ≥ {SOLVED_AT}",
-                "miiii",
                 runs,
                 solved,
                 unit=f"of {tasks}" if tasks else "",
@@ -53,13 +53,11 @@ def all_tasks_generalise(evidence: Evidence) -> Finding:
             ),
             quantity(
                 "lowest accuracy of a task on all p² numbers",
-                "miiii",
                 runs,
                 lambda run: min(run.performance.domain_accuracy),
             ),
             quantity(
                 f"epoch from which the last task holds {GENERALISED_AT}",
-                "miiii",
                 runs,
                 lambda run: max(held_from(run).values()),
                 unit="epochs",
@@ -74,11 +72,10 @@ def first_four_come_first(evidence: Evidence) -> Finding:
     runs = evidence.of("miiii")
     return decide(
         CLAIMS["C2"],
-        [part("miiii", runs, _order_of_first_four)],
+        [part(runs, _order_of_first_four)],
         [
             quantity(
                 "places as claimed: 2 < 3, 3 < 5, 5 < 7, 7 < all others",
-                "miiii",
                 runs,
                 lambda run: sum(_in_place(run)) if has_first_four(run) else None,
                 unit="of 4",
@@ -87,7 +84,6 @@ def first_four_come_first(evidence: Evidence) -> Finding:
             *(
                 quantity(
                     f"epoch from which task {modulus} holds {GENERALISED_AT}",
-                    "miiii",
                     runs,
                     lambda run, modulus=modulus: held_from(run).get(modulus),
                     unit="epochs",
@@ -97,7 +93,6 @@ def first_four_come_first(evidence: Evidence) -> Finding:
             ),
             quantity(
                 f"epoch from which the first other task holds {GENERALISED_AT}",
-                "miiii",
                 runs,
                 _first_later,
                 unit="epochs",
@@ -137,23 +132,20 @@ def _first_later(run: Measurements) -> float | None:
 def others_come_together(evidence: Evidence) -> Finding:
     """C3: the spread of the others' epochs against the gap before them, and their order."""
     runs = evidence.of("miiii")
-    speaking = [run for run in runs if _spread_over_gap(run) is not None]
-    together = part("the others' spread", runs, _together)
-    order, measured = _order_of_others(speaking)
+    speaking = runs.where(lambda run: _spread_over_gap(run) is not None)
+    order, measured = _order_of_others(speaking.runs)
     return decide(
         CLAIMS["C3"],
-        [together, order],
+        [part(runs, _together, name="the others' spread"), order],
         [
             quantity(
                 "spread of the others' epochs / gap before them (log epochs)",
-                "miiii",
                 runs,
                 _spread_over_gap,
                 paper="1.75 (Figure 4)",
             ),
             quantity(
                 "rank correlation of epoch and q among the others",
-                "miiii",
                 speaking,
                 lambda run: _correlation([run]).rho,
                 paper='0.88 (Figure 4); "no particular order" (text)',
@@ -163,7 +155,6 @@ def others_come_together(evidence: Evidence) -> Finding:
             ),
             quantity(
                 f"epoch from which {percent(rules.GENERALISED_SHARE)} of all tasks hold",
-                "miiii",
                 runs,
                 generalisation_epoch,
                 unit="epochs",
@@ -195,13 +186,13 @@ def _together(run: Measurements) -> Ballot:
     return ("for" if ratio <= 1 else "against"), text
 
 
-def _correlation(runs: list[Measurements]) -> RankCorrelation:
+def _correlation(runs: Sequence[Measurements]) -> RankCorrelation:
     moduli = later_tasks(runs[0])
     rows = [[held_from(run)[modulus] for modulus in moduli] for run in runs]
     return rank_correlation(rows, moduli)
 
 
-def _order_of_others(runs: list[Measurements]) -> tuple[Part, RankCorrelation | None]:
+def _order_of_others(runs: Sequence[Measurements]) -> tuple[Part, RankCorrelation | None]:
     """The vote on the rank correlation, one for all runs, and the correlation."""
     measured = _correlation(runs) if runs else None
     stance: Stance = "silent"

@@ -1,14 +1,14 @@
 """Periodicity of the neurons, and the number of frequencies that each needs: C6, C7 and C8."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
-from miiii.claims.deciding import Ballot, Part, between, decide, part
+from miiii.claims.deciding import Ballot, between, decide, part
 from miiii.claims.evidence import Evidence, has_generalised, not_generalised, trained_mean
 from miiii.claims.finding import Finding, Quantity, quantity, within
-from miiii.claims.measurements import Measurements, Neurons
+from miiii.claims.measurements import Group, Measurements, Neurons
 from miiii.claims.rules import paper as rules
 from miiii.claims.rules.paper import CLAIMS
 from miiii.claims.statistics import exceedance
@@ -36,10 +36,10 @@ def neurons_are_periodic(evidence: Evidence) -> Finding:
 
     return decide(
         CLAIMS["C6"],
-        [_there("basis", basis), part("miiii", runs, vote)],
+        [part(basis, _is_measured, "condition"), part(runs, vote)],
         [
-            *_shares("miiii", runs, "clearly periodic (by eye)"),
-            *_shares("basis", basis, "not periodic (by eye)"),
+            *_shares(runs, "clearly periodic (by eye)"),
+            *_shares(basis, "not periodic (by eye)"),
         ],
     )
 
@@ -59,10 +59,10 @@ def basis_is_not_periodic(evidence: Evidence) -> Finding:
 
     return decide(
         CLAIMS["C7"],
-        [part("basis", runs, vote)],
+        [part(runs, vote)],
         [
-            *_shares("basis", runs, "not periodic (by eye)"),
-            quantity("training accuracy", "basis", runs, _train_accuracy),
+            *_shares(runs, "not periodic (by eye)"),
+            quantity("training accuracy", runs, _train_accuracy),
         ],
     )
 
@@ -86,12 +86,12 @@ def neurons_need_few_frequencies(evidence: Evidence) -> Finding:
         return ("for" if needed <= rules.VERY_FEW else "unclear"), text
 
     def of(name: str, value: Callable[[Neurons], float], paper: str = "") -> Quantity:
-        return quantity(name, "miiii", runs, within("neurons", value), paper=paper)
+        return quantity(name, runs, within("neurons", value), paper=paper)
 
     share = f"{percent(rules.VARIANCE_SHARE)} of a neuron's variance"
     return decide(
         CLAIMS["C8"],
-        [part("miiii", runs, vote)],
+        [part(runs, vote)],
         [
             of(f"frequencies for {share}, median", lambda it: it.needed, "very few (no number)"),
             of("first quartile over neurons", lambda it: it.needed_quartiles[0]),
@@ -110,28 +110,17 @@ def _ratio(run: Measurements) -> float:
     return run.neurons.output_share / float(np.median(run.neurons.output_null))
 
 
-def _there(experiment: str, runs: Sequence[Measurements]) -> Part:
-    """The condition that there are measured runs to compare with."""
-
-    def vote(run: Measurements) -> Ballot:
-        return NOT_MEASURED if math.isnan(_ratio(run)) else ("for", "measured")
-
-    return part(experiment, runs, vote, "condition")
+def _is_measured(run: Measurements) -> Ballot:
+    return NOT_MEASURED if math.isnan(_ratio(run)) else ("for", "measured")
 
 
-def _shares(experiment: str, runs: Sequence[Measurements], paper: str) -> list[Quantity]:
-    measured = [run for run in runs if run.neurons is not None]
-    p_values = [
-        exceedance(run.neurons.output_share, run.neurons.output_null)
-        for run in measured
-        if run.neurons is not None
-    ]
-    draws = min((len(run.neurons.output_null) for run in measured if run.neurons), default=0)
-
+def _shares(runs: Group, paper: str) -> list[Quantity]:
+    found = [run.neurons for run in runs if run.neurons is not None]
+    p_values = [exceedance(neurons.output_share, neurons.output_null) for neurons in found]
+    draws = min((len(neurons.output_null) for neurons in found), default=0)
     return [
         quantity(
             "share after W_out / share with digits renamed",
-            experiment,
             runs,
             _ratio,
             paper=paper,
@@ -139,7 +128,7 @@ def _shares(experiment: str, runs: Sequence[Measurements], paper: str) -> list[Q
             note=f"largest p over runs, against {draws} renamings each" if draws else "",
         ),
         *(
-            quantity(name, experiment, runs, within("neurons", value))
+            quantity(name, runs, within("neurons", value))
             for name, value in (
                 (
                     f"share of variance in the {rules.STRONGEST} strongest pairs, after W_out",

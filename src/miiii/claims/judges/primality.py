@@ -17,11 +17,11 @@ def tasks_test_primality(evidence: Evidence) -> Finding:
     vote = when_generalised("primality", "its tasks are not the primes below p", _judge)
 
     def of(name: str, measure: Callable[[Primality], float], paper: str = "") -> Quantity:
-        return quantity(name, "miiii", runs, within("primality", measure), paper=paper)
+        return quantity(name, runs, within("primality", measure), paper=paper)
 
     return decide(
         CLAIMS["C19"],
-        [part("miiii", runs, vote)],
+        [part(runs, vote)],
         [
             of("precision, all n > 1", lambda it: it.everywhere.precision, "1, implied"),
             of("recall of the primes from p up", lambda it: it.everywhere.recall_from_base),
