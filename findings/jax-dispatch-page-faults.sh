@@ -11,7 +11,7 @@
 #   for a transformer of one block (226 MB of intermediate arrays, half a second per step).
 source "$(dirname "$0")/common.bash"
 packages "jax==${JAX_VERSION:-0.10.2}"
-if [ "$(uname -s)" != Linux ] || ! ldd --version 2>&1 | grep -qi 'glibc\|gnu libc'; then
+if ! getconf GNU_LIBC_VERSION; then
     echo "this is about glibc on Linux"
     exit 0
 fi
