@@ -50,6 +50,20 @@ def test_a_begun_run_ends_as_the_older_version_ended_it(older):
         )
 
 
+def test_a_branch_of_an_older_run_may_begin_an_average(older):
+    origin = miiii.load_run("run", older / "runs")
+    config = miiii.replace_fields(origin.config, epochs=22, average_weights=0.5)
+    outcome = miiii.start([config], ["branch"], older / "runs", origin=miiii.Origin(origin.path))
+    assert (outcome.state, outcome.done) == ("finished", 22)
+    branch = miiii.load_run("branch", older / "runs").history
+    # Up to its first epoch the raw weights were the model.
+    for history in (branch, branch.of_raw_weights()):
+        np.testing.assert_array_equal(
+            history.validation_accuracy[:20], origin.history.validation_accuracy
+        )
+    assert (branch.validation_loss[20:] != branch.of_raw_weights().validation_loss[20:]).any()
+
+
 def test_an_older_study_is_found_and_its_missing_run_trained(older):
     study = open_study("study", older / "studies")
     assert [study.state(run) for run in study.plan.runs] == ["finished", "missing"]

@@ -17,10 +17,11 @@ import numpy as np
 from miiii.config.config import Config, differences, replace_fields
 from miiii.experiment.batch import make_batch
 from miiii.experiment.members import identity
-from miiii.experiment.program import numerics, state_template
+from miiii.experiment.program import examples_per_epoch, numerics, state_template
 from miiii.experiment.run import Run, load_run
 from miiii.experiment.schedules import longer_notes
 from miiii.model.config import ModelConfig
+from miiii.runs.counts import counted
 from miiii.runs.directory import RunDirectory
 from miiii.runs.provenance import package_versions
 from miiii.runs.splits import read_split
@@ -153,7 +154,8 @@ class Branching:
         """Write the line up to the origin's epoch into a new run; its checkpoint comes last."""
         own, of_branch = self.run.directory, {"identity": identity(config)}
         if self.epoch:
-            rows = own.history(self.epoch)
+            asked = examples_per_epoch(make_batch([self.run.config]))
+            rows = counted(own.history(self.epoch), asked)
             if config.training.average_weights and not self.run.config.training.average_weights:
                 # Up to here the raw weights were the model.
                 for name in ("loss", "correct"):
