@@ -1,4 +1,5 @@
-"""Doors to other tools: runs written in their formats, and their models read as runs.
+"""Exchange with other tools.
 
-Out: `exports`. In: `imports`. Both: `names`, what TransformerLens calls our weights.
+`exports` writes runs in their formats, `imports` makes runs of their models, and `names` translates
+weights' names for both.
 """

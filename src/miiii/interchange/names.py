@@ -1,10 +1,10 @@
-"""Our weights under TransformerLens' names, and back.
+"""Translate weights between this package's names and TransformerLens' names.
 
-TransformerLens 2 (`HookedTransformer`) keeps matrices as they multiply from the right and one
-matrix per head; version 4 (`TransformerBridge.boot_native`) keeps PyTorch's linear layers, which
-are transposed, with all heads side by side:
+TransformerLens 2 (`HookedTransformer`) stores matrices that multiply from the right, with one
+matrix per head. Version 4 (`TransformerBridge.boot_native`) stores PyTorch's linear layers, which
+are transposed, with all heads in one matrix:
 
-| ours | HookedTransformer | TransformerBridge |
+| this package | HookedTransformer | TransformerBridge |
 |---|---|---|
 | token_embedding [p+1, D] | embed.W_E, the same | embed.weight, the same |
 | position_embedding [3, D] | pos_embed.W_pos, the same | pos_embed.weight, the same |
@@ -16,11 +16,11 @@ are transposed, with all heads side by side:
 | blocks.i.mlp_out_bias [D] | blocks.i.mlp.b_out, the same | blocks.i.mlp.out.bias, the same |
 | unembedding [D, V] | unembed.W_U, the same | unembed.weight [V, D] |
 
-key and value are named as query is. Both have biases where a model has none: they are zero.
+key and value are named like query. Both versions have further biases, which are zero here.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -39,19 +39,19 @@ HOOKED = {
     "mlp_out": "mlp.W_out",
     "unembedding": "unembed.W_U",
 }
-"""Our name of a weight to HookedTransformer's, both without `blocks.i.`."""
+"""HookedTransformer's name of each weight, without `blocks.i.`."""
 
 HOOKED_BIASES = {"mlp_in_bias": "mlp.b_in", "mlp_out_bias": "mlp.b_out"}
-"""The same for the biases of a model that has some."""
+"""HookedTransformer's names of the optional biases, without `blocks.i.`."""
 
 _HEADS = ("q", "k", "v")
 
 
 def to_hooked(weights: Arrays) -> dict[str, NDArray[Any]]:
-    """Our weights as the state dict of a `HookedTransformer`, biases included (zero if none).
+    """The state dict of a `HookedTransformer` with these weights; missing biases are zero.
 
     Args:
-        weights: by name, as `model.parameters.weight_names` has them.
+        weights: by the names of `model.parameters.weight_names`.
     """
     found: dict[str, NDArray[Any]] = {}
     theirs = HOOKED | HOOKED_BIASES
@@ -72,7 +72,7 @@ def to_hooked(weights: Arrays) -> dict[str, NDArray[Any]]:
 
 
 def hooked_to_bridge(hooked: Arrays) -> dict[str, NDArray[Any]]:
-    """A `HookedTransformer`'s state dict, without buffers, as a `TransformerBridge`'s."""
+    """Turn a `HookedTransformer`'s state dict, without buffers, into a `TransformerBridge`'s."""
     found: dict[str, NDArray[Any]] = {}
     for name, array in hooked.items():
         prefix, _, last = name.rpartition(".")
@@ -96,10 +96,10 @@ def bridge_to_hooked(bridge: Arrays, heads: int) -> dict[str, NDArray[Any]]:
 
     Args:
         bridge: a `TransformerBridge`'s state dict.
-        heads: H, which the names and shapes do not tell.
+        heads: H, which does not follow from names and shapes.
 
     Raises:
-        ValueError: a layer's rows cannot be divided among that many heads.
+        ValueError: a layer's rows cannot be divided among H heads.
     """
     found: dict[str, NDArray[Any]] = {}
     for name, array in bridge.items():
@@ -128,12 +128,7 @@ def _by_head(name: str, array: NDArray[Any], heads: int) -> NDArray[Any]:
     return array.reshape(heads, -1, *array.shape[1:])
 
 
-def is_bridge(names: Any) -> bool:
-    """Whether the names are a `TransformerBridge`'s."""
-    return "embed.weight" in names
-
-
-def depth_of(names: Any) -> int:
-    """The number of blocks, from names such as `blocks.1.query`."""
+def depth_of(names: Iterable[str]) -> int:
+    """Number of blocks, from names such as `blocks.1.query`."""
     blocks = [int(match[1]) for name in names if (match := re.match(r"blocks\.(\d+)\.", name))]
     return max(blocks, default=-1) + 1

@@ -216,7 +216,7 @@ def test_the_grokking_demonstration_s_file_brings_checkpoints_and_split(lens, tm
     np.testing.assert_allclose(run.history.train_accuracy[-1, 0], correct)
     # The losses are the file's.
     assert (run.history.train_loss == 0.25).all()
-    assert "taken for granted" not in capsys.readouterr().err
+    assert "assumed" not in capsys.readouterr().err
 
 
 def test_a_class_for_the_equals_sign_is_left_out(lens, tmp_path, capsys):

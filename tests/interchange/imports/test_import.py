@@ -19,8 +19,8 @@ from wording import naming, says
 BASE = 11
 
 TAKEN_FOR_GRANTED = {
-    1: "the file has no settings: ReLU and no layer norm were taken for granted",
-    2: "the file has no settings: ReLU, causal attention and no layer norm were taken for granted",
+    1: "the file has no settings: ReLU and no layer norm were assumed",
+    2: "the file has no settings: ReLU, causal attention and no layer norm were assumed",
 }
 
 
@@ -373,7 +373,7 @@ def test_a_bare_state_dict_has_a_split_that_was_drawn(tmp_path, capsys):
     printed = capsys.readouterr()
     record = json.loads(printed.out)
     assert record["split_known"] is False
-    assert "taken for granted" in printed.err
+    assert "assumed" in printed.err
     assert says(printed.err, "split drawn here")
     assert "has not generalised" in printed.err.replace("\n", " ")
     run = load_run("bare", tmp_path)

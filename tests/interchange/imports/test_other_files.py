@@ -73,7 +73,7 @@ OTHERS = {
         "holds a dictionary with train_losses (4 numbers), test_losses (1 numbers), no weights",
     ),
     "number": (3.5, "holds a number, no weights"),
-    "other": ({"conv1.weight": np.ones((3, 4))}, "under names that are no transformer's"),
+    "other": ({"conv1.weight": np.ones((3, 4))}, "names that belong to no known transformer"),
     "positions": (many_positions(), "a transformer for 18 positions: not a two-digit task"),
     "network-a": (
         network("l1", embedding=(59, 32)),

@@ -14,7 +14,8 @@ from interchange.imports.torch_writing import (
     write_legacy,
     write_torch,
 )
-from miiii.interchange.imports.torch_file import Foreign, read_torch_file
+from miiii.interchange.imports.inert_pickle import Foreign
+from miiii.interchange.imports.torch_file import read_torch_file
 from miiii.runs.errors import DamagedFileError
 from wording import naming
 

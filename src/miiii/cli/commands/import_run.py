@@ -105,7 +105,7 @@ def import_command(words: list[str]) -> int:
             wanted,
             force=arguments.force,
             command=["miiii", "import", *words],
-            told=lambda done, count: tell(f"measuring: {done} of {count} epochs"),
+            show=lambda done, count: tell(f"measuring: {done} of {count} epochs"),
             expected=expected,
         )
     except ValueError as error:

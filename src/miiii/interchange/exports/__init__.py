@@ -1,1 +1,1 @@
-"""Runs in other tools' formats."""
+"""Write runs in other tools' formats."""

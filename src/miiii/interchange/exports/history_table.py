@@ -1,15 +1,15 @@
 """`--to csv` and `--to parquet`: the history in long form, one row per measurement.
 
-| column | what it is |
+| column | meaning |
 |---|---|
 | epoch | from 1 |
-| modulus | the task |
-| split | train or validation; validation_raw, where the run keeps an average of its weights |
-| loss | divided by ln q where the settings say so (`task_scale`), so that guessing costs 1 |
-| accuracy | a share; empty where the task is a real number (waves) |
+| modulus | the task's q |
+| split | train or validation; also validation_raw if the run averages its weights |
+| loss | in nats, or divided by ln q if `task_scale` is set, so that guessing gives 1 |
+| accuracy | a share; empty if the target is a real number (waves) |
 
-Training values are of the pass that made the update: before it, and with dropout. Rows are ordered
-by epoch, then split, then modulus as the run has them.
+Training values come from the forward pass before the update, with dropout. Rows are sorted by
+epoch, then split, then modulus in the run's order.
 """
 
 import io
@@ -24,12 +24,12 @@ from miiii.runs.counts import counted, epoch_sizes, with_accuracies
 
 COLUMNS = ("epoch", "modulus", "split", "loss", "accuracy")
 SPLITS = ("train", "validation", "validation_raw")
-"""validation_raw is of the raw weights, where validation is of their average."""
+"""validation_raw belongs to the raw weights, validation then to their average."""
 COMPRESSION = "zstd"
 
 _ROWS_AT_ONCE = 2**17
 _PREFIX = "miiii."
-"""Before the keys of a Parquet file's metadata."""
+"""Prefix of the keys of a Parquet file's metadata."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class HistoryTable:
         modulus: [R] int64.
         split: [R] int8, the index in `SPLITS`.
         loss: [R], as it is stored.
-        accuracy: [R] float64, right answers divided by numbers asked.
+        accuracy: [R] float64, the share of right answers.
     """
 
     epoch: NDArray[np.int64]
@@ -55,18 +55,19 @@ def history_table(config: Config, rows: dict[str, NDArray[Any]]) -> HistoryTable
     """Bring a run's history into long form.
 
     Args:
-        config: the run's.
-        rows: as `RunDirectory.history` returns them.
+        config: the run's configuration.
+        rows: the history from `RunDirectory.history`.
 
     Raises:
-        ValueError: there are none.
+        ValueError: the history is empty.
     """
     if not rows or not len(rows["epoch"]):
         raise ValueError("the run has no history yet: nothing was trained or saved")
     moduli = np.array(config.task.task_moduli, np.int64)
     train, validation, _ = config.task.split_sizes
     sizes = epoch_sizes(train, validation, config.training.minibatches)
-    # An older run's rounded accuracies as the counts behind them, so that thresholds hold for all.
+    # Older runs store float32 accuracies. Their counts are recovered, so that the float64 share is
+    # exact and thresholds hold as for newer runs.
     rows = with_accuracies(counted(rows, sizes))
     parts = []
     for index, split in enumerate(SPLITS):
@@ -86,7 +87,7 @@ def history_table(config: Config, rows: dict[str, NDArray[Any]]) -> HistoryTable
     columns = [
         np.concatenate([each.ravel() for each in column]) for column in zip(*parts, strict=True)
     ]
-    # Stable, so that moduli keep their order; split is the second key because train comes first.
+    # A stable sort by epoch only: rows of an epoch stay sorted by split and modulus.
     order = np.argsort(columns[0], kind="stable")
     table = HistoryTable(*(column[order] for column in columns))
     if config.task.is_regression:
@@ -95,7 +96,7 @@ def history_table(config: Config, rows: dict[str, NDArray[Any]]) -> HistoryTable
 
 
 def to_csv(table: HistoryTable) -> bytes:
-    """RFC 4180 with a header line; numbers in as few digits as bring back their exact value."""
+    """The table as CSV (RFC 4180) with a header line; numbers have the shortest exact form."""
     text = io.StringIO(newline="")
     text.write(",".join(COLUMNS) + "\r\n")
     names = np.array(SPLITS)
@@ -117,7 +118,7 @@ def _digits(values: NDArray[Any]) -> list[str]:
 
 
 def to_parquet(table: HistoryTable, name: str, config: Config) -> bytes:
-    """Parquet; the run's name and settings (TOML) stand in the schema's metadata.
+    """The table as Parquet, with the run's name and settings (TOML) in the schema's metadata.
 
     Raises:
         ModuleNotFoundError: pyarrow is not installed.
@@ -131,7 +132,7 @@ def to_parquet(table: HistoryTable, name: str, config: Config) -> bytes:
         "split": pyarrow.DictionaryArray.from_arrays(
             pyarrow.array(table.split), list(SPLITS[: int(table.split.max()) + 1])
         ),
-        # What is not known is null, as in the CSV: readers order NaN above every number.
+        # Unknown values are null, as they are empty in CSV: readers sort NaN above all numbers.
         "loss": pyarrow.array(table.loss, from_pandas=True),
         "accuracy": pyarrow.array(table.accuracy, from_pandas=True),
     }

@@ -1,4 +1,4 @@
-"""The files of an exported folder, by name. Free of JAX: a taken place is refused before it."""
+"""Names of the files in an exported folder, without JAX: folders are checked before it loads."""
 
 CONFIG, README = "config.json", "README.md"
 
@@ -6,17 +6,14 @@ BRIDGE, HOOKED = "transformer_bridge.safetensors", "hooked_transformer.safetenso
 TASKS, EXPECTED = "tasks.json", "expected_logits.safetensors"
 
 TRANSFORMER_LENS_FILES = (CONFIG, README, BRIDGE, HOOKED, TASKS, EXPECTED)
-"""What `--to transformer-lens` writes."""
-
-SNAPSHOT = "epoch-{:09d}"
-"""The folder of an epoch, where all snapshots are written."""
+"""Files that `--to transformer-lens` writes."""
 
 WEIGHTS = "model.safetensors"
 
 MODEL_FOLDER_FILES = (CONFIG, README, WEIGHTS)
-"""What `--to hf-folder` writes."""
+"""Files that `--to hf-folder` writes."""
 
 
 def epoch_name(epoch: int) -> str:
-    """What the folder of an epoch is called."""
-    return SNAPSHOT.format(epoch)
+    """The name of an epoch's folder, if all snapshots are exported."""
+    return f"epoch-{epoch:09d}"

@@ -1,10 +1,11 @@
-"""`--to hf-folder`: a folder as the Hugging Face Hub has models: weights, settings, model card.
+"""`--to hf-folder`: a folder with weights, settings and model card for the Hugging Face Hub.
 
-The card is made from the run, and the loading code in it needs only NumPy and safetensors.
+The card is made from the run. The loading code in it needs only NumPy and safetensors.
 """
 
 import dataclasses
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import safetensors.numpy
@@ -18,7 +19,7 @@ from miiii.model.config import ModelConfig
 from miiii.runs.conditions import batch_size, conditions_text, resumption_lines
 from miiii.runs.provenance import branch_text
 from miiii.tasks.config import TaskConfig
-from miiii.tasks.dataset import mirrored_text
+from miiii.tasks.dataset import Dataset, mirrored_text
 from miiii.tasks.splits import PARTS
 
 _SENTENCES = {
@@ -27,7 +28,6 @@ _SENTENCES = {
     "waves": "cos(2π·x0/p) + sin(2π·x1/p), a real number",
     "custom": "labels of its own",
 }
-
 
 _OPERATIONS = {
     "add": "x0 + x1",
@@ -42,7 +42,7 @@ def model_folder_files(exported: ModelAt, *, index: bool = False) -> dict[str, b
     """The folder's files by name."""
     weights = {name: weight.copy(order="C") for name, weight in exported.weights.items()}
     return {
-        # Loaders of the Hub look for the framework there; NumPy arrays load in all of them.
+        # The Hub's loaders need a framework's name here; "pt" is the one that all of them accept.
         WEIGHTS: safetensors.numpy.save(weights, metadata={"format": "pt"}),
         CONFIG: (json.dumps(folder_config(exported), indent=2) + "\n").encode(),
         README: model_card(exported, index=index).encode(),
@@ -50,7 +50,7 @@ def model_folder_files(exported: ModelAt, *, index: bool = False) -> dict[str, b
 
 
 def folder_config(exported: ModelAt) -> dict[str, Any]:
-    """The model's size and the whole configuration of the run."""
+    """The record in config.json: the model's sizes and the run's whole configuration."""
     run = exported.run
     config = run.config
     return {
@@ -66,27 +66,30 @@ def folder_config(exported: ModelAt) -> dict[str, Any]:
 
 
 def model_card(exported: ModelAt, *, index: bool = False) -> str:
-    """The card: what it is, how right it is, where it comes from, how to load it.
+    """The model card: description, accuracies, settings, provenance and loading code.
 
     Args:
-        exported: of the run.
-        index: whether its accuracies stand in the front matter too, as the hub's `model-index`.
+        exported: the model.
+        index: whether to put accuracies into the front matter, as the Hub's `model-index`.
     """
     run = exported.run
     config = run.config
     base, model = config.task.base, config.model
     blocks = "one block" if model.depth == 1 else f"{model.depth} blocks"
     neurons = f"{model.neurons} {model.activation_name} neurons"
-    training, kind = config.training, _kind(exported)
-    sizes = [int(value) for value in _split_sizes(exported)]
+    kind = f"\n{exported.which_weights}" if exported.which_weights else ""
+    sizes = [len(getattr(run.dataset.split, name)) for name in PARTS]
     holes = " that have an answer" if sum(sizes) < base**2 else ""
+    regression, scores = config.task.is_regression, exported.accuracies()
+    moduli = run.dataset.moduli
+    results = model_index(run.name, base, moduli, scores, regression=regression) if index else ""
     return f"""---
 library_name: miiii
 tags:
 - grokking
 - mechanistic-interpretability
 - modular-arithmetic
-{_index(exported) if index else ""}---
+{results}---
 
 # {run.name}
 
@@ -95,11 +98,11 @@ A transformer of {blocks} (width {model.width}, {model.heads} heads, {neurons},
 digits, as the tokens `{exported.token_names}`, and predicts {_target(config.task)}. Trained by
 miiii on {sizes[0]:,} of the {sum(sizes):,} numbers{holes}; {sizes[1]:,} validated,
 {sizes[2]:,} were kept for testing. These are the weights after epoch {exported.epoch:,} of
-{training.epochs:,}.{kind}
+{config.training.epochs:,}.{kind}
 
 ## How right it is
 
-{_scores(exported)}
+{_scores(run.dataset, scores, regression)}
 
 ## Settings
 
@@ -125,12 +128,8 @@ miiii itself works on the run directory that this folder was made from.
 """
 
 
-def _kind(exported: ModelAt) -> str:
-    return f"\n{exported.which_weights}" if exported.which_weights else ""
-
-
 def _details(model: ModelConfig) -> str:
-    """What differs from the paper's model, before "no layer norm"."""
+    """Biases, mask and attention coefficient, for the text before "no layer norm"."""
     parts = ["MLP biases" if model.mlp_bias else "no biases"]
     if model.attention_mask == "full":
         parts.append("no attention mask")
@@ -141,17 +140,6 @@ def _details(model: ModelConfig) -> str:
     return "".join(f"{part}, " for part in parts)
 
 
-def _index(exported: ModelAt) -> str:
-    run = exported.run
-    return model_index(
-        run.name,
-        run.config.task.base,
-        run.dataset.moduli,
-        exported.accuracies(),
-        regression=run.config.task.is_regression,
-    )
-
-
 def _target(task: TaskConfig) -> str:
     if task.target == "divisibility":
         return "whether each q divides n" + (", shuffled" if task.task == "basis" else "")
@@ -160,21 +148,14 @@ def _target(task: TaskConfig) -> str:
     return _SENTENCES[task.task]
 
 
-def _split_sizes(exported: ModelAt) -> list[int]:
-    return [len(getattr(exported.run.dataset.split, name)) for name in PARTS]
-
-
-def _scores(exported: ModelAt) -> str:
-    run = exported.run
-    parts = exported.accuracies()
-    regression = run.config.task.is_regression
-    what = "Mean squared error" if regression else "Share of numbers answered right"
+def _scores(dataset: Dataset, parts: Mapping[str, Sequence[float | None]], regression: bool) -> str:
+    measure = "Mean squared error" if regression else "Share of numbers answered right"
     head, rows = ["task", *parts], []
-    for index, modulus in enumerate(run.dataset.moduli):
+    for index, modulus in enumerate(dataset.moduli):
         cells = [_score(values[index], regression) for values in parts.values()]
         rows.append(["waves" if regression else str(modulus), *cells])
-    lines = [f"{what}, dropout off:", "", *markdown_table(head, rows, right=head)]
-    if mirrored := mirrored_text(run.dataset):
+    lines = [f"{measure}, dropout off:", "", *markdown_table(head, rows, right=head)]
+    if mirrored := mirrored_text(dataset):
         lines += ["", f"Of the validation: {mirrored}."]
     return "\n".join(lines)
 
@@ -182,7 +163,7 @@ def _scores(exported: ModelAt) -> str:
 def _score(value: float | None, regression: bool) -> str:
     if value is None:
         return "none"
-    # Never rounded up to 1: whether all are right is what the reader wants to know.
+    # Rounded down, so that 1 means that all answers are right.
     return f"{value:.3g}" if regression else f"{int(value * 10_000) / 10_000:.4f}"
 
 
@@ -214,7 +195,7 @@ def _provenance(origin: dict[str, Any]) -> str:
 
 
 def loading_code(model: ModelConfig) -> str:
-    """A program that evaluates the folder's model with NumPy, without what it does not have."""
+    """A program that evaluates the folder's model with NumPy, reduced to the model's parts."""
     second = "p + n // p" if model.digit_tokens == "separate" else "n // p"
     last = ', np.full_like(n, len(w["token_embedding"]) - 1)' if model.answer_token else ""
     size = model.positions

@@ -1,15 +1,15 @@
-"""A run's accuracies as the hub's `model-index`: what leaderboards and the model page read.
+"""A run's accuracies as the Hub's `model-index`, which leaderboards and the model page read.
 
-The hub's own library takes results of one task type and one dataset for one entry, and puts all
-their numbers under the first one's name when a card is loaded and saved again. So every task and
-part of the split is a configuration of the dataset of its own, named `mod-q`.
+When a card is loaded and saved again, the Hub's library merges results with equal task type and
+dataset into one entry under the first one's name. Therefore each task has a separate configuration
+of the dataset, named `mod-q`.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 
 PARTS = ("validation", "test")
-"""The parts of the split whose numbers were not trained on."""
+"""Parts of the split that were not trained on."""
 
 
 def model_index(
@@ -20,14 +20,14 @@ def model_index(
     *,
     regression: bool = False,
 ) -> str:
-    """The front matter's lines, YAML.
+    """The lines of the front matter, in YAML.
 
     Args:
-        name: of the run.
+        name: the run's name.
         base: p.
-        moduli: [N], of the tasks.
-        scores: per part of the split a score of every task: a share right, or for a regression the
-            mean squared error; None where there is none.
+        moduli: [N], the tasks' q.
+        scores: for each part of the split [N]: the share of right answers, or for a regression the
+            mean squared error; None for a part without numbers.
         regression: whether the output is a real number.
     """
     metric = ("mse", "mean squared error") if regression else ("accuracy", "share right")
@@ -56,5 +56,5 @@ def model_index(
 
 
 def _quoted(text: str) -> str:
-    """A JSON string is a YAML one."""
+    """The text as a JSON string, which is also a YAML string."""
     return json.dumps(text, ensure_ascii=False)

@@ -1,15 +1,15 @@
-"""`--to numpy`: a run in one .npz that NumPy reads, without pickled objects.
+"""`--to numpy`: a run in one .npz file for NumPy, without pickled objects.
 
-| key | shape | what it is |
+| key | shape | content |
 |---|---|---|
 | weights.NAME | as in `model.parameters` | weights.token_embedding, weights.blocks.0.query … |
 | digits | [p², 2] | x0 and x1 of n = x0 + p·x1, in the order of n |
-| targets | [p², N] | the right class of every task (waves: the real value) |
-| moduli, class_sizes | [N] | of every task; logits stand side by side, class_sizes wide |
+| targets | [p², N] | the right class of each task (waves: the real value) |
+| moduli, class_sizes | [N] | q and number of classes of each task, in the order of the logits |
 | split | [p²] | 0 train, 1 validation, 2 test |
-| history.KEY | [E, …] or [M, …] | as in the run's history: history.epoch, history.train_loss … |
-| weights_kind | [] text | average or raw; only where the run keeps an average of its weights |
-| epoch | [] | after which the weights were taken |
+| history.KEY | [E, …] or [M, …] | the run's history: history.epoch, history.train_loss … |
+| weights_kind | [] text | average or raw; only if the run averages its weights |
+| epoch | [] | the epoch after which the weights were taken |
 | name, config | [] text | the run's name, and its settings as TOML |
 """
 
@@ -24,7 +24,7 @@ from miiii.experiment.model_at import ModelAt
 
 
 def numpy_arrays(exported: ModelAt) -> dict[str, NDArray[Any]]:
-    """What the file holds, by key."""
+    """The file's arrays by key."""
     run = exported.run
     dataset = run.dataset
     kind = {"weights_kind": np.array("raw" if run.raw else "average")}
@@ -44,7 +44,7 @@ def numpy_arrays(exported: ModelAt) -> dict[str, NDArray[Any]]:
 
 
 def to_npz(exported: ModelAt) -> bytes:
-    """The file."""
+    """The file's bytes."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **numpy_arrays(exported))  # pyright: ignore[reportArgumentType]
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Exports onto the disk: all of one or nothing, and never over what is not an export."""
+"""Write exports to the disk, whole or not at all, and only over earlier exports."""
 
 import os
 import shutil
@@ -15,15 +15,15 @@ from miiii.runs.atomic import (
 
 
 def check_place(path: Path, force: bool, files: Collection[str] = ()) -> None:
-    """Refuse a place that is taken, before anything is computed.
+    """Refuse an existing path, before anything is computed.
 
     Args:
-        path: the file or folder to be written.
+        path: the file or folder to write.
         force: whether an earlier export may be replaced.
-        files: the names in a folder that is to be written; none: a file is to be written.
+        files: names of the files in a folder; empty if `path` is a file.
 
     Raises:
-        ValueError: there is something, and `force` is not set or it is no export of this kind.
+        ValueError: the path exists, and `force` is not set or it is not such an export.
     """
     if not os.path.lexists(path):
         return
@@ -38,27 +38,27 @@ def check_place(path: Path, force: bool, files: Collection[str] = ()) -> None:
     foreign = sorted(entry.name for entry in path.iterdir() if entry.name not in files)
     if foreign:
         raise ValueError(
-            f"{path} holds {foreign[0]!r}, which is not of such an export: choose another --output"
+            f"{path} holds {foreign[0]!r}, no file of such an export: choose another --output"
         )
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write one file, creating its directory where missing.
+    """Write one file, and make its directory if it is missing.
 
     Raises:
-        StorageError: the disk refuses; what was there is intact.
+        StorageError: the disk refuses; an earlier file is intact.
     """
     make_directory(path.parent)
     write_atomically(path, data)
 
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder with its files, in the place of one that `check_place` let pass.
+    """Write a folder with its files; replaces an earlier one, which `check_place` has checked.
 
-    It is filled under a temporary name and renamed.
+    The folder is filled under a temporary name and then renamed.
 
     Raises:
-        StorageError: the disk refuses; what was there is intact.
+        StorageError: the disk refuses; an earlier folder is intact.
     """
     make_directory(path.parent)
     temporary, outdated = temporary_path(path.parent), temporary_path(path.parent)

@@ -1,12 +1,11 @@
-"""`--to transformer-lens`: a run as TransformerLens reads it, versions 2 and 4.
+"""`--to transformer-lens`: a run for TransformerLens, versions 2 and 4.
 
-TransformerLens computes logits at every position; ours stand at the last one. Everything else of
-the paper's transformer has its counterpart there: no layer norm, ReLU, causal attention scaled by
-1/√K, learnt positions, zero biases. MLP biases, GELU, two positions and separate tokens have one
-too; what has none is refused. All tasks' classes stand side by side, as with us.
+TransformerLens computes logits at every position; this package uses those at the last one. Its
+settings can express the rest of the paper's transformer: no layer norm, ReLU, causal attention
+scaled by 1/√K, learnt positions, zero biases. They can also express MLP biases, GELU, two positions
+and separate tokens; other models are refused. The logits of all tasks lie side by side.
 """
 
-import json
 from typing import Any
 
 import numpy as np
@@ -19,21 +18,21 @@ from miiii.model.config import ModelConfig
 from miiii.runs.jsonfiles import encode_json
 
 CHECKED = 16
-"""Numbers whose logits go with the weights, for the reader to compare."""
+"""Number of inputs whose logits are exported, so that a reader can compare them."""
 
 
 def transformer_lens_files(exported: ModelAt) -> dict[str, bytes]:
     """The folder's files by name.
 
     Raises:
-        ValueError: the model computes something that TransformerLens has no setting for.
+        ValueError: TransformerLens has no setting for a part of the model.
     """
-    refuse_unknown(exported.run.config.model)
+    _refuse_unknown(exported.run.config.model)
     hooked = to_hooked(exported.weights)
     numbers = np.unique(np.linspace(0, len(exported.run.dataset.digits) - 1, CHECKED, dtype=int))
     expected = {"tokens": exported.tokens(numbers), "logits": exported.logits(numbers)}
     return {
-        CONFIG: _json(lens_config(exported)),
+        CONFIG: encode_json(lens_config(exported)),
         TASKS: encode_json(tasks_record(exported)),
         README: readme(exported).encode(),
         BRIDGE: _tensors(hooked_to_bridge(hooked)),
@@ -42,33 +41,26 @@ def transformer_lens_files(exported: ModelAt) -> dict[str, bytes]:
     }
 
 
-def refuse_unknown(model: ModelConfig) -> None:
-    """Refuse a model that the format cannot say.
-
-    Raises:
-        ValueError: the setting, and that `--to hf-folder` and `--to numpy` have it.
-    """
-    reason = None
+def _refuse_unknown(model: ModelConfig) -> None:
     if model.attention_coefficient != 1:
         reason = (
             f"attention_coefficient is {model.attention_coefficient}: TransformerLens' attention "
             "is only the softmax, so it must be 1"
         )
     elif model.activation == "tanh":
-        reason = (
-            "activation is 'tanh': TransformerLens has no such act_fn, so it must be relu or gelu"
-        )
+        reason = "activation is 'tanh': TransformerLens' act_fn must be relu or gelu"
     elif model.attention_mask == "full" and model.depth > 1:
         reason = (
-            f"attention_mask is 'full' with {model.depth} blocks: what is exported is causal, so "
-            "it must be causal, or depth 1, where they are the same"
+            f"attention_mask is 'full' with {model.depth} blocks: the export is causal, so it must "
+            "be causal, or depth must be 1, where both are the same"
         )
-    if reason is not None:
-        raise ValueError(f"{reason} (--to hf-folder and --to numpy write such a run)")
+    else:
+        return
+    raise ValueError(f"{reason} (--to hf-folder and --to numpy write such a run)")
 
 
 def lens_config(exported: ModelAt) -> dict[str, Any]:
-    """The fields that `TransformerBridgeConfig` and `HookedTransformerConfig` both take."""
+    """The fields that both `TransformerBridgeConfig` and `HookedTransformerConfig` accept."""
     config = exported.run.config
     model, base = config.model, config.task.base
     return {
@@ -92,7 +84,7 @@ def lens_config(exported: ModelAt) -> dict[str, Any]:
 
 
 def tasks_record(exported: ModelAt) -> dict[str, Any]:
-    """Which logits are which task's, and which numbers trained."""
+    """The tasks, their slices of the logits, and the split."""
     run = exported.run
     task, sizes = run.config.task, run.dataset.class_sizes
     ends = np.cumsum(sizes)
@@ -113,7 +105,7 @@ def tasks_record(exported: ModelAt) -> dict[str, Any]:
 
 
 def readme(exported: ModelAt) -> str:
-    """How to load the folder, in both versions; every code block runs as it stands."""
+    """Instructions for both versions; every code block runs without changes."""
     run, base = exported.run, exported.run.config.task.base
     biases = (
         "of attention and unembedding in these files are zero; the MLPs' are trained"
@@ -127,16 +119,16 @@ def readme(exported: ModelAt) -> str:
 The weights of the miiii run {run.name} after epoch {exported.epoch:,}. They were trained without
 {without}; the biases {biases}.{kind}
 
-| file | what it is |
+| file | content |
 |---|---|
-| `{BRIDGE}` | the weights as TransformerLens 4 names them |
-| `{HOOKED}` | the weights as TransformerLens 2 names them |
-| `{CONFIG}` | the model's size, for both |
+| `{BRIDGE}` | the weights by TransformerLens 4's names |
+| `{HOOKED}` | the weights by TransformerLens 2's names |
+| `{CONFIG}` | the model's sizes, for both |
 | `{TASKS}` | which logits belong to which task (`slices`), and the split |
 | `{EXPECTED}` | tokens and logits (float64) of {CHECKED} numbers or fewer, to compare with |
 
-The number n = x0 + {base}·x1 is read as the tokens `{exported.token_names}`. The answer stands at
-the last position, every task's classes side by side.
+The number n = x0 + {base}·x1 is read as the tokens `{exported.token_names}`. The answer is at the
+last position, with the classes of all tasks side by side.
 
 The weights are {run.config.training.precision}. The code below computes in float64, where logits
 agree with miiii's own to 1e-5 and better; in float32 they agree up to float32's rounding, about a
@@ -148,9 +140,9 @@ millionth of the largest logit.
 {_recipe(_BRIDGE_PART, exported)}
 ```
 
-What a hook returns at `blocks.i.hook_resid_mid` reaches the MLP there, and not the skip connection
-around it (seen in 4.3.0; version 2 replaces both). To change the stream after attention, change
-what both are made of, at `blocks.i.hook_attn_out`.
+What a hook returns at `blocks.i.hook_resid_mid` changes the MLP's input there, but not the skip
+connection around it (seen in 4.3.0; version 2 changes both). To change the stream after attention,
+change attention's output, at `blocks.i.hook_attn_out`.
 
 ## TransformerLens 2
 
@@ -200,10 +192,6 @@ assert (logits - expected["logits"]).abs().max() < 1e-5
 {_VALUES if exported.run.config.task.is_regression else _ANSWERS}"""
 
 
-def _json(record: dict[str, Any]) -> bytes:
-    return (json.dumps(record, indent=2) + "\n").encode()
-
-
 def _tensors(arrays: dict[str, Any]) -> bytes:
-    # The writer reads memory as it lies, so every array is laid out in C order first.
+    # The writer ignores strides, so every array is copied to C order first.
     return safetensors.numpy.save({name: np.array(one, order="C") for name, one in arrays.items()})

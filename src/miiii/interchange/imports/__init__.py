@@ -1,7 +1,8 @@
-"""Other tools' models as runs, all of it without JAX, whose start takes longer.
+"""Make runs of other tools' models, without JAX, which takes longer to start than an import.
 
-Reading: `checkpoint_file` with `torch_file`, `inert_pickle`, `safetensors_file`, `file_states`,
-`losses`, `training_pairs` and `expected_logits`; `descriptions` says what files without a model
-are. Into this project's terms: `state_names`, `layouts`, `foreign_settings`, `shapes`, `biases`,
-`conversion`. Into a run: `plain_transformer`, `drawn_split`, `imported_history`, `importing`.
+`checkpoint_file` reads a file, with `torch_file`, `inert_pickle`, `safetensors_file`,
+`file_states`, `losses`, `training_pairs` and `expected_logits`; `descriptions` describes files
+without a model. `conversion` translates the model, with `state_names`, `layouts`,
+`foreign_settings`, `shapes` and `biases`. `importing` writes the run, with `plain_transformer`,
+`drawn_split` and `imported_history`.
 """

@@ -1,4 +1,4 @@
-"""What becomes of a published model's biases: taken over, folded, left out, or refused."""
+"""Biases of a published model: taken over, folded, left out, or refused."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ _MLP = {"mlp.b_in": "mlp_in_bias", "mlp.b_out": "mlp_out_bias"}
 
 
 def is_bias(name: str) -> bool:
-    """Whether a name is that of a bias of HookedTransformer."""
+    """Whether a name is HookedTransformer's name of a bias."""
     suffix = name.split(".", 2)[-1] if name.startswith("blocks.") else name
     return (
         suffix == "unembed.b_U"
@@ -32,22 +32,22 @@ def treat_biases(
 
     Args:
         biases: by HookedTransformer's names.
-        weights: by our names, changed in place; the MLP's biases are put there where any is not
+        weights: by this package's names, changed in place; MLP biases are added unless all are
             zero.
-        depth: blocks.
+        depth: number of blocks.
         answer_token: whether the model reads "=".
-        notes: what was done, a line each.
+        notes: receives a line for each change.
 
     Returns:
         Whether the model has MLP biases.
 
     Raises:
-        ValueError: a bias has no place, or the wrong shape.
+        ValueError: a bias cannot be represented, or has a wrong shape.
     """
     given = {name: one for name, one in biases.items() if np.any(one)}
     for name, bias in given.items():
         if not np.isfinite(bias).all():
-            raise ValueError(f"{name} is not of finite real numbers")
+            raise ValueError(f"{name} has numbers that are not finite and real")
     for name, bias in given.items():
         if name.endswith("b_K"):
             notes.append(f"{name} adds the same to every score of a query and was left out")
@@ -57,7 +57,7 @@ def treat_biases(
             if depth > 1 or not answer_token:
                 raise ValueError(
                     f"{name} is not zero (up to {np.abs(bias).max():.3g}): this transformer has no "
-                    "such bias, and it can be folded only in a model of one block that reads '='"
+                    "query biases, and only a model of one block that reads '=' can fold them"
                 )
             _fold_query_bias(weights, name, bias, notes)
     added = [_mlp_biases(given, weights, block, notes) for block in range(depth)]
@@ -74,7 +74,7 @@ def _leave_out_unembedding(name: str, bias: NDArray[Any], notes: list[str]) -> N
     if np.ptp(bias) != 0:
         raise ValueError(
             f"{name} differs among classes (up to {np.abs(bias).max():.3g}): this transformer has "
-            "no bias there"
+            "no unembedding bias"
         )
     notes.append(f"{name} is the same for all classes and was left out")
 
@@ -82,38 +82,33 @@ def _leave_out_unembedding(name: str, bias: NDArray[Any], notes: list[str]) -> N
 def _mlp_biases(
     given: Mapping[str, NDArray[Any]], weights: Weights, block: int, notes: list[str]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """b_in [F] and b_out [D] of a block, with what attention's biases add to them."""
+    """b_in [F] and b_out [D] of a block, including attention's biases."""
     into, out = weights[f"blocks.{block}.mlp_in"], weights[f"blocks.{block}.output"]
     width, neurons = into.shape
-    found = []
-    for ending, size in (("mlp.b_in", neurons), ("mlp.b_out", width)):
-        bias = given.get(f"blocks.{block}.{ending}")
-        found.append(_checked(f"blocks.{block}.{ending}", bias, (size,)))
-    inner, outer = found
-    constant = _checked(f"blocks.{block}.attn.b_O", given.get(f"blocks.{block}.attn.b_O"), (width,))
-    values = _checked(
-        f"blocks.{block}.attn.b_V", given.get(f"blocks.{block}.attn.b_V"), out.shape[:2]
-    )
+
+    def bias(name: str, *shape: int) -> NDArray[np.float64]:
+        name = f"blocks.{block}.{name}"
+        found = given.get(name, np.zeros(shape))
+        if found.shape != shape:
+            raise ValueError(f"{name} is {list(found.shape)}: expected {list(shape)}")
+        return found.astype(np.float64)
+
+    inner, outer = bias("mlp.b_in", neurons), bias("mlp.b_out", width)
+    # Attention weights sum to 1, so b_V and b_O add one constant vector to the residual stream.
+    constant, values = bias("attn.b_O", width), bias("attn.b_V", *out.shape[:2])
     constant = constant + np.einsum("hk,hkd->d", values, out.astype(np.float64))
     if constant.any():
         inner = inner + constant @ into.astype(np.float64)
         outer = outer + constant
         notes.append(
-            f"what b_V and b_O of block {block} add to the residual stream was folded into the "
-            "MLP's biases"
+            f"b_V and b_O of block {block} add a constant to the residual stream, which was folded "
+            "into the MLP's biases"
         )
     return inner, outer
 
 
-def _checked(name: str, bias: NDArray[Any] | None, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    if bias is None:
-        return np.zeros(shape)
-    if bias.shape != shape:
-        raise ValueError(f"{name} is {list(bias.shape)}: expected {list(shape)}")
-    return bias.astype(np.float64)
-
-
 def _fold_query_bias(weights: Weights, name: str, bias: NDArray[Any], notes: list[str]) -> None:
+    # The only query reads the vector e of "=". W_Q + eᵀ b_Q / (e·e) adds exactly b_Q to it.
     answer = (weights["token_embedding"][-1] + weights["position_embedding"][2]).astype(np.float64)
     square = answer @ answer
     query = weights["blocks.0.query"]

@@ -1,8 +1,8 @@
-"""A file with a published model, whatever it is wrapped in, as one record.
+"""Read a file with a published model into one record.
 
 A file holds a state dict, a dictionary with one under `model` (`state_dict`, `model_state_dict`,
-or another key), a whole module, or several of them by epoch. Beside the weights it may have
-`config`, the losses of training, and which inputs trained.
+or another key), a whole module, or several of them by epoch. It may also have `config`, the losses
+of training, and the inputs that trained.
 """
 
 import json
@@ -32,25 +32,23 @@ _CONFIGS = ("config", "cfg")
 _SETTINGS = frozenset(
     {"n_heads", "act_fn", "d_model", "attn_coeff", "funcs", "model_type", "fn_name"}
 )
-"""What makes a JSON file beside a model its settings: at least one of these."""
-
-OPERATIONS = get_args(Operation)
+"""A JSON file beside a model has the model's settings if it has at least one of these keys."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file says of a model.
+    """The content of a file with a model.
 
     Attributes:
-        states: the weights by epoch, as the file numbers them; at least one.
-        config: the model's settings; empty where the file has none.
-        training: which inputs trained; None where the file does not say.
-        held_out: the numbers n of validation and of test, as miiii's own exports have them; None
-            where they are to be drawn.
-        operation: of the two digits modulo p; None where the file does not say.
-        losses: of training, in nats; empty where the file has none.
-        optimiser: settings of the optimiser, where the file has them.
-        notes: what was found where, and what is there and was not understood.
+        states: the weights by epoch, with the file's numbers; at least one.
+        config: the model's settings; empty if the file has none.
+        training: the inputs that trained; None if the file does not say.
+        held_out: the numbers n of validation and of test in an export of miiii; None if they have
+            to be drawn.
+        operation: of the two digits modulo p; None if the file does not say.
+        losses: of training, in nats; empty if the file has none.
+        optimiser: settings of the optimiser; empty if the file has none.
+        notes: where the parts were found, and which parts were not understood.
     """
 
     states: dict[int, State]
@@ -64,32 +62,28 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a .pth, .pt or .safetensors file. Nothing in it is run.
+    """Read a .pth, .pt or .safetensors file without running any code in it.
 
-    Of a folder of snapshots that miiii exported, all are read. Beside the file the model's settings
-    are read where there are any (`config_ID.json` beside
-    `model_ID.pt`, else `config.json`), and the `tasks.json` of a run exported by miiii.
+    In a folder of snapshots that miiii exported, all snapshots are read. The model's settings are
+    also read from a file beside it (`config_ID.json` for `model_ID.pt`, or `config.json`), and so
+    is the `tasks.json` of an export of miiii.
 
     Raises:
-        DamagedFileError: it is damaged, or of another format.
-        ValueError: it is missing, or holds no weights; the message says what it holds.
+        DamagedFileError: the file is damaged or has another format.
+        ValueError: the file does not exist or holds no weights; the message describes its content.
     """
     if path.is_dir():
         return _read_snapshots(path)
     if not path.is_file():
-        what = "no ordinary file" if path.exists() else "not there"
-        raise ValueError(f"{path} is {what}")
-    if is_safetensors(path):
-        content: Any = read_safetensors(path)
-    else:
-        content = read_torch_file(path)
+        raise ValueError(f"{path} is {'no ordinary file' if path.exists() else 'not there'}")
     beside, notes = _settings_beside(path)
-    found = _unwrap(path, content, beside, notes)
-    return _with_tasks(path, found) if is_safetensors(path) else found
+    if is_safetensors(path):
+        return _with_tasks(path, _unwrap(path, read_safetensors(path), beside, notes))
+    return _unwrap(path, read_torch_file(path), beside, notes)
 
 
 def snapshot_files(folder: Path) -> dict[int, Path]:
-    """The weights of every epoch, in a folder that `miiii export --all-snapshots` wrote."""
+    """The files with each epoch's weights in a folder from `miiii export --all-snapshots`."""
     found = {}
     for path in sorted(folder.glob(f"epoch-*/{HOOKED}")):
         number = path.parent.name.removeprefix("epoch-")
@@ -101,7 +95,7 @@ def snapshot_files(folder: Path) -> dict[int, Path]:
 def _read_snapshots(folder: Path) -> Checkpoint:
     files = snapshot_files(folder)
     if not files:
-        raise ValueError(f"{folder} is a folder: name the file in it")
+        raise ValueError(f"{folder} is a folder: give the file in it")
     read = {epoch: read_checkpoint(path) for epoch, path in files.items()}
     states = {epoch: next(iter(one.states.values())) for epoch, one in read.items()}
     return replace(read[max(read)], states=states)
@@ -118,26 +112,26 @@ def _unwrap(path: Path, content: Any, beside: dict[str, Any], notes: tuple[str, 
     else:
         found = States({1: dict(content)}, False)
     inner = content if isinstance(content, Mapping) and not is_state(content) else {}
-    losses, said = read_losses(inner)
-    config, about = _config(inner)
-    told = (config or beside).get("epoch")
-    told = told if type(told) is int and 0 < told < 2**31 else 0
-    states, more = found.numbered(losses.epochs or told)
-    training, unclear = read_training_pairs(inner)
+    losses, loss_notes = read_losses(inner)
+    config, config_notes = _config(inner)
+    if not config:
+        config, beside_notes = beside, notes
+    else:
+        beside_notes = ()
+    epoch = config.get("epoch")
+    epoch = epoch if type(epoch) is int and 0 < epoch < 2**31 else 0
+    states, epoch_notes = found.numbered(losses.epochs or epoch)
+    training, training_notes = read_training_pairs(inner)
     optimiser = _optimiser(inner)
-    about += _contradictions(config or beside, optimiser)
+    config_notes += _contradictions(config, optimiser)
+    more = (*epoch_notes, *loss_notes, *config_notes, *training_notes, *beside_notes)
     return Checkpoint(
-        states,
-        config or beside,
-        training,
-        losses=losses,
-        optimiser=optimiser,
-        notes=(*found.notes, *more, *said, *about, *unclear, *(() if config else notes)),
+        states, config, training, losses=losses, optimiser=optimiser, notes=(*found.notes, *more)
     )
 
 
 def _config(content: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The settings in a file, and what stands there and is none."""
+    """The settings in a file, and a note if the entry for them has another kind."""
     key = next((key for key in _CONFIGS if content.get(key) is not None), None)
     if key is None:
         return {}, []
@@ -145,7 +139,7 @@ def _config(content: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     config = config.state if isinstance(config, Foreign) else config
     if isinstance(config, Mapping):
         return {str(name): value for name, value in config.items()}, []
-    return {}, [f"{key} is there, but is {describe(config)}: it was not used"]
+    return {}, [f"{key} is {describe(config)}: it was not used"]
 
 
 def _optimiser(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,7 +153,7 @@ def _optimiser(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _contradictions(config: Mapping[str, Any], optimiser: Mapping[str, Any]) -> list[str]:
-    """What settings say of training, and the optimiser's state otherwise."""
+    """Notes on training settings that differ from the optimiser's state."""
     return [
         f"its settings say {name} {config[name]}, its optimiser's state {optimiser[name]}"
         for name in ("lr", "weight_decay")
@@ -180,32 +174,28 @@ def _settings_beside(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 
 def _with_tasks(path: Path, found: Checkpoint) -> Checkpoint:
-    """The split and the operation of a run exported by miiii."""
+    """Add the split and the operation from the `tasks.json` of an export of miiii."""
     tasks = _read_json(path.with_name("tasks.json"))
     if tasks.get("task") != "nanda":
         return found
     base, train = tasks.get("base"), _numbers(tasks.get("train"))
-    if not isinstance(base, int) or not len(train) or tasks.get("operation") not in OPERATIONS:
+    operation = tasks.get("operation")
+    if not isinstance(base, int) or not len(train) or operation not in get_args(Operation):
         raise DamagedFileError(path.with_name("tasks.json"), "lacks base, train or operation")
     named = "validation" in tasks and "test" in tasks
     held_out = (_numbers(tasks["validation"]), _numbers(tasks["test"])) if named else None
     epoch = tasks.get("epoch")
     epoch = epoch if isinstance(epoch, int) and epoch > 0 else 1
     (state,) = found.states.values()
-    # From n = x0 + p·x1 to the place of (x0, x1) in rows of x0.
+    # From n = x0 + p·x1 to the place p·x0 + x1 of the pair.
     pairs = TrainingPairs(train % base * base + train // base, "places")
-    return Checkpoint(
-        {epoch: state},
-        found.config,
-        pairs,
-        tasks["operation"],
-        notes=found.notes,
-        held_out=held_out,
+    return replace(
+        found, states={epoch: state}, training=pairs, operation=operation, held_out=held_out
     )
 
 
 def _numbers(given: Any) -> NDArray[np.int64]:
-    """A list of whole numbers; empty for anything else."""
+    """A list of whole numbers as an array; empty for any other object."""
     whole = isinstance(given, list) and all(type(one) is int for one in given)
     return np.asarray(given if whole else [], np.int64)
 

@@ -1,16 +1,18 @@
-"""A published model's weights as this project's: exactly, or not at all.
+"""Convert a published model's weights to this package's transformer, exactly or not at all.
 
-What the transformer here has no place for is refused unless it changes nothing or can be folded:
+Parts that the transformer here lacks are left out if they change nothing, folded into weights if
+that is exact, and refused otherwise:
 
-- key biases b_K add the same to every score of a query, which the softmax takes away: left out;
-- an unembedding bias b_U that is the same for all classes changes no answer and no loss: left out;
-- query biases b_Q of a model of one block with "=": the only query is that token's, one vector e
-  for all inputs, so W_Q + eᵀ b_Q / (e·e) gives it the same query: folded;
-- value and output biases b_V and b_O add one vector to what attention gives, since attention
-  weights sum to one: folded into the MLP's biases;
-- an attention scale other than √K: folded into W_Q;
-- heads that do not divide the width, and neurons that are no multiple of it: filled up with zeros;
-- every other bias must be zero.
+- left out: key biases b_K, which add the same to every score of a query, so that the softmax
+  removes them;
+- left out: an unembedding bias b_U that is equal for all classes, which changes no answer or loss;
+- folded: query biases b_Q of a model of one block with "=". The only query is that of "=", with the
+  same vector e for all inputs, so W_Q + eᵀ b_Q / (e·e) gives the same query;
+- folded: value and output biases b_V and b_O. Attention weights sum to 1, so they add one vector to
+  attention's output, which goes into the MLP's biases;
+- folded: an attention scale other than √K, into W_Q;
+- filled up with zeros: heads that do not divide the width, and neurons that are no multiple of it;
+- refused: every other bias that is not zero.
 """
 
 from collections.abc import Mapping
@@ -26,7 +28,7 @@ from miiii.interchange.imports.foreign_settings import ForeignSettings, read_set
 from miiii.interchange.imports.layouts import Layout, find_layout, turn
 from miiii.interchange.imports.shapes import Shapes, check_shapes, fill_up, fold_scale
 from miiii.interchange.imports.state_names import plain_names
-from miiii.interchange.names import HOOKED, bridge_to_hooked, depth_of, is_bridge
+from miiii.interchange.names import HOOKED, bridge_to_hooked, depth_of
 
 State = Mapping[str, NDArray[Any]]
 
@@ -35,18 +37,17 @@ _BUFFERS = (".mask", ".IGNORE", ".causal_mask")
 
 @dataclass(frozen=True)
 class Converted:
-    """A checkpoint's model as this package holds it.
+    """A checkpoint's model in this package's terms.
 
     Attributes:
-        weights: by our names, float32 or float64.
+        weights: by this package's names, float32 or float64.
         base: p.
-        model: the transformer's settings that the weights do not tell, by the names of
-            `ModelConfig`.
-        extra_classes: [D, n], the unembedding of classes from p on that are no answer, where the
-            model has any; they are left out.
-        settings: what the model's own settings say.
-        layout: which way round the file's matrices stand.
-        notes: what was left out or folded, a line each.
+        model: settings of `ModelConfig` that do not follow from the weights.
+        extra_classes: [D, n], the unembedding of the classes from p on, which are no answers and
+            are left out of `weights`; None if there are none.
+        settings: the model's settings in its file.
+        layout: the layout of the file's matrices.
+        notes: a line for each part that was left out, folded or assumed.
     """
 
     weights: dict[str, NDArray[Any]]
@@ -60,10 +61,10 @@ class Converted:
 
 @dataclass(frozen=True)
 class Given:
-    """What the user says of a file that cannot tell.
+    """Properties of a model that the user gives; None: they follow from the file.
 
     Attributes:
-        layout: which way round the matrices stand.
+        layout: the layout of the matrices.
         base: p.
     """
 
@@ -72,23 +73,25 @@ class Given:
 
 
 def convert(state: State, config: Mapping[str, Any], given: Given = Given()) -> Converted:
-    """Turn a state dict of a published model into weights of this project's transformer.
+    """Convert a state dict of a published model to weights of this package's transformer.
 
     Args:
-        state: the weights by name; tokens 0 … p − 1 are the first digit's (and the second's, unless
-            it has p … 2p − 1), and the last token may say "="; classes are 0 … p − 1, and others
-            may follow.
-        config: the model's settings where known.
-        given: what the user says.
+        state: the weights by name. Tokens 0 … p − 1 belong to the first digit, and to the second
+            unless it has p … 2p − 1; the last token may be "=". Classes are 0 … p − 1; others may
+            follow.
+        config: the model's settings; empty if unknown.
+        given: properties that the user gives.
 
     Raises:
-        ValueError: it is no such model, or has what ours has no place for.
+        ValueError: it is no such model, or has a part that this transformer lacks.
     """
-    state, notes = _plain(state)
+    named, changes = plain_names(state)
+    notes = list(changes)
+    state = {name: array for name, array in named.items() if not name.endswith(_BUFFERS)}
     if (other := other_network(state, config)) is not None:
         raise ValueError(f"it is {other}")
     settings = read_settings(config)
-    version_4 = is_bridge(state)
+    version_4 = "embed.weight" in state  # TransformerBridge's name.
     if version_4:
         state = bridge_to_hooked(state, _heads(settings))
         layout: Layout = "transformer-lens"
@@ -109,23 +112,17 @@ def convert(state: State, config: Mapping[str, Any], given: Given = Given()) -> 
     return Converted(weights, shapes.base, model, extra, settings, layout, tuple(notes))
 
 
-def _plain(state: State) -> tuple[dict[str, NDArray[Any]], list[str]]:
-    named, notes = plain_names(state)
-    kept = {name: array for name, array in named.items() if not name.endswith(_BUFFERS)}
-    return kept, list(notes)
-
-
 def _heads(settings: ForeignSettings) -> int:
     if not settings.heads:
         raise ValueError(
-            "the weights have TransformerLens 4's names, which do not tell the number of heads: "
-            "put the model's config.json with n_heads beside the file"
+            "the number of heads does not follow from weights with TransformerLens 4's names: put "
+            "the model's config.json with n_heads beside the file"
         )
     return settings.heads
 
 
 def _collect(state: State) -> dict[str, NDArray[Any]]:
-    """The weights by our names; refuses what is missing, and what is neither weight nor bias."""
+    """The weights by this package's names; refuses missing and unknown ones."""
     ours = {theirs: name for name, theirs in HOOKED.items()}
     found: dict[str, NDArray[Any]] = {}
     norms, unknown, unfit = [], [], []
@@ -151,23 +148,17 @@ def _collect(state: State) -> dict[str, NDArray[Any]]:
 
 def _refuse(norms: list[str], unknown: list[str], unfit: list[str]) -> None:
     """Refuse weights that cannot be used, all in one message."""
-    place = ": this transformer has no place for"
-    refused = [
-        f"{_named(names)} {what}"
-        for names, what in (
-            (norms, f"is a layer norm{place} it"),
-            (unknown, f"is something that is not known{place} it"),
-            (unfit, "is not of finite real numbers"),
-        )
-        if names
-    ]
+    refused = []
+    for names, problem in (
+        (norms, "is a layer norm, which this transformer lacks"),
+        (unknown, "is not known: this transformer has no such weight"),
+        (unfit, "has numbers that are not finite and real"),
+    ):
+        if names:
+            more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+            refused.append(f"{names[0]}{more} {problem}")
     if refused:
         raise ValueError("; ".join(refused))
-
-
-def _named(names: list[str]) -> str:
-    """The first name, and how many more there are."""
-    return names[0] + (f" (and {len(names) - 1} more)" if len(names) > 1 else "")
 
 
 def _check_complete(found: Mapping[str, NDArray[Any]]) -> None:
@@ -186,7 +177,7 @@ def _check_complete(found: Mapping[str, NDArray[Any]]) -> None:
 def _model(
     shapes: Shapes, settings: ForeignSettings, layout: Layout, depth: int, notes: list[str]
 ) -> dict[str, Any]:
-    """The transformer's settings; what nobody says is taken for granted and named."""
+    """The transformer's settings; unknown ones are assumed, with a note."""
     assumed = []
     activation = settings.activation
     if activation is None:
@@ -205,11 +196,10 @@ def _model(
             assumed.append("attention weights that are a softmax")
     if settings.kind == "none":
         notes.append(
-            f"the file has no settings: {_listed([*assumed, 'no layer norm'])} were taken for "
-            "granted"
+            f"the file has no settings: {_listed([*assumed, 'no layer norm'])} were assumed"
         )
     elif assumed:
-        notes.append(f"its settings do not name {_listed(assumed)}, which was taken for granted")
+        notes.append(f"its settings do not name {_listed(assumed)}, which was assumed")
     return {
         "activation": activation,
         "answer_token": shapes.answer_token,
@@ -224,22 +214,22 @@ def _listed(words: list[str]) -> str:
 
 
 def _scale(settings: ForeignSettings, version_4: bool, shapes: Shapes, notes: list[str]) -> float:
-    """What scores are divided by.
+    """The divisor of attention scores.
 
-    TransformerLens 4 divides by √d_head unless `attn_scale` says otherwise with `use_attn_scale`
-    set; version 2 does not divide at all without it.
+    With `use_attn_scale`, both versions of TransformerLens divide by `attn_scale`, or by √d_head if
+    it is not set. Without `use_attn_scale`, version 4 divides by √d_head and version 2 by 1.
     """
     scale = settings.attention_scale
     if version_4 and settings.unscaled:
         notes.append(
-            "its settings say use_attn_scale false, and its names are TransformerLens 4's, whose "
-            f"model divides scores by √{shapes.head_width} all the same: so did this"
+            "its settings say use_attn_scale false, but its names are TransformerLens 4's, whose "
+            f"model divides scores by √{shapes.head_width} even so: scores are divided here too"
         )
         return shapes.head_width**0.5
     if settings.unscaled:
         notes.append(
-            "its settings say use_attn_scale false, and its names are TransformerLens 2's, whose "
-            "model then does not divide scores"
+            "its settings say use_attn_scale false, and its names are TransformerLens 2's: its "
+            "model does not divide scores"
         )
         return 1.0
     return scale if scale is not None else shapes.head_width**0.5

@@ -1,4 +1,4 @@
-"""What a file is that holds no model of two digits, in one line."""
+"""One-line descriptions of files that hold no model of two digits."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from miiii.interchange.imports.inert_pickle import Foreign
 
 POSITIONS = (2, 3)
-"""Tokens that a model of two digits reads: the digits, and perhaps "="."""
+"""Numbers of tokens that a model of two digits reads: the digits, or also "="."""
 
 _NETWORKS = {
     "A": "one layer",
@@ -18,11 +18,11 @@ _NETWORKS = {
     "D": "one layer",
     "X": "one layer",
 }
-"""Networks without attention of Zhong et al. 2023 by their `model_type`."""
+"""Networks without attention of Zhong et al. 2023, by `model_type`."""
 
 
 def describe(content: Any) -> str:
-    """What an object without weights by name is, such as "a list of 3,000 losses, no weights"."""
+    """Describe an object without weights by name: "a list of 3,000 losses, no weights"."""
     if isinstance(content, np.ndarray):
         return f"an array {list(content.shape)} of {content.dtype} numbers, no weights by name"
     if isinstance(content, Mapping):
@@ -30,7 +30,7 @@ def describe(content: Any) -> str:
             return "an empty dictionary, no weights"
         if all(isinstance(value, np.ndarray) for value in content.values()):
             first = ", ".join(f"{key} {list(value.shape)}" for key, value in _first(content))
-            return f"arrays under names that are no transformer's of this field ({first})"
+            return f"arrays with names that belong to no known transformer ({first})"
         parts = [f"{key} ({_brief(value)})" for key, value in _first(content)]
         more = f" and {len(content) - 4} more" if len(content) > 4 else ""
         return f"a dictionary with {', '.join(parts)}{more}, no weights"
@@ -43,7 +43,7 @@ def describe(content: Any) -> str:
 
 def _of_list(content: Sequence[Any]) -> str:
     kind = "list" if isinstance(content, list) else "tuple"
-    # Tensors of one number are as good as numbers.
+    # Tensors of one number count as numbers.
     content = [
         one.item() if isinstance(one, np.ndarray) and one.size == 1 else one for one in content
     ]
@@ -65,9 +65,9 @@ def _brief(content: Any) -> str:
     if isinstance(content, np.ndarray):
         return f"an array {list(content.shape)}"
     if isinstance(content, list | tuple):
-        what = "numbers" if _count(content, int | float) == len(content) else "objects"
-        what = "lists" if content and _count(content, list | tuple) == len(content) else what
-        return f"{len(content):,} {what}"
+        kind = "numbers" if _count(content, int | float) == len(content) else "objects"
+        kind = "lists" if content and _count(content, list | tuple) == len(content) else kind
+        return f"{len(content):,} {kind}"
     if isinstance(content, Mapping):
         return f"a dictionary of {len(content):,}"
     if isinstance(content, Foreign):
@@ -88,11 +88,11 @@ def _count(content: Sequence[Any], kinds: Any) -> int:
 
 
 def other_network(state: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> str | None:
-    """What weights by name are that are no transformer of two digits; None where they may be one.
+    """Describe weights that are no transformer of two digits; None if they may be one.
 
     Args:
-        state: the weights, under plain names.
-        config: the model's settings, where known.
+        state: the weights by plain names.
+        config: the model's settings; empty if unknown.
     """
     names = set(state)
     if (kind := config.get("model_type")) in _NETWORKS or "l1.weight" in names:
@@ -109,16 +109,16 @@ def other_network(state: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) 
         if embeddings and len(embeddings) == len(names):
             return f"embeddings only ({', '.join(embeddings[:4])}), no transformer"
     positions = state.get("pos_embed.W_pos")
-    if positions is not None and positions.ndim == 2 and _tells_another_task(state, positions):
+    if positions is not None and positions.ndim == 2 and _is_another_task(state, positions):
         return f"a transformer for {len(positions)} positions: not a two-digit task"
     return None
 
 
-def _tells_another_task(state: Mapping[str, NDArray[Any]], positions: NDArray[Any]) -> bool:
-    """Whether a model reads more than two digits and "=".
+def _is_another_task(state: Mapping[str, NDArray[Any]], positions: NDArray[Any]) -> bool:
+    """Whether a model reads other inputs than two digits and "=".
 
-    TransformerLens' models may have more positions than are read, where tokens and classes are
-    those of two digits. The code of 2022 has as many as are read.
+    A TransformerLens model may have more positions than it reads; its numbers of tokens and classes
+    then decide. A model with the code of 2022 has as many positions as it reads.
     """
     count, width = positions.shape
     old = any(name.endswith("attn.W_O") and one.ndim == 2 for name, one in state.items())

@@ -1,9 +1,9 @@
-"""The split of a published model, drawn again as its authors drew it.
+"""Reconstruct the split of a published model as its authors drew it.
 
-The code behind Nanda et al. 2023 lists all pairs (a, b), a first, shuffles them with Python's
-`random` after `random.seed(seed)`, and trains on the first share. Where a file does not say seed
-and share, its own last losses tell them: of a stated set of candidates one gives the loss that the
-file has, and the others do not.
+The code of Nanda et al. 2023 lists all pairs (a, b) sorted by a and then b, shuffles them with
+Python's `random` after `random.seed(seed)`, and trains on the first share. If a file does not give
+seed and share, the last losses in it identify them: of a fixed set of candidates only one gives
+these losses.
 """
 
 import math
@@ -17,24 +17,25 @@ from numpy.typing import NDArray
 
 SEEDS = tuple(range(12))
 SHARES = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.28, 0.25, 0.2)
-"""Candidates: of these shares the set of published files has models."""
+"""Candidate shares: those of the published models."""
 
 MATCH = math.log(1.1)
-"""Losses match within a tenth: weights are of one update after the file's last losses."""
+"""Losses match within a tenth. They are not equal, because the file's weights come one update after
+its last losses."""
 APART = math.log(1.5)
-"""How far off the best candidate of every other seed must be."""
+"""Least error of the best candidate with another seed, so that the choice is unique."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A seed and a share, and how well they explain the file's last losses.
+    """A seed and a share, and their fit to the file's last losses.
 
     Attributes:
-        seed: of the shuffle.
-        share: of the pairs, trained on.
-        train: mean loss on the pairs that would have trained.
-        test: on the others.
-        error: largest |ln (loss / the file's last loss)|; NaN where the file has none.
+        seed: seed of the shuffle.
+        share: share of the pairs that train.
+        train: mean loss on the pairs that train, in nats.
+        test: mean loss on the other pairs, in nats.
+        error: larger |ln(loss / the file's last loss)| of both; NaN if the file has no losses.
     """
 
     seed: int
@@ -46,17 +47,16 @@ class Candidate:
 
 @dataclass(frozen=True)
 class DrawnSplit:
-    """What came of drawing the split again.
+    """A reconstructed split.
 
     Attributes:
-        chosen: seed and share.
-        how: "found by its losses", "told by its settings and checked by its losses", or "told by
-            its settings".
-        runner_up: the second best candidate, where there was a choice.
-        other_seed: the best of another seed, where there was a choice.
-        tried: how many candidates.
-        seeds: of the candidates.
-        shares: of the candidates.
+        chosen: its seed and share.
+        how: "found by its losses", or "told by its settings" with an addition about its losses.
+        runner_up: the second best candidate; None if the settings give the split.
+        other_seed: the best candidate with another seed; None if the settings give the split.
+        tried: number of candidates.
+        seeds: the candidates' seeds.
+        shares: the candidates' shares.
     """
 
     chosen: Candidate
@@ -68,10 +68,10 @@ class DrawnSplit:
     shares: tuple[float, ...] = SHARES
 
     def record(self, last: tuple[float | None, float | None]) -> dict[str, Any]:
-        """For the run's provenance.
+        """The record for the run's provenance.
 
         Args:
-            last: the file's last training and test loss.
+            last: the file's last training and test loss, in nats.
         """
         found: dict[str, Any] = {"how": self.how, **_plain(self.chosen)}
         found["file"] = {"train_loss": last[0], "test_loss": last[1]}
@@ -100,7 +100,7 @@ def _plain(candidate: Candidate) -> dict[str, Any]:
 
 
 def shuffled_places(base: int, seed: int) -> NDArray[np.int64]:
-    """[p²]: the places i = p·a + b of all pairs, in the order in which they were shuffled."""
+    """[p²]: the places i = p·a + b of all pairs in the shuffled order."""
     places = list(range(base**2))
     random.Random(seed).shuffle(places)
     return np.array(places)
@@ -115,22 +115,22 @@ def training_places(base: int, seed: int, share: float) -> NDArray[np.int64]:
 def find_split(
     pair_losses: NDArray[np.float64],
     last: tuple[float | None, float | None],
-    told: tuple[int | None, float | None],
+    stated: tuple[int | None, float | None],
     also: tuple[int, float] = (0, 0.3),
 ) -> DrawnSplit | None:
-    """Draw the split that a file's settings tell or its losses single out.
+    """Draw the split that a file's settings give or that its losses identify.
 
     Args:
-        pair_losses: [p²], the model's loss on every pair, in nats, a first.
-        last: the file's last training and test loss, where it has them.
-        told: seed and share in its settings.
-        also: a seed and a share that join the candidates.
+        pair_losses: [p²], the model's loss on every pair, in nats, at place p·a + b.
+        last: the file's last training and test loss; None if it has none.
+        stated: seed and share in its settings; None if it has none.
+        also: a further seed and share to try.
 
     Returns:
-        None where nothing is told, and the losses single out none.
+        None if the settings give no split and the losses identify none.
     """
     base = math.isqrt(len(pair_losses))
-    seed, share = told
+    seed, share = stated
     known = (
         _weighed(pair_losses, shuffled_places(base, seed), seed, share, last)
         if seed is not None and share is not None
@@ -176,7 +176,7 @@ def _weighed(
     share: float,
     last: tuple[float | None, float | None],
 ) -> Candidate | None:
-    """None where a share leaves no pair to train or to test on."""
+    """The candidate with its losses; None if no pair is left to train or to test on."""
     cut = int(share * len(order))
     if not 0 < cut < len(order):
         return None

@@ -1,4 +1,4 @@
-"""Logits that stand beside a model, compared with those computed here."""
+"""Compare logits in a file beside a model with those computed here."""
 
 import io
 from collections.abc import Mapping
@@ -14,17 +14,18 @@ from miiii.runs.errors import DamagedFileError
 
 FILES = ("expected_logits.safetensors", "expected_logits.npz")
 AGREE = 1e-4
-"""Largest difference, as a share of the largest logit, up to which logits agree."""
+"""Logits agree up to this difference, a share of the largest logit. It is above float32's rounding,
+about 1e-6, and below the difference of another model's logits."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How logits beside the file compare.
+    """The result of a comparison of logits.
 
     Attributes:
-        file: its name.
-        inputs: how many were compared.
-        difference: the largest, as a share of the largest logit.
+        file: the name of the file with logits.
+        inputs: number of compared inputs.
+        difference: the largest difference, as a share of the largest logit.
     """
 
     file: str
@@ -33,7 +34,7 @@ class Agreement:
 
     @property
     def agree(self) -> bool:
-        """Whether they are the same up to rounding."""
+        """Whether the logits are equal up to rounding."""
         return self.difference <= AGREE
 
     def __str__(self) -> str:
@@ -46,10 +47,10 @@ class Agreement:
 
 
 def read_expected(path: Path) -> tuple[str, Mapping[str, NDArray[Any]]] | None:
-    """Arrays `tokens` [B, T] and `logits` [B, V] beside a model; None where there are none.
+    """Read arrays `tokens` [B, T] and `logits` [B, V] beside a model; None if there is no file.
 
     Raises:
-        DamagedFileError: such a file cannot be read, or lacks one of them.
+        DamagedFileError: the file cannot be read, or lacks one of the arrays.
     """
     for name in FILES:
         place = path.with_name(name)
@@ -66,7 +67,7 @@ def _npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except Exception as error:  # whatever the reader makes of arbitrary bytes
+    except Exception as error:  # Arbitrary bytes can raise any exception.
         raise DamagedFileError(path, f"is not readable: {error}") from error
 
 
@@ -80,13 +81,13 @@ def compare(
     """Compare with the logits of all numbers.
 
     Args:
-        expected: as `read_expected` gives it.
-        logits: [p², V], of n = x0 + p · x1; classes that are no answer may follow the p.
+        expected: from `read_expected`.
+        logits: [p², V], for n = x0 + p · x1; classes that are no answers may follow the first p.
         base: p.
-        separate_tokens: whether x1's digit v is token p + v.
+        separate_tokens: whether the digit x1 = v is token p + v.
 
     Raises:
-        ValueError: tokens or logits are none of this model.
+        ValueError: tokens or logits have wrong shapes, or tokens are no digits.
     """
     name, arrays = expected
     tokens, theirs = arrays["tokens"], arrays["logits"]

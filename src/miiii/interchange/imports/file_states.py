@@ -1,4 +1,4 @@
-"""Where in a file the weights are, and of which epochs."""
+"""Find the weights in a file, and their epochs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ State = dict[str, NDArray[Any]]
 _FINAL = ("model", "state_dict", "model_state_dict", "module", "net", "weights")
 _SERIES = (("checkpoints", "checkpoint_epochs"), ("state_dicts", "epochs"))
 _DEPTH = 32
-"""Modules within modules at most."""
+"""Most levels of modules within modules."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class States:
     """The weights in a file.
 
     Attributes:
-        by_epoch: as the file numbers them; a single state stands under any number.
-        numbered_by_file: whether the file says which epochs they are of.
-        final: the state after the last epoch, where the file has one beside the others.
-        epoch: the epoch that the file says of its last state.
-        notes: where they were found.
+        by_epoch: the weights with the file's numbers; a single state has any number.
+        numbered_by_file: whether the file gives the epochs of `by_epoch`.
+        final: the state after the last epoch, if the file has it in addition to the others.
+        epoch: the epoch of the last state; None if the file does not say.
+        notes: where the weights were found.
     """
 
     by_epoch: dict[int, State]
@@ -40,29 +40,29 @@ class States:
         """The weights by epoch, the last state included.
 
         Args:
-            trained: how many epochs the file has losses of; 0: it does not say.
+            trained: number of epochs with losses in the file, or in its settings; 0: unknown.
 
         Returns:
-            The weights, and a line where epochs had to be made up.
+            The weights, and a note if epochs had to be assumed.
         """
         states, notes = dict(self.by_epoch), []
         if self.final is not None and not (states and _same(self.final, states[max(states)])):
             after = max((epoch + 1 for epoch in states), default=1)
-            told = self.epoch if self.epoch is not None and not trained else 0
-            states[max(trained, told, after)] = self.final
+            stated = 0 if trained else self.epoch or 0
+            states[max(trained, stated, after)] = self.final
         elif not self.numbered_by_file and len(states) == 1:
             (state,) = states.values()
             states = {max(trained, self.epoch or 0, 1): state}
         elif not self.numbered_by_file:
             notes.append(
-                f"the file does not say which epochs its {len(states)} states are of: they stand "
-                f"as 1 … {len(states)}"
+                f"the file does not say which epochs its {len(states)} states are of: they are "
+                f"numbered 1 … {len(states)}"
             )
         return states, notes
 
 
 def is_state(content: Any) -> TypeGuard[Mapping[str, NDArray[Any]]]:
-    """Whether an object is arrays by name."""
+    """Whether an object is a mapping from names to arrays."""
     return (
         isinstance(content, Mapping)
         and bool(content)
@@ -72,10 +72,11 @@ def is_state(content: Any) -> TypeGuard[Mapping[str, NDArray[Any]]]:
 
 
 def find_states(content: Any) -> States | None:
-    """Find the weights in what a file holds; None where there are none.
+    """Find the weights in a file's content; None if there are none.
 
     Raises:
-        ValueError: a series of states is not one.
+        ValueError: a series of states has other entries or lacks epochs, or several entries hold
+            weights.
     """
     if (module := _of_module(content)) is not None:
         name = type(content).__name__
@@ -122,15 +123,15 @@ def _final(content: Mapping[Any, Any], others: bool) -> tuple[State | None, tupl
         if isinstance(key, str) and isinstance(value, np.ndarray)
     }
     if not others and not found and looks_like_a_model(beside):
-        return beside, ("the weights stand beside other things of the file",)
+        return beside, ("the weights are arrays among other entries of the file",)
     if others or not found:
-        # Any other arrays by name stand for what they are refused for.
+        # Unknown arrays by name are returned as weights, so that a later error describes them.
         named = next((content[key] for key in _FINAL if is_state(content.get(key))), None)
         return (None if named is None or others else dict(named)), ()
     if len(found) > 1:
-        raise ValueError(f"weights stand under {', '.join(found)}: save the one that is meant")
+        raise ValueError(f"weights are under {', '.join(found)}: save only one of them")
     ((key, state),) = found.items()
-    return dict(state), (f"the weights stand under {key!r}",)
+    return dict(state), (f"the weights are under {key!r}",)
 
 
 def _by_epoch(content: Mapping[Any, Any]) -> States | None:
@@ -153,7 +154,7 @@ def _of_list(content: Sequence[Any]) -> States | None:
 
 
 def _one(value: Any) -> State | None:
-    """A state dict, or the one in a dictionary."""
+    """A state dict that is the object itself or an entry of it."""
     if is_state(value):
         return dict(value) if looks_like_a_model(value) else None
     if isinstance(value, Mapping):
@@ -164,10 +165,10 @@ def _one(value: Any) -> State | None:
 def _series(content: Mapping[Any, Any], series: str, epochs: str) -> dict[int, State]:
     states, given = content[series], content.get(epochs)
     if not all(is_state(state) for state in states):
-        raise ValueError(f"{series} has an entry that is no state dict")
+        raise ValueError(f"{series} has an entry that is not a state dict")
     if not isinstance(given, Sequence | np.ndarray) or len(given) < len(states):
         raise ValueError(f"{epochs} is missing or shorter than {series}")
-    # A demonstration that was stopped early has more epochs planned than states.
+    # Training that was stopped early has more planned epochs than states.
     return {
         int(epoch): dict(state) for epoch, state in zip(given[: len(states)], states, strict=True)
     }
@@ -180,7 +181,7 @@ def _epoch(key: Any) -> int | None:
 
 
 def _of_module(content: Any, depth: int = 0) -> State | None:
-    """The weights of a whole PyTorch module, read off the record of its fields."""
+    """The weights of a whole PyTorch module, from the record of its fields."""
     if not isinstance(content, Foreign) or "_parameters" not in content.state or depth > _DEPTH:
         return None
     found: State = {}

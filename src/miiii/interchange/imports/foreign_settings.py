@@ -1,9 +1,9 @@
-"""The settings that came with a model, in this project's terms.
+"""Translate a published model's settings to this package's terms.
 
 Three kinds are read: TransformerLens' configuration; the `config` in training files of Nanda et al.
 2023 (`p`, `fn_name`, `frac_train`, `seed`); the `config_ID.json` of Zhong et al. 2023 (`C`,
-`funcs`, `attn_coeff`, `diff_vocab`, `eqn_sign`). The last kind's `attention_dir` and stored mask
-say causal, and its code applies no mask.
+`funcs`, `attn_coeff`, `diff_vocab`, `eqn_sign`). The last kind stores `attention_dir` "causal" and
+a causal mask, but its code applies no mask.
 """
 
 import re
@@ -15,7 +15,7 @@ from miiii.tasks.config import Operation
 
 Kind = Literal["none", "transformer-lens", "nanda", "zhong"]
 
-_ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "tanh": "tanh"}
+_ACTIVATIONS = ("relu", "gelu", "tanh")
 _EXPECTED: dict[str, tuple[Any, ...]] = {
     "normalization_type": (None,),
     "positional_embedding_type": ("standard",),
@@ -27,7 +27,7 @@ _EXPECTED: dict[str, tuple[Any, ...]] = {
     "attn_scores_soft_cap": (-1, 0),
     "output_logits_soft_cap": (-1, 0),
 }
-"""Settings of TransformerLens that have one value in this project's transformer."""
+"""Settings of TransformerLens, with the values that this package's transformer implements."""
 _FUNCTION = re.compile(r"lambda x: *\((.+)\) *% *(\d+)")
 _BODIES = {
     "x[0]+x[1]": "add",
@@ -35,28 +35,28 @@ _BODIES = {
     "x[0]*x[1]": "multiply",
     "x[0]**2+x[0]*x[1]+x[1]**2": "x2xyy2",
 }
-"""Operations by what stands between the parentheses, without spaces."""
+"""Operations by the text between the parentheses, without spaces."""
 
 
 @dataclass(frozen=True)
 class ForeignSettings:
-    """What is known; None where the settings do not say.
+    """A model's settings; None if the file does not give them.
 
     Attributes:
-        kind: whose settings they are; "none": there are none.
+        kind: the code that wrote the settings; "none": there are none.
         base: p.
-        operation: of the two digits.
-        other_operation: what they say instead where this project has no such operation.
+        operation: the operation on the two digits.
+        other_operation: text of an operation that this package lacks.
         heads: attention heads per block.
-        activation: of the neurons.
-        attention_mask: what a position sees.
-        attention_coefficient: c of c · softmax + (1 − c).
-        separate_tokens: whether the second digit has tokens of its own.
+        activation: the neurons' activation function.
+        attention_mask: causal or full.
+        attention_coefficient: c in c · softmax + (1 − c).
+        separate_tokens: whether the second digit has different tokens than the first.
         answer_token: whether an "=" follows the digits.
-        attention_scale: what scores are divided by.
-        unscaled: whether they say that scores are not divided (`use_attn_scale` false).
-        seed: of Python's shuffle of all pairs, which made the split.
-        train_fraction: the share of pairs trained on.
+        attention_scale: the divisor of attention scores.
+        unscaled: whether `use_attn_scale` is false, so that scores are not divided.
+        seed: seed of Python's shuffle of all pairs, which makes the split.
+        train_fraction: share of pairs that train.
     """
 
     kind: Kind = "none"
@@ -79,7 +79,7 @@ def read_settings(config: Mapping[str, Any]) -> ForeignSettings:
     """Read a model's settings.
 
     Raises:
-        ValueError: this project's transformer is no such model; every reason is named.
+        ValueError: this package's transformer cannot be such a model; the message has all reasons.
     """
     if not config:
         return ForeignSettings()
@@ -96,7 +96,7 @@ def read_settings(config: Mapping[str, Any]) -> ForeignSettings:
 
 
 class _Reading:
-    """Settings by name; what cannot be is collected, so that one message names it all."""
+    """Settings by name; refusals are collected, so that one message has them all."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = config
@@ -111,10 +111,11 @@ class _Reading:
 
     def activation(self, name: str) -> str | None:
         given = self.config.get(name)
-        found = _ACTIVATIONS.get(str(given).lower())
-        if given is not None and found is None:
-            self.refused.append(f"{name} is {given!r} (expected one of {', '.join(_ACTIVATIONS)})")
-        return found
+        found = str(given).lower()
+        if given is None or found in _ACTIVATIONS:
+            return None if given is None else found
+        self.refused.append(f"{name} is {given!r} (expected one of {', '.join(_ACTIVATIONS)})")
+        return None
 
     def direction(self) -> str:
         given = self.config.get("attention_dir", "causal")

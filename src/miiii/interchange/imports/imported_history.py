@@ -1,4 +1,4 @@
-"""What is measured of a model that was trained elsewhere, and its history here."""
+"""Measure a model that was trained elsewhere, and make its history."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,18 +13,18 @@ from miiii.tasks.dataset import Dataset
 
 Weights = Mapping[str, NDArray[Any]]
 
-Told = Callable[[int, int], None]
-"""Told how many of how many epochs are measured."""
+ShowProgress = Callable[[int, int], None]
+"""Receives the number of measured epochs and the number of all epochs."""
 
 
 class Measuring:
     """Logits and gradients of imported weights, in float64.
 
     Args:
-        config: the run's.
-        dataset: its numbers and targets.
-        extra_classes: [D, n], the unembedding of classes that are no answer, where the model has
-            any.
+        config: the run's configuration.
+        dataset: the run's numbers and targets.
+        extra_classes: [D, n], the unembedding of classes that are no answers; None if there are
+            none.
     """
 
     def __init__(
@@ -37,29 +37,30 @@ class Measuring:
         self._labels = np.asarray(dataset.targets[:, 0], np.int32)
 
     def logits(self, weights: Weights) -> NDArray[np.float64]:
-        """[p², V + n]: of all numbers, classes that are no answer last."""
+        """[p², V + n]: logits of all numbers; classes that are no answers come last."""
         if self._extra is not None:
             whole = np.concatenate([weights["unembedding"], self._extra], axis=1)
             weights = {**weights, "unembedding": whole}
         return self._model(weights).logits(self._digits)
 
     def gradient_norms(self, weights: Weights, numbers: NDArray[np.int32]) -> NDArray[Any]:
-        """[W]: L2 norms of the gradient of the mean loss on some numbers."""
+        """[W]: L2 norm of the mean loss's gradient on some numbers, for each weight."""
         return self._model(weights).gradient_norms(self._digits[numbers], self._labels[numbers])
 
     def _model(self, weights: Weights) -> PlainTransformer:
         return PlainTransformer(weights, self._architecture, self._base)
 
     def losses(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """[p²]: the cross-entropy of every number over all classes given, in nats, in float64."""
+        """[p²]: each number's cross-entropy over all classes in `logits`, in nats, in float64."""
         places = np.arange(len(logits)), self._labels
         rivals = logits - logits[places][:, None]
         rivals[places] = -np.inf
-        # logaddexp, since the other classes' share may be below float64's resolution at 1.
+        # The loss is ln(1 + Σ exp(rival)). logaddexp keeps it exact if the sum is below float64's
+        # resolution at 1, 2e-16, as it is for a model that has grokked.
         return np.logaddexp(0, np.logaddexp.reduce(rivals, axis=1))
 
     def right(self, logits: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """[p²]: whether the right class and no other has the largest logit."""
+        """[p²]: whether the right class has a larger logit than all others; ties count as wrong."""
         rivals = logits.copy()
         places = np.arange(len(logits)), self._labels
         rivals[places] = -np.inf
@@ -71,19 +72,19 @@ def measured_rows(
     dataset: Dataset,
     measuring: Measuring,
     parameters: dict[int, Weights],
-    told: Told,
-    of_last: NDArray[np.float64],
+    show: ShowProgress,
+    last_logits: NDArray[np.float64],
 ) -> dict[str, NDArray[Any]]:
-    """The history's rows: of every epoch from 1 on that has weights.
+    """The history's rows for every epoch from 1 on that has weights.
 
     Returns:
-        By the names of `runs.history`, E rows each: losses in nats, accuracies, and the norms of
-        the training loss' gradient.
+        Arrays by the names of `runs.history`, E rows each: losses in nats, accuracies, and norms of
+        the training loss's gradient.
     """
     epochs = sorted(epoch for epoch in parameters if epoch > 0)
     rows: dict[str, list[Any]] = {}
     for done, epoch in enumerate(epochs, start=1):
-        logits = of_last if epoch == epochs[-1] else measuring.logits(parameters[epoch])
+        logits = last_logits if epoch == epochs[-1] else measuring.logits(parameters[epoch])
         logits = logits[:, : dataset.class_sizes[0]]
         losses, right = measuring.losses(logits), measuring.right(logits)
         for part in ("train", "validation"):
@@ -92,7 +93,7 @@ def measured_rows(
             rows.setdefault(f"{part}_accuracy", []).append([right[numbers].mean()])
         norms = measuring.gradient_norms(parameters[epoch], dataset.split.train)
         rows.setdefault("gradient_norm", []).append(norms)
-        told(done, len(epochs))
+        show(done, len(epochs))
     index = np.asarray(epochs, np.int64)
     dtype = np.dtype(config.training.precision)
     columns = {name: np.asarray(column, dtype) for name, column in rows.items()}
@@ -102,26 +103,26 @@ def measured_rows(
 def with_losses(
     measured: dict[str, NDArray[Any]], losses: Losses, *, test_before_update: bool
 ) -> dict[str, NDArray[Any]]:
-    """The history with the losses that the file has; what it does not have is NaN.
+    """The history with the file's losses; values that neither has are NaN.
 
-    It ends with the last weights; losses of later epochs are left out.
+    The history ends with the last weights; losses of later epochs are left out.
 
-    Epoch e of the history has the training loss of the pass that made update e, which is the
-    file's e-th, and the validation loss after it. The code of 2022 tests before the update.
+    Epoch e of a history has the training loss before update e, which is the file's e-th training
+    loss, and the validation loss after update e. The code of 2022 tests before the update.
 
     Args:
         measured: rows of the epochs that have weights.
-        losses: the file's.
-        test_before_update: whether the i-th test loss is of the weights after i updates, counted
-            from 0, or after i + 1.
+        losses: the file's losses.
+        test_before_update: whether the i-th test loss, from 0, belongs to the weights after i
+            updates; if not, it belongs to those after i + 1.
     """
     last = int(measured["epoch"][-1])
-    told = np.arange(1, min(losses.epochs, last) + 1)
-    if not len(told):
+    given = np.arange(1, min(losses.epochs, last) + 1)
+    if not len(given):
         return measured
-    epochs = np.union1d(told, measured["epoch"])
+    epochs = np.union1d(given, measured["epoch"])
     train = _spread(measured, epochs, "epoch", ("train_loss", "train_accuracy", "gradient_norm"))
-    _put(train["train_loss"], epochs, told, losses.train[: len(told)])
+    _put(train["train_loss"], epochs, given, losses.train[: len(given)])
     if not losses.step:
         return measured | train | {"epoch": epochs}
     after = np.arange(len(losses.test)) * losses.step + (0 if test_before_update else 1)

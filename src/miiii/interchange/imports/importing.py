@@ -1,7 +1,7 @@
-"""A published model as an ordinary run, on which every analysis works.
+"""Make an ordinary run of a published model, so that every analysis works on it.
 
-Accuracies and gradients in the run's history were measured here, on the weights in the file; losses
-are the file's where it has them. There is no optimiser's state, so such a run cannot be resumed.
+Accuracies and gradients in the run's history are measured here on the file's weights. Losses are
+the file's, or measured if it has none. Such a run has no optimiser state, so it cannot be resumed.
 """
 
 import dataclasses
@@ -23,37 +23,40 @@ from miiii.interchange.imports.drawn_split import DrawnSplit, find_split, traini
 from miiii.interchange.imports.expected_logits import Agreement, compare
 from miiii.interchange.imports.imported_history import (
     Measuring,
-    Told,
+    ShowProgress,
     Weights,
     measured_rows,
     with_losses,
 )
 from miiii.interchange.imports.plain_transformer import ordered
+from miiii.interchange.names import depth_of
 from miiii.runs.atomic import write_atomically
+from miiii.runs.directory import RunDirectory
 from miiii.runs.splits import FILE, encode_split
 from miiii.runs.thinning import log_spaced
 from miiii.runs.thresholds import SOLVED, reached
 from miiii.streams import Stream, generator
 from miiii.tasks.config import Operation
-from miiii.tasks.dataset import Dataset, Split, build_dataset, digest
+from miiii.tasks.dataset import Split, build_dataset, digest
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What came of it.
+    """An imported run.
 
     Attributes:
         path: the run directory.
-        epochs: the epochs whose weights are in it.
+        epochs: the epochs that have weights.
         base: p.
         answered: how many of the p² numbers have an answer.
-        accuracies: right shares of training numbers, of validation numbers, and of all.
-        right: how many of all p² numbers are answered right.
+        accuracies: shares of right answers on training numbers, validation numbers, and all.
+        right: number of right answers among all p² numbers.
         split: "given", "drawn again" or "drawn here".
-        drawn: how the split was drawn again, where it was.
-        losses: the loss here on the training numbers, and the file's last training and test loss.
-        expected: how logits beside the file compare, where there are any.
-        notes: what was left out or folded.
+        drawn: how the split was drawn again; None if it was not.
+        losses: the loss measured on the training numbers, and the file's last training and test
+            loss; in nats.
+        expected: comparison with logits beside the file; None if there are none.
+        notes: a line for each part that was left out, folded or assumed.
     """
 
     path: Path
@@ -70,21 +73,20 @@ class Imported:
 
     @property
     def split_known(self) -> bool:
-        """Whether the training numbers are those that trained."""
+        """Whether the split's training numbers are those that the model was trained on."""
         return self.split != "drawn here"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """How a checkpoint is to become a run.
+    """The user's options for an import.
 
     Attributes:
-        operation: what it was trained on, of the two digits modulo p; None: what the file says, or
-            else addition.
-        snapshots: how many epochs are kept at most, evenly spaced in log epoch.
-        train_fraction: share of the numbers that stand as trained where the file does not say.
-        seed: of the split that is drawn then.
-        given: what the user says of the file's layout and base.
+        operation: operation on the two digits modulo p; None: the file's, or addition.
+        snapshots: most epochs to keep, evenly spaced in log epoch.
+        train_fraction: share of the numbers that count as trained if the file does not say which.
+        seed: seed of the split that is drawn then.
+        given: layout and base that the user gives.
     """
 
     operation: Operation | None = None
@@ -103,29 +105,29 @@ def import_checkpoint(
     *,
     force: bool = False,
     command: Sequence[str] = (),
-    told: Told = lambda done, count: None,
+    show: ShowProgress = lambda done, count: None,
     expected: tuple[str, Mapping[str, NDArray[Any]]] | None = None,
 ) -> Imported:
     """Write a checkpoint as a run directory.
 
     Args:
-        checkpoint: what the file holds.
-        source: the file's name, kept as the run's origin.
-        runs_dir: where the run goes.
+        checkpoint: the file's content.
+        source: the file's name, for the run's provenance.
+        runs_dir: the directory of runs.
         name: the run's name.
-        wanted: what the file does not say.
+        wanted: the user's options.
         force: move an existing run of that name aside.
-        command: recorded as the origin of the run.
-        told: hears of the epochs measured.
-        expected: logits that stand beside the file, to be compared.
+        command: the command line, for the run's provenance.
+        show: receives the progress of measuring.
+        expected: logits beside the file, to compare; None if there are none.
 
     Raises:
-        ValueError: the model is none that ours can be, or the split does not fit it.
+        ValueError: this package's transformer cannot be such a model, or the split does not fit it.
         RunError: the name is taken, or the disk refuses.
     """
     kept = log_spaced(sorted(checkpoint.states), wanted.snapshots)
     models = {
-        # Epoch 0 is before training, where a history has no row: alone, it stands as the first.
+        # A history has no row for epoch 0, before training; a single such state becomes epoch 1.
         max(epoch, 1 if len(kept) == 1 else 0): convert(
             checkpoint.states[epoch], checkpoint.config, wanted.given
         )
@@ -140,12 +142,13 @@ def import_checkpoint(
     logits = whole[:, : last.base]
     places, kind, drawn = _training_places(checkpoint, last, wanted, measuring.losses(whole))
     if places is not None:
-        # Half a number more, so that rounding down gives back their number.
+        # With half a number more, rounding down gives exactly this number of training numbers.
         fraction = min((len(places) + 0.5) / config.task.answered, 1 - 1e-9)
         config = replace_fields(config, train_fraction=fraction)
         split = _split(places, config, checkpoint)
         dataset = dataclasses.replace(dataset, split=split)
-    rows = measured_rows(config, dataset, measuring, parameters, told, logits)
+    rows = measured_rows(config, dataset, measuring, parameters, show, logits)
+    right = measuring.right(logits)[dataset.answered]
     losses = {
         "here": float(measuring.losses(whole)[dataset.split.train].mean()),
         "train": checkpoint.losses.last_train,
@@ -154,7 +157,7 @@ def import_checkpoint(
     accuracies = {
         "training": float(rows["train_accuracy"][-1, 0]),
         "validation": float(rows["validation_accuracy"][-1, 0]),
-        "all": float(measuring.right(logits)[dataset.answered].mean()),
+        "all": float(right.mean()),
     }
     imported = Imported(
         path=runs_dir / name,
@@ -162,7 +165,7 @@ def import_checkpoint(
         base=last.base,
         answered=config.task.answered,
         accuracies=accuracies,
-        right=int(measuring.right(logits)[dataset.answered].sum()),
+        right=int(right.sum()),
         split=kind,
         drawn=drawn,
         losses=losses,
@@ -171,28 +174,25 @@ def import_checkpoint(
     )
     history = with_losses(rows, checkpoint.losses, test_before_update=last.layout == "2022")
     origin = _origin(imported, source, checkpoint)
-    return _written(
-        imported, parameters, config, dataset, history, origin, runs_dir, name, force, command
-    )
-
-
-def _written(
-    imported: Imported,
-    parameters: dict[int, Weights],
-    config: Config,
-    dataset: Dataset,
-    history: dict[str, NDArray[Any]],
-    origin: dict[str, Any],
-    runs_dir: Path,
-    name: str,
-    force: bool,
-    command: Sequence[str],
-) -> Imported:
     under = {"device": {"platform": "cpu", "kind": "cpu"}}
     directory = new_member(
         runs_dir, name, config, force, command, digest(dataset), ([name], 0), under=under
     ).directory
-    split, last = dataset.split, imported.epochs[-1]
+    _write(directory, imported, parameters, config, dataset.split, history, origin)
+    return dataclasses.replace(imported, path=directory.path)
+
+
+def _write(
+    directory: RunDirectory,
+    imported: Imported,
+    parameters: dict[int, Weights],
+    config: Config,
+    split: Split,
+    history: dict[str, NDArray[Any]],
+    origin: dict[str, Any],
+) -> None:
+    """Write an imported run's files; after an error, no run directory is left."""
+    last = imported.epochs[-1]
     try:
         with directory.lock():
             if imported.split_known:
@@ -202,17 +202,15 @@ def _written(
             directory.append_history(1, last, history)
             for epoch, weights in parameters.items():
                 directory.save_snapshot(epoch, weights, {"identity": identity(config)})
-            asked = len(split.validation)
-            summary = _summary(config, imported.accuracies, last, asked)
+            summary = _summary(config, imported.accuracies, last, len(split.validation))
             directory.write_status({**directory.status, **summary})
     except BaseException:
         shutil.rmtree(directory.path, ignore_errors=True)
         raise
-    return dataclasses.replace(imported, path=directory.path)
 
 
 def _origin(imported: Imported, source: str, checkpoint: Checkpoint) -> dict[str, Any]:
-    """What provenance says of where the run comes from."""
+    """The record in provenance about the file that the run was made from."""
     splits = {
         "given": "given",
         "drawn again": "drawn again as its authors drew it",
@@ -241,7 +239,7 @@ def _origin(imported: Imported, source: str, checkpoint: Checkpoint) -> dict[str
 
 
 def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a record JSON can hold; anything else as the name of its kind."""
+    """A record for JSON; values that JSON cannot hold become the names of their types."""
     found = {}
     for key, value in record.items():
         try:
@@ -254,23 +252,23 @@ def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
 def _training_places(
     checkpoint: Checkpoint, model: Converted, wanted: Wanted, losses: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64] | None, str, DrawnSplit | None]:
-    """The places of the pairs that trained, how they are known, and how they were drawn again.
+    """The places of the training pairs, the kind of split, and how it was drawn again.
 
     Args:
-        checkpoint: what the file holds.
+        checkpoint: the file's content.
         model: its last weights.
-        wanted: what the file does not say.
-        losses: [p²], of every number, over all classes of the model.
+        wanted: the user's options.
+        losses: [p²], each number's loss over all classes of the model, in nats.
     """
     base = model.base
     if checkpoint.training is not None:
         return checkpoint.training.places(base), "given", None
     last = (checkpoint.losses.last_train, checkpoint.losses.last_test)
-    told = (model.settings.seed, model.settings.train_fraction)
-    # From n = x0 + p·x1 to rows of x0.
+    stated = (model.settings.seed, model.settings.train_fraction)
+    # From n = x0 + p·x1 to the place p·x0 + x1.
     by_pair = losses.reshape(base, base).T.ravel()
     also = (wanted.seed, wanted.train_fraction)
-    drawn = find_split(by_pair, last, told, also)
+    drawn = find_split(by_pair, last, stated, also)
     if drawn is None:
         return None, "drawn here", None
     chosen = drawn.chosen
@@ -289,12 +287,12 @@ def _compared(
 
 
 def _extra_answers(logits: NDArray[np.float64], model: Converted) -> list[str]:
-    """How often a class that is no answer would have been the answer."""
+    """A note on the inputs for which a left-out class has the largest logit."""
     if model.extra_classes is None:
         return []
     won = int((logits.argmax(axis=1) >= model.base).sum())
-    what = "that class" if model.extra_classes.shape[1] == 1 else "one of these classes"
-    return [f"{what} would have been the answer to {won:,} of {model.base**2:,}"]
+    subject = "that class" if model.extra_classes.shape[1] == 1 else "one of these classes"
+    return [f"{subject} would have been the answer to {won:,} of {model.base**2:,} inputs"]
 
 
 def _config(model: Converted, epochs: int, wanted: Wanted, checkpoint: Checkpoint) -> Config:
@@ -303,8 +301,8 @@ def _config(model: Converted, epochs: int, wanted: Wanted, checkpoint: Checkpoin
     operation = wanted.operation or checkpoint.operation or settings.operation
     if operation is None and settings.other_operation is not None:
         raise ValueError(
-            f"{settings.other_operation}, which is no operation that is known here: give "
-            "--operation if it is one"
+            f"{settings.other_operation}, which is no known operation: give --operation if it is "
+            "equal to a known one"
         )
     return replace_fields(
         Config(),
@@ -313,7 +311,7 @@ def _config(model: Converted, epochs: int, wanted: Wanted, checkpoint: Checkpoin
         operation=operation or "add",
         train_fraction=wanted.train_fraction,
         width=width,
-        depth=sum(name.endswith(".mlp_in") for name in model.weights),
+        depth=depth_of(model.weights),
         mlp_ratio=neurons // width,
         filter="none",
         dropout=0.0,
@@ -326,22 +324,23 @@ def _config(model: Converted, epochs: int, wanted: Wanted, checkpoint: Checkpoin
 
 
 def _split(places: NDArray[np.int64], config: Config, checkpoint: Checkpoint) -> Split:
-    """A split in the order of n; what did not train is validation and test, as the file has it.
+    """The split, with the numbers in ascending order.
 
-    Where it does not say, all of it is validation if its test losses are over all of it; else the
-    two are drawn.
+    The file gives validation and test, or else the numbers that did not train are divided: all are
+    validation if the file has test losses, which are means over all of them; otherwise validation
+    and test are drawn.
 
     Args:
-        places: of the pairs that trained.
-        config: the run's.
-        checkpoint: the file.
+        places: places of the pairs that trained.
+        config: the run's configuration.
+        checkpoint: the file's content.
     """
     base = config.task.base
     train = np.sort(places // base + base * (places % base)).astype(np.int32)
     answered = build_dataset(config.task, config.seed).answered
     if len(without := np.setdiff1d(train, answered)):
         raise ValueError(
-            f"the pair ({without[0] % base}, {without[0] // base}) trained, but has no answer to "
+            f"the pair ({without[0] % base}, {without[0] // base}) trained, but has no answer for "
             f"{config.task.operation}: give another --operation"
         )
     rest = np.setdiff1d(answered, train)
@@ -349,8 +348,8 @@ def _split(places: NDArray[np.int64], config: Config, checkpoint: Checkpoint) ->
         validation, test = (np.sort(part).astype(np.int32) for part in checkpoint.held_out)
         if not len(validation) or not np.array_equal(np.sort([*validation, *test]), rest):
             raise ValueError(
-                "tasks.json: validation and test are not the numbers that did not train, each "
-                "once: take both out of it to have them drawn"
+                "tasks.json: validation and test must have each of the numbers that did not train "
+                "once: remove both entries to have them drawn"
             )
         return Split(train, validation, test)
     rest = generator(Stream.IMPORTED_SPLIT, config.seed).permutation(rest)
@@ -360,10 +359,10 @@ def _split(places: NDArray[np.int64], config: Config, checkpoint: Checkpoint) ->
 
 
 def _weights(model: Converted, last: Converted) -> Weights:
-    """A model's weights in the type and the shapes of the last one's."""
+    """A model's weights with the dtype of the last one's; their shapes must be equal."""
     weights = dict(model.weights)
     for key, array in last.weights.items():
-        # Biases that are zero at one epoch and not at another: the model has them.
+        # Biases can be zero at this epoch, and so be left out, but not at the last.
         if key.endswith("_bias") and key not in weights:
             weights[key] = np.zeros(array.shape)
     shapes = [{key: array.shape for key, array in one.items()} for one in (weights, last.weights)]

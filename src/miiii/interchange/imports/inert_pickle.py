@@ -1,9 +1,9 @@
-"""A pickle read as data: nothing that it names is imported, called or run.
+"""Read a pickle as data, without importing, calling or running anything that it names.
 
-A pickle may name any function to be called. Here the names of a short list stand for builders of
-this module, which make tensors, arrays and dictionaries; every other name stands for a `Foreign`.
-The reader is Python's own in Python, whose memo is a dictionary: the one in C allocates whatever
-length a pickle asks for.
+A pickle can name any function to be called. Here the names of a short list are replaced by builders
+in this module, which make tensors, arrays and dictionaries; every other name becomes a `Foreign`.
+The reader is the standard library's Python version, whose memo is a dictionary; the C version
+allocates as much memory for its memo as a pickle asks for.
 """
 
 import math
@@ -43,26 +43,26 @@ _TYPES = {
     "uint64": "<u8",
     "bool": "?",
 }
-"""PyTorch's types of numbers as NumPy's; bfloat16 is widened to float32."""
+"""NumPy's names of PyTorch's types; bfloat16 is widened to float32."""
 
 
 class UnreadableNumbersError(ValueError):
-    """The numbers are of a type that is known but not read; the message is its name."""
+    """The numbers have a type that is not read; the message is the type's name."""
 
 
 class Foreign:
-    """Something of the file that is neither a tensor nor plain data: kept, never run.
+    """A record of an object that is neither a tensor nor plain data.
 
     Attributes:
-        state: the fields of the object, where it had any.
-        arguments: what the file says it is made from.
+        state: the object's fields.
+        arguments: the arguments in the file of the call that makes the object.
     """
 
     state: dict[str, Any]
     arguments: tuple[Any, ...]
 
     def __new__(cls, *arguments: Any, **__: Any) -> "Foreign":
-        """Whatever the file says it is made from."""
+        """Keep the arguments."""
         made = object.__new__(cls)
         made.state, made.arguments = {}, arguments
         return made
@@ -74,22 +74,17 @@ class Foreign:
         if isinstance(state, dict):
             self.state = state
 
-    # What a pickle may fill a container with; nothing is kept of it.
     def append(self, _: Any) -> None:
-        """Nothing."""
+        """Drop an item: a pickle can fill any object as a list, a set or a dictionary."""
 
-    def extend(self, _: Any) -> None:
-        """Nothing."""
-
-    def add(self, _: Any) -> None:
-        """Nothing."""
+    extend = add = append
 
     def __setitem__(self, _: Any, __: Any) -> None:
         pass
 
 
 class _Builder:
-    """A function that a pickle may call, and do nothing else with."""
+    """A function that a pickle can call, but not change."""
 
     __slots__ = ("_build",)
 
@@ -104,7 +99,7 @@ class _Builder:
 
 
 class _Array:
-    """A NumPy array while its numbers are still to come."""
+    """A NumPy array whose numbers come later in the pickle."""
 
     array: NDArray[Any] | None = None
 
@@ -119,29 +114,29 @@ class _Array:
 
 
 def load_inert(data: BinaryIO, storage: Callable[[str, str, int], NDArray[Any]]) -> Any:
-    """Read the next pickle of a stream, which is then at its end.
+    """Read the next pickle of a stream, up to the pickle's end.
 
     Args:
         data: the stream.
-        storage: gives the numbers of a tensor, flat, by their kind, key and least count.
+        storage: returns the flat numbers of a storage, given kind, key and least count.
 
     Returns:
         Plain data, NumPy arrays (read-only) and `Foreign` records.
 
     Raises:
         UnreadableNumbersError: a tensor's type is not read.
-        Exception: whatever else arbitrary bytes lead to.
+        Exception: the bytes are damaged; they can raise any exception.
     """
     return _filled(_Unpickler(data, storage).load(), {})
 
 
 def no_storage(kind: str, key: str, _: int) -> NDArray[Any]:
-    """The `storage` of a pickle that has no tensors."""
+    """The `storage` argument for a pickle that must not have tensors."""
     raise ValueError(f"it refers to a storage {key} of {kind}, where none is expected")
 
 
 def storage_kinds(data: BinaryIO) -> dict[str, str]:
-    """PyTorch's names of the storages that the next pickle of a stream refers to, by their keys."""
+    """PyTorch's names of the storages in the next pickle of a stream, by key."""
     reader = _StorageReader(data, no_storage)
     reader.load()
     return reader.kinds
@@ -151,14 +146,14 @@ def as_numbers(data: bytes, kind: str, count: int, key: str) -> NDArray[Any]:
     """The numbers of a storage; bfloat16 as float32.
 
     Args:
-        data: its bytes.
-        kind: PyTorch's name of the storage, or of the type of its numbers.
-        count: how many there must be at least.
-        key: the storage's name, for the error.
+        data: the storage's bytes.
+        kind: PyTorch's name of the storage's type, or of its numbers' type.
+        count: least number of numbers.
+        key: the storage's name, for the error message.
 
     Raises:
         UnreadableNumbersError: the kind is not read.
-        ValueError: there are fewer.
+        ValueError: there are fewer than `count` numbers.
     """
     dtype = _number_type(kind)
     if dtype == "bfloat16":
@@ -172,7 +167,7 @@ def as_numbers(data: bytes, kind: str, count: int, key: str) -> NDArray[Any]:
 
 
 def number_bytes(kind: str) -> int:
-    """How many bytes one number of a storage has.
+    """Bytes of one number of a storage.
 
     Raises:
         UnreadableNumbersError: the kind is not read.
@@ -182,7 +177,7 @@ def number_bytes(kind: str) -> int:
 
 
 def _number_type(kind: str) -> str:
-    """NumPy's name of a kind of numbers, or "bfloat16"."""
+    """NumPy's name of a type of numbers, or "bfloat16"."""
     dtype = _STORAGES.get(kind, _TYPES.get(kind))
     if dtype is None:
         raise UnreadableNumbersError(kind.removesuffix("Storage") or "without a name")
@@ -190,7 +185,7 @@ def _number_type(kind: str) -> str:
 
 
 class _Storage:
-    """The numbers of one or several tensors, flat and contiguous; read once."""
+    """The flat, contiguous numbers of one or more tensors."""
 
     __slots__ = ("key", "numbers")
 
@@ -198,12 +193,12 @@ class _Storage:
         self.numbers, self.key = numbers, key
 
     def __setstate__(self, _: Any) -> None:
-        # Other numbers here would let a tensor reach outside its memory.
+        # Replaced numbers would let a tensor reach outside its memory.
         raise ValueError("a storage is given a state")
 
 
 class _Unpickler(pickle._Unpickler):  # pyright: ignore[reportAttributeAccessIssue]
-    """Builds tensors and plain data; imports nothing, calls nothing else."""
+    """Builds tensors and plain data; imports no module and calls only this module's builders."""
 
     def __init__(self, data: BinaryIO, storage: Callable[[str, str, int], NDArray[Any]]) -> None:
         super().__init__(data)
@@ -231,7 +226,7 @@ class _Unpickler(pickle._Unpickler):  # pyright: ignore[reportAttributeAccessIss
 
 
 class _StorageReader(_Unpickler):
-    """Builds nothing, and keeps which storages are referred to."""
+    """Builds nothing; records the storages that a pickle refers to."""
 
     kinds: dict[str, str]
 
@@ -250,12 +245,12 @@ class _StorageReader(_Unpickler):
 
 
 def _is_class(pid: Any) -> bool:
-    """Whether it is a module's class with its source, as in whole modules before PyTorch 1.6."""
+    """Whether an id is that of a module's class with its source, as before PyTorch 1.6."""
     return isinstance(pid, tuple) and len(pid) > 1 and pid[0] == "module"
 
 
 def _storage_name(pid: Any) -> tuple[str, str, int]:
-    """The kind of a storage, its key, and its count; the oldest files have a view beside them."""
+    """Kind, key and count of a storage; the oldest files add a view, which must be None."""
     kind, storage, key, _, count, *view = pid
     if kind != "storage" or not isinstance(key, str) or any(one is not None for one in view):
         raise ValueError(f"it refers to {kind!r}, expected a storage")
@@ -263,7 +258,7 @@ def _storage_name(pid: Any) -> tuple[str, str, int]:
 
 
 def _tensor(storage: Any, offset: int, shape: Any, strides: Any, *_: Any) -> NDArray[Any]:
-    """A tensor as a view of its storage; one that would reach outside it is refused."""
+    """A tensor as a view of its storage; refuses one that reaches outside the storage."""
     if not isinstance(storage, _Storage):
         raise ValueError("a tensor has no storage")
     shape, strides = tuple(map(int, shape)), tuple(map(int, strides))
@@ -273,11 +268,11 @@ def _tensor(storage: Any, offset: int, shape: Any, strides: Any, *_: Any) -> NDA
     last = offset + sum((size - 1) * step for size, step in zip(shape, strides, strict=True))
     if 0 in shape:
         return np.zeros(shape, numbers.dtype)
-    # The second: strides of 0 could make a tensor of any size out of one number.
+    # The second condition: strides of 0 could make a tensor of any size from one number.
     if last >= len(numbers) or math.prod(shape) > len(numbers):
         raise ValueError(f"a tensor of shape {shape} reaches beyond its {len(numbers)} numbers")
     width = numbers.dtype.itemsize
-    # A view and no copy: many tensors of one storage take no memory.
+    # A view instead of a copy: many tensors of one storage need no further memory.
     return np.lib.stride_tricks.as_strided(
         numbers[offset:], shape, tuple(step * width for step in strides), writeable=False
     )
@@ -286,7 +281,7 @@ def _tensor(storage: Any, offset: int, shape: Any, strides: Any, *_: Any) -> NDA
 def _typed_tensor(
     storage: Any, offset: int, shape: Any, strides: Any, _: Any, __: Any, kind: Any, *___: Any
 ) -> NDArray[Any]:
-    """A tensor whose storage is bytes, with the type of its numbers beside it."""
+    """A tensor whose storage is bytes and whose type is given separately."""
     if not isinstance(storage, _Storage):
         raise ValueError("a tensor has no storage")
     name = getattr(kind, "__name__", "")
@@ -295,9 +290,9 @@ def _typed_tensor(
 
 
 def _subclass_tensor(build: Any, _: Any, arguments: Any, *__: Any) -> NDArray[Any]:
-    """A tensor of a class derived from PyTorch's, as a plain one."""
+    """A tensor of a subclass, as a plain tensor."""
     if not isinstance(build, _Builder):
-        raise ValueError("a tensor is made by a function that is not known")
+        raise ValueError("a tensor is made by an unknown function")
     return build(*arguments)
 
 
@@ -309,7 +304,7 @@ def _numpy_type(kind: Any) -> np.dtype[Any]:
 
 
 class _NumpyType(Foreign):
-    """numpy.dtype of a file: its name and the order of its bytes."""
+    """A numpy.dtype in a file: its name and byte order."""
 
     order = "<"
 
@@ -350,17 +345,17 @@ _BUILDERS: dict[str, Any] = {
     "numpy.dtype": _NumpyType,
     "_codecs.encode": _Builder(_encoded),
 }
-"""What a pickle may call, by name."""
+"""Functions that a pickle may call, by name."""
 
 
 def _filled(found: Any, seen: dict[int, Any]) -> Any:
-    """The same in plain lists, tuples and dictionaries, NumPy arrays with their numbers.
+    """A copy in plain lists, tuples and dictionaries, with complete NumPy arrays.
 
-    A pickle may give an ordered dictionary attributes in the place of its methods.
+    It calls `dict.items` directly, because a pickle can replace an ordered dictionary's methods.
 
     Args:
-        found: what the pickle says.
-        seen: what became of each object so far, by its `id`; objects may share and hold each other.
+        found: an object of the pickle.
+        seen: the copies made so far, by the objects' `id`; objects can contain each other.
     """
     if isinstance(found, _Array):
         if found.array is None:
@@ -386,5 +381,5 @@ def _filled(found: Any, seen: dict[int, Any]) -> Any:
 
 
 def _is_flat(found: list[Any]) -> bool:
-    """Whether a list holds only numbers; the long ones are losses."""
+    """Whether a list has only numbers, and so need not be copied item by item (long losses)."""
     return all(type(one) in (float, int, bool) for one in found)

@@ -1,4 +1,4 @@
-"""Which way round the matrices of a file stand, found out by their shapes.
+"""Find the layout of a file's matrices from their shapes.
 
 | name | 2022 | TransformerLens |
 |---|---|---|
@@ -9,8 +9,8 @@
 | blocks.N.mlp.W_out | [d_model, d_mlp] | [d_mlp, d_model] |
 
 pos_embed.W_pos [n_ctx, d_model] and unembed.W_U [d_model, d_vocab] are the same in both, so that
-W_pos tells d_model. "2022" is the layout of the code behind Nanda et al. 2023, which Zhong et al.
-2023 took over. A matrix that is square tells nothing; W_O of 2022 is square as a rule.
+W_pos gives d_model. "2022" is the layout of the code of Nanda et al. 2023, which Zhong et al. 2023
+also use. A square matrix fits both layouts; W_O of 2022 is usually square.
 """
 
 from collections.abc import Mapping
@@ -27,22 +27,21 @@ _TURNED = ("attn.W_Q", "attn.W_K", "attn.W_V", "mlp.W_in", "mlp.W_out")
 
 
 def find_layout(state: State, given: Layout | None = None) -> Layout:
-    """Tell the layout of a state dict with HookedTransformer's names.
+    """Find the layout of a state dict with HookedTransformer's names.
 
     Args:
         state: the weights by name.
-        given: what the user says, for shapes that cannot tell.
+        given: the layout that the user gives; needed if all shapes fit both.
 
     Raises:
-        ValueError: shapes fit neither layout, or contradict each other or what is given; or
-            nothing is given and they cannot tell.
+        ValueError: shapes fit neither layout, contradict each other or `given`, or all fit both
+            layouts and none is given.
     """
     width = _width(state)
     votes: dict[str, Layout] = {}
     for name in sorted(state):
         if (vote := _vote(name, state[name], width)) is not None:
             votes[name] = vote
-    found = set(votes.values())
     if given is not None:
         against = next((name for name, vote in votes.items() if vote != given), None)
         if against is not None:
@@ -51,25 +50,23 @@ def find_layout(state: State, given: Layout | None = None) -> Layout:
                 f"{given} does not fit it"
             )
         return given
-    if len(found) == 1:
-        return next(iter(votes.values()))
-    if found:
-        first = {vote: name for name, vote in votes.items()}
-        raise ValueError(
-            "the shapes contradict each other: "
-            + ", ".join(
-                f"{first[one]} {list(state[first[one]].shape)} is laid out as {one}"
-                for one in sorted(found)
-            )
-        )
+    examples: dict[Layout, str] = {vote: name for name, vote in votes.items()}
+    if len(examples) == 1:
+        return next(iter(examples))
+    if examples:
+        parts = [
+            f"{name} {list(state[name].shape)} has the layout {vote}"
+            for vote, name in sorted(examples.items())
+        ]
+        raise ValueError(f"the shapes contradict each other: {', '.join(parts)}")
     raise ValueError(
-        "every matrix is square, so that shapes do not tell which way round they stand: give "
-        "--layout 2022 or --layout transformer-lens"
+        "every matrix is square, so the layout does not follow from the shapes: give --layout 2022 "
+        "or --layout transformer-lens"
     )
 
 
 def turn(state: State, layout: Layout) -> dict[str, NDArray[Any]]:
-    """The weights as TransformerLens has them: matrices multiply from the right, heads apart.
+    """The weights in TransformerLens' layout: matrices multiply from the right, one per head.
 
     Raises:
         ValueError: W_O cannot be divided among the heads.
@@ -97,18 +94,15 @@ def _width(state: State) -> int:
     if positions is None:
         raise ValueError("pos_embed.W_pos is missing: expected a transformer with learnt positions")
     if positions.ndim != 2:
-        raise ValueError(
-            f"pos_embed.W_pos is {list(positions.shape)}: expected [n_ctx, d_model], a row per "
-            "position"
-        )
+        raise ValueError(f"pos_embed.W_pos is {list(positions.shape)}: expected [n_ctx, d_model]")
     return positions.shape[1]
 
 
 def _vote(name: str, array: NDArray[Any], width: int) -> Layout | None:
-    """The layout that a matrix's shape tells; None where it fits both.
+    """The layout that a matrix's shape fits; None if it fits both.
 
     Raises:
-        ValueError: it fits neither.
+        ValueError: the shape fits neither.
     """
     shape = array.shape
     if name == "embed.W_E":
@@ -125,8 +119,8 @@ def _vote(name: str, array: NDArray[Any], width: int) -> Layout | None:
         return None
     if len(shape) != axes or width not in shape[-2:]:
         raise ValueError(
-            f"{name} is {list(shape)} where d_model is {width}: expected {wanted}, as "
-            "TransformerLens has them, or turned round, as the code of 2022"
+            f"{name} is {list(shape)} where d_model is {width}: expected {wanted}, as in "
+            "TransformerLens, or its transpose, as in the code of 2022"
         )
     if shape[-1] == shape[-2]:
         return None
@@ -140,5 +134,5 @@ def _vote_of_output(name: str, shape: tuple[int, ...], width: int) -> Layout | N
         return None if shape[0] == shape[1] else "2022" if shape[0] == width else "transformer-lens"
     raise ValueError(
         f"{name} is {list(shape)} where d_model is {width}: expected [heads, d_head, d_model], as "
-        "TransformerLens has it, or [d_model, heads · d_head], as the code of 2022"
+        "in TransformerLens, or [d_model, heads · d_head], as in the code of 2022"
     )

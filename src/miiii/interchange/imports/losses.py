@@ -1,4 +1,4 @@
-"""The losses of training in a published file: `train_losses` and `test_losses`, in nats."""
+"""Training losses in a published file: `train_losses` and `test_losses`, in nats."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ def _empty() -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Losses:
-    """What a file says of the losses.
+    """The losses in a file, in nats.
 
     Attributes:
-        train: [E], of every epoch, before its update.
-        test: [M], of the inputs that did not train.
-        step: the test losses are of epochs 0, step, 2 · step, …; 0 where that cannot be told.
-        last_train: the last training loss; None where the file has none.
-        last_test: the last test loss; None where the file has none.
+        train: [E], training loss of each epoch, before its update.
+        test: [M], loss on the inputs that did not train.
+        step: test losses belong to epochs 0, step, 2 · step, …; 0 if the step is unknown.
+        last_train: the last training loss; None if the file has none.
+        last_test: the last test loss; None if the file has none.
     """
 
     train: NDArray[np.float64] = field(default_factory=_empty)
@@ -32,20 +32,20 @@ class Losses:
 
     @property
     def epochs(self) -> int:
-        """E."""
+        """Number of epochs with training losses, E."""
         return len(self.train)
 
 
 def read_losses(content: Mapping[str, Any]) -> tuple[Losses, list[str]]:
-    """The losses, and a line for what is there and was not understood."""
+    """The losses in a file, and a note for each entry that was not understood."""
     notes: list[str] = []
     train = _series(content, "train_losses", notes)
     test = _series(content, "test_losses", notes)
     step = _step(len(train), len(test))
     if len(test) and not step:
         notes.append(
-            f"test_losses has {len(test):,} entries for {len(train):,} epochs: of which epochs "
-            "they are cannot be told, so that only the last one was used"
+            f"test_losses has {len(test):,} entries for {len(train):,} epochs: their epochs are "
+            "unknown, so that only the last one was used"
         )
     return Losses(
         train, test, step, _last(train, content, "train_loss"), _last(test, content, "test_loss")
@@ -63,16 +63,13 @@ def _series(content: Mapping[str, Any], name: str, notes: list[str]) -> NDArray[
     if isinstance(given, Sequence | np.ndarray) and array.ndim == 1 and not len(array):
         return _empty()
     if array.ndim != 1 or not np.isfinite(array).all() or (array < 0).any():
-        notes.append(f"{name} is there, but is no list of losses: it was not used")
+        notes.append(f"{name} is not a list of losses: it was not used")
         return _empty()
     return array
 
 
 def _step(epochs: int, tests: int) -> int:
-    """The step k = epochs / tests, or else the one k with tests = ⌈epochs / k⌉.
-
-    0 where there is none, or several.
-    """
+    """The step k = epochs / tests, or the only k with tests = ⌈epochs / k⌉; else 0."""
     if not epochs or not tests:
         return 0
     if epochs % tests == 0:

@@ -1,7 +1,7 @@
-"""The transformer in float64 by NumPy, and the gradient of its loss.
+"""The transformer of `model.transformer` in NumPy and float64, with the gradient of its loss.
 
-`model.transformer` written out plainly, so that a model can be measured without JAX, whose start
-and compilation take longer than the measuring. Nothing is dropped out.
+It measures a model without JAX, whose start and compilation take longer than the measurement. There
+is no dropout.
 """
 
 import math
@@ -12,28 +12,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from miiii.interchange.names import depth_of
 from miiii.model.config import Architecture
 
 Array = NDArray[np.float64]
 
 _BLOCK = ("query", "key", "value", "output", "mlp_in", "mlp_out", "mlp_in_bias", "mlp_out_bias")
 _EXAMPLES = 4096
-"""Computed at a time."""
+"""Number of examples that are computed at once, which limits the memory."""
 
 
 def ordered(weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Weights in the order in which `model.parameters.weight_names` lists them."""
-    depth = sum(name.endswith(".mlp_in") for name in weights)
-    inner = [f"blocks.{block}.{name}" for block in range(depth) for name in _BLOCK]
+    """The weights in the order of `model.parameters.weight_names`."""
+    inner = [f"blocks.{block}.{name}" for block in range(depth_of(weights)) for name in _BLOCK]
     names = ("token_embedding", "position_embedding", *inner, "unembedding")
     return {name: weights[name] for name in names if name in weights}
 
 
 @dataclass(frozen=True)
 class _Passed:
-    """What a block computed: T positions are read, and Q, the last ones, go on."""
+    """A block's activations. It reads T positions and computes the last Q of them."""
 
-    read: Array  # [B, T, D], or of a first block [T, tokens, D]
+    inputs: Array  # [B, T, D]; in the first block the table [T, tokens, D]
     query: Array  # [B, Q, H, K]
     key: Array  # [B, T, H, K]
     value: Array  # [B, T, H, K]
@@ -47,11 +47,11 @@ class _Passed:
 
 
 class PlainTransformer:
-    """A model's weights, ready to be computed with.
+    """A model that computes logits and gradients.
 
     Args:
-        weights: by our names, as `Parameters` has them.
-        architecture: what their shapes do not tell.
+        weights: by the names of `model.parameters.weight_names`.
+        architecture: settings that do not follow from the weights' shapes.
         base: p.
     """
 
@@ -62,13 +62,13 @@ class PlainTransformer:
             name: np.asarray(one, np.float64) for name, one in ordered(weights).items()
         }
         self._rules = architecture
-        self._depth = sum(name.endswith(".mlp_in") for name in weights)
+        self._depth = depth_of(weights)
         self._heads, _, self._head_width = self._weights["blocks.0.query"].shape
         self._second = base if architecture.digit_tokens == "separate" else 0
         self._activation, self._slope = _ACTIVATIONS[architecture.activation]()
 
     def logits(self, digits: NDArray[np.int32]) -> Array:
-        """[B, V]: at the last position.
+        """[B, V]: logits at the last position.
 
         Args:
             digits: [B, 2], the columns x0 and x1.
@@ -76,19 +76,20 @@ class PlainTransformer:
         return np.concatenate([self._forward(part)[1] for part in _parts(digits)])
 
     def gradient_norms(self, digits: NDArray[np.int32], labels: NDArray[np.int32]) -> Array:
-        """[W]: of the mean cross-entropy (in nats, over all classes), the L2 norm per weight.
+        """[W]: L2 norm of the gradient of the mean cross-entropy (in nats), for each weight.
 
         Args:
-            digits: [B, 2].
-            labels: [B].
+            digits: [B, 2], the columns x0 and x1.
+            labels: [B], the right classes.
         """
         totals = {name: np.zeros_like(one) for name, one in self._weights.items()}
         for part, right in zip(_parts(digits), _parts(labels), strict=True):
             passed, logits = self._forward(part)
-            wrong = np.exp(logits - logits.max(axis=1, keepdims=True))
-            wrong /= wrong.sum(axis=1, keepdims=True)
-            wrong[np.arange(len(right)), right] -= 1
-            self._backward(part, passed, wrong / len(digits), totals)
+            # The gradient of cross-entropy by logits is the softmax minus the one-hot label.
+            grad = np.exp(logits - logits.max(axis=1, keepdims=True))
+            grad /= grad.sum(axis=1, keepdims=True)
+            grad[np.arange(len(right)), right] -= 1
+            self._backward(part, passed, grad / len(digits), totals)
         return np.array([np.linalg.norm(total) for total in totals.values()], np.float64)
 
     def _forward(self, digits: NDArray[np.int32]) -> tuple[list[_Passed], Array]:
@@ -102,54 +103,54 @@ class PlainTransformer:
         return passed, stream[:, -1] @ self._weights["unembedding"]
 
     def _tokens(self, digits: NDArray[np.int32]) -> NDArray[np.int64]:
-        """[B, T]."""
+        """[B, T]: the tokens of each example."""
         tokens = digits + np.array([0, self._second])
         positions = len(self._weights["position_embedding"])
         answer = len(self._weights["token_embedding"]) - 1
         more = np.full((len(digits), positions - 2), answer)
         return np.concatenate([tokens, more], axis=1)
 
-    def _block(self, block: int, read: Array, tokens: "_Tokens | None", *, last: bool) -> _Passed:
-        """What a block computes; a first block projects every token once and looks it up."""
+    def _block(self, block: int, inputs: Array, tokens: "_Tokens | None", *, last: bool) -> _Passed:
+        """A block's activations; the first block projects each token once and looks it up."""
 
         def looked_up(table: Array) -> Array:
             return table if tokens is None else tokens.rows(table)
 
-        key = self._per_head(looked_up(read @ self._flat(block, "key")))
-        value = self._per_head(looked_up(read @ self._flat(block, "value")))
-        asked = 1 if last else key.shape[1]
-        asks = _last(read, asked, tokens)
-        query = self._per_head(looked_up(asks @ self._flat(block, "query")))
-        asking = looked_up(asks)
+        key = self._per_head(looked_up(inputs @ self._flat(block, "key")))
+        value = self._per_head(looked_up(inputs @ self._flat(block, "value")))
+        queries = 1 if last else key.shape[1]
+        query_inputs = _last(inputs, queries, tokens)
+        query = self._per_head(looked_up(query_inputs @ self._flat(block, "query")))
+        residual = looked_up(query_inputs)
         scores = np.einsum("bqhk,bthk->bhqt", query, key) / math.sqrt(self._head_width)
-        seen = key.shape[1]
-        visible = np.ones((asked, seen), bool)
+        positions = key.shape[1]
+        visible = np.ones((queries, positions), bool)
         if self._rules.attention_mask == "causal":
-            visible = np.arange(seen) <= np.arange(seen - asked, seen)[:, None]
+            visible = np.arange(positions) <= np.arange(positions - queries, positions)[:, None]
         scores = np.where(visible, scores, -np.inf)
         softmax = np.exp(scores - scores.max(axis=-1, keepdims=True))
         softmax /= softmax.sum(axis=-1, keepdims=True)
         share = self._rules.attention_coefficient
         weights = np.where(visible, share * softmax + (1 - share), 0)
-        mixed = np.einsum("bhqt,bthk->bqhk", weights, value).reshape(*asking.shape[:2], -1)
-        middle = asking + mixed @ self._flat(block, "output")
+        mixed = np.einsum("bhqt,bthk->bqhk", weights, value).reshape(*residual.shape[:2], -1)
+        middle = residual + mixed @ self._flat(block, "output")
         before = middle @ self._flat(block, "mlp_in") + self._bias(block, "mlp_in_bias")
         neurons = self._activation(before)
         out = middle + neurons @ self._flat(block, "mlp_out") + self._bias(block, "mlp_out_bias")
         return _Passed(
-            read, query, key, value, softmax, weights, mixed, middle, before, neurons, out
+            inputs, query, key, value, softmax, weights, mixed, middle, before, neurons, out
         )
 
     def _backward(
         self,
         digits: NDArray[np.int32],
         passed: list[_Passed],
-        of_logits: Array,
+        grad_logits: Array,
         totals: dict[str, Array],
     ) -> None:
         """Add the gradient of these examples to the totals."""
-        totals["unembedding"] += passed[-1].out[:, -1].T @ of_logits
-        stream = (of_logits @ self._weights["unembedding"].T)[:, None]
+        totals["unembedding"] += passed[-1].out[:, -1].T @ grad_logits
+        stream = (grad_logits @ self._weights["unembedding"].T)[:, None]
         tokens = _Tokens(self._tokens(digits))
         for block in reversed(range(self._depth)):
             looked_up = None if block else tokens
@@ -161,52 +162,55 @@ class PlainTransformer:
         self,
         block: int,
         passed: _Passed,
-        of_out: Array,
+        grad_out: Array,
         tokens: "_Tokens | None",
         totals: dict[str, Array],
     ) -> Array:
-        """The gradient with respect to what the block read, from that of what it gave."""
+        """The gradient by the block's inputs, from that by its outputs."""
 
-        def add(name: str, inputs: Array, of_outputs: Array) -> None:
+        def add(name: str, inputs: Array, grad_outputs: Array) -> None:
             total = totals[f"blocks.{block}.{name}"]
-            found = _rows(inputs).T @ _rows(of_outputs)
+            found = _rows(inputs).T @ _rows(grad_outputs)
             if total.ndim == 3 and name != "output":
                 found = found.reshape(len(found), *total.shape[::2]).swapaxes(0, 1)
             total += found.reshape(total.shape)
             if (bias := f"blocks.{block}.{name}_bias") in totals:
-                totals[bias] += _rows(of_outputs).sum(axis=0)
+                totals[bias] += _rows(grad_outputs).sum(axis=0)
 
-        add("mlp_out", passed.neurons, of_out)
-        of_before = (of_out @ self._flat(block, "mlp_out").T) * self._slope(passed.before)
-        add("mlp_in", passed.middle, of_before)
-        of_middle = of_out + of_before @ self._flat(block, "mlp_in").T
-        add("output", passed.mixed, of_middle)
-        of_mixed = self._per_head(of_middle @ self._flat(block, "output").T)
-        of_value = np.einsum("bhqt,bqhk->bthk", passed.weights, of_mixed)
-        of_weights = np.einsum("bqhk,bthk->bhqt", of_mixed, passed.value)
-        of_weights *= self._rules.attention_coefficient
-        mean = (of_weights * passed.softmax).sum(axis=-1, keepdims=True)
-        of_scores = passed.softmax * (of_weights - mean) / math.sqrt(self._head_width)
-        of_query = np.einsum("bhqt,bthk->bqhk", of_scores, passed.key)
-        of_key = np.einsum("bhqt,bqhk->bthk", of_scores, passed.query)
-        asked, read = of_middle.shape[1], passed.read
+        add("mlp_out", passed.neurons, grad_out)
+        grad_before = (grad_out @ self._flat(block, "mlp_out").T) * self._slope(passed.before)
+        add("mlp_in", passed.middle, grad_before)
+        grad_middle = grad_out + grad_before @ self._flat(block, "mlp_in").T
+        add("output", passed.mixed, grad_middle)
+        grad_mixed = self._per_head(grad_middle @ self._flat(block, "output").T)
+        grad_value = np.einsum("bhqt,bqhk->bthk", passed.weights, grad_mixed)
+        grad_weights = np.einsum("bqhk,bthk->bhqt", grad_mixed, passed.value)
+        grad_weights *= self._rules.attention_coefficient
+        # The softmax has the Jacobian diag(s) − s sᵀ.
+        mean = (grad_weights * passed.softmax).sum(axis=-1, keepdims=True)
+        grad_scores = passed.softmax * (grad_weights - mean) / math.sqrt(self._head_width)
+        grad_query = np.einsum("bhqt,bthk->bqhk", grad_scores, passed.key)
+        grad_key = np.einsum("bhqt,bqhk->bthk", grad_scores, passed.query)
+        queries, inputs = grad_middle.shape[1], passed.inputs
 
-        def collected(of_rows: Array) -> Array:
-            return of_rows if tokens is None else tokens.sums(of_rows, read.shape[1])
+        def collected(grad_rows: Array) -> Array:
+            flat = grad_rows.reshape(*grad_rows.shape[:2], -1)
+            return flat if tokens is None else tokens.sums(flat, inputs.shape[1])
 
-        of_key, of_value = collected(_side_by_side(of_key)), collected(_side_by_side(of_value))
-        of_query = collected(_side_by_side(of_query))
-        asks = _last(read, asked, tokens)
-        add("query", asks, of_query)
-        add("key", read, of_key)
-        add("value", read, of_value)
-        of_read = of_key @ self._flat(block, "key").T + of_value @ self._flat(block, "value").T
-        of_asks = _last(of_read, asked, tokens)  # a view
-        of_asks += collected(of_middle) + of_query @ self._flat(block, "query").T
-        return of_read
+        grad_key, grad_value = collected(grad_key), collected(grad_value)
+        grad_query = collected(grad_query)
+        query_inputs = _last(inputs, queries, tokens)
+        add("query", query_inputs, grad_query)
+        add("key", inputs, grad_key)
+        add("value", inputs, grad_value)
+        grad_inputs = grad_key @ self._flat(block, "key").T
+        grad_inputs += grad_value @ self._flat(block, "value").T
+        grad_query_inputs = _last(grad_inputs, queries, tokens)  # A view: += changes grad_inputs.
+        grad_query_inputs += collected(grad_middle) + grad_query @ self._flat(block, "query").T
+        return grad_inputs
 
     def _flat(self, block: int, name: str) -> Array:
-        """A weight as one matrix, heads side by side."""
+        """A weight as one matrix, with the heads side by side."""
         found = self._weights[f"blocks.{block}.{name}"]
         if found.ndim == 2:
             return found
@@ -222,7 +226,7 @@ class PlainTransformer:
 
 
 class _Tokens:
-    """The tokens of examples, and rows of tables [P, tokens, C] of their last P positions.
+    """The tokens of examples, which index tables [P, tokens, C] of the last P positions.
 
     Args:
         tokens: [B, T].
@@ -232,20 +236,20 @@ class _Tokens:
         self._tokens = tokens
 
     def rows(self, table: Array) -> Array:
-        """[B, P, C]: of every example its tokens' rows."""
+        """[B, P, C]: the rows of each example's tokens."""
         return table[np.arange(len(table)), self._tokens[:, -len(table) :]]
 
     def sums(self, rows: Array, count: int) -> Array:
-        """[P, tokens, C]: over all examples, the rows [B, P, C] of each token."""
+        """[P, tokens, C]: sums over examples of rows [B, P, C], by token (adjoint of `rows`)."""
         positions = rows.shape[1]
         found = np.zeros((positions, count, rows.shape[2]))
         np.add.at(found, (np.arange(positions), self._tokens[:, -positions:]), rows)
         return found
 
 
-def _last(read: Array, asked: int, tokens: _Tokens | None) -> Array:
+def _last(inputs: Array, queries: int, tokens: _Tokens | None) -> Array:
     """The last positions of [B, T, D], or of a table [T, tokens, D]."""
-    return read[:, -asked:] if tokens is None else read[-asked:]
+    return inputs[:, -queries:] if tokens is None else inputs[-queries:]
 
 
 def _parts(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
@@ -254,10 +258,6 @@ def _parts(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
 
 def _rows(values: Array) -> Array:
     return values.reshape(-1, values.shape[-1])
-
-
-def _side_by_side(values: Array) -> Array:
-    return values.reshape(*values.shape[:2], -1)
 
 
 Function = Callable[[Array], Array]
@@ -280,4 +280,4 @@ _ACTIVATIONS: dict[str, Callable[[], tuple[Function, Function]]] = {
     "gelu": _gelu,
     "tanh": lambda: (np.tanh, lambda before: 1 - np.tanh(before) ** 2),
 }
-"""What neurons do, and its derivative."""
+"""The activation functions with their derivatives."""

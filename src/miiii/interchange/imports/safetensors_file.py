@@ -1,4 +1,4 @@
-"""Files of safetensors as NumPy arrays, half precision of both kinds included."""
+"""Read safetensors files as NumPy arrays, including float16 and bfloat16."""
 
 from pathlib import Path
 from typing import Any
@@ -28,17 +28,17 @@ _TYPES = {
 
 
 def is_safetensors(path: Path) -> bool:
-    """Whether a file begins as such files do; one that begins as no known file, by its name.
+    """Whether a file begins like a safetensors file, or has its suffix and no other known start.
 
     Raises:
-        DamagedFileError: it cannot be read.
+        DamagedFileError: the file cannot be read.
     """
     try:
         with path.open("rb") as file:
             start = file.read(9)
     except OSError as error:
         raise DamagedFileError(path, f"cannot be read: {error.strerror or error}") from error
-    # Eight bytes of length, and a JSON object; PyTorch's files begin as archives or pickles.
+    # It begins with a length of eight bytes and a JSON object; PyTorch's begin with PK or 0x80.
     if start[8:] == b"{" and start[5:8] == bytes(3):
         return True
     return path.suffix == ".safetensors" and not start.startswith((b"PK", b"\x80"))
@@ -48,14 +48,14 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
     """Every tensor by name; bfloat16 as float32.
 
     Raises:
-        DamagedFileError: it cannot be read, or its bytes are no safetensors file.
-        ValueError: it has tensors of a type that is not read.
+        DamagedFileError: the file cannot be read or is no safetensors file.
+        ValueError: a tensor has a type that is not read.
     """
     try:
         found = safetensors.deserialize(path.read_bytes())
     except OSError as error:
         raise DamagedFileError(path, f"cannot be read: {error.strerror}") from error
-    except Exception as error:  # whatever the reader makes of arbitrary bytes
+    except Exception as error:  # Arbitrary bytes can raise any exception.
         raise DamagedFileError(path, f"is damaged or no safetensors file: {error}") from error
     try:
         return {name: _array(name, tensor) for name, tensor in found}

@@ -1,4 +1,4 @@
-"""The sizes of a published model, and how it is brought to sizes that a transformer here has."""
+"""Sizes of a published model, and their change to sizes that this package's transformer allows."""
 
 import math
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from miiii.interchange.imports.foreign_settings import ForeignSettings
 
 @dataclass(frozen=True)
 class Shapes:
-    """What shapes and settings tell of a model.
+    """Sizes of a model, from shapes and settings.
 
     Attributes:
         base: p.
-        positions: tokens that are read.
-        answer_token: whether the last of them says "=".
-        separate_tokens: whether the second digit has tokens of its own.
+        positions: number of tokens that are read.
+        answer_token: whether the last of them is "=".
+        separate_tokens: whether the second digit has different tokens than the first.
         head_width: d_head.
     """
 
@@ -33,16 +33,16 @@ class Shapes:
 def check_shapes(
     weights: Mapping[str, NDArray[Any]], depth: int, settings: ForeignSettings, base: int | None
 ) -> Shapes:
-    """Check that the weights, as TransformerLens lays them out, are one model of two digits.
+    """Check that weights in TransformerLens' layout are one model of two digits.
 
     Args:
-        weights: by our names.
-        depth: blocks.
-        settings: what the model's settings say.
-        base: p where the user says it.
+        weights: by this package's names.
+        depth: number of blocks.
+        settings: the model's settings.
+        base: p if the user gives it.
 
     Raises:
-        ValueError: they are not; the message names what is and what was expected.
+        ValueError: the weights are no such model; the message has the shape found and expected.
     """
     embedding, positions = weights["token_embedding"], weights["position_embedding"]
     unembedding = weights["unembedding"]
@@ -52,7 +52,10 @@ def check_shapes(
             f"embed.W_E is {list(embedding.shape)} and unembed.W_U {list(unembedding.shape)}: "
             f"expected [d_vocab, d_model] and [d_model, d_vocab] with d_model {width}"
         )
-    heads, _, head_width = _shape3(weights["blocks.0.query"])
+    query = weights["blocks.0.query"].shape
+    if len(query) != 3:
+        raise ValueError(f"blocks.0.attn.W_Q is {list(query)}: expected one matrix per head")
+    heads, _, head_width = query
     neurons = weights["blocks.0.mlp_in"].shape[-1]
     expected: dict[str, tuple[int, ...]] = {"unembedding": (width, unembedding.shape[1])}
     for block in range(depth):
@@ -75,7 +78,7 @@ def check_shapes(
 def _tokens(
     tokens: int, positions: int, classes: int, settings: ForeignSettings, base: int | None
 ) -> tuple[bool, bool, int]:
-    """Whether there is "=", whether the second digit has tokens of its own, and p."""
+    """Whether there is "=", whether the second digit has different tokens, and p."""
     if positions < 2:
         raise ValueError(f"n_ctx is {positions}: expected the tokens a, b and perhaps '='")
     answer = positions > 2 if settings.answer_token is None else settings.answer_token
@@ -85,7 +88,7 @@ def _tokens(
     base = base if base is not None else settings.base
     separate = settings.separate_tokens
     if base is None and separate is None and digits == 2 * classes:
-        # As many tokens for each digit as there are classes.
+        # Each digit has as many tokens as there are classes.
         base, separate = classes, True
     if base is None:
         separate = bool(separate)
@@ -104,32 +107,26 @@ def _tokens(
     return answer, separate, base
 
 
-def _shape3(array: NDArray[Any]) -> tuple[int, int, int]:
-    if array.ndim != 3:
-        raise ValueError(f"blocks.0.attn.W_Q is {list(array.shape)}: expected one matrix per head")
-    return array.shape[0], array.shape[1], array.shape[2]
-
-
 def fold_scale(
     weights: dict[str, NDArray[Any]], scale: float, depth: int, notes: list[str]
 ) -> None:
-    """Bring scores that are divided by a scale of their own to ours, √K, by changing W_Q."""
-    ours = math.sqrt(weights["blocks.0.query"].shape[2])
-    if math.isclose(scale, ours, rel_tol=1e-6):
+    """Change W_Q so that scores divided by √K equal the model's scores divided by `scale`."""
+    root = math.sqrt(weights["blocks.0.query"].shape[2])
+    if math.isclose(scale, root, rel_tol=1e-6):
         return
     for block in range(depth):
         query = weights[f"blocks.{block}.query"]
-        weights[f"blocks.{block}.query"] = (query * (ours / scale)).astype(query.dtype)
-    notes.append(f"the attention scale {scale:g} was folded into W_Q (ours is √{ours**2:g})")
+        weights[f"blocks.{block}.query"] = (query * (root / scale)).astype(query.dtype)
+    notes.append(f"the attention scale {scale:g} was folded into W_Q (miiii's is √{root**2:g})")
 
 
 def fill_up(
     weights: dict[str, NDArray[Any]], depth: int, notes: list[str]
 ) -> tuple[dict[str, NDArray[Any]], int]:
-    """Zeros beside the weights until heads make up the width and neurons are a multiple of it.
+    """Add zeros to the weights until heads · K is the width and the width divides the neurons.
 
-    Neither the residual stream's further numbers nor further neurons are ever anything but zero,
-    as every activation here is 0 at 0: the function stays the same.
+    The added components of the residual stream and the added neurons are always 0, because every
+    activation function here is 0 at 0. So the model's function does not change.
 
     Returns:
         The weights and the number of heads.
@@ -168,7 +165,7 @@ def fill_up(
         if old != new
     ]
     notes.append(
-        f"zeros were put beside the weights, which change nothing: {', '.join(changed)} "
-        "(here heads make up the width, and neurons are a multiple of it)"
+        f"zeros were added to the weights, which change nothing: {', '.join(changed)} "
+        "(miiii's heads make up the width, and its neurons are a multiple of it)"
     )
     return filled, heads

@@ -1,15 +1,15 @@
-"""The names in a state dict of any origin, rewritten as HookedTransformer's names.
+"""Normalise the names in a state dict of any origin.
 
-- a part that wrappers put before every name (`_orig_mod.` of torch.compile, `module.` of
-  DataParallel, `model.`, `original_model.`) is taken off;
-- `_original_component`, which TransformerBridge puts between the parts of a name, is left out, and
-  so are the parts that PyTorch's wrappers put where a single block is wrapped;
-- names of TransformerLens 4's own model (`tok_embed`, `layers`, `fc_in`, `head`) become those of
-  its bridge, which `names.bridge_to_hooked` brings to HookedTransformer's.
+- A prefix that a wrapper adds to every name (`_orig_mod.` of torch.compile, `module.` of
+  DataParallel, `model.`, `original_model.`) is removed.
+- `_original_component`, which TransformerBridge adds between the parts of a name, is removed, and
+  so are parts that PyTorch's wrappers add if a single block is wrapped.
+- Names of TransformerLens 4's native model (`tok_embed`, `layers`, `fc_in`, `head`) become those of
+  its bridge, which `names.bridge_to_hooked` translates to HookedTransformer's.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ _ROOTS = frozenset(
     {"embed", "pos_embed", "blocks", "unembed", "tok_embed", "pos", "layers", "head", "ln_out"}
     | {"ln_final", "l1", "l2", "embed1", "embed2"}
 )
-"""What the names of the models of this field begin with."""
+"""First parts of the names in known models."""
 _NATIVE = (
     (re.compile(r"^tok_embed\."), "embed."),
     (re.compile(r"^pos\."), "pos_embed."),
@@ -32,45 +32,44 @@ _NATIVE = (
 )
 _BRIDGE_PART = "._original_component"
 _WRAPPED = re.compile(r"(?<=\.)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-"""What torch.compile, FSDP and activation checkpointing put between the parts of a name."""
+"""Parts that torch.compile, FSDP and activation checkpointing add inside a name."""
 _INNER = "original_model."
-"""Where a TransformerBridge keeps the model that it wraps."""
+"""Prefix of the model that a TransformerBridge wraps."""
 
 
 def plain_names(state: Mapping[str, NDArray[Any]]) -> tuple[State, tuple[str, ...]]:
-    """Take off prefixes, and bring TransformerLens 4's own names to its bridge's.
+    """Remove wrappers' parts, and translate TransformerLens 4's native names to its bridge's.
 
     Returns:
-        The weights by their new names, and what was done, a line each.
+        The weights by their new names, and a note for each change.
 
     Raises:
-        ValueError: two names become one, and their weights differ; or some names have a prefix
-            that others lack.
+        ValueError: two names become equal but their weights differ, or only some names have a
+            prefix.
     """
     notes: list[str] = []
     found = dict(state)
     while (prefix := _shared_prefix(found)) is not None:
         found = {name.removeprefix(prefix): array for name, array in found.items()}
-        notes.append(f"the prefix {prefix!r} was taken off every name")
+        notes.append(f"the prefix {prefix!r} was removed from every name")
     if any(_WRAPPED.search(name) for name in found):
-        found = _merged({_unwrapped(name): [] for name in found}, found, _unwrapped)
-        notes.append("what PyTorch's wrappers put inside names was taken out")
-    if any(name.startswith(_INNER) or _BRIDGE_PART in name for name in found):
-        found = _merged({_without_bridge(name): [] for name in found}, found, _without_bridge)
+        found = _renamed(found, lambda name: _WRAPPED.sub("", name))
+        notes.append("the parts that PyTorch's wrappers add inside names were removed")
+    found = _renamed(found, lambda name: name.replace(_BRIDGE_PART, "").removeprefix(_INNER))
     _refuse_partly_prefixed(found)
     if "tok_embed.weight" in found:
-        found = _merged({_bridged(name): [] for name in found}, found, _bridged)
-        notes.append("the names are those of TransformerLens 4's own model")
+        found = _renamed(found, _bridged)
+        notes.append("the names are those of TransformerLens 4's native model")
     return found, tuple(notes)
 
 
 def looks_like_a_model(state: Mapping[str, Any]) -> bool:
-    """Whether names are a model's of this field, behind whatever prefix."""
+    """Whether names belong to a known model, after any prefix."""
     return any(part in _ROOTS for name in state for part in name.split(".")[:4])
 
 
 def _shared_prefix(state: State) -> str | None:
-    """The first part of every name, with its dot, where it is a wrapper's."""
+    """A wrapper's prefix of every name, with its dot; None if there is none."""
     parts = {name.partition(".")[0] for name in state}
     if len(parts) != 1 or any("." not in name for name in state):
         return None
@@ -79,23 +78,15 @@ def _shared_prefix(state: State) -> str | None:
 
 
 def _refuse_partly_prefixed(state: State) -> None:
-    """Refuse names of which some have a wrapper's part in front, and others not."""
+    """Refuse names of which only some have a wrapper's prefix."""
     for part in sorted({name.partition(".")[0] for name in state} - _ROOTS):
         inside = [name for name in state if name.startswith(part + ".")]
         outside = [name for name in state if name not in inside]
         if outside and any(name.split(".")[1] in _ROOTS for name in inside):
             raise ValueError(
                 f"{len(inside)} of {len(state)} names begin with {part + '.'!r}, but {outside[0]} "
-                "does not: save the state_dict of the model only"
+                "does not: save only the model's state_dict"
             )
-
-
-def _without_bridge(name: str) -> str:
-    return name.replace(_BRIDGE_PART, "").removeprefix(_INNER)
-
-
-def _unwrapped(name: str) -> str:
-    return _WRAPPED.sub("", name)
 
 
 def _bridged(name: str) -> str:
@@ -104,10 +95,11 @@ def _bridged(name: str) -> str:
     return name
 
 
-def _merged(places: dict[str, list[Any]], state: State, rename: Any) -> State:
-    for name, array in state.items():
-        places[rename(name)].append(array)
-    for name, arrays in places.items():
-        if any(not np.array_equal(one, arrays[0]) for one in arrays[1:]):
-            raise ValueError(f"{name} stands in the file twice, with different numbers")
-    return {name: arrays[0] for name, arrays in places.items()}
+def _renamed(state: State, rename: Callable[[str], str]) -> State:
+    found: State = {}
+    for old, array in state.items():
+        name = rename(old)
+        if name in found and not np.array_equal(found[name], array):
+            raise ValueError(f"{name} is in the file twice, with different numbers")
+        found.setdefault(name, array)
+    return found

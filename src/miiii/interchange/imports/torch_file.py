@@ -1,10 +1,9 @@
-"""PyTorch's .pth and .pt files, read without PyTorch and without running what is in them.
+"""Read PyTorch's .pth and .pt files without PyTorch and without running code in them.
 
-Such a file is a zip archive: one pickle that describes the object, and the bytes of every tensor
-beside it. Before PyTorch 1.6, and where it is asked for, it is four pickles one after the other (a
-number that says so, a version, the machine's sizes, the object) and a fifth with the keys of the
-storages, whose sizes and bytes follow. Pickles are read by `inert_pickle`, which builds tensors and
-plain data and keeps every other name as a `Foreign`, an inert record of what the file said.
+Such a file is a zip archive with one pickle, which describes the object, and the bytes of every
+tensor. Before PyTorch 1.6, and on request, it is five pickles in a row: a magic number, a version,
+the machine's sizes, the object, and the keys of the storages. The storages' sizes and bytes follow.
+`inert_pickle` reads pickles; it builds tensors and plain data, and keeps a record of other objects.
 """
 
 import io
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from miiii.interchange.imports.inert_pickle import (
-    Foreign,
     UnreadableNumbersError,
     as_numbers,
     load_inert,
@@ -23,23 +21,21 @@ from miiii.interchange.imports.inert_pickle import (
 )
 from miiii.runs.errors import DamagedFileError
 
-__all__ = ["Foreign", "read_torch_file"]
-
 _PICKLE = "data.pkl"
 _LEGACY_NUMBER = 0x1950A86A20F9469CFC6C
-"""The first object in a file of PyTorch before 1.6."""
+"""The magic number of files before PyTorch 1.6."""
 _LEGACY_VERSION = 1001
 
 
 def read_torch_file(path: Path) -> Any:
-    """Read what `torch.save` wrote.
+    """Read a file of `torch.save`.
 
     Returns:
-        The object, its tensors and NumPy arrays as NumPy arrays (bfloat16 as float32).
+        The object, with tensors as NumPy arrays (bfloat16 as float32).
 
     Raises:
-        DamagedFileError: it cannot be read, is of another format, or is damaged.
-        ValueError: it has tensors of a type that is not read.
+        DamagedFileError: the file cannot be read, has another format, or is damaged.
+        ValueError: a tensor has a type that is not read.
     """
     try:
         data = path.read_bytes()
@@ -56,12 +52,12 @@ def read_torch_file(path: Path) -> Any:
         raise ValueError(f"{path} has tensors of type {error}: save them as float32") from error
     except EOFError as error:
         raise DamagedFileError(path, "is damaged: it is cut short") from error
-    except Exception as error:  # whatever a reader makes of arbitrary bytes
+    except Exception as error:  # Arbitrary bytes can raise any exception.
         raise DamagedFileError(path, f"is damaged or foreign: {error}") from error
 
 
 def _other_format(data: bytes) -> str:
-    """What a file that is no zip archive is, by its first bytes."""
+    """Describe a file that is no zip archive, by its first bytes."""
     if not data:
         return "is empty"
     if data.startswith(b"PK"):
@@ -84,7 +80,7 @@ def _read(archive: zipfile.ZipFile) -> Any:
         raise ValueError("it is a NumPy archive of " + ", ".join(names[:4]))
     if len(inner) != 1:
         raise ValueError(f"it holds {len(inner)} files {_PICKLE}, expected one")
-    # PyTorch stores parts as they are; compressed ones could unfold to any size.
+    # PyTorch does not compress parts; a compressed part could expand to any size.
     if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
         raise ValueError("its parts are compressed, which torch.save never does")
     folder = inner[0].removesuffix(_PICKLE)
@@ -111,7 +107,7 @@ def _read_legacy(data: bytes) -> Any:
     kinds = storage_kinds(stream)
     keys = load_inert(stream, no_storage)
     if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(kinds):
-        raise ValueError("its list of storages is not that of its tensors")
+        raise ValueError("its list of storages does not match its tensors")
     parts = {}
     for key in keys:
         count = int.from_bytes(stream.read(8), "little", signed=True)

@@ -1,4 +1,4 @@
-"""Which inputs trained, as published files say it: places, a mask, or the pairs themselves."""
+"""Read from a published file which inputs trained: as places, as a mask, or as pairs."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 _KEYS = ("train_indices", "train_data", "train_pairs")
 _PERHAPS = re.compile(r"(is_)?(train|training|trn)(_?(mask|idx|idxs|inds|ids|set|split|inputs|x))?")
-"""Names by which others keep their training inputs; in which form is not known."""
+"""Names under which other files keep training inputs, in unknown forms."""
 
 
 @dataclass(frozen=True)
@@ -18,19 +18,19 @@ class TrainingPairs:
     """Inputs that trained.
 
     Attributes:
-        values: [n] places i of the pair (i // p, i mod p); [p²] a mask of these places; or [n, 2]
-            pairs.
-        kind: which of the three.
+        values: [n] places i of the pairs (i // p, i mod p), [p²] a mask over these places, or
+            [n, 2] pairs.
+        kind: the form of `values`.
     """
 
     values: NDArray[Any]
     kind: Literal["places", "mask", "pairs"]
 
     def places(self, base: int) -> NDArray[np.int64]:
-        """[n], the places of the pairs, each once.
+        """[n], the places of the pairs.
 
         Raises:
-            ValueError: they are none of p² inputs, or one stands there twice, or there is none.
+            ValueError: a place is outside 0 … p² − 1 or repeated, or there is no place, or all.
         """
         if self.kind == "mask":
             if self.values.size != base**2:
@@ -50,11 +50,11 @@ class TrainingPairs:
             found = self.values.astype(np.int64)
         if not len(found):
             raise ValueError("train_indices has no input: expected at least one that trained")
-        once = len(np.unique(found)) == len(found)
-        if found.min() < 0 or found.max() >= base**2 or not once:
+        unique = len(np.unique(found)) == len(found)
+        if found.min() < 0 or found.max() >= base**2 or not unique:
             raise ValueError(
                 f"train_indices has {len(found)} entries from {found.min()} to {found.max()}: "
-                f"expected each of 0 … p² − 1 = {base**2 - 1} once at most"
+                f"expected each of 0 … p² − 1 = {base**2 - 1} at most once"
             )
         if len(found) == base**2:
             raise ValueError("train_indices has every input: none is left to validate on")
@@ -62,7 +62,7 @@ class TrainingPairs:
 
 
 def read_training_pairs(content: Mapping[str, Any]) -> tuple[TrainingPairs | None, list[str]]:
-    """What a file says of its training inputs, and a line for what was not understood."""
+    """The training inputs in a file, and a note for each entry that was not understood."""
     notes = []
     for key in _KEYS:
         given = content.get(key)
@@ -71,22 +71,19 @@ def read_training_pairs(content: Mapping[str, Any]) -> tuple[TrainingPairs | Non
         array = _array(given)
         if array is not None and (found := _understood(array)) is not None:
             return found, notes
-        what = "of another kind" if array is None else f"{array.dtype} of {_axes(array)}"
+        kind = "of another kind"
+        if array is not None:
+            kind = f"{array.dtype} of {array.ndim} {'axis' if array.ndim == 1 else 'axes'}"
         notes.append(
-            f"{key} is there, but is {what}: expected whole numbers or a mask of p² inputs, so "
-            "it was not used"
+            f"{key} is {kind}: expected whole numbers or a mask of p² inputs, so it was not used"
         )
     for key, given in content.items():
         if _PERHAPS.fullmatch(str(key).lower()) and _array(given) is not None:
             notes.append(
-                f"{key} is there and was not read: if it says which inputs trained, save it as "
-                f"{_KEYS[0]}, places i of (i // p, i mod p) or a mask of p² inputs"
+                f"{key} was not read: if it says which inputs trained, save it as {_KEYS[0]}, "
+                "places i of (i // p, i mod p) or a mask of p² inputs"
             )
     return None, notes
-
-
-def _axes(array: NDArray[Any]) -> str:
-    return f"{array.ndim} {'axis' if array.ndim == 1 else 'axes'}"
 
 
 def _array(given: Any) -> NDArray[Any] | None:
@@ -110,11 +107,11 @@ def _understood(array: NDArray[Any]) -> TrainingPairs | None:
     if array.ndim == 2 and 1 in array.shape:
         array = array.ravel()
     if array.ndim == 1:
-        # Places stand there once each; zeros and ones that repeat are a mask.
+        # Places do not repeat, so three or more zeros and ones are a mask.
         if array.size > 2 and np.isin(array, (0, 1)).all():
             return TrainingPairs(array.astype(bool), "mask")
         return TrainingPairs(array, "places")
-    # Pairs, or triples with the token "=".
+    # Pairs, or triples with the token "=" last.
     if array.ndim == 2 and array.shape[1] in (2, 3) and array.shape[0] > 3:
         return TrainingPairs(array[:, :2], "pairs")
     return None
