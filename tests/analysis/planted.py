@@ -18,6 +18,11 @@ def harmonics(base, modulus):
     return columns[:, : modulus - 1]
 
 
+def power_in(space, values):
+    """Squared norm of the part of each function inside a space."""
+    return (space.project(values) ** 2).sum(axis=0)
+
+
 def product(size, over_x1, over_x0):
     """A grid [x1, x0] that is the product of two profiles."""
     assert len(over_x1) == len(over_x0) == size

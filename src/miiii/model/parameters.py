@@ -34,7 +34,7 @@ class Block:
     mlp_in_bias: Float[Array, "F"] | None = None
     """b_in: added to the neurons before the activation; None in a model without biases."""
     mlp_out_bias: Float[Array, "D"] | None = None
-    """b_out: added to what the MLP gives; None in a model without biases."""
+    """b_out: added after W_out; None in a model without biases."""
 
 
 @jax.tree_util.register_dataclass

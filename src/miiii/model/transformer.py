@@ -215,11 +215,11 @@ def _attention(
 ):
     """A later block's attention; `last_only`: from the last position only."""
     assert residual is not None
-    asking = residual[:, -1:] if last_only else residual
-    query = jnp.einsum("bqd,hdk->bqhk", asking, block.query)
+    entering = residual[:, -1:] if last_only else residual
+    query = jnp.einsum("bqd,hdk->bqhk", entering, block.query)
     key = jnp.einsum("btd,hdk->bthk", residual, block.key)
     value = jnp.einsum("btd,hdk->bthk", residual, block.value)
-    return *_attend(query, key, value, architecture, edit), asking
+    return *_attend(query, key, value, architecture, edit), entering
 
 
 def _attend(
@@ -236,11 +236,11 @@ def _attend(
     mask.)
     """
     scores = jnp.einsum("bqhk,bthk->bhqt", query, key) / math.sqrt(query.shape[-1])
-    asked, seen = query.shape[1], key.shape[1]
+    queries, seen = query.shape[1], key.shape[1]
     if architecture.attention_mask == "full":
-        visible = jnp.ones((asked, seen), bool)
+        visible = jnp.ones((queries, seen), bool)
     else:
-        visible = jnp.arange(seen) <= jnp.arange(seen - asked, seen)[:, None]
+        visible = jnp.arange(seen) <= jnp.arange(seen - queries, seen)[:, None]
         scores = jnp.where(visible, scores, -jnp.inf)
     scores = edit("attention_scores", scores)
     weights = jax.nn.softmax(scores, axis=-1)

@@ -31,9 +31,8 @@ def build_optimiser(
 ) -> optax.GradientTransformation:
     """Gradient filter, then ⊥Grad where configured, then AdamW, Muon or a registered optimiser.
 
-    ⊥Grad is the last before the optimiser, so that nothing along the weights reaches it: a filter's
-    average of gradients, each orthogonal to the weights of its time, is not orthogonal to the
-    present ones.
+    ⊥Grad is the last before the optimiser: a filter's average of gradients, each orthogonal to the
+    weights of its time, would not be orthogonal to the present ones.
 
     The three numbers default to the configuration's. They may be traced, so that runs that differ
     only in them can train as one batch.

@@ -61,18 +61,18 @@ class OptimConfig:
     warmup_epochs: int = 0
     """Epochs over which the learning rate rises linearly to its value (0: none)."""
     decay_start: int = 0
-    """Epoch from which the learning rate falls along a cosine (counts with decay_epochs > 0)."""
+    """Epoch from which the learning rate falls along a cosine (ignored with decay_epochs 0)."""
     decay_epochs: int = 0
     """Epochs that the fall takes; 0: the learning rate stays constant."""
     decay_floor: float = 0.1
-    """What the learning rate falls to, as a share of its value (0 ≤ floor ≤ 1)."""
+    """The learning rate after the fall, as a share of its value (0 ≤ floor ≤ 1)."""
     restarts: int = 0
-    """Times that the learning rate, once it has fallen, starts again from restart_height and falls
-    as before (warm restarts, Loshchilov and Hutter 2017)."""
+    """How many times the learning rate, after its fall, restarts at restart_height and falls again
+    (warm restarts, Loshchilov and Hutter 2017)."""
     restart_epochs: int = 1300
     """Epochs that each fall after a restart takes (≥ 1)."""
     restart_height: float = 0.5
-    """What the learning rate restarts from, as a share of its value (decay_floor ≤ height ≤ 1)."""
+    """The learning rate at a restart, as a share of its value (decay_floor ≤ height ≤ 1)."""
 
     def __post_init__(self) -> None:
         if not is_own(self.optimiser):

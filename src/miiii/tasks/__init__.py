@@ -1,5 +1,5 @@
-"""Integers only: numbers and digits, primes, targets, splits.
+"""The tasks: numbers and digits, primes, targets, splits.
 
-`config` names a task, `dataset.build_dataset` makes its numbers, targets and split.
-Nothing here imports JAX, so a task can be checked without an accelerator or a compiler.
+`config` has a task's settings; `dataset.build_dataset` makes its numbers, targets and split.
+No file here imports JAX, so that a task can be checked without a compiler.
 """

@@ -45,8 +45,8 @@ class TaskConfig:
     train_fraction: float = 0.3
     """Share of the p² numbers to train on, strictly between 0 and 1."""
     validation_size: int = 1000
-    """Numbers to validate on; at most half of what training leaves, so fewer where p is small.
-    What is left over is the test set."""
+    """Numbers to validate on; at most half of those that are not trained on, so fewer where p is
+    small. All others are the test set."""
     split: str = DRAWN
     """Which numbers train: drawn (at random) or pairs (at random, (x0, x1) and (x1, x0) always in
     one part; for nanda's commutative operations). miiii.with_split gives any other split from
@@ -110,9 +110,9 @@ class TaskConfig:
     def _check_split(self) -> None:
         if self.split == PAIRS:
             if self.task != "nanda" or self.operation not in COMMUTATIVE:
-                asked = f"the operation {self.operation}" if self.task == "nanda" else self.task
+                name = f"the operation {self.operation}" if self.task == "nanda" else self.task
                 raise ValueError(
-                    f"split is 'pairs': {asked} may have different answers for (x0, x1) and "
+                    f"split is 'pairs': {name} may have different answers for (x0, x1) and "
                     f"(x1, x0); it is for nanda's {', '.join(COMMUTATIVE)} (labels of your own: "
                     "miiii.with_split)"
                 )

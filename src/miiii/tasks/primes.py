@@ -1,4 +1,4 @@
-"""Primes, without NumPy: a configuration asks for them."""
+"""Primes, without NumPy: configurations are checked before it is loaded."""
 
 
 def primes_below(limit: int) -> tuple[int, ...]:

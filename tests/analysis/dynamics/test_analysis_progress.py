@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.planted import harmonics, noise, random_parameters
+from analysis.planted import harmonics, noise, power_in, random_parameters
 from analysis.planted_addition import addition, clock_model
 from analysis.planted_circuits import circuit_model
 from miiii.analysis.dynamics.gini import gini
@@ -70,7 +70,7 @@ def test_losses_are_those_of_the_projected_logits():
         assert found.restricted_accuracy[task] == (kept.argmax(axis=1) == labels).mean()
         assert found.excluded_accuracy[task] == (rest.argmax(axis=1) == labels)[train].mean()
         centred = own - own.mean(axis=1, keepdims=True)
-        power = task_harmonics(BASE, q).power(centred).sum()
+        power = power_in(task_harmonics(BASE, q), centred).sum()
         varying = ((centred - centred.mean(axis=0)) ** 2).sum()
         assert found.span_share[task] == pytest.approx(power / varying)
 

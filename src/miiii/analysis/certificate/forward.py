@@ -175,12 +175,12 @@ class Network:
         self,
         heads: _Projections,
         stream: Enclosed,
-        asking: NDArray[np.int64],
+        queries: NDArray[np.int64],
         seen: NDArray[np.int64],
     ) -> Enclosed:
-        """Scaled attention scores, [B, T, H]."""
+        """Scaled attention scores [B, T, H] of the streams `queries` [B] and `seen` [B, T]."""
         split = (self.heads, self._head_width)
-        query = heads.query[asking].reshape(-1, *split)
+        query = heads.query[queries].reshape(-1, *split)
         key = heads.key[seen].reshape(*seen.shape, *split)
         root = np.sqrt(self._head_width)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -221,8 +221,9 @@ def softmax(scores: Enclosed) -> Enclosed:
     errors: list[FloatArray] = []
     for which, arithmetic in enumerate(ARITHMETICS):
         carried = scores.errors[0] + scores.errors[which]
-        apart = below + 2 * carried.max(axis=1, keepdims=True)
-        off = scores.errors[which] + arithmetic.unit_roundoff * apart
+        # Rounding the subtraction costs u times the distance, in this arithmetic, from the largest.
+        distance = below + 2 * carried.max(axis=1, keepdims=True)
+        off = scores.errors[which] + arithmetic.unit_roundoff * distance
         roundings = (4 * EXP_ULPS + seen + 1) * 1.01 * arithmetic.unit_roundoff
         logarithm = outward(off + off.max(axis=1, keepdims=True) + roundings, 12)
         largest = weight + (errors[0] if errors else 0.0) + 3 * arithmetic.smallest

@@ -89,7 +89,7 @@ def fix_at_mean(
     """Fix components of an activation, such as neurons, at their mean over all numbers.
 
     Args:
-        components: indices along the activation's last axis; none changes nothing.
+        components: indices along the activation's last axis; may be empty.
         activation: of `model.intervention.EDITABLE`, with one row per number.
         block: which.
     """
@@ -110,7 +110,7 @@ def remove_heads(heads: ArrayLike, block: int = -1, fill: Fill = "mean") -> Inte
     """Remove the contributions of attention heads to the residual stream.
 
     Args:
-        heads: indices; none changes nothing.
+        heads: indices; may be empty.
         block: which.
         fill: what takes their place: their mean over all numbers, or zero.
 

@@ -45,7 +45,7 @@ class Attribution:
     """[N]: expected share of each task in an interaction without structure; 0 where the modulus
     divides p."""
     pairs: tuple[tuple[int, int], ...]
-    """[J]: pairs of moduli asked for."""
+    """[J]: the pairs of moduli."""
     pair: FloatArray
     """[M, J]: share on the cross harmonics of each pair. Pairs with a modulus in common are not
     orthogonal."""

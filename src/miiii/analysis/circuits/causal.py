@@ -6,8 +6,8 @@ same size, and each with its opposite, keeping only the circuit:
 - harmonics: task i's functions of n are removed from all neurons. Everything after the MLP is
   linear, so this removes task i's harmonics from the MLP's contribution to each task's logits: it
   tests whether tasks read each other's harmonics. It does not test whether neurons are shared: the
-  logits of a solved task are functions of its own n mod q, with little on another task's harmonics,
-  whichever neurons made them. Control: random subspaces of the same dimension.
+  logits of a solved task are functions of n mod q, with little power on another task's harmonics,
+  whichever neurons they come from. Control: random subspaces of the same dimension.
 - neurons: the neurons attributed to task i are fixed at their mean. This tests whether tasks use
   the same neurons. Control: as many random neurons.
 """
@@ -74,7 +74,7 @@ def harmonic_removal(
     Args:
         model: the weights; or a hidden layer and its read-out, of a model of any kind.
         dataset: moduli and targets; the targets should be functions of n mod q.
-        draws: R, random subspaces; within a draw those of smaller tasks lie in those of larger.
+        draws: R, random subspaces; within a draw smaller ones lie in larger ones.
         seed: of the controls.
         numbers: the numbers to score; default: all p². Removal is always over all of them.
 

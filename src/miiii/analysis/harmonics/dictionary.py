@@ -96,13 +96,8 @@ class Dictionary:
         parts = [task.table.T @ residue_sums(flat, task.modulus) for task in self.tasks]
         return np.concatenate(parts).reshape(-1, *shape)
 
-    def power(self, values: ArrayLike) -> FloatArray:
-        """Squared norm of the projection on all tasks' harmonics together: […]."""
-        flat, shape = as_columns(values, self.base)
-        return self.joint_power(self.coefficients(flat)).reshape(shape)
-
     def joint_power(self, coefficients: FloatArray) -> FloatArray:
-        """`power` of functions whose coefficients [C, M] are known: [M]."""
+        """Squared norm of functions on all tasks' harmonics together, by `coefficients`: [M]."""
         return ((self.whitening.T @ coefficients) ** 2).sum(axis=0)
 
     def project(self, values: ArrayLike) -> FloatArray:
@@ -136,7 +131,7 @@ def harmonic_dictionary(base: int, moduli: Sequence[int]) -> Dictionary:
         moduli: q of each task, in the tasks' order, from 2 to p² − 1, none twice.
 
     Raises:
-        ValueError: there are none, one stands twice, or one is out of its limits.
+        ValueError: there are none, one occurs twice, or one is out of its limits.
     """
     return _made(int(base), tuple(int(modulus) for modulus in moduli))
 

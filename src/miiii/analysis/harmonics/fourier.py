@@ -62,7 +62,7 @@ def distinct_frequencies(frequencies: Sequence[int], size: int) -> tuple[int, ..
     """Some frequencies of p points, ascending.
 
     Raises:
-        ValueError: one is outside 1 … ⌊p/2⌋ or stands twice.
+        ValueError: one is outside 1 … ⌊p/2⌋ or occurs twice.
     """
     chosen = tuple(sorted(int(each) for each in frequencies))
     if len(set(chosen)) < len(chosen) or not all(1 <= each <= size // 2 for each in chosen):

@@ -2,7 +2,7 @@
 
 A harmonic k/q has a part that is a function of x0 plus one of x1: its mean over a digit does not
 vanish, least of all where its frequency on that digit is near 0. Where q divides p, n mod q depends
-on x0 only. This part is subtracted, so that what is left needs both digits.
+on x0 only. Without this part a harmonic is an interaction: it needs both digits.
 """
 
 from collections.abc import Sequence

@@ -58,11 +58,6 @@ class TaskHarmonics:
         """Functions of the basis, q − 1."""
         return self.modulus - 1
 
-    @property
-    def harmonics(self) -> NDArray[np.int64]:
-        """[q − 1]: the k of each function."""
-        return np.arange(self.dimension) // 2 + 1
-
     def functions(self) -> FloatArray:
         """The basis on the number line: [p², q − 1]."""
         return self.table[np.arange(self.base**2) % self.modulus]
@@ -75,23 +70,14 @@ class TaskHarmonics:
     def project(self, values: ArrayLike) -> FloatArray:
         """The projection of [p², …] on the basis, same shape: class means without the mean."""
         flat, shape = as_columns(values, self.base)
-        rows = np.arange(self.base**2) % self.modulus
-        return self._class_means(flat)[rows].reshape(-1, *shape)
-
-    def power(self, values: ArrayLike) -> FloatArray:
-        """Squared norm of the projection: […], in the values' unit squared."""
-        flat, shape = as_columns(values, self.base)
-        means = self._class_means(flat)
-        return np.einsum("r,rm->m", self.counts.astype(float), means**2).reshape(shape)
+        sums = residue_sums(flat, self.modulus)
+        means = sums / self.counts[:, None] - sums.sum(axis=0) / len(flat)
+        return means[np.arange(self.base**2) % self.modulus].reshape(-1, *shape)
 
     def harmonic_power(self, values: ArrayLike) -> FloatArray:
-        """`power` per harmonic k = 1 … ⌊q/2⌋: [⌊q/2⌋, …], cos and sin together."""
+        """Squared norm on each harmonic k = 1 … ⌊q/2⌋, cos and sin together: [⌊q/2⌋, …]."""
         squares = self.coefficients(values) ** 2
         return np.add.reduceat(squares, np.arange(0, self.dimension, 2), axis=0)
-
-    def _class_means(self, flat: FloatArray) -> FloatArray:
-        sums = residue_sums(flat, self.modulus)
-        return sums / self.counts[:, None] - sums.sum(axis=0) / len(flat)
 
 
 def task_harmonics(base: int, modulus: int) -> TaskHarmonics:

@@ -143,7 +143,7 @@ def periodicity(
         count: strongest pairs to take per neuron.
         draws: R, permutations, each the same for all neurons.
         seed: of the permutations.
-        permuted: what they permute (`permuting.permutations`).
+        permuted: whether they permute digits or numbers (`permuting`).
 
     Raises:
         ValueError: grids have another shape or are not finite; count or draws is below 1.

@@ -129,9 +129,9 @@ class CurveStrips:
     train_accuracy: NDArray[np.float64] | None
     """[C, N]: mean over the column; None for a regression."""
     validation_loss: NDArray[np.float64] | None
-    """[C, N]; None where nothing was validated."""
+    """[C, N]; None without validation."""
     validation_accuracy: NDArray[np.float64] | None
-    """[C, N]; None for a regression or where nothing was validated."""
+    """[C, N]; None for a regression or without validation."""
 
 
 def curves(
