@@ -93,8 +93,8 @@ NOT_FEW = 10
 """Frequencies: one such k/q per digit needs at most eight, so that more than ten mean more than one
 k/q per digit."""
 NULL_SHARE = 0.5
-"""Largest share of the frequencies that the same neurons need with digits renamed; for a small p
-even all frequencies are few."""
+"""Largest ratio of "few" to the frequencies that the same neurons need with digits renamed; at a
+small p even all frequencies are few."""
 
 # C9, C17
 
