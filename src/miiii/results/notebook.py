@@ -67,22 +67,17 @@ def _tasks(history: History) -> str:
     solved = history.first_reached(SOLVED)
     rows = []
     for column, modulus in enumerate(history.moduli):
-        first = solved[modulus]
-        rows.append(
-            (
-                modulus,
-                _share(history.train_accuracy, column) if classes else "–",
-                _share(history.validation_accuracy, column) if classes else "–",
-                _number(history.validation_loss, column),
-                _dated(history, column, first) if classes and first is not None else "–",
-            )
-        )
+        train, validation, first = "–", "–", "–"
+        if classes:
+            train = _share(history.train_accuracy, column)
+            validation = _share(history.validation_accuracy, column)
+            if (epoch := solved[modulus]) is not None:
+                accuracies = history.validation_accuracy[:, column]
+                first = dated(epoch, history.validation_epoch, accuracies)
+        loss = _number(history.validation_loss, column)
+        rows.append((modulus, train, validation, loss, first))
     head = ("task", "training", "validation", "validation loss", f"first ≥ {SOLVED}")
     return markup.table(head, rows)
-
-
-def _dated(history: History, column: int, epoch: int) -> str:
-    return dated(epoch, history.validation_epoch, history.validation_accuracy[:, column])
 
 
 def _share(values: np.ndarray, column: int) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -193,8 +194,5 @@ def _versions(records: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ..
 
 
 def _commands(records: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, int], ...]:
-    found: dict[str, int] = {}
-    for record in records:
-        command = shlex.join(map(str, record.get("command") or []))
-        found[command] = found.get(command, 0) + 1
-    return tuple((command, count) for command, count in found.items() if command)
+    commands = Counter(shlex.join(map(str, record.get("command") or [])) for record in records)
+    return tuple((command, count) for command, count in commands.items() if command)
