@@ -81,7 +81,7 @@ class TaskHarmonics:
 
 
 def task_harmonics(base: int, modulus: int) -> TaskHarmonics:
-    """Make cosines and sines of n mod q orthonormal on p² numbers, changing them least.
+    """Make the cosines and sines of n mod q orthonormal on p² numbers by the smallest change.
 
     Args:
         base: p.
