@@ -12,6 +12,7 @@ from analysis.planted_circuits import circuit_model
 from miiii import get_preset, replace_fields
 from miiii.cli.main import run
 from miiii.model.parameters import Block, Parameters
+from miiii.report.pictures.catalogue import CIRCUITS
 from results.stored_runs import store
 from wording import says
 
@@ -144,7 +145,7 @@ def test_a_snapshot_can_be_taken_apart(folder, tmp_path, capsys):
 def test_pictures_are_named_without_a_run(capsys):
     assert run(["circuits", "--list"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
-        f"N{number}" for number in range(1, 11)
+        entry.number for entry in CIRCUITS
     ]
 
 

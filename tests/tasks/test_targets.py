@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from miiii import digits
-from miiii.tasks.config import TaskConfig
+from miiii.analysis.certificate.check_certificate import right_classes
+from miiii.tasks.config import FORMULAS, Operation, TaskConfig
 from miiii.tasks.dataset import build_dataset
 from miiii.tasks.primes import primes_below
 
@@ -148,3 +150,11 @@ def test_the_shuffle_is_seeded():
     assert shuffled(3) == shuffled(3)
     assert shuffled(3) != shuffled(4)
     assert shuffled(0, data_seed=3) == shuffled(1, data_seed=3) == shuffled(3)
+
+
+@pytest.mark.parametrize("operation", get_args(Operation))
+def test_a_certificate_s_checker_knows_every_operation(operation):
+    """It has a code of its own, as it is run where the package is not installed."""
+    run = {"base": 7, "task": "nanda", "operation": operation}
+    np.testing.assert_array_equal(right_classes(run, {}), nanda(7, operation))
+    assert FORMULAS[operation]

@@ -139,7 +139,7 @@ class Finding:
 
     @property
     def id(self) -> str:
-        """C1 to C19, B1 to B7."""
+        """Of the claim (C1) or question (B1)."""
         return self.claim.id
 
     @property

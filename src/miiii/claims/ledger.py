@@ -53,7 +53,7 @@ class Ledger:
     study: str
     """The study's name."""
     findings: tuple[Finding, ...]
-    """C1 to C19, then those of B1 to B7 that have runs."""
+    """C1 to C19, then the questions of the further work that have runs."""
     experiments: tuple[ExperimentSummary, ...]
     """Those that have runs."""
     versions: dict[str, str]
@@ -78,7 +78,7 @@ class Ledger:
 
     @property
     def questions(self) -> tuple[Finding, ...]:
-        """Those of its further work's questions, B1 to B7, that have runs."""
+        """Those of its further work's questions that have runs."""
         return tuple(finding for finding in self.findings if finding.claim.beyond)
 
     @property

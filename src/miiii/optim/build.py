@@ -79,6 +79,7 @@ def build_optimiser(
             weight_decay=weight_decay,  # pyright: ignore[reportArgumentType]
         )
     else:
+        assert config.optimiser == "muon"
         optimiser = muon(
             learning_rate,
             weight_decay=weight_decay,

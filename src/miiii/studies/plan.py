@@ -1,6 +1,6 @@
 """What a study trains: experiments as configurations, and which claims and questions need which.
 
-The paper's own experiments are planned unless told otherwise; those of its further work (B1 to B7)
+The paper's own experiments are planned unless told otherwise; those of its further work
 only where they are asked for.
 """
 
@@ -173,7 +173,7 @@ def plan(
             to be decided. What no claim needs has one.
         only: claims (C4), questions (B1) or experiments (lambda-0) to plan for; default: all of the
             paper's.
-        beyond: add every experiment that the questions B1 to B7 need.
+        beyond: add every experiment that the questions of the further work need.
 
     Raises:
         ValueError: an unknown scale, preset, claim or experiment (the nearest is given), fewer than

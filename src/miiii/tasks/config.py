@@ -12,6 +12,14 @@ from miiii.tasks.split_sizes import DRAWN, PAIRS, Share, given_sizes, pair_share
 TaskName = Literal["miiii", "nanda", "basis", "waves", "custom"]
 Target = Literal["remainder", "divisibility"]
 Operation = Literal["add", "subtract", "multiply", "divide", "x2xyy2"]
+FORMULAS: dict[Operation, str] = {
+    "add": "x0 + x1",
+    "subtract": "x0 - x1",
+    "multiply": "x0·x1",
+    "divide": "x0 / x1",
+    "x2xyy2": "x0² + x0·x1 + x1²",
+}
+"""Operations of T_nanda as they are shown; each modulo p."""
 COMMUTATIVE: tuple[Operation, ...] = ("add", "multiply", "x2xyy2")
 """Operations that have the same answer for (x0, x1) and (x1, x0)."""
 _DIGEST = re.compile(r"[0-9a-f]{16}")

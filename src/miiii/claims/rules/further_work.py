@@ -167,4 +167,4 @@ _ALL = (
 )
 
 QUESTIONS = {question.id: question for question in _ALL}
-"""B1 to B7."""
+"""By id, in the order of the report and the ledger."""

@@ -29,7 +29,7 @@ COLOURS = {"reproduced": "green", "not reproduced": "red", "undecided": "yellow"
 class LedgerArguments:
     """Judge the paper's nineteen claims on a study: statistic, spread over seeds, verdict, reason.
 
-    Questions of the further work (B1 to B7) stand below them where the study has runs for them.
+    Questions of the further work (B1, B2, …) stand below them where the study has runs for them.
     Each verdict follows a rule that was written down before any run (--markdown prints the rules).
     What was measured is kept beside each run, so that the next call takes seconds.
     """

@@ -44,7 +44,7 @@ class ReproduceArguments:
     """Claims (C4,C16), questions of the further work (B1,B2) or experiments (miiii,waves) to train
     for, with commas between; default: every claim. What else the study has stays as it is."""
     beyond: bool = False
-    """Add what the questions of the further work, B1 to B7, need (docs/beyond.md)."""
+    """Add what the questions of the further work need (docs/beyond.md)."""
     name: str = ""
     """Name of the study; default: small, medium, or paper with its preset."""
     studies_dir: Path = Path("studies")

@@ -18,7 +18,7 @@ from miiii.markup import markdown_table
 from miiii.model.config import ModelConfig
 from miiii.runs.conditions import batch_size, conditions_text, resumption_lines
 from miiii.runs.provenance import branch_text
-from miiii.tasks.config import TaskConfig
+from miiii.tasks.config import FORMULAS, TaskConfig
 from miiii.tasks.dataset import Dataset, mirrored_text
 from miiii.tasks.splits import PARTS
 
@@ -27,14 +27,6 @@ _SENTENCES = {
     "basis": "the remainders of n modulo every q at once, their rows shuffled: a control",
     "waves": "cos(2π·x0/p) + sin(2π·x1/p), a real number",
     "custom": "labels of its own",
-}
-
-_OPERATIONS = {
-    "add": "x0 + x1",
-    "subtract": "x0 - x1",
-    "multiply": "x0·x1",
-    "divide": "x0 / x1",
-    "x2xyy2": "x0² + x0·x1 + x1²",
 }
 
 
@@ -144,7 +136,7 @@ def _target(task: TaskConfig) -> str:
     if task.target == "divisibility":
         return "whether each q divides n" + (", shuffled" if task.task == "basis" else "")
     if task.task == "nanda":
-        return f"{_OPERATIONS[task.operation]} mod {task.base}"
+        return f"{FORMULAS[task.operation]} mod {task.base}"
     return _SENTENCES[task.task]
 
 
