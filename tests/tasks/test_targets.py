@@ -14,6 +14,7 @@ from miiii.analysis.certificate.check_certificate import right_classes
 from miiii.tasks.config import FORMULAS, Operation, TaskConfig
 from miiii.tasks.dataset import build_dataset
 from miiii.tasks.primes import primes_below
+from miiii.tasks.targets import nanda
 
 PRIMES_BELOW_113 = (
     *(2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53),
