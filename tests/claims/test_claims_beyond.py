@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import math
+import re
 
 import pytest
 
@@ -251,7 +252,7 @@ def test_questions_stand_in_the_ledger_where_they_have_runs():
     text = ledger.to_markdown()
     section = text.partition("### B5: ")[2].partition("### B6: ")[0]
     assert "\n**yes**. " in section
-    assert "- Yes: without dropout and weight decay at least 90 %" in section
-    assert "- No: fewer than 50 %" in section
+    assert re.search("- Yes: .*dropout.*90 %", section)
+    assert re.search("- No: .*50 %", section)
     assert "pictures" not in section
-    assert "- Reproduced: every task is at 0.99" in text
+    assert re.search("- Reproduced: .*0.99", text)

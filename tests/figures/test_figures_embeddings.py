@@ -12,7 +12,7 @@ from analysis.planted import noise, wave
 from figures.drawn import panels, words
 from miiii.analysis.parts import embeddings as measure
 from miiii.figures.embeddings import embedding_spectrum, positional_embeddings
-from wording import naming
+from wording import naming, says
 
 
 @settings(max_examples=12)
@@ -44,8 +44,9 @@ def test_two_runs_of_different_width_stand_below_each_other():
         {name: measure.positional_embeddings(rows) for name, rows in runs.items()}, title="Both"
     )
     text = words(drawing)
-    assert text.index("above: Pearson's r of x0 and x1 = 1.00") < text.index("below: ")
-    assert "below: Pearson's r of x0 and x1 = −1.00" in text
+    above, _, below = text.partition("below: ")
+    assert says(above, "above: r x0 x1 1.00")
+    assert says(below, "r x0 x1 −1.00")
     above, *below = panels(drawing, [(2, 40), (2, 50), (2, 50)])
     np.testing.assert_allclose(above[0], above[1])
     np.testing.assert_allclose(below[0][0], -below[0][1], atol=0.02)

@@ -9,6 +9,7 @@ from figures.drawn import panels, words
 from miiii.analysis.parts.gradients import gradient_norms
 from miiii.esch import DARK
 from miiii.figures.gradients import gradient_lines, gradient_strip, weight_labels
+from wording import says
 
 WEIGHTS = [
     "token_embedding",
@@ -45,7 +46,7 @@ def test_a_square_is_the_mean_share_of_the_weights_peak(epochs):
         np.testing.assert_allclose(read[:, column], expected, atol=0.01)
     written = texts(drawing.svg)
     assert [text for text in written if text in PAPER] == PAPER
-    assert "share of the weight's largest gradient norm" in words(drawing)
+    assert says(words(drawing), "share largest gradient norm")
     # Full is the peak itself, whatever the columns' means reach.
     assert {"0.25", "0.5", "1"} <= set(written)
 

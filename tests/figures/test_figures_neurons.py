@@ -10,7 +10,7 @@ from miiii.analysis.parts.concentration import frequency_need, neuron_examples, 
 from miiii.analysis.parts.neurons import NeuronGrids, neuron_spectra
 from miiii.esch import DARK, LIGHT
 from miiii.figures.neurons import concentration, neuron_grids
-from wording import naming
+from wording import naming, says
 
 SIZE = 13
 
@@ -42,7 +42,7 @@ def test_every_neuron_stands_above_its_spectrum(corner, shown, style):
         np.testing.assert_allclose(read[index], expected, atol=0.01)
         np.testing.assert_allclose(read[3 + index], examples.share[index] / largest, atol=0.01)
     text = words(drawing)
-    assert "a run Neurons after W_out: the middle ones of 3 equal parts by" in text
+    assert says(text, "a run W_out middle 3 parts")
     assert ("the first 5 of 13 digits" in text) == (corner == 5)
     for index, rank, (k1, k0) in zip(examples.index, examples.rank, examples.pair, strict=True):
         assert f"neuron {index} rank {rank} of 8" in text
@@ -73,7 +73,7 @@ def test_after_the_relu_zero_is_no_mark():
     read = panels(drawing, [(SIZE, SIZE)] * 2 + [(7, 7)] * 2)
     assert ((read[0] > 0) == (examples.grids[0] > 0)).all()
     assert (examples.grids[0] == 0).any()
-    assert "the 2 most concentrated with distinct strongest pairs" in words(drawing)
+    assert says(words(drawing), "2 most concentrated distinct pairs")
 
 
 def test_pictures_stay_small_at_p_113():

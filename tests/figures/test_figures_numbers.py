@@ -15,7 +15,7 @@ from figures.drawn import panels, words
 from miiii.analysis.number_patterns import multiples, number_spaces, primes
 from miiii.esch import DARK, LIGHT, matplotlib_style
 from miiii.figures.numbers import input_space, number_spirals, output_space
-from wording import naming
+from wording import naming, says
 
 LIMIT = 113**2
 
@@ -72,7 +72,7 @@ def test_every_number_is_a_dot_at_its_radius_and_angle(style):
     assert [lines[0] for lines in titles] == [
         *("remainder 0 mod 17 or 23", "remainder 0 mod 11", "primes")
     ]
-    assert titles[1][1:] == ["1,161 numbers below 12,769", "angle n rad, rings every 5,000"]
+    assert says(" ".join(titles[1][1:]), "1,161 12,769 rad rings 5,000")
     assert [ring for ring in middle.get_yticks() if ring] == [5000, 10000]
 
 

@@ -269,7 +269,7 @@ def test_pictures_are_drawn_from_its_records():
     model = taken_in(PLANTED, moduli=MODULI)
     drawing = margin_grids(model.margins, model.moduli, title="margins")
     assert "5: 0 wrong" in words(drawing)
-    assert "of the layer after" in neuron_grids(model.examples("after")).svg
+    assert "layer after" in neuron_grids(model.examples("after")).svg
     assert number_line_spectrum(model.number_spectrum("after")).axes
     assert singular_values({"digits": model.singular_spectrum("digits")}).axes
     assert "accuracy lost" in causal_matrix(model.neuron_removal("after", GROUPS, draws=2)).svg
