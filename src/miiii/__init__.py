@@ -1,7 +1,7 @@
 """miiii, the laboratory for multi-task grokking.
 
-The names below are the public face; they are imported when first used, so that `import miiii` and
-`miiii --help` stay quick.
+Each public name below is imported when it is first used, so that `import miiii` and `miiii --help`
+stay fast.
 """
 
 from importlib import import_module

@@ -1,6 +1,6 @@
-"""`python -m miiii` is `miiii`."""
+"""The command line as `python -m miiii`."""
 
 from miiii.cli.main import main
 
-if __name__ == "__main__":  # processes that write pictures import this file too
+if __name__ == "__main__":  # Processes that write pictures import this file too.
     main()

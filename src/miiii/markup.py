@@ -1,4 +1,4 @@
-"""Tables as HTML for a notebook, whose every text is escaped, as Markdown and as CSV."""
+"""Tables as HTML for a notebook (every text escaped), as Markdown and as CSV."""
 
 import csv
 import io
@@ -10,12 +10,12 @@ _CELL = "text-align:left;vertical-align:top;padding:0.1em 0.8em 0.1em 0"
 
 
 def text(value: object) -> str:
-    """Any value as text that means itself in HTML."""
+    """Any value as text, escaped for HTML."""
     return escape(str(value), quote=True)
 
 
 def heading(words: object, more: object = "") -> str:
-    """A line in bold, and what stands behind it in grey."""
+    """HTML of a line in bold, followed by `more` in grey."""
     grey = f' <span style="opacity:0.7">{text(more)}</span>' if str(more) else ""
     return f"<div><strong>{text(words)}</strong>{grey}</div>"
 
@@ -23,12 +23,12 @@ def heading(words: object, more: object = "") -> str:
 def table(
     head: Sequence[str], rows: Iterable[Sequence[object]], bold: frozenset[int] = frozenset()
 ) -> str:
-    """A table of texts.
+    """HTML of a table.
 
     Args:
         head: [C], the columns' names.
         rows: each [C].
-        bold: indices of rows that stand out.
+        bold: indices of rows in bold.
 
     Raises:
         ValueError: a row has another number of cells than the head.
@@ -45,7 +45,7 @@ def table(
 
 
 def folded(summary: str, inside: str) -> str:
-    """What is shown when its summary is clicked; `inside` is HTML already."""
+    """HTML that shows `inside`, itself HTML, when its summary is clicked."""
     return f"<details><summary>{text(summary)}</summary>{inside}</details>"
 
 
@@ -54,16 +54,16 @@ def csv_text(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
     Args:
         head: the columns' names.
-        rows: of values; None is empty, a number its shortest text that reads back the same.
+        rows: of values; None becomes an empty cell, a number the shortest text that reads back
+            the same.
     """
     stream = io.StringIO()
-    # Python's own writer makes None an empty cell.
     csv.writer(stream, lineterminator="\n").writerows([head, *rows])
     return stream.getvalue()
 
 
 def markdown(words: str) -> str:
-    """A text as one line that means itself in GitHub's Markdown."""
+    """A text as one line, escaped for GitHub's Markdown."""
     return re.sub(r"([\\`*_|\[\]<>])", r"\\\1", " ".join(words.split()))
 
 
@@ -74,8 +74,8 @@ def markdown_table(
 
     Args:
         head: the columns' names.
-        rows: of cells in Markdown; a bar in one is escaped here.
-        right: names of columns that are set flush right.
+        rows: of cells in Markdown; bars in them are escaped here.
+        right: names of columns that are aligned right.
     """
     lines = [
         "| " + " | ".join(re.sub(r"(?<!\\)\|", r"\\|", cell) for cell in row) + " |"

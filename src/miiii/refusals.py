@@ -1,23 +1,23 @@
-"""Refusing a name that is not known: one wording, and the nearest name that is."""
+"""Errors for unknown names and values, in one wording, with the nearest known name."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
-ALIKE = 0.65
-"""Similarity (`difflib`'s ratio, hyphens at the front left out) from which a name is proposed. One
-wrong letter of three is at 0.67, and so is `step` for `per_step`; `dir` and `log-dir` are at 0.6,
+LEAST_SIMILARITY = 0.65
+"""Similarity (`difflib`'s ratio, without leading hyphens) from which a name is proposed. One wrong
+letter of three is at 0.67, and so is `step` for `per_step`; `dir` and `log-dir` are at 0.6,
 `restarts` and `runs-dir` at 0.4."""
 
 
 def nearest(name: object, known: Iterable[str]) -> str | None:
-    """The known name that is most like a name; None where none is alike."""
+    """The known name that is most similar to a name; None where none is similar enough."""
     bare = {each.lstrip("-"): each for each in known}
-    found = difflib.get_close_matches(str(name).lstrip("-"), bare, n=1, cutoff=ALIKE)
+    found = difflib.get_close_matches(str(name).lstrip("-"), bare, n=1, cutoff=LEAST_SIMILARITY)
     return bare[found[0]] if found else None
 
 
 def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
-    """The line that refuses an unknown name: with the nearest, else with all that are known."""
+    """The message for an unknown name: with the nearest known one, else with all of them."""
     near = nearest(name, known)
     hint = f"did you mean {near!r}?" if near else f"known are: {', '.join(sorted(known))}"
     return f"unknown {kind} {name!r}: {hint}"
@@ -26,10 +26,10 @@ def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
 def check_entries(
     record: Mapping[str, object], known: Sequence[str], *, optional: str = "", where: str = ""
 ) -> None:
-    """Refuse a record, the table [where], in which an entry is unknown, or missing, not `optional`.
+    """Check that a record has every known entry but perhaps `optional`, and no other.
 
     Raises:
-        ValueError: it names the first entry that is wrong.
+        ValueError: an entry is unknown or missing; the message names it and the table [where].
     """
     inside = f" in [{where}]" if where else ""
     for name in record:
@@ -41,7 +41,7 @@ def check_entries(
 
 
 def not_among(field: str, value: object, choices: Sequence[str]) -> str:
-    """The line that refuses a value which is none of a field's choices."""
+    """The message for a value that is none of a field's choices."""
     if not choices:
         return f"{field} is {value!r}: there is none"
     near = nearest(value, choices)
@@ -50,9 +50,9 @@ def not_among(field: str, value: object, choices: Sequence[str]) -> str:
 
 
 def is_refusal(error: ValueError) -> bool:
-    """Whether miiii itself refused a value; a library's ValueError is a failure, not bad usage."""
+    """Whether miiii itself raised an error; a library's ValueError is a failure, not bad usage."""
     if any("JAX" in note for note in getattr(error, "__notes__", ())):
-        return False  # JAX says that it took its own frames out of the traceback.
+        return False  # JAX adds this note where it has removed its own frames from the traceback.
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -61,10 +61,10 @@ def is_refusal(error: ValueError) -> bool:
 
 
 def check_choice(field: str, value: object, choices: Sequence[str]) -> None:
-    """Refuse a value that is none of a field's choices.
+    """Check that a value is one of a field's choices.
 
     Raises:
-        ValueError: it is none; the message names field, value, nearest choice and all choices.
+        ValueError: it is not; the message names field, value, nearest choice and all choices.
     """
     if value not in choices:
         raise ValueError(not_among(field, value, choices))

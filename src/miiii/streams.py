@@ -1,10 +1,10 @@
-"""The streams of NumPy's random numbers: one for each use, so that no two uses share one.
+"""NumPy's random number generators, one stream per use, so that no two uses share numbers.
 
-NumPy pads a seed with zeros: `default_rng([seed, 0])`, which draws the split, is
-`default_rng(seed)` bit for bit (numpy 2.4.6). A sample of the numbers that is drawn from the bare
-seed is therefore a sample of the numbers trained on. Every generator of this package comes from
-here. Two are left as they were, since stored runs and sweeps depend on their draws:
-`optim.chosen_frequencies.random_directions`, and the points of sweeps made before this file was.
+NumPy pads a seed with zeros: `default_rng([seed, 0])`, which draws the split, equals
+`default_rng(seed)` bit for bit (numpy 2.4.6). A sample of the numbers drawn from the bare seed
+would therefore be a sample of the training numbers. Every generator of this package is made here,
+but for two that stored runs and sweeps depend on: `optim.chosen_frequencies.random_directions`, and
+the points of sweeps made before this module existed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 
 class Stream(IntEnum):
-    """What is drawn. A value stays what it is: stored runs and their controls depend on it."""
+    """The use of a stream. Values never change: stored runs and their controls depend on them."""
 
     SPLIT = 0
     SHUFFLED_LABELS = 1
@@ -46,15 +46,15 @@ _OF_RUNS = (Stream.SPLIT, Stream.SHUFFLED_LABELS)
 
 
 def sequence(stream: Stream, seed: int, index: int | None = None) -> np.random.SeedSequence:
-    """What the generator of a stream is seeded with.
+    """The seed sequence of a stream's generator.
 
-    A spawn key comes after the seed is padded to four words of 32 bits. The two streams of runs
-    have two words, so that no seed below 2³² can give one of them again.
+    NumPy appends a spawn key after padding the seed to four words of 32 bits. The two streams of
+    runs have two words and no spawn key, so that no other stream repeats one of them.
 
     Args:
         stream: the use.
         seed: from 0 to 2³² − 1.
-        index: which of a numbered family, as a trial of a sweep; None where there is one.
+        index: the member of a numbered family, such as a trial of a sweep; None: no family.
 
     Raises:
         ValueError: the seed is out of its limits.
@@ -68,7 +68,7 @@ def sequence(stream: Stream, seed: int, index: int | None = None) -> np.random.S
 
 
 def generator(stream: Stream, seed: int = 0) -> np.random.Generator:
-    """The generator of a stream; the same draws for the same seed.
+    """The generator of a stream; equal seeds give equal draws.
 
     Raises:
         ValueError: the seed is out of its limits.

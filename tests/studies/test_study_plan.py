@@ -79,7 +79,7 @@ def test_what_claims_compare_trains_for_as_long_and_at_one_width_and_base(scale)
     for key, config in configs.items():
         shortened = config.training.epochs < whole and key != "waves"
         assert shortened == (EXPERIMENTS[key].share < 1)
-        assert bool(EXPERIMENTS[key].why) == (EXPERIMENTS[key].share < 1)
+        assert bool(EXPERIMENTS[key].share_reason) == (EXPERIMENTS[key].share < 1)
 
 
 def test_nanda_gets_a_learning_rate_at_which_it_can_generalise():

@@ -82,7 +82,7 @@ def test_one_that_does_not_leave_is_ended_by_force(scripts, monkeypatch, tmp_pat
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_workers([[stays]], NEVER, look=interrupt)
+        run_workers([[stays]], NEVER, poll=interrupt)
     with pytest.raises(ProcessLookupError):
         os.kill(int(number.read_text()), 0)
 

@@ -51,7 +51,7 @@ def test_status_counts_and_tells_scripts(tmp_path, said):
     code, text, _ = said("status")
     assert code == 0
     assert "done 4  running 0  waiting 2  given up 0  failed 0  (66.6 % ended)" in text
-    assert says(text, "nobody miiii sweep worker probe --sweeps-dir")
+    assert says(text, "no worker miiii sweep worker probe --sweeps-dir")
     assert said("status", "--exit-code")[0] == 3
     queue = sweep.queue(60)
     held = queue.claim(2)

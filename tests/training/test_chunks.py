@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from miiii import replace_fields
-from miiii.experiment.program import numerics
+from miiii.experiment.program import examples_per_epoch, numerics
 from miiii.tasks.dataset import build_dataset
 from miiii.training.chunk import history_rows
 from training.tiny import TINY, as_numpy, compiled, textbook_losses
@@ -34,7 +34,7 @@ def train(trainer, counts, inputs=None, initial=None):
             record = as_numpy(record)
             parts.append(
                 [
-                    history_rows(record, run, done, count, EVERY, program.examples)
+                    history_rows(record, run, done, count, EVERY, examples_per_epoch(program.batch))
                     for run in range(len(program.batch.configs))
                 ]
             )
@@ -107,7 +107,7 @@ def test_only_multiples_of_the_interval_are_validated(pair):
         _, record = program.chunk(program.place(pair.initial), 1, 6, program.inputs)
     validated = ~np.isnan(np.asarray(record.validation.loss)[:6]).any(axis=(1, 2))
     assert validated.tolist() == [False, True, False, False, True, False]
-    rows = history_rows(as_numpy(record), 0, 1, 6, EVERY, program.examples)
+    rows = history_rows(as_numpy(record), 0, 1, 6, EVERY, examples_per_epoch(program.batch))
     assert rows["epoch"].tolist() == [2, 3, 4, 5, 6, 7]
     assert rows["validation_epoch"].tolist() == [3, 6]
 

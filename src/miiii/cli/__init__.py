@@ -1,1 +1,1 @@
-"""The command line: arguments in, text out. Nobody imports it."""
+"""The command line: arguments in, text out. No other room imports it."""

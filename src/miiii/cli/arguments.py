@@ -1,4 +1,4 @@
-"""From words to a typed record with tyro, and its refusals on one line."""
+"""Parsing of command-line words into a dataclass with tyro, with one-line errors."""
 
 import contextlib
 import dataclasses
@@ -15,7 +15,7 @@ Arguments = TypeVar("Arguments")
 
 
 class UsageError(ValueError):
-    """The words were not understood; the message is one line."""
+    """Words that cannot be parsed or are refused; the message is one line."""
 
 
 def parse(kind: type[Arguments], words: Sequence[str], prog: str, **options: Any) -> Arguments:
@@ -23,8 +23,8 @@ def parse(kind: type[Arguments], words: Sequence[str], prog: str, **options: Any
 
     Args:
         kind: the dataclass; each field's docstring is its help.
-        words: what stood on the command line.
-        prog: how the command is called.
+        words: the command line without the command's name.
+        prog: the command's name in the help.
         options: passed to `tyro.cli` (default, description).
 
     Raises:
@@ -43,9 +43,9 @@ def parse(kind: type[Arguments], words: Sequence[str], prog: str, **options: Any
 
 
 def option_names(kind: Any) -> list[str]:
-    """Every option of a dataclass, nested ones without a prefix, as typed: --train-fraction.
+    """Every option of a dataclass as typed, without the prefix of a nested one: --train-fraction.
 
-    A field's metadata may say `option`: another spelling, or None for a positional argument.
+    `option` in a field's metadata is another spelling, or None for a positional argument.
     """
     return [name for name, _ in typed_options(kind) if name]
 
@@ -78,10 +78,10 @@ _UNPARSED = re.compile(r"Error parsing (--[\w-]+): .*arguments: \[(.*)\]")
 
 
 def _one_line(box: str) -> str:
-    """The message out of tyro's frame: what stands before the first rule, in our words."""
+    """The message in tyro's frame, up to the first rule, in the wording of this package."""
     lines: list[str] = []
     for line in box.splitlines()[1:]:
-        # Without UTF-8 the frame is of |, + and -, and a rule stands under the title too.
+        # Without UTF-8 the frame consists of |, + and -, with a rule under the title too.
         text = line.strip("│╭╰╮╯|+ ")
         is_rule = len(text) > 2 and set(text) <= {"─", "-"}
         if is_rule and lines:
@@ -91,8 +91,7 @@ def _one_line(box: str) -> str:
     message = " ".join(lines) or "the options were not understood"
     if choice := _CHOICE.search(message):
         value, name, listed = choice.groups()
-        choices = re.findall(r"'([^']+)'", listed)
-        return not_among(name, value, choices)
+        return not_among(name, value, re.findall(r"'([^']+)'", listed))
     if number := _NUMBER.search(message):
         kind = "a whole number" if "int()" in message else "a number"
         return f"{number[1]} is {number[2]}: it must be {kind}"
@@ -106,7 +105,7 @@ def _one_line(box: str) -> str:
 
 
 def peek(words: Sequence[str], option: str) -> str | None:
-    """The value of an option, before everything is parsed."""
+    """The value of an option in words that are not parsed yet; None if it is not given."""
     for index, word in enumerate(words):
         if word == option and index + 1 < len(words):
             return words[index + 1]

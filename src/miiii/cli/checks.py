@@ -1,27 +1,29 @@
-"""Values that several commands refuse, each in one wording."""
+"""Checks of option values that several commands share."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from miiii.cli.arguments import UsageError
 from miiii.cli.text import listed
 
 FORMATS = ("svg", "pdf", "png")
-"""Of pictures."""
+"""File formats of pictures."""
 
 
 def check_range(
     arguments: Any, name: str, least: float, most: float = math.inf, more: str = ""
 ) -> None:
-    """Refuse an option whose number is out of its range; None, not given, passes.
+    """Refuse an option whose number is out of its range; None (not given) passes.
 
     Args:
         arguments: of the command.
         name: of the option, without dashes.
-        least: the smallest number that is taken.
-        most: the largest.
-        more: stands behind the limits in the message.
+        least: the smallest allowed number.
+        most: the largest allowed number.
+        more: appended to the limits in the message.
     """
     value = getattr(arguments, name)
     if value is not None and not least <= value <= most:
@@ -31,11 +33,22 @@ def check_range(
 
 
 def only_one(arguments: Any, *names: str) -> str:
-    """Which of some options was given; "" where none was. Two of them are refused."""
+    """The one of some options that was given; "" if none was. Two of them are refused."""
     given = [name for name in names if getattr(arguments, name.replace("-", "_"))]
     if len(given) > 1:
         raise UsageError(f"--{given[0]} and --{given[1]} exclude each other: choose one")
     return given[0] if given else ""
+
+
+@contextmanager
+def writable(option: str, directory: Path) -> Iterator[None]:
+    """Turn a failure to write within the block into bad usage of the option with the directory."""
+    from miiii.runs.errors import StorageError
+
+    try:
+        yield
+    except StorageError as error:
+        raise UsageError(f"{option} is {str(directory)!r}: {error}") from error
 
 
 def check_epoch(epoch: int | None, run: str, epochs: Collection[int]) -> None:

@@ -1,4 +1,4 @@
-"""A configuration as the words that train it again."""
+"""The command line that trains a given configuration."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from miiii.config.presets import PRESETS
 
 
 def train_words(config: Config) -> list[str]:
-    """The `miiii train` that trains exactly this configuration.
+    """The words of `miiii train` for exactly this configuration.
 
-    From the preset that differs in the fewest settings, with an option for each that differs.
+    They name the preset with the fewest differences, and an option for each difference.
     """
     changes = {name: differences(config, preset.config) for name, preset in PRESETS.items()}
     nearest = min(changes, key=lambda name: len(changes[name]))

@@ -1,4 +1,4 @@
-"""The scripts that shells complete by."""
+"""Completion scripts for bash, zsh and fish, from the words of `words.known_words`."""
 
 import shlex
 from collections.abc import Sequence
@@ -94,20 +94,12 @@ function __miiii_studies; __miiii_names --studies-dir studies study.toml; end
 
 
 def bash_script(commands: Sequence[CommandWords]) -> str:
-    """For bash, from 3.2 on.
-
-    Args:
-        commands: from `words.known_words`.
-    """
+    """The script for bash 3.2 or later."""
     return _filled(commands) + _BASH_END
 
 
 def zsh_script(commands: Sequence[CommandWords]) -> str:
-    """For zsh, which can use bash's functions.
-
-    Args:
-        commands: from `words.known_words`.
-    """
+    """The script for zsh, which can load bash's functions."""
     return _ZSH_START + _filled(commands) + _BASH_END
 
 
@@ -142,15 +134,9 @@ def _filled(commands: Sequence[CommandWords]) -> str:
 
 
 def fish_script(commands: Sequence[CommandWords]) -> str:
-    """For fish, from 3.5 on.
-
-    Args:
-        commands: from `words.known_words`.
-    """
-    lines = []
-    for one in commands:
-        begin = "complete -c miiii -n __fish_use_subcommand -f"
-        lines.append(f"{begin} -a {one.name} -d {shlex.quote(one.purpose)}")
+    """The script for fish 3.5 or later."""
+    begin = "complete -c miiii -n __fish_use_subcommand -f"
+    lines = [f"{begin} -a {one.name} -d {shlex.quote(one.purpose)}" for one in commands]
     for one in commands:
         begin = f"complete -c miiii -n '__fish_seen_subcommand_from {one.name}'"
         for option in one.options:

@@ -1,17 +1,24 @@
-"""`--config FILE`: a TOML file of fields, with the labels and the split that stand beside it."""
+"""`--config FILE`: a TOML file of fields, with the labels and the split in the same directory."""
 
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from miiii.cli.arguments import UsageError
 from miiii.config.config import Config, from_toml
 from miiii.tasks.split_sizes import given_sizes
 
+ConfigFile = Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE")]
+"""Type of the option, whose field needs the metadata {"option": "--config"}."""
+
 
 def read_config(path: Path, base: Config) -> Config:
-    """A file of fields, laid over a configuration.
+    """The configuration `base` with the fields of a file.
 
     Raises:
-        UsageError: it cannot be read, or says what no configuration can have.
+        UsageError: the file cannot be read, or has fields or values that no configuration has.
+        DamagedFileError: the split beside it cannot be read.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -22,28 +29,23 @@ def read_config(path: Path, base: Config) -> Config:
         config = from_toml(text, base)
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
-    if config.task.labels:
-        _keep_labels_beside(path, config.task.labels)
-    if given_sizes(config.task.split):
-        _keep_split_beside(path, config.task.split)
+    if config.task.labels or given_sizes(config.task.split):
+        _register_data_beside(path, config)
     return config
 
 
-def _keep_labels_beside(path: Path, digest: str) -> None:
-    from miiii.tasks.labels import FILE, decode_labels
+def _register_data_beside(path: Path, config: Config) -> None:
+    """Register the labels and the split that a run has beside its configuration."""
+    from miiii.experiment.members import keep_stored_split, read_labels
+    from miiii.runs.errors import DamagedFileError
+    from miiii.runs.splits import FILE as SPLIT_FILE
+    from miiii.tasks.labels import FILE as LABELS_FILE
 
-    beside = path.with_name(FILE)
-    if beside.exists():
+    labels = path.with_name(LABELS_FILE)
+    if config.task.labels and labels.exists():
         try:
-            decode_labels(beside.read_bytes(), digest)
-        except (OSError, ValueError, EOFError) as error:
-            raise UsageError(f"{beside}: {error}") from error
-
-
-def _keep_split_beside(path: Path, text: str) -> None:
-    from miiii.runs.splits import FILE
-
-    if path.with_name(FILE).exists():
-        from miiii.experiment.members import keep_stored_split
-
-        keep_stored_split(path.parent, text)
+            read_labels(labels, config.task.labels)
+        except DamagedFileError as error:
+            raise UsageError(str(error)) from error
+    if given_sizes(config.task.split) and path.with_name(SPLIT_FILE).exists():
+        keep_stored_split(path.parent, config.task.split)

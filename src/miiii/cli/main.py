@@ -1,8 +1,8 @@
-"""`miiii`: which command was meant, and what an error looks like from outside.
+"""`miiii`: runs a command, prints its errors on one line, and gives the exit code.
 
-Exit codes: 0 done; 1 failed; 2 the command was not understood or its settings are refused;
-75 saved after SIGTERM, SIGHUP, SIGUSR1 or SIGXCPU, run me again; 130 interrupted from the
-keyboard, saved.
+Exit codes: 0 done; 1 failed; 2 bad usage: an unknown command or refused settings; 75 saved after
+SIGTERM, SIGHUP, SIGUSR1 or SIGXCPU, the same command goes on; 130 interrupted from the keyboard,
+saved.
 """
 
 import os
@@ -44,7 +44,7 @@ FAILED, USAGE = 1, 2
 
 
 def overview() -> str:
-    """What `miiii --help` prints."""
+    """The text of `miiii --help`."""
     lines = [
         "usage: miiii COMMAND [OPTIONS]",
         "",
@@ -63,7 +63,7 @@ def overview() -> str:
 
 
 def command_module(name: str) -> ModuleType:
-    """The module of a command; nothing is imported for the others."""
+    """The module of a command, imported on demand."""
     return import_module(f"miiii.cli.commands.{_SHARED.get(name, name)}")
 
 
@@ -103,15 +103,15 @@ def run(words: list[str]) -> int:
 
         if not isinstance(error, RunError):
             if isinstance(error, ImportError | AttributeError | TypeError) and (found := _unmet()):
-                told = f"{type(error).__name__}: {error}"
-                return refuse(f"{found}; miiii does not work with that ({told})", FAILED)
+                reason = f"{type(error).__name__}: {error}"
+                return refuse(f"{found}; miiii does not work with that ({reason})", FAILED)
             raise
         usage = isinstance(error, RunExistsError | RunNotFoundError | RunLockedError)
         return refuse(str(error), USAGE if usage else FAILED)
 
 
 def _unmet() -> str:
-    """Packages that are older than the declared versions, or missing, each with the remedy."""
+    """The packages that are missing or too old, each with the remedy, as text."""
     from miiii.cli.requirements import unmet_requirements
 
     try:
@@ -121,6 +121,6 @@ def _unmet() -> str:
 
 
 def refuse(message: str, code: int = USAGE) -> int:
-    """Say on one line what is wrong; returns the exit code."""
+    """Print an error on one line of stderr; returns the exit code."""
     print("error: " + " ".join(message.split()), file=sys.stderr)
     return code

@@ -1,7 +1,7 @@
-"""What a terminal or pipe without UTF-8 gets for characters that its encoding lacks.
+"""ASCII replacements for characters that a terminal's or pipe's encoding lacks.
 
-One error handler, known to `codecs` by `NAME`: readable ASCII in place of each character, "?" only
-where there is none. Files that this package writes are UTF-8 whatever the locale says.
+An error handler registered with `codecs` as `NAME` replaces each character by readable ASCII, or by
+"?" where there is none. Files that this package writes are UTF-8, whatever the locale.
 """
 
 import codecs
@@ -24,7 +24,7 @@ _RAISED = re.compile("[⁰¹²³⁴-⁹⁻ᵀ]+")
 
 
 def spell(text: str) -> str:
-    """A text in ASCII: signs as they are typed, Greek letters by name, others without accents."""
+    """A text in ASCII: signs in ASCII spelling, Greek letters by name, others without accents."""
     powers = _RAISED.sub(lambda found: "^" + unicodedata.normalize("NFKC", found[0]), text)
     return "".join(one if one.isascii() else _spell_one(one) for one in powers)
 
@@ -38,7 +38,7 @@ def _spell_one(character: str) -> str:
         return word if character.isupper() else word.lower()
     if name.startswith("BOX DRAWINGS"):
         return "+"
-    # A letter under its accents, or a ligature.
+    # A letter with accents, or a ligature.
     return unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode() or "?"
 
 
@@ -52,7 +52,7 @@ codecs.register_error(NAME, _handle)
 
 
 def write_plainly(*streams: Any) -> None:
-    """Let text streams spell what their encoding lacks, in place of an exception."""
+    """Let text streams spell characters that their encoding lacks, instead of an exception."""
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=NAME)

@@ -1,13 +1,13 @@
-"""Whether what is installed is what the package's own metadata asks for."""
+"""Comparison of installed packages with the requirements in this package's metadata."""
 
 from importlib import metadata
 
 EXTRAS = ("sweep", "slurm", "interop", "track")
-"""Optional parts whose packages may be missing, and must be recent enough where they are there."""
+"""Extras whose packages may be missing, but must be recent enough if they are installed."""
 
 
 def unmet_requirements(package: str = "miiii") -> list[str]:
-    """A line for every requirement that the environment does not meet, with what would."""
+    """A line for every requirement that is not met, with the command that installs it."""
     from packaging.requirements import Requirement
 
     found = []

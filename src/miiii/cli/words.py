@@ -1,7 +1,7 @@
-"""The words that the command line knows: each command's options, and what may follow them.
+"""The words of the command line: each command's options, and what may follow them.
 
-Read off the records that the commands parse their words into, so that a new option needs nothing
-here.
+They are read from the dataclasses that commands parse their words into, so that a new option needs
+no change here.
 """
 
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ from miiii.config.presets import PRESETS
 RUN_COMMANDS = (
     *("resume", "show", "compare", "figures", "circuits", "certify", "export", "track", "view"),
 )
-"""Commands whose arguments are runs."""
+"""Commands that take runs as arguments."""
 STUDY_COMMANDS = ("ledger", "report", "view")
-"""Commands whose arguments are studies."""
+"""Commands that take studies as arguments."""
 RUN_OPTIONS = ("--compare", "--baseline", "--no-dropout", "--filters", "--waves")
-"""Options of `miiii figures` that are followed by runs."""
+"""Options of `miiii figures` that take runs."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Option:
     name: str
     """With its dashes."""
     follows: str
-    """What follows it: nothing, values, runs, directory, file or text."""
+    """The kind of its value: nothing, values, runs, directory, file or text."""
     values: tuple[str, ...] = ()
-    """Where it is one of a few."""
+    """The possible values, for the kind "values"."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def known_words() -> tuple[CommandWords, ...]:
         actions = tuple(ACTIONS) if name == "sweep" else ()
         places = [(action_module(action), action) for action in actions]
         places = places or [(command_module(name), name)]
-        # TrainArguments of train.
+        # The dataclass of the command train is TrainArguments.
         kinds = [getattr(module, f"{one.capitalize()}Arguments") for module, one in places]
         options = {one.name: one for kind in kinds for one in _options(name, kind)}
         words = actions or tuple(
@@ -92,7 +92,7 @@ def _option(command: str, name: str, hint: Any) -> Option:
 
 
 def _choices(hint: Any) -> tuple[str, ...]:
-    """The words that a type is one of, itself or in a union; none: it is of any other kind."""
+    """The values of a Literal, itself or in a union; none for any other type."""
     if get_origin(hint) is Literal:
         return tuple(map(str, get_args(hint)))
     return tuple(word for part in get_args(hint) for word in _choices(part))

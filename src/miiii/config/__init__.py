@@ -1,4 +1,1 @@
-"""Settings: one record of them all, presets, the further work's variations, a user's labels.
-
-Nothing here imports JAX.
-"""
+"""Settings in one record, presets, further experiments, a user's labels and split. No JAX."""

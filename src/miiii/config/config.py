@@ -1,4 +1,4 @@
-"""One configuration for a run: the rooms' own settings, side by side, and their TOML form."""
+"""The configuration of a run: the settings of task, model, optimiser and training, and as TOML."""
 
 import dataclasses
 import tomllib
@@ -20,10 +20,10 @@ SECTIONS = ("task", "model", "optim", "training")
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that decides a run.
+    """All settings of a run.
 
-    On a CPU two runs of one configuration are equal bit for bit under the same versions, number of
-    threads and flags, in a batch of as many runs.
+    On a CPU two runs of one configuration are equal bit for bit, given the same versions, number of
+    threads, flags and number of runs in the batch.
     """
 
     task: TaskConfig = field(default_factory=TaskConfig)
@@ -31,7 +31,7 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     """The transformer."""
     optim: OptimConfig = field(default_factory=OptimConfig)
-    """AdamW and the gradient filter."""
+    """The optimiser, its learning rate and the gradient filter."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
     """How it is trained and measured."""
     seed: int = 0
@@ -66,7 +66,7 @@ class Config:
             )
 
     def _repr_html_(self) -> str:
-        """Every setting; those that are not the default stand out."""
+        """Every setting; those that are not the default are bold."""
         changed = differences(self, Config())
         rows: list[tuple[object, ...]] = [("", "seed", self.seed)]
         for name, section in field_sections().items():
@@ -116,17 +116,21 @@ def to_toml(config: Config) -> str:
 
 
 def to_table(config: Config) -> dict[str, Any]:
-    """The same as a table, which `from_table` reads back."""
+    """The whole configuration as a dict, which `from_table` reads back."""
     record = dataclasses.asdict(config)
     return {name: record[name] for name in ("seed", *SECTIONS)}
 
 
-def read_toml(text: str, what: str = "") -> dict[str, Any]:
-    """A TOML text as a table; a ValueError says why it is not TOML, and `what` is not."""
+def read_toml(text: str, source: str = "") -> dict[str, Any]:
+    """A TOML text as a dict.
+
+    Raises:
+        ValueError: it is not TOML; the message gives the reason, and the text's source if any.
+    """
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{what} is not valid TOML: {error}".removeprefix(" is ")) from error
+        raise ValueError(f"{source} is not valid TOML: {error}".removeprefix(" is ")) from error
 
 
 def from_toml(text: str, base: Config | None = None) -> Config:
@@ -143,7 +147,7 @@ def from_toml(text: str, base: Config | None = None) -> Config:
 
 
 def from_table(record: Mapping[str, Any], base: Config | None = None) -> Config:
-    """As `from_toml`, of a table.
+    """Read a configuration from a dict; otherwise as `from_toml`.
 
     Raises:
         ValueError: an unknown table or field (the nearest is given), a value of the wrong type or
@@ -178,7 +182,7 @@ def _misplaced(key: str) -> str:
 
 
 def _checked(name: str, value: Any, kind: Any) -> Any:
-    """A TOML value as the field's type, or a refusal that names both."""
+    """A TOML value as the field's type; a ValueError names field, value and type."""
     if get_origin(kind) is tuple:
         if isinstance(value, list | tuple) and all(type(item) is int for item in value):
             return tuple(value)
@@ -190,17 +194,12 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
     if (kind is str or get_args(kind)) and isinstance(value, str):
         return value
     names = {int: "a whole number", float: "a number", bool: "true or false"}
-    expected = names.get(kind, "text")
-    raise ValueError(f"{name} is {value!r}: it must be {expected}")
+    raise ValueError(f"{name} is {value!r}: it must be {names.get(kind, 'text')}")
 
 
 def differences(one: Config, other: Config) -> dict[str, tuple[Any, Any]]:
     """The fields in which two configurations differ, with both values."""
-    found: dict[str, tuple[Any, Any]] = {}
-    if one.seed != other.seed:
-        found["seed"] = (one.seed, other.seed)
+    pairs: dict[str, tuple[Any, Any]] = {"seed": (one.seed, other.seed)}
     for name, section in field_sections().items():
-        pair = tuple(getattr(getattr(config, section), name) for config in (one, other))
-        if pair[0] != pair[1]:
-            found[name] = (pair[0], pair[1])
-    return found
+        pairs[name] = (getattr(getattr(one, section), name), getattr(getattr(other, section), name))
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

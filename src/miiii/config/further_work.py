@@ -1,27 +1,28 @@
 """The experiments of the paper's further work (§6), as changes of T_miiii's settings.
 
-A study trains them beside the paper's own when asked (`miiii reproduce --beyond`), and each is a
-preset, at the settings of `mini`. What they are asked is in `claims/rules/further_work.py`.
+`miiii reproduce --beyond` trains them beside the paper's experiments, and each is also a preset at
+the settings of `mini`. The questions about them are in `claims/rules/further_work.py`.
 """
 
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from miiii.config.config import Config, replace_fields
 
 FIRST_TASKS = (2, 3, 5, 7)
-"""Whose frequencies are amplified: the tasks of the first circuits (§4.2)."""
+"""Tasks whose frequencies are amplified: those of the first circuits (§4.2)."""
 STRENGTH = 2.0
-"""λ where chosen frequencies are amplified: the larger of the paper's two (§3.4), since few
-directions of one weight are amplified at all. Compared with the experiment lambda-2."""
+"""λ for chosen frequencies: the larger of the paper's two (§3.4), because only a few directions of
+one weight are amplified. The experiment lambda-2 is compared with it."""
 LEFT_OUT = {"smallest": (2, 8), "largest": (2, 4, 8), "random": (2, 4, 8)}
-"""How many tasks are left out, and which. The four smallest are the experiment `masked`."""
+"""Which tasks are left out, and the numbers of them. The four smallest are the experiment
+`masked`."""
 LONGER = 10
-"""Times as many epochs as T_miiii."""
+"""Epochs of the experiment tenfold, as a multiple of T_miiii's."""
 
-Which = Literal["smallest", "largest", "random"]
+Settings = Callable[[Config], Config | None]
+"""From T_miiii's configuration to an experiment's; None where the base has too few tasks."""
 _SHUFFLE_SEED = 0
 
 
@@ -30,10 +31,9 @@ class Variation:
     """One experiment."""
 
     key: str
-    what: str
+    label: str
     """A few words for a table."""
-    settings: Callable[[Config], Config | None]
-    """T_miiii's configuration in, this one's out; None where the base has too few tasks."""
+    settings: Settings
 
 
 def left_out(moduli: Sequence[int], which: str, count: int) -> tuple[int, ...]:
@@ -41,8 +41,8 @@ def left_out(moduli: Sequence[int], which: str, count: int) -> tuple[int, ...]:
 
     Args:
         moduli: all tasks.
-        which: smallest, largest, or random (one shuffled order, the same for every count, so that
-            more left out always means the same and others).
+        which: smallest, largest, or random (one shuffled order for every count, so that a larger
+            count leaves out the tasks of a smaller one and more).
         count: how many.
     """
     ordered = sorted(moduli)
@@ -54,7 +54,7 @@ def left_out(moduli: Sequence[int], which: str, count: int) -> tuple[int, ...]:
     return tuple(sorted(ordered[:count]))
 
 
-def _without(which: str, count: int) -> Callable[[Config], Config | None]:
+def _without(which: str, count: int) -> Settings:
     def settings(miiii: Config) -> Config | None:
         moduli = miiii.task.task_moduli
         if count >= len(moduli):
@@ -64,16 +64,13 @@ def _without(which: str, count: int) -> Callable[[Config], Config | None]:
     return settings
 
 
-def _changed(**changes: object) -> Callable[[Config], Config]:
+def changed(**changes: object) -> Settings:
+    """T_miiii with some fields replaced."""
     return lambda miiii: replace_fields(miiii, **changes)
 
 
-def _on(name: str) -> Callable[[Config], Config]:
-    return _changed(filter=name, filter_tasks=FIRST_TASKS, filter_strength=STRENGTH)
-
-
-def _tenfold(miiii: Config) -> Config:
-    return replace_fields(miiii, epochs=LONGER * miiii.training.epochs)
+def _on(filter_name: str) -> Settings:
+    return changed(filter=filter_name, filter_tasks=FIRST_TASKS, filter_strength=STRENGTH)
 
 
 _UNREGULARISED = {"dropout": 0.0, "weight_decay": 0.0}
@@ -93,27 +90,31 @@ VARIATIONS: dict[str, Variation] = {
             for which, counts in LEFT_OUT.items()
             for count in counts
         ),
-        Variation("divisibility", "does q divide n?", _changed(target="divisibility")),
+        Variation("divisibility", "does q divide n?", changed(target="divisibility")),
         Variation("slow-on-tasks", f"λ = 2 on the frequencies of {_FIRST}", _on("ema_on_tasks")),
         Variation("slow-on-random", "λ = 2 on as many random directions", _on("ema_on_random")),
         Variation(
-            "stablemax", "StableMax in place of the softmax", _changed(normaliser="stablemax")
+            "stablemax", "StableMax in place of the softmax", changed(normaliser="stablemax")
         ),
         Variation(
-            "orthogonal", "⊥Grad: nothing along the weights", _changed(orthogonal_gradient=True)
+            "orthogonal", "⊥Grad: nothing along the weights", changed(orthogonal_gradient=True)
         ),
-        Variation("unregularised", "no dropout, no weight decay", _changed(**_UNREGULARISED)),
+        Variation("unregularised", "no dropout, no weight decay", changed(**_UNREGULARISED)),
         Variation(
             "unregularised-stablemax",
             "no dropout, no weight decay, StableMax",
-            _changed(**_UNREGULARISED, normaliser="stablemax"),
+            changed(**_UNREGULARISED, normaliser="stablemax"),
         ),
         Variation(
             "unregularised-orthogonal",
             "no dropout, no weight decay, ⊥Grad",
-            _changed(**_UNREGULARISED, orthogonal_gradient=True),
+            changed(**_UNREGULARISED, orthogonal_gradient=True),
         ),
-        Variation("tenfold", f"{LONGER} times as many epochs", _tenfold),
+        Variation(
+            "tenfold",
+            f"{LONGER} times as many epochs",
+            lambda miiii: replace_fields(miiii, epochs=LONGER * miiii.training.epochs),
+        ),
     )
 }
 """By key, in the order of the questions."""

@@ -1,4 +1,4 @@
-"""A task that a user gives as a table of labels: labels in, configuration out."""
+"""A task that a user gives as a table of labels."""
 
 import math
 from collections.abc import Sequence
@@ -11,19 +11,19 @@ from miiii.tasks.labels import keep_labels, kept_labels
 
 
 def with_labels(config: Config, labels: ArrayLike, names: Sequence[int] | None = None) -> Config:
-    """The configuration with its task replaced by the labels given.
+    """A configuration with its task replaced by the given labels.
 
-    Starting it stores the labels in the run's directory, so that the run can be shown, resumed,
-    drawn and certified like any other, from any process.
+    A run that is started with it stores the labels in its directory, so that any process can show,
+    resume, draw and certify it.
 
     Args:
         config: where the model, the optimiser, training and the split's sizes come from.
         labels: [p²] or [p², N], whole numbers: row n holds the classes of the number
             n = x0 + p·x1, in the order of `miiii.digits(p)`; p follows from the length. A column
-            has as many classes as its largest label and one, and at least 2. A row of −1 is a
-            number without an answer: it is in no part of the split, and nothing counts it.
-        names: [N], a number by which each task is called in tables and pictures, each ≥ 2 and none
-            twice; default: its number of classes.
+            with the largest label m has m + 1 classes, and at least 2. A row of −1 is a number
+            without an answer: it is in no part of the split, and no accuracy counts it.
+        names: [N], a number that names each task in tables and pictures, each ≥ 2 and none twice;
+            default: its number of classes.
 
     Returns:
         A configuration with `task="custom"`.

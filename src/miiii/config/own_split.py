@@ -20,23 +20,21 @@ Rule = Callable[[NDArray[np.int32], NDArray[np.int32]], ArrayLike]
 def with_split(
     config: Config, train: ArrayLike | Rule | str, validation: ArrayLike | Rule | None = None
 ) -> Config:
-    """The configuration with the numbers that train and validate given.
+    """A configuration with given training and validation numbers.
 
-    Starting it stores the split in the run's directory (split.npz), from where it is resumed, drawn
-    and certified like any other. Set the task first: labels and base decide which numbers there
-    are.
+    A run that is started with it stores the split in its directory (split.npz), and is resumed,
+    drawn and certified with it. Set the task first: labels and base decide which numbers there are.
 
     Args:
         config: where everything else comes from.
-        train: the numbers n = x0 + p·x1 that train: their list, a boolean for each of the p², a
-            rule (x0, x1) → boolean, or "pairs": as many as `train_fraction` says, drawn so that
-            (x0, x1) and (x1, x0) are in one part. Numbers without an answer are left out of what a
-            mask or a rule names.
-        validation: in the same forms; default: all that do not train (of "pairs" as many as
-            `validation_size` says). What is in neither is the test set.
+        train: the training numbers n = x0 + p·x1: a list, a boolean for each of the p², a rule
+            (x0, x1) → boolean, or "pairs": as many as `train_fraction` says, drawn so that (x0, x1)
+            and (x1, x0) are in the same part. A mask or a rule skips numbers without an answer.
+        validation: the validation numbers, in the same forms; default: all that do not train (with
+            "pairs" as many as `validation_size` says). The test set is the rest.
 
     Returns:
-        A configuration whose `split` stands for these numbers.
+        A configuration whose `split` identifies these numbers.
 
     Example:
         >>> from miiii import get_preset
@@ -45,25 +43,26 @@ def with_split(
         (6441, 6328, 0)
 
     Raises:
-        ValueError: none train or validate, a number is in both, stands twice, is outside 0 …
-            p² − 1 or has no answer.
+        ValueError: no number trains or validates, or a number is in both, is given twice, is
+            outside 0 … p² − 1 or has no answer.
     """
     task = config.task
     seed = config.seed if task.data_seed == -1 else task.data_seed
-    answered = answered_numbers(make_targets(task, seed))
+    targets = make_targets(task, seed)
+    answered = answered_numbers(targets)
     if isinstance(train, str):
         if train != PAIRS or validation is not None:
             raise ValueError(
                 f"train is {train!r}: expected numbers, a mask, a rule, or {PAIRS!r} on its own"
             )
-        sizes = replace_fields(config, split=DRAWN).task.split_sizes
-        drawing = generator(Stream.SPLIT, seed)
-        targets = make_targets(task, seed)
         if not is_commutative(targets):
             raise ValueError(
                 f"train is {PAIRS!r}: the task answers some (x0, x1) and (x1, x0) differently"
             )
-        split = draw_pairs(answered, task.base, sizes[0], sizes[1], drawing)
+        train_size, validation_size, _ = replace_fields(config, split=DRAWN).task.split_sizes
+        split = draw_pairs(
+            answered, task.base, train_size, validation_size, generator(Stream.SPLIT, seed)
+        )
         return replace_fields(config, split=keep_split(vars(split)))
     chosen = _numbers("train", train, task.base, answered)
     rest = np.setdiff1d(answered, chosen)
@@ -86,7 +85,7 @@ def with_split(
 def _numbers(
     name: str, given: ArrayLike | Rule, base: int, answered: NDArray[np.int32]
 ) -> NDArray[np.int32]:
-    """Ascending numbers."""
+    """Given numbers in ascending order, checked."""
     found: Any = np.asarray(given(*digits(base).T) if callable(given) else given)
     if found.dtype == bool:
         if found.shape != (base**2,):

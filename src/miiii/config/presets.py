@@ -1,4 +1,4 @@
-"""Named configurations. What each one is for stands beside it."""
+"""Named configurations, each with its purpose."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from miiii.refusals import unknown_name
 
 @dataclass(frozen=True)
 class Preset:
-    """A named configuration and, in one line, what it is for."""
+    """A configuration, and its purpose in one line."""
 
     config: Config
     purpose: str
@@ -28,9 +28,9 @@ _REFERENCE = replace_fields(
 )
 
 # The reference initialisation groks p = 59 several times sooner than He's: its small unembedding
-# leaves the training loss something to learn from. At a learning rate of 3e-3 one task in sixteen
-# (17, on some seeds) stays behind for thousands of epochs; at 8e-3 nothing is learnt at first. The
-# learning rate falls only once the tasks are nearly solved; earlier freezes the slow ones.
+# leaves a training loss to learn from. At a learning rate of 3e-3 one task in sixteen (17, on some
+# seeds) is thousands of epochs late; at 8e-3 nothing is learnt at first. The learning rate falls
+# only once the tasks are nearly solved: an earlier fall stops the slow ones.
 _SMALL = replace_fields(
     _REFERENCE,
     base=59,
@@ -44,10 +44,10 @@ _SMALL = replace_fields(
     decay_epochs=1300,
 )
 
-# Muon solves p = 41 in 500 epochs, where AdamW at its best learning rate (3e-3) stands at a mean
-# validation accuracy of 0.78 after 3,000. At this rate the weights are noisy: their average is 100
-# epochs ahead, and the fall of the rate brings the weights themselves there (docs/averaging.md).
-# With T_miiii's weight decay, a third, one task of twelve lingers on some seeds.
+# Muon solves p = 41 in 500 epochs; AdamW at its best learning rate (3e-3) has a mean validation
+# accuracy of 0.78 after 3,000. At this rate the weights are noisy: their average is 100 epochs
+# ahead, and the weights reach it when the rate falls (docs/averaging.md). With T_miiii's weight
+# decay of a third, one task of twelve is learnt late on some seeds.
 _MINI = replace_fields(
     _SMALL,
     base=41,
@@ -61,10 +61,9 @@ _MINI = replace_fields(
 )
 
 # Width 16 suffices: on seeds 0 to 4 the mean squared error over all p² numbers ends between 1e-5
-# and 1.1e-4. Every weight can then be seen in a picture, which is what Appendix D is for; weight
-# decay 1 brings those that the function does without to zero (at 3 it costs accuracy: 3e-3), and
-# dropout would leave noise in a real output. The learning rate falls so that the last epoch is no
-# worse than those before it.
+# and 1.1e-4. A picture can then show every weight, which is the purpose of Appendix D. A weight
+# decay of 1 brings unneeded weights to zero (3 costs accuracy: 3e-3), and dropout would leave noise
+# in a real output. The learning rate falls so that the last epoch is no worse than those before it.
 _WAVES = replace_fields(
     _PAPER,
     task="waves",
@@ -82,8 +81,8 @@ _WAVES = replace_fields(
 # Smoothed labels make a task find more frequencies, and sooner; they fade, because it is the plain
 # loss that favours the tasks which are behind. Weights by size, once the small tasks are learnt,
 # bring on the large ones, which generalise last; at a power of 3 tasks of 17 to 37 are forgotten.
-# The learning rate falls from epoch 1,100 on, and is low before smoothing has gone, else the noise
-# of the logits rises again.
+# The learning rate falls from epoch 1,100 on, and is low before smoothing has gone: otherwise the
+# noise of the logits rises again.
 _FAST3000 = replace_fields(
     _SMALL,
     base=113,
@@ -102,10 +101,10 @@ _FAST3000 = replace_fields(
     decay_floor=0.01,
 )
 
-# An average of the weights takes away the noise of the logits that FAST3000 lets the rate fall for,
-# so the rate may be more than twice as high, and fall late. Large tasks weigh more, and earlier:
-# with 1.5 from epoch 600 on the largest is the last to be learnt. Smoothing stays until the rate is
-# low: where it was gone at 18e-3, task 2 was lost for a hundred epochs.
+# An average of the weights removes the noise of the logits, for which FAST3000 lets the learning
+# rate fall. The rate can therefore be more than twice as high, and fall late. Large tasks weigh
+# more, and earlier: with 1.5 from epoch 600 on the largest is learnt last. Smoothing stays until
+# the rate is low: where it had ended at a rate of 18e-3, task 2 was lost for a hundred epochs.
 _FAST = replace_fields(
     _FAST3000,
     average_weights=0.98,
@@ -120,8 +119,7 @@ _FAST = replace_fields(
     validate_every=2,
 )
 
-# What the claims need at p = 113 is many runs rather than the last task's last per cent, and the
-# paper's loss.
+# The claims at p = 113 need many runs and the paper's loss more than the last per cent of accuracy.
 _BRIEF = replace_fields(
     _FAST3000,
     label_smoothing=0.0,
@@ -132,16 +130,6 @@ _BRIEF = replace_fields(
     decay_epochs=900,
     decay_floor=_SMALL.optim.decay_floor,
 )
-
-
-def _further() -> dict[str, Preset]:
-    """Every experiment of the further work (`config.further_work`) at the settings of mini."""
-    configs = {key: one.settings(_MINI) for key, one in VARIATIONS.items()}
-    return {
-        f"mini-{key}": Preset(config, f"mini: {VARIATIONS[key].what}")
-        for key, config in configs.items()
-        if config is not None
-    }
 
 
 PRESETS: dict[str, Preset] = {
@@ -174,12 +162,10 @@ PRESETS: dict[str, Preset] = {
         "fast3000 in 2,000 epochs, plain loss, for studies of many runs: all 29 tasks hold 0.9",
     ),
     "paper": Preset(
-        _PAPER,
-        "T_miiii at p = 113 as the paper's text has it: 29 tasks, 30 % of the numbers",
+        _PAPER, "T_miiii at p = 113 as the paper's text has it: 29 tasks, 30 % of the numbers"
     ),
     "reference": Preset(
-        _REFERENCE,
-        "T_miiii at p = 113 as the paper's published figures appear to have been made",
+        _REFERENCE, "T_miiii at p = 113 as the paper's published figures appear to have been made"
     ),
     "reference32": Preset(
         replace_fields(_REFERENCE, precision="float32", validate_every=8),
@@ -201,7 +187,11 @@ PRESETS: dict[str, Preset] = {
         _WAVES,
         "cos(a) + sin(b) at p = 113 (Appendix D), small enough to see every weight: a minute",
     ),
-    **_further(),
+    **{
+        f"mini-{key}": Preset(config, f"mini: {variation.label}")
+        for key, variation in VARIATIONS.items()
+        if (config := variation.settings(_MINI)) is not None
+    },
 }
 
 
@@ -209,7 +199,7 @@ def get_preset(name: str) -> Config:
     """The configuration of a preset.
 
     Raises:
-        ValueError: there is none of that name; the nearest is given.
+        ValueError: no preset has this name; the message gives the nearest.
     """
     if name not in PRESETS:
         raise ValueError(unknown_name("preset", name, list(PRESETS)))

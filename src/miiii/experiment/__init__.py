@@ -1,1 +1,1 @@
-"""Training: batches that share a program, saves between chunks, start, resume, stored runs."""
+"""Making runs and opening them: batches, compiled programs, saving, start, resume."""

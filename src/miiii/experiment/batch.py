@@ -1,4 +1,4 @@
-"""Runs that train together: configurations that share one program, and their data."""
+"""A batch: runs that train together, because one compiled program can compute them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Batch:
 
     @property
     def split_hashes(self) -> tuple[str, ...]:
-        """Per run a digest of its split and targets, so that two runs' data can be compared."""
+        """A digest of each run's split and targets, to compare the data of two runs."""
         return tuple(digest(dataset) for dataset in self.datasets)
 
     @property
@@ -32,7 +32,7 @@ def make_batch(configs: Sequence[Config]) -> Batch:
     """Check that configurations can share a program, and make their data.
 
     Raises:
-        ValueError: two differ in a field that shapes the computation; the field is named.
+        ValueError: two differ in a field that shapes the program; the message names the field.
     """
     if not configs:
         raise ValueError("no configuration was given: a batch needs at least one run")
@@ -45,12 +45,12 @@ def make_batch(configs: Sequence[Config]) -> Batch:
 
 
 def program_setting(configs: Sequence[Config]) -> Setting:
-    """What the program of some configurations, which can share it, depends on."""
-    first, settled = configs[0], _settled(configs[0])
+    """The settings that shape the program of configurations that share one."""
+    first, shaping = configs[0], _shaping(configs[0])
     return Setting(
         model=first.model,
-        optim=settled.optim,
-        training=settled.training,
+        optim=shaping.optim,
+        training=shaping.training,
         base=first.task.base,
         class_sizes=first.task.class_sizes,
         regression=first.task.is_regression,
@@ -58,8 +58,8 @@ def program_setting(configs: Sequence[Config]) -> Setting:
     )
 
 
-def _settled(config: Config) -> Config:
-    """The configuration without what no program depends on, so that equal programs are equal."""
+def _shaping(config: Config) -> Config:
+    """The configuration with constants for the settings that no program depends on."""
     return replace_fields(
         config,
         learning_rate=1.0,

@@ -1,8 +1,8 @@
-"""A run that begins where a stored one stood: its weights, other settings.
+"""Branches: runs that begin with the weights of a stored run, its origin, and other settings.
 
-A branch counts epochs on: one that leaves its origin after epoch 400 trains epoch 401 first, so
-that schedules and random numbers go on as they would have. It holds its whole line, history and
-snapshots of its origin up to there, and needs its origin no more.
+A branch continues the count of epochs: after epoch 400 of its origin it trains epoch 401 first, so
+that schedules and random numbers go on as they would have. It copies the origin's history and
+snapshots up to there, and then no longer needs the origin.
 """
 
 import hashlib
@@ -27,42 +27,35 @@ from miiii.runs.provenance import package_versions
 from miiii.runs.splits import read_split
 from miiii.tasks.split_sizes import DRAWN
 from miiii.tasks.splits import keep_split
-from miiii.training.state import (
-    AVERAGE,
-    RAW,
-    expected_arrays,
-    from_arrays,
-    model_arrays,
-    to_arrays,
-)
+from miiii.training.state import AVERAGE, RAW, expected_arrays, from_arrays, model_arrays, to_arrays
 from miiii.training.step import fresh_state
 
 _KEPT = (
     *(item.name for item in fields(ModelConfig)),
     *("task", "base", "moduli", "target", "operation", "classes", "labels", "precision"),
 )
-"""Settings that a branch has from its origin: what its weights mean."""
+"""Settings that a branch shares with its origin, because its weights depend on them."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a branch begins."""
+    """The run and the epoch at which a branch begins."""
 
     run: str | Path
     """A run's name, or its path."""
     epoch: int | None = None
-    """Of a snapshot or a checkpoint; default: the newest weights."""
+    """The epoch of a snapshot or a checkpoint; default: that of the newest weights."""
     optimiser: bool = False
-    """Whether to take the optimiser's state as well; only checkpoints have it."""
+    """Whether to take the optimiser's state as well, which only checkpoints have."""
 
 
 class Branching:
-    """Settles what branches of one run are, then writes their beginning.
+    """Checks the settings of branches of one run, then writes the start of each.
 
     Args:
         origin: where they begin.
-        configs: the settings wanted of each.
-        runs_dir: where a name is looked up.
+        configs: the settings of each.
+        runs_dir: the directory in which a name is looked up.
 
     Raises:
         ValueError: a setting does not fit the origin; the message names it.
@@ -75,10 +68,11 @@ class Branching:
         self._optimiser = origin.optimiser
         self._digest = _digest(self.epoch, self._arrays)
         self.configs = [self._settled(config) for config in configs]
-        # Before any directory is made, because it may be refused. Runs of a batch agree on it.
+        # Before any directory is made, because it may be refused. Runs of a batch share the state.
         self._state = self._first_state(self.configs[0])
 
     def _settled(self, config: Config) -> Config:
+        """The settings of a branch, checked, with its origin's digest and split."""
         own, name = self.run.config, self.run.name
         changed = differences(own, config)
         for field in _KEPT:
@@ -96,7 +90,7 @@ class Branching:
         if own.training.average_weights and not config.training.average_weights:
             raise ValueError(
                 f"average_weights is {config.training.average_weights}, but run {name} has "
-                f"{own.training.average_weights}: what a branch holds of its origin is of the "
+                f"{own.training.average_weights}: the snapshots that a branch copies are of the "
                 "average, so leave average_weights as it is, or give another decay"
             )
         if config.training.epochs <= self.epoch:
@@ -112,11 +106,11 @@ class Branching:
         return replace_fields(config, origin=self._digest)
 
     def record(self, config: Config) -> dict[str, Any]:
-        """What a branch's provenance says of where it begins."""
+        """The record of the origin in a branch's provenance."""
         own = self.run.config
         changed = differences(own, config)
         if read_split(self.run.path) is not None and own.task.split == DRAWN:
-            changed.pop("split", None)  # An imported model's, which only its file tells.
+            changed.pop("split", None)  # The configuration of an imported run does not name it.
         for name in ("origin", "epochs"):
             changed.pop(name, None)
         found = {
@@ -131,33 +125,29 @@ class Branching:
         return found | ({"branch": before} if before else {})
 
     def warnings(self, config: Config) -> list[str]:
-        """What a user should know of a branch: numbers that its origin has trained on already.
-
-        Of one that trains longer than its origin also with what rate it does.
-        """
+        """Warnings: the learning rate beyond the origin's epochs, and leaked validation numbers."""
         notes = []
         if config.training.epochs > self.run.config.training.epochs:
             longer = longer_notes(config, self.epoch, config.training.epochs)
             notes = [f"the branch {note}" for note in longer]
         split = make_batch([config]).datasets[0].split
         seen = np.intersect1d(self.run.dataset.split.train, split.validation)
-        if not len(seen):
-            return notes
-        return [
-            *notes,
-            f"{len(seen):,} of {len(split.validation):,} validation numbers were trained on by "
-            f"{self.run.name}: their accuracy says nothing of what this run learns; "
-            "leave seed, data_seed, split and train_fraction as they are to keep them apart",
-        ]
+        if len(seen):
+            notes.append(
+                f"{len(seen):,} of {len(split.validation):,} validation numbers were trained on by "
+                f"{self.run.name}: their accuracy does not measure what this run learns; "
+                "leave seed, data_seed, split and train_fraction as they are to keep them apart"
+            )
+        return notes
 
     def begin(self, directory: RunDirectory, config: Config) -> None:
-        """Write the line up to the origin's epoch into a new run; its checkpoint comes last."""
+        """Write the origin's history and snapshots into a new run, and last a checkpoint."""
         own, of_branch = self.run.directory, {"identity": identity(config)}
         if self.epoch:
             asked = examples_per_epoch(make_batch([self.run.config]))
             rows = counted(own.history(self.epoch), asked)
             if config.training.average_weights and not self.run.config.training.average_weights:
-                # Up to here the raw weights were the model.
+                # The origin keeps no average, so that its validation is of the raw weights.
                 for name in ("loss", "correct"):
                     rows[f"validation_raw_{name}"] = rows[f"validation_{name}"]
             directory.append_history(1, self.epoch, rows)
@@ -170,11 +160,12 @@ class Branching:
         directory.save_checkpoint(self.epoch, self._state, of_branch)
 
     def _first_state(self, config: Config) -> dict[str, np.ndarray]:
+        """The arrays of the state that a branch begins with."""
         batch = make_batch([config])
         with numerics(batch.setting):
             template = state_template(batch.setting)
             raw = model_arrays(self._arrays, raw=True)
-            # An average goes on; a new one starts from the weights that the branch begins with.
+            # An average continues; a new one starts from the weights that the branch begins with.
             average = {AVERAGE + name: array for name, array in model_arrays(self._arrays).items()}
             average = average if config.training.average_weights else {}
             if self._optimiser:
@@ -192,18 +183,19 @@ class Branching:
         if found == dict(expected):
             return
         changed = differences(self.run.config, config)
-        told = [
-            f"{name} is {changed[name][1]!r}, but run {self.run.name} has {changed[name][0]!r}"
-            for name in (item.name for item in fields(type(config.optim)))
-            if name in changed
+        reasons = [
+            f"{item.name} is {changed[item.name][1]!r}, but run {self.run.name} has "
+            f"{changed[item.name][0]!r}"
+            for item in fields(config.optim)
+            if item.name in changed
         ]
         raise ValueError(
-            f"{'; '.join(told) or self._other_form(found, expected)}: the optimiser's state does "
-            "not fit, so leave --from-optimiser (optimiser=True) out to begin with a new one"
+            f"{'; '.join(reasons) or self._other_form(found, expected)}: the optimiser's state "
+            "does not fit, so leave --from-optimiser (optimiser=True) out to begin with a new one"
         )
 
     def _other_form(self, found: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
-        """Which arrays differ where no setting does: another optax names its state otherwise."""
+        """The first array that differs though no setting does, as between versions of optax."""
         names = sorted({*found, *expected})
         first = next(name for name in names if found.get(name) != expected.get(name))
         here = package_versions().get("optax")
@@ -215,12 +207,13 @@ class Branching:
 
 
 def _stored(run: Run, origin: Origin) -> tuple[int, dict[str, np.ndarray]]:
-    """The epoch and its arrays, named as in a checkpoint."""
+    """The epoch at which a branch begins, and its arrays, named as in a checkpoint."""
     directory, own = run.directory, identity(run.config)
     saved, kept = directory.checkpoint_epochs(), directory.snapshot_epochs()
-    if not (saved if origin.optimiser else [*saved, *kept]):
-        what = "no checkpoint, which has the optimiser's state" if kept else "no weights yet"
-        raise ValueError(f"run {run.name} has {what}: there is nothing to branch from")
+    there = saved if origin.optimiser else sorted({*kept, *saved})
+    if not there:
+        lack = "no checkpoint, which has the optimiser's state" if kept else "no weights yet"
+        raise ValueError(f"run {run.name} has {lack}: there is nothing to branch from")
     if origin.epoch is None and saved and (origin.optimiser or saved[-1] >= max(kept, default=0)):
         found = directory.load_checkpoint(None, None, own)
         return found.epoch, found.arrays
@@ -228,12 +221,10 @@ def _stored(run: Run, origin: Origin) -> tuple[int, dict[str, np.ndarray]]:
     if epoch in saved and (origin.optimiser or epoch not in kept):
         return epoch, directory.load_checkpoint(epoch, None, own).arrays
     if epoch not in kept or origin.optimiser:
-        what = "the optimiser's state" if origin.optimiser else "weights"
-        there = ", ".join(
-            f"{e:,}" for e in (saved if origin.optimiser else sorted({*kept, *saved}))
-        )
+        lack = "optimiser's state" if origin.optimiser else "weights"
         raise ValueError(
-            f"epoch is {epoch:,}, of which run {run.name} keeps no {what}: give one of {there}"
+            f"epoch is {epoch:,}, of which run {run.name} keeps no {lack}: give one of "
+            f"{', '.join(f'{one:,}' for one in there)}"
         )
     arrays = run.stored_weights.snapshot_arrays(epoch)
     return epoch, {RAW + name: array for name, array in arrays.items()}

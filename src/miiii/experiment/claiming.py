@@ -1,8 +1,8 @@
-"""Training runs that other processes may train, too: the lock of a run's directory is the claim.
+"""Training where several processes share the work: the lock of a run's directory is the claim.
 
-A run that is not there yet is claimed by making its directory, which succeeds once. Processes of
-one or several machines that share a disk can therefore work on the same runs without talking to
-each other, and what a killed process held is free at once.
+A new run is claimed by making its directory, which succeeds in one process only. Processes on one
+machine, or on several that share a disk, can therefore train the same list of runs without other
+communication, and the runs of a killed process are free at once.
 """
 
 import time
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from miiii.config.config import Config
 from miiii.experiment import training
-from miiii.experiment.program import Waiting
+from miiii.experiment.interrupts import StopCheck
 from miiii.experiment.progress import Progress
 from miiii.experiment.training import Outcome
 from miiii.runs.errors import RunExistsError, RunLockedError
@@ -19,7 +19,7 @@ from miiii.runs.listing import is_run
 from miiii.runs.locking import lock_state
 
 LOOK_SECONDS = 0.2
-"""Between two looks at runs that others hold."""
+"""Seconds between two looks at runs that other processes hold."""
 
 Group = tuple[Sequence[str], Sequence[Config]]
 """Runs that train together: their names, and the configuration of each."""
@@ -33,27 +33,27 @@ def train_first_free(
     progress: Callable[[Sequence[str]], Progress],
     strict: bool = False,
     command: Sequence[str] = (),
-    stop: Waiting = lambda: False,
+    stop: StopCheck = lambda: False,
 ) -> Outcome | None:
-    """Train the first of some groups of runs that nobody holds; wait while all are held.
+    """Train the first group of runs that no other process holds; wait while all are held.
 
-    A group whose first run is there is gone on with, another is started.
+    A group whose first run exists is resumed, any other is started.
 
     Args:
-        left: what is to be trained, in order; asked anew at every look.
-        runs_dir: where the runs are.
-        patience: seconds to wait while others hold all groups. A process that was told to stop, or
-            whose parent was killed, saves first.
-        progress: given names, what shows the training of those runs.
-        strict: whether a run that is there must have exactly the configuration given here.
-        command: recorded as the origin of the numbers.
+        left: gives the groups that are left to train, in order; called at every look.
+        runs_dir: the directory of the runs.
+        patience: seconds to wait while other processes hold all groups. They may need them to save
+            before they end.
+        progress: from the names of a group to the progress that shows its training.
+        strict: whether a run that exists must have exactly the configuration given here.
+        command: recorded in the runs' provenance.
         stop: as in `training.start`; it also ends the waiting.
 
     Returns:
-        How the group ended; None where nothing is left.
+        How the group ended; None where no group is left.
 
     Raises:
-        RunLockedError: others still hold every group.
+        RunLockedError: other processes still hold every group.
         RunError, ValueError: as `training.start` and `training.resume`.
     """
     limit = time.monotonic() + patience

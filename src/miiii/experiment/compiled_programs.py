@@ -1,4 +1,4 @@
-"""Compiled programs, kept on the disk between processes: the command line's and a notebook's."""
+"""JAX's cache of compiled programs on the disk, for the command line and notebooks."""
 
 import os
 import warnings
@@ -6,11 +6,13 @@ from pathlib import Path
 
 
 def cache_directory() -> Path | None:
-    """Where compiled programs are kept: $MIIII_CACHE, else the user's cache directory.
+    """The directory of compiled programs: $MIIII_CACHE, else in the user's cache directory.
 
-    None where the user has no home; a variable that is blank counts as unset. A leading ~ is the
-    home, as where no shell replaced it. A relative XDG_CACHE_HOME is passed over, as its
-    specification wants it.
+    A blank variable counts as unset, and a leading ~ stands for the home directory. A relative
+    XDG_CACHE_HOME is ignored, as its specification requires.
+
+    Returns:
+        The directory; None where the user has no home directory.
     """
     try:
         if chosen := os.environ.get("MIIII_CACHE", "").strip():
@@ -22,7 +24,7 @@ def cache_directory() -> Path | None:
 
 
 def keep_programs() -> None:
-    """Keep what JAX compiles from now on, unless it has a directory for that already."""
+    """Let JAX keep its compiled programs from now on, unless a directory is set already."""
     import jax
 
     if jax.config.values["jax_compilation_cache_dir"]:
@@ -33,7 +35,7 @@ def keep_programs() -> None:
             return
         directory.mkdir(parents=True, exist_ok=True)
     except OSError:
-        return  # A cache is a convenience: without one everything compiles anew.
+        return  # Without a cache every program is compiled again.
     jax.config.update("jax_compilation_cache_dir", str(directory))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation")

@@ -1,4 +1,4 @@
-"""The conditions that this process trains under, for provenance (`runs.conditions`)."""
+"""The conditions under which this process trains, for provenance (`runs.conditions`)."""
 
 import os
 from collections.abc import Sequence
@@ -27,15 +27,15 @@ SETTINGS = (
     "jax_use_shardy_partitioner",
     "jax_xla_profile_version",
 )
-"""Settings of JAX that change how it differentiates or compiles, and that a run does not set itself
-(`batch.numerics` does the others)."""
+"""Settings of JAX that change how it differentiates or compiles, without those that
+`program.numerics` sets."""
 
 
 def conditions(runs: int) -> dict[str, Any]:
-    """What `runs` runs that train together here compute under, beside their settings.
+    """The conditions of a batch of `runs` runs in this process, beside their settings.
 
     Returns:
-        device (platform, kind), devices (over how many the batch is spread), threads (of XLA's
+        device (platform, kind), devices (how many the batch is spread over), threads (of XLA's
         pool on the CPU), flags.
     """
     device = jax.local_devices()[0]
@@ -50,7 +50,7 @@ def conditions(runs: int) -> dict[str, Any]:
 
 
 def threads() -> int:
-    """How many threads XLA uses on the CPU: as many as it may use cores, unless told otherwise."""
+    """Threads that XLA uses on the CPU: $PJRT_NPROC, else $NPROC, else as many as usable cores."""
     for name in ("PJRT_NPROC", "NPROC"):
         value = os.environ.get(name, "")
         if value.isdigit():
@@ -62,7 +62,7 @@ def threads() -> int:
 
 
 def changed_since(directory: RunDirectory, done: int, runs: int) -> str:
-    """What is not as it was when a run trained its epoch `done`; empty where all is."""
+    """The conditions that have changed since a run trained its epoch `done`, as text."""
     if not done:
         return ""
     now = collect_provenance([], conditions(runs))
@@ -74,7 +74,7 @@ def record_resumption(
 ) -> None:
     """Add to a run's provenance that training goes on after epoch `done`.
 
-    Earlier records stay where something that they trained does.
+    Records of earlier resumptions stay, but for those whose epochs were all dropped.
     """
     provenance = directory.provenance
     entry = {"epoch": done, **collect_provenance(list(command), conditions(runs))}

@@ -1,4 +1,4 @@
-"""Which runs of a batch their stopping rules end, when the others can end, and who goes on."""
+"""The stopping rules of a batch: which runs have ended, when the others can end, which go on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,22 +12,22 @@ from miiii.runs.stopping import StoppingRule
 
 
 class Endings:
-    """Follows the accuracies of a batch's runs.
-
-    Args:
-        members: the runs; what they have on disk up to `done` counts.
-        done: epochs made before.
-    """
+    """Follows the validations of a batch's runs, first the stored ones of the `done` epochs."""
 
     def __init__(self, members: Sequence[Member], done: int) -> None:
         self._rules = [_rule(member) for member in members]
         self._trained = [_trained(member.config) for member in members]
         self._since: list[int | None] = [None for _ in members]
         if done:
-            self.take([_validations(member, done) for member in members])
+            self.take(
+                [
+                    member.directory.history(done) if rule and member.recorded else {}
+                    for member, rule in zip(members, self._rules, strict=True)
+                ]
+            )
 
     def take(self, rows: Sequence[Mapping[str, np.ndarray]]) -> None:
-        """Take in what the runs' next validations measured, a mapping per run."""
+        """Take in the rows of the runs' next validations, a mapping per run."""
         for index, (rule, found) in enumerate(zip(self._rules, rows, strict=True)):
             if rule is not None and len(found.get("validation_epoch", ())):
                 accuracy = found["validation_accuracy"][:, self._trained[index]]
@@ -36,7 +36,7 @@ class Endings:
                 )
 
     def possible(self, members: Sequence[Member], done: int) -> list[int]:
-        """The first epoch after `done` at which each run that is left can end by its rule."""
+        """For each run that still trains, the first epoch after `done` at which it can end."""
         return [
             rule.earliest_end(done, since)
             for member, rule, since in zip(members, self._rules, self._since, strict=True)
@@ -44,7 +44,7 @@ class Endings:
         ]
 
     def met(self, members: Sequence[Member], done: int) -> dict[int, int]:
-        """The places of the runs that end after `done` epochs, with the epoch they hold from."""
+        """Index of every run that ends after `done` epochs, with the epoch since which it holds."""
         return {
             index: since
             for index, (member, rule, since) in enumerate(
@@ -58,7 +58,7 @@ class Endings:
 
 
 def has_ended(member: Member) -> bool:
-    """Whether a run was ended by its stopping rule, and still is by the rule that it has now."""
+    """Whether its stopping rule has ended a run, and its present rule would end it as well."""
     if not member.present or _rule(member) is None:
         return False
     status = member.directory.status
@@ -69,15 +69,15 @@ def has_ended(member: Member) -> bool:
 
 
 def settle_batch(members: Sequence[Member], rule: Mapping[str, float]) -> list[Member]:
-    """Settle who goes on where runs of one batch ended at different epochs.
+    """Decide which runs of a batch go on, where its runs ended at different epochs.
 
-    A run that its rule has ended keeps its place in the batch, unsaved. One that was ended and goes
-    on, because its rule was changed, goes on by itself.
+    A run that its rule has ended keeps its place in the batch and is not saved. If the chosen run
+    had ended and goes on, because its rule was changed, it goes on without the others.
 
     Args:
         members: as `find_members` gives them.
-        rule: settings of the stopping rule that are to change, of the run that the user named and
-            of those that go on with it.
+        rule: changed settings of the stopping rule, for the chosen run and those that go on with
+            it.
 
     Raises:
         ValueError: a value of the rule is out of its limits.
@@ -118,9 +118,3 @@ def _rule(member: Member) -> StoppingRule | None:
 
 def _trained(config: Config) -> list[bool]:
     return [modulus not in config.task.masked_tasks for modulus in config.task.task_moduli]
-
-
-def _validations(member: Member, done: int) -> Mapping[str, np.ndarray]:
-    if not member.recorded or stopping_rule(member.config) is None:
-        return {}
-    return member.directory.history(done)

@@ -1,4 +1,4 @@
-"""A stored run's history, read without JAX: pages and lists must not wait for it."""
+"""A stored run's history, read without JAX, so that pages and lists open fast."""
 
 import numpy as np
 
@@ -12,22 +12,18 @@ _MEASURED = (
     *("epoch", "train_loss", "train_accuracy", "train_examples", "gradient_norm"),
     *("validation_epoch", "validation_loss", "validation_accuracy", "validation_examples"),
 )
-"""The fields of `History` that a stored history has rows of."""
+"""Fields of `History` that every stored history has."""
 
 _RAW = ("validation_raw_loss", "validation_raw_accuracy")
-"""What a history has besides where a run keeps an average of its weights."""
+"""Further fields of a run that keeps an average of its weights."""
 
 
 def stored_history(directory: RunDirectory, config: Config) -> History:
-    """What was measured at every epoch; of a run that keeps an average, the average's validation.
-
-    Args:
-        directory: of the run.
-        config: the run's.
+    """The measurements of every epoch; validation is of the average where a run keeps one.
 
     Returns:
-        The history; without rows where nothing was trained yet. Accuracies of runs stored before
-        right answers were counted are read as the counts behind them.
+        The history; without rows where no epoch was trained. Older runs stored accuracies, not
+        counts of right answers; they are rounded to the nearest count.
 
     Raises:
         DamagedFileError: a file of the history, or of the run's own split, cannot be read.
@@ -44,7 +40,7 @@ def stored_history(directory: RunDirectory, config: Config) -> History:
 
 
 def _sizes(directory: RunDirectory, config: Config) -> dict[str, int]:
-    """How many numbers an epoch asked, where the rows do not say: of the run's own split if any."""
+    """How many numbers an epoch counts answers of, for rows that do not store it."""
     train, validation, _ = config.task.split_sizes
     own = read_split(directory.path)
     if own is not None:

@@ -1,8 +1,8 @@
-"""Signals: finish the chunk, save, leave. A second one leaves at once.
+"""Signals that stop training: it finishes the chunk, saves and ends. A second one ends it at once.
 
-Ctrl-C (and a notebook's stop button), TERM, HUP (a terminal that was closed), USR1 (a cluster's
-warning) and XCPU (`ulimit -t`: the processor time is used up) are heard alike. A signal that is
-ignored when training begins stays ignored: `nohup` and submitit's jobs rely on it.
+These are Ctrl-C (and a notebook's stop button), TERM, HUP (a terminal was closed), USR1 (a
+cluster's warning) and XCPU (`ulimit -t`: the processor time is used up). A signal that is ignored
+when training begins stays ignored: `nohup` and submitit's jobs rely on it.
 """
 
 import os
@@ -10,12 +10,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from types import FrameType
 from typing import Any
 
+StopCheck = Callable[[], bool]
+"""Called repeatedly while something runs; true means that it should stop."""
+
 SAVED = 75
-"""Exit code after a signal other than Ctrl-C: saved, run me again."""
+"""Exit code (BSD's EX_TEMPFAIL): all is saved, and the same command goes on."""
 EXIT_CODES = {
     getattr(signal, name): code
     for name, code in (
@@ -24,11 +27,11 @@ EXIT_CODES = {
     )
     if hasattr(signal, name)
 }
-"""Of each signal that is heard; Windows does not have them all."""
+"""Exit code after each signal that stops training; Windows does not have them all."""
 
 
 class StopRequest:
-    """Whether a signal asked to stop, and which; `notify` is called when the first one comes."""
+    """The first signal that asked to stop; `notify` is called when it comes."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -42,23 +45,22 @@ class StopRequest:
 
     @property
     def exit_code(self) -> int:
-        """130 after Ctrl-C, 75 after another signal (saved: run me again), 0 otherwise."""
+        """130 after Ctrl-C, 75 (`SAVED`) after another signal, 0 otherwise."""
         return EXIT_CODES.get(signal.Signals(self.signal), 1) if self.signal else 0
 
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Handle the signals within the block, those apart that are ignored."""
-        # A second signal meets the system's own handler: it needs no Python to act.
-        heard = {each: signal.SIG_DFL for each in EXIT_CODES if not _is_ignored(each)}
-        with self._handling(heard):
-            yield
+    def listening(self) -> AbstractContextManager[None]:
+        """Handle the signals within the block, except those that are ignored."""
+        # A second signal gets the system's default handler, which acts without Python.
+        kept = [number for number in EXIT_CODES if signal.getsignal(number) != signal.SIG_IGN]
+        return self._handling(dict.fromkeys(kept, signal.SIG_DFL))
 
     @contextmanager
     def _handling(self, afterwards: dict[int, Any]) -> Iterator[None]:
-        """Handle some signals within the block; the first one installs the handlers given."""
+        """Handle signals within the block; the first one installs the given handlers for all."""
         self._afterwards = afterwards
-        # Whether they are can no longer be asked once a terminal is gone.
-        self._terminals = [name for name in ("stdout", "stderr") if _is_terminal(name)]
+        # Asked now, because a closed terminal can no longer be recognised.
+        streams = ("stdout", "stderr")
+        self._terminals = [name for name in streams if is_terminal(getattr(sys, name))]
         before = {number: signal.signal(number, self._handle) for number in afterwards}
         try:
             yield
@@ -72,48 +74,48 @@ class StopRequest:
         for each, handler in self._afterwards.items():
             signal.signal(each, handler)
         if number == getattr(signal, "SIGXCPU", None):
-            # Linux sends it again every second, until the hard limit kills the process.
+            # Linux sends it every second until the hard limit kills the process.
             signal.signal(number, signal.SIG_IGN)
         if number == getattr(signal, "SIGHUP", None):
-            # A shell and the system both send it when a terminal closes, and writing there fails.
+            # The shell and the system both send it when a terminal closes; writing there fails.
             signal.signal(number, signal.SIG_IGN)
             for name in self._terminals:
                 setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-        # Raised here it would come out anywhere, between a chunk and its saving.
+        # An error raised in a handler could come up anywhere, even between a chunk and its save.
         with suppress(OSError):
             self.notify()
 
 
 @contextmanager
-def saving_first(stop: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
-    """Let signals that would end this process ask to stop, and take effect after the block.
+def saving_first(stop: StopCheck) -> Iterator[StopCheck]:
+    """Delay signals that would end this process to the end of the block, and ask it to stop.
 
-    For callers from Python. Nothing happens outside the main thread, and to signals that somebody
-    handles already, as the command line does.
+    For callers from Python. Nothing changes outside the main thread, nor for signals that have a
+    handler already, such as the command line's.
 
     Args:
-        stop: asked as well.
+        stop: a further reason to stop.
 
     Yields:
-        What is to be asked in its place.
+        The check to use in place of `stop`.
 
     Raises:
-        KeyboardInterrupt: after the block, where Ctrl-C or a notebook's stop button was heard.
+        KeyboardInterrupt: after the block, if Ctrl-C or a notebook's stop button was pressed in it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    unhandled = {signal.SIGINT: signal.default_int_handler}
-    heard = {
+    defaults = {signal.SIGINT: signal.default_int_handler}
+    unhandled = {
         number: signal.getsignal(number)
         for number in EXIT_CODES
-        if signal.getsignal(number) == unhandled.get(number, signal.SIG_DFL)
+        if signal.getsignal(number) == defaults.get(number, signal.SIG_DFL)
     }
     request = StopRequest()
-    with request._handling(heard):
+    with request._handling(unhandled):
         yield lambda: request() or stop()
     if request.signal is not None:
-        # With the handler that was there: it ends the process, or raises KeyboardInterrupt.
+        # The default handler is back: it ends the process, or raises KeyboardInterrupt.
         signal.raise_signal(request.signal)
 
 
@@ -123,13 +125,9 @@ def ignore_stop_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _is_ignored(number: int) -> bool:
-    return signal.getsignal(number) == signal.SIG_IGN
-
-
-def _is_terminal(name: str) -> bool:
-    stream = getattr(sys, name)
+def is_terminal(stream: Any) -> bool:
+    """Whether a stream is a terminal; a closed stream, or None, is not."""
     try:
-        return stream is not None and stream.isatty()
-    except (OSError, ValueError):
+        return bool(stream.isatty())
+    except (AttributeError, OSError, ValueError):
         return False

@@ -1,4 +1,4 @@
-"""The runs of a batch: their directories, what identifies a run, and who takes part in training."""
+"""The runs of a batch: their directories, their identity, and which of them take part."""
 
 import hashlib
 import time
@@ -21,11 +21,7 @@ from miiii.config.config import (
 )
 from miiii.runs.conditions import RESUMED_KEY, made_by
 from miiii.runs.directory import RunDirectory
-from miiii.runs.errors import (
-    DamagedFileError,
-    RunError,
-    RunNotFoundError,
-)
+from miiii.runs.errors import DamagedFileError, RunError, RunNotFoundError
 from miiii.runs.jsonfiles import encode_json
 from miiii.runs.listing import PROVENANCE_NAME
 from miiii.runs.provenance import collect_provenance
@@ -37,7 +33,7 @@ from miiii.tasks.splits import keep_split, kept_split
 from miiii.training.config import GENERATOR
 
 RANDOM_NUMBERS = {"generator": GENERATOR, "partitionable": True}
-"""The generator of every run, kept in its provenance: another draws other weights."""
+"""The random number generator of every run, as its provenance records it."""
 
 LATER_FIELDS: dict[str, Any] = {
     "optimiser": "adamw",
@@ -69,8 +65,8 @@ LATER_FIELDS: dict[str, Any] = {
     "unanswered": 0,
     "init_scale": 1.0,
 }
-"""Settings that did not exist when the first runs were saved, and what those runs did."""
-
+"""Settings that did not exist when the first runs were saved, with the value that reproduces them.
+"""
 
 NO_STOPPING: dict[str, Any] = {name: LATER_FIELDS[name] for name in ("stop_when", "stop_after")}
 """The settings of a run that trains all of its epochs."""
@@ -83,17 +79,18 @@ class Member:
     directory: RunDirectory
     config: Config
     present: bool = True
-    """Whether its directory takes part. A run that was deleted, or stopped at a number that is not
-    finite, keeps its place in the batch (so the others' arithmetic stays the same) unsaved."""
+    """Whether its directory takes part. A run that was deleted, or that met a number that is not
+    finite, keeps its place in the batch, so that the arithmetic of the others does not change, but
+    is not saved."""
     chosen: bool = True
     """Whether it is the run that the user named."""
     ended: int | None = None
-    """The epoch at which its stopping rule ended it, while others of its batch may go on: it keeps
-    its place, and nothing of it is written any more."""
+    """The epoch at which its stopping rule ended it. While others of its batch go on it keeps its
+    place, and nothing more is written of it."""
 
     @property
     def recorded(self) -> bool:
-        """Whether what is trained at its place is its own."""
+        """Whether the state at its place in the batch is saved as this run's."""
         return self.present and self.ended is None
 
 
@@ -108,13 +105,22 @@ def new_member(
     more: Mapping[str, Any] | None = None,
     under: Mapping[str, Any] | None = None,
 ) -> Member:
-    """Create the directory of a run that has not begun; `place`: its batch's names, its index.
+    """Create the directory of a run that has not begun.
 
-    `more` goes into its provenance, and so does what it trains `under`: this process' conditions
-    unless given.
+    Args:
+        runs_dir: the directory in which it is made.
+        name: of the run.
+        config: of the run.
+        force: move an existing run of that name aside.
+        command: recorded in its provenance.
+        split_hash: digest of its split and targets.
+        place: the names of its batch, and its index among them.
+        more: further entries of its provenance.
+        under: the conditions it trains under; default: this process's.
     """
     if under is None:
-        from miiii.experiment.conditions import conditions  # with JAX, which imports do without
+        # Imported here, because it loads JAX, which imported runs do not need.
+        from miiii.experiment.conditions import conditions
 
         under = conditions(len(place[0]))
     provenance = collect_provenance(
@@ -145,11 +151,11 @@ def new_member(
 
 
 def identity(config: Config) -> str:
-    """A digest of everything that decides a run's numbers; a longer run keeps it.
+    """A digest of all settings that a run's numbers depend on.
 
-    How long a run trains decides no number, so that neither its epochs nor its stopping rule count.
+    No number depends on how long a run trains, so that its epochs and stopping rule do not count.
     Fields of `LATER_FIELDS` count only where they are not at their default, so that runs saved
-    before a field existed keep the identity that they were saved with.
+    before a field existed keep their identity.
     """
     settled = replace_fields(config, epochs=2**31 - 1, checkpoint_seconds=1.0, **NO_STOPPING)
     text = to_toml(settled)
@@ -159,7 +165,7 @@ def identity(config: Config) -> str:
 
 
 def find_members(chosen: RunDirectory) -> list[Member]:
-    """A run and those trained together with it, in their order.
+    """A run and those trained together with it, in the order of the batch.
 
     Raises:
         DamagedFileError: the run's own configuration cannot be read.
@@ -187,7 +193,7 @@ def find_members(chosen: RunDirectory) -> list[Member]:
 def refuse_other_generator(members: Sequence[Member]) -> None:
     """Refuse to go on where random numbers would come from another generator.
 
-    Runs from before this was recorded drew theirs from the same one.
+    Runs without a record of it used the same one.
 
     Raises:
         RunError: a run's provenance names another generator.
@@ -205,7 +211,7 @@ def refuse_other_generator(members: Sequence[Member]) -> None:
 
 
 def set_apart(directory: RunDirectory) -> None:
-    """Record that a run goes on without those that it was trained with, which have ended."""
+    """Record that a run goes on without the others of its batch."""
     provenance = directory.provenance
     batch = provenance.get("batch")
     if isinstance(batch, dict) and len(batch.get("names", [])) > 1:
@@ -223,17 +229,17 @@ def _batch_place(directory: RunDirectory) -> tuple[list[str], int]:
         return [directory.name], 0
     names = [str(name) for name in batch.get("names", [])]
     index = batch.get("index", 0)
-    # A run that was renamed or copied elsewhere stands for itself at its place.
+    # A run that was renamed or copied has its new name at its place.
     names[index] = directory.name
     return names, index
 
 
 def stored_config(directory: RunDirectory) -> Config:
-    """A run's configuration; labels of its own are brought into this process with it.
+    """A run's configuration; the run's own labels and split are registered in this process.
 
     Raises:
-        DamagedFileError: the configuration or the labels cannot be read, or a setting that decides
-            numbers is not the one that the run was started with.
+        DamagedFileError: configuration, labels or split cannot be read, or a setting that the
+            numbers depend on is not the one that the run was started with.
     """
     config, provenance = written_config(directory), _provenance(directory)
     if provenance.get("identity", identity(config)) != identity(config):
@@ -246,7 +252,7 @@ def stored_config(directory: RunDirectory) -> Config:
 
 
 def written_config(directory: RunDirectory) -> Config:
-    """A run's configuration as its file says it; labels and a split of its own are not read.
+    """A run's configuration as its file has it; its own labels and split are not read.
 
     Raises:
         DamagedFileError: it cannot be read.
@@ -266,7 +272,7 @@ def _provenance(directory: RunDirectory) -> Mapping[str, Any]:
 
 
 def _edited(config: Config, provenance: Mapping[str, Any]) -> str:
-    """Which settings of a run were changed after it was started, and to what."""
+    """The settings of a run that were changed after it was started, as text."""
     try:
         original = from_table(provenance["settings"])
     except (KeyError, TypeError, ValueError):
@@ -287,10 +293,10 @@ def _edited(config: Config, provenance: Mapping[str, Any]) -> str:
 
 
 def keep_stored_split(path: Path, text: str) -> None:
-    """Bring a run's own split into this process.
+    """Register a run's own split in this process.
 
     Raises:
-        DamagedFileError: it cannot be read, or is another than the text says.
+        DamagedFileError: it cannot be read, or is not the one that the text identifies.
     """
     parts = read_split(path)
     if parts is None or (found := keep_split(parts)) != text:
@@ -300,10 +306,10 @@ def keep_stored_split(path: Path, text: str) -> None:
 
 
 def read_labels(path: Path, digest: str) -> None:
-    """Bring a run's labels into this process.
+    """Register a run's labels in this process.
 
     Raises:
-        DamagedFileError: they cannot be read, or are others than the digest says.
+        DamagedFileError: they cannot be read, or do not have this digest.
     """
     try:
         decode_labels(path.read_bytes(), digest)
@@ -312,7 +318,7 @@ def read_labels(path: Path, digest: str) -> None:
 
 
 def run_status(state: str, epoch: int, config: Config, summary: dict[str, Any]) -> dict[str, Any]:
-    """What status.json holds: state, epoch, the run's main settings, and a summary beside them."""
+    """The record of status.json: state, epoch, the run's main settings and a summary."""
     return {
         "state": state,
         "epoch": epoch,

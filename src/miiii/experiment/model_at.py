@@ -1,4 +1,4 @@
-"""A run's model at one epoch: its weights, what it computes on all numbers, how much is right."""
+"""A run's model at one epoch: its weights, logits and accuracies."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,11 +16,11 @@ from miiii.tasks.splits import PARTS
 
 @dataclass(frozen=True)
 class ModelAt:
-    """The model of a run at one epoch, read from its files when asked for; dropout off.
+    """The model of a run at one epoch, read from its files on demand; dropout off.
 
     Attributes:
-        run: the run; its raw weights where it was opened `with_raw_weights`.
-        snapshot: the epoch of the snapshot whose weights are taken; None: the latest weights.
+        run: the run; `with_raw_weights` gives its raw weights.
+        snapshot: the epoch of the snapshot to read; None: the latest weights.
     """
 
     run: Run
@@ -28,7 +28,7 @@ class ModelAt:
 
     @property
     def epoch(self) -> int:
-        """After which the weights were taken."""
+        """The epoch after which the weights were saved."""
         return int(self.run.status["epoch"]) if self.snapshot is None else self.snapshot
 
     @cached_property
@@ -36,7 +36,7 @@ class ModelAt:
         """The weights.
 
         Raises:
-            KeyError: no snapshot of that epoch.
+            KeyError: the run has no snapshot of that epoch.
             DamagedFileError: no weights can be read.
         """
         return self.run.parameters if self.snapshot is None else self.run.snapshots[self.snapshot]
@@ -48,7 +48,7 @@ class ModelAt:
 
     @property
     def which_weights(self) -> str:
-        """What the weights are, where a run has more than one kind; else nothing."""
+        """A sentence on the kind of the weights, where a run has two; else empty."""
         decay = self.run.config.training.average_weights
         if not decay:
             return ""
@@ -59,14 +59,14 @@ class ModelAt:
 
     @property
     def split(self) -> NDArray[np.int8]:
-        """[p²]: for every number the index of its part in `PARTS`; −1 where it is in none."""
+        """[p²]: for every number the index of its part in `PARTS`; −1 if it is in none."""
         labels = np.full(len(self.run.dataset.digits), -1, np.int8)
         for index, name in enumerate(PARTS):
             labels[getattr(self.run.dataset.split, name)] = index
         return labels
 
     def tokens(self, numbers: NDArray[np.integer]) -> NDArray[np.int64]:
-        """[B, T]: what a model reads of numbers n = x0 + p·x1, `token_names` says which tokens."""
+        """[B, T]: the tokens of numbers n = x0 + p·x1, in the order of `token_names`."""
         base, model = self.run.config.task.base, self.run.config.model
         second = numbers // base + (base if model.digit_tokens == "separate" else 0)
         columns = [numbers % base, second]
@@ -76,7 +76,7 @@ class ModelAt:
 
     @property
     def token_names(self) -> str:
-        """What is read of n = x0 + p·x1, as text: `[x0, x1, p]` for the paper's model."""
+        """The tokens of n = x0 + p·x1 as text: `[x0, x1, p]` for the paper's model."""
         base, model = self.run.config.task.base, self.run.config.model
         second = f"{base} + x1" if model.digit_tokens == "separate" else "x1"
         names = ["x0", second, *([str(model.tokens(base) - 1)] if model.answer_token else [])]
@@ -91,12 +91,12 @@ class ModelAt:
             return np.asarray(forward(weights, chosen)[0])
 
     def accuracies(self) -> dict[str, list[float | None]]:
-        """Per part of the split (train, validation, test, all) the share right of every task.
+        """Per part of the split (train, validation, test, all) every task's share of right answers.
 
-        For the task waves instead the mean squared error. None where a part has no numbers.
+        For T_waves the mean squared error instead. None where a part has no numbers.
         """
         dataset = self.run.dataset
-        # In the run's own precision, so that they are those that training reported.
+        # In the run's own precision, so that they equal the accuracies of training.
         logits = np.asarray(self.run.ablate(epoch=self.snapshot))
         if self.run.config.task.is_regression:
             scores = (logits - dataset.targets) ** 2

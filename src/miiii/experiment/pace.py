@@ -1,20 +1,20 @@
-"""How many epochs are made between two turns of Python."""
+"""How many epochs one dispatch of compiled code makes, and when checkpoints are saved."""
 
 CHUNK_SECONDS = 0.5
-"""How long compiled code may run before Python has its turn (signals, progress, checkpoints)."""
+"""Longest time of compiled code before Python runs again (signals, progress, checkpoints)."""
 SLOW_EPOCHS = 4
-"""Epochs of a dispatch whose epochs are slow, as far as they fit into `SLOW_SECONDS`."""
+"""Epochs of one dispatch where epochs are slow, as many of them as fit into `SLOW_SECONDS`."""
 SLOW_SECONDS = 2.0
 # On a CPU XLA allocates a program's intermediate arrays at each call and frees them at its end. The
-# C library maps blocks of that size anew each time, so that the kernel clears 226 MB of pages for
+# C library maps blocks of that size again each time, so that the kernel clears 226 MB of pages for
 # `reference` in float32: a fifth of an epoch's time, paid once per dispatch
 # (glibc 2.36, jaxlib 0.10.2; `python -m benchmarks dispatch`).
 FIRST_CHECKPOINT_SECONDS = 1.0
-"""The first checkpoint comes soon; each further one after twice as long, up to the setting."""
+"""Seconds to the first checkpoint; each further interval is twice as long, up to the setting."""
 
 
 class Pace:
-    """How many epochs fit into one dispatch, learnt from the last one."""
+    """Chooses the number of epochs of a dispatch from the time of the last one."""
 
     def __init__(self) -> None:
         self.epochs_per_second = 0.0
@@ -27,19 +27,19 @@ class Pace:
     def took(self, count: int, seconds: float) -> None:
         """Take in how long a dispatch took."""
         speed = count / max(seconds, 1e-9)
-        # The first dispatches are short and warm up caches; a moving mean forgets them.
+        # A moving mean, because the first dispatches are short and warm up caches.
         old = self.epochs_per_second or speed
         self.epochs_per_second = 0.7 * old + 0.3 * speed
-        # At most doubled, so that one lucky timing cannot keep Python waiting.
+        # At most doubled, so that one timing that was too short cannot block Python for long.
         fitting = max(speed * CHUNK_SECONDS, min(SLOW_EPOCHS, speed * SLOW_SECONDS))
         self._next = int(min(2 * count, max(1, fitting)))
 
 
 class CheckpointClock:
-    """When to save: soon after training has begun, then less and less often.
+    """When to save: soon after training has begun, then at longer and longer intervals.
 
     Args:
-        now: seconds, of a clock that only rises.
+        now: seconds of a monotonic clock.
         longest: seconds between checkpoints once training has gone on for a while.
     """
 

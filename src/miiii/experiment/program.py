@@ -1,9 +1,9 @@
-"""A batch, compiled: the chunk of epochs with its inputs, and JAX as its precision wants it."""
+"""A compiled batch: the chunk of epochs with its inputs, and the settings of JAX it runs under."""
 
 import contextlib
 import functools
-import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from miiii.config.config import Config
 from miiii.experiment.batch import Batch
+from miiii.experiment.interrupts import StopCheck
 from miiii.model.parameters import Parameters, weight_names
 from miiii.runs.counts import epoch_sizes
 from miiii.tasks.dataset import Dataset
@@ -24,21 +25,19 @@ from miiii.training.state import Hyperparameters, RunInputs, Samples, TrainState
 from miiii.training.step import Setting, initial_parameters, initial_state, run_key
 
 CAPACITY = 1024
-"""The most epochs in one dispatch; small models reach it within half a second."""
+"""The most epochs in one dispatch, whatever a run's epochs, so that runs of every length share one
+program; small models reach it within half a second."""
 
 KEPT_PROGRAMS = 8
 """Compiled programs that a process keeps."""
 
-Waiting = Callable[[], bool]
-"""Asked again and again; true means stop."""
-
 
 @contextlib.contextmanager
 def numerics(setting: Setting) -> Iterator[None]:
-    """JAX as the setting's precision wants it. Belongs to the thread that enters it.
+    """Set JAX to the setting's precision within the block, for this thread only.
 
-    What JAX's own environment variables could change about a run's numbers, or refuse to compute,
-    is set here too, to JAX's defaults.
+    Options that JAX's environment variables may have set, and that change a run's numbers or make
+    JAX refuse to compute them, are set to JAX's defaults.
     """
     products = {"float32": "highest", "tensorfloat32": "tensorfloat32"}
     with (
@@ -56,7 +55,7 @@ def numerics(setting: Setting) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Program:
-    """A batch, compiled."""
+    """A compiled batch."""
 
     batch: Batch
     chunk: Callable[..., Any]
@@ -64,38 +63,30 @@ class Program:
     inputs: RunInputs
     sharding: NamedSharding
     capacity: int
+    """The most epochs of one call of `chunk`."""
     weight_names: list[str]
     state_bytes: int
-    """Of one run."""
+    """Size of one run's state."""
     parameter_bytes: int
-    """Of one run."""
+    """Size of one run's weights."""
     memory_bytes: int
-    """Of everything that the program holds at once."""
-
-    @property
-    def examples(self) -> dict[str, int]:
-        """How many numbers of each split an epoch of one run asks."""
-        return examples_per_epoch(self.batch)
+    """Memory that the program takes: states, inputs, outputs and temporaries."""
 
     def initial_states(self) -> TrainState:
-        """Epoch 0 of every run, with a leading axis of runs."""
-        return _initial_states(self.batch)
+        """The states of epoch 0, with a leading axis of runs."""
+        make = jax.jit(lambda seed: initial_state(self.batch.setting, seed))
+        return _stack([make(config.seed) for config in self.batch.configs])
 
     def place(self, states: Any) -> Any:
-        """Put states where the program expects them."""
+        """Put states on the program's devices."""
         return jax.device_put(states, self.sharding)
 
 
 def examples_per_epoch(batch: Batch) -> dict[str, int]:
-    """How many numbers of train and of validation an epoch of one run asks."""
+    """How many numbers of train and of validation an epoch of one run counts answers of."""
     split = batch.datasets[0].split
     updates = batch.setting.training.minibatches
     return epoch_sizes(len(split.train), len(split.validation), updates)
-
-
-def _initial_states(batch: Batch) -> TrainState:
-    make = jax.jit(lambda seed: initial_state(batch.setting, seed))
-    return _stack([make(config.seed) for config in batch.configs])
 
 
 def state_template(setting: Setting) -> TrainState:
@@ -108,70 +99,59 @@ def parameters_template(setting: Setting) -> Parameters:
     return jax.eval_shape(lambda: initial_parameters(setting, 0))
 
 
-def compile_program(batch: Batch, stop: Waiting) -> Program | None:
+def compile_program(batch: Batch, stop: StopCheck) -> Program | None:
     """Compile a batch's chunk of epochs.
 
-    Compilation cannot be interrupted, so it happens in a thread of its own; a process that ends
-    meanwhile waits for it, or leaves by `os._exit`.
+    Compilation cannot be interrupted, so it runs in a thread of its own. A process that ends
+    meanwhile waits for the thread, or ends by `os._exit`.
 
     Returns:
-        The program, or None when `stop` became true while it was compiling.
+        The program; None if `stop` became true first.
     """
-    result: list[Program | BaseException] = []
 
-    def work() -> None:
-        try:
-            with numerics(batch.setting):
-                result.append(_compile(batch))
-        except BaseException as error:
-            result.append(error)
+    def work() -> Program:
+        with numerics(batch.setting):
+            return _compile(batch)
 
-    thread = threading.Thread(target=work, name="compilation")
-    thread.start()
-    while thread.is_alive():
-        thread.join(0.05)
+    pool = ThreadPoolExecutor(1, "compilation")
+    compiling = pool.submit(work)
+    pool.shutdown(wait=False)
+    while not compiling.done():
+        wait([compiling], 0.05)
         if stop():
             return None
-    if isinstance(result[0], BaseException):
-        raise result[0]
-    return result[0]
+    return compiling.result()
 
 
 def _compile(batch: Batch) -> Program:
-    sharding = _runs_sharding(len(batch.configs))
-    inputs = jax.device_put(_stack([*map(_inputs, *_per_run(batch))]), sharding)
-    template = state_template(batch.setting)
-    # Whatever the number of epochs, so that runs of every length share one program.
-    capacity = CAPACITY
+    setting, runs = batch.setting, len(batch.configs)
+    sharding = _runs_sharding(runs)
+    each = [_inputs(*pair, setting) for pair in zip(batch.configs, batch.datasets, strict=True)]
+    inputs = jax.device_put(_stack(each), sharding)
+    template = state_template(setting)
     leaves, structure = jax.tree.flatten(inputs)
     shapes = tuple(
         jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding) for leaf in leaves
     )
-    compiled = compiled_chunk(
-        batch.setting, capacity, len(batch.configs), shapes, structure, sharding
-    )
+    compiled = compiled_chunk(setting, CAPACITY, runs, shapes, structure, sharding)
 
     def chunk(states: TrainState, done: int, count: int, inputs: RunInputs) -> Any:
         return compiled(states, np.int32(done), np.int32(count), inputs)
 
-    analysis = compiled.memory_analysis()
+    found = compiled.memory_analysis()
     memory = 0
-    if analysis is not None:
-        memory = (
-            analysis.argument_size_in_bytes
-            + analysis.output_size_in_bytes
-            - analysis.alias_size_in_bytes
-            + analysis.temp_size_in_bytes
-        )
+    if found is not None:
+        memory = found.argument_size_in_bytes + found.output_size_in_bytes
+        memory += found.temp_size_in_bytes - found.alias_size_in_bytes
     return Program(
         batch=batch,
         chunk=chunk,
         inputs=inputs,
         sharding=sharding,
-        capacity=capacity,
+        capacity=CAPACITY,
         weight_names=weight_names(template.parameters),
-        state_bytes=int(total_size(template)),
-        parameter_bytes=int(total_size(template.parameters)),
+        state_bytes=total_size(template),
+        parameter_bytes=total_size(template.parameters),
         memory_bytes=int(memory),
     )
 
@@ -185,7 +165,7 @@ def compiled_chunk(
     structure: Any,
     sharding: NamedSharding,
 ) -> Any:
-    """The compiled chunk; a process that trains batch after batch of one shape compiles once."""
+    """The compiled chunk, cached: a process compiles once for several batches of one shape."""
     states = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((runs, *leaf.shape), leaf.dtype, sharding=sharding),
         state_template(setting),
@@ -193,10 +173,6 @@ def compiled_chunk(
     inputs = jax.tree.unflatten(structure, shapes)
     chunk = jax.jit(make_chunk(setting, capacity), donate_argnums=0)
     return chunk.lower(states, np.int32(0), np.int32(0), inputs).compile()
-
-
-def _per_run(batch: Batch) -> tuple[Any, Any, Any]:
-    return batch.configs, batch.datasets, [batch.setting] * len(batch.configs)
 
 
 def _inputs(config: Config, dataset: Dataset, setting: Setting) -> RunInputs:
@@ -223,16 +199,16 @@ def _inputs(config: Config, dataset: Dataset, setting: Setting) -> RunInputs:
 
 @jax.jit
 def _stack(trees: Sequence[Any]) -> Any:
-    """Trees of arrays as one, with a leading axis; one program, not one for every shape."""
+    """Trees of arrays as one tree with a leading axis; jitted, to compile once for all leaves."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
 def _runs_sharding(runs: int) -> NamedSharding:
-    """The batch axis over as many local devices as divide it."""
+    """The axis of runs spread over as many local devices as divide it."""
     devices = jax.local_devices()[: device_count(runs)]
     return NamedSharding(Mesh(np.asarray(devices), ("runs",)), PartitionSpec("runs"))
 
 
 def device_count(runs: int) -> int:
-    """Over how many of this process's devices so many runs are spread, equally many on each."""
+    """Devices of this process over which a batch is spread: the most that divide its runs."""
     return max(size for size in range(1, len(jax.local_devices()) + 1) if runs % size == 0)

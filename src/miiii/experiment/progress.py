@@ -1,4 +1,4 @@
-"""How a run reaches the screen: what a batch tells, and the line that a notebook shows of it."""
+"""The protocol by which training reports its progress, and the line that a notebook shows."""
 
 import sys
 import time
@@ -14,25 +14,25 @@ from miiii.runs.errors import RunWarning
 from miiii.runs.text import clock, percent
 
 DRAW_SECONDS = 0.5
-"""Between two states of a notebook's line."""
+"""Seconds between two states of a notebook's line."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """Where a batch stands after a chunk."""
+    """The progress of a batch after a chunk."""
 
     done: int
     """Epochs made."""
     epochs: int
     """Epochs to make."""
     epochs_per_second: float
-    """Over the last chunks; of each run, not their sum."""
+    """Mean over the last chunks; of each run, not their sum."""
     rows: tuple[dict[str, np.ndarray], ...]
     """Per run the chunk's history, as in `training.chunk.history_rows`."""
 
 
 class Progress(Protocol):
-    """How a run reaches the screen."""
+    """Receives the events of training. Its own methods do nothing."""
 
     def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
         """Training is about to begin after `done` epochs (compilation comes first)."""
@@ -44,30 +44,18 @@ class Progress(Protocol):
         """Training was interrupted, and is saved as it was after `done` epochs."""
 
     def warned(self, message: str) -> None:
-        """Something that the user should know and that stops nothing."""
+        """A warning for the user; training goes on."""
 
 
-class Silent:
+class Silent(Progress):
     """Progress that shows nothing."""
-
-    def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
-        """Nothing."""
-
-    def advanced(self, report: Report) -> None:
-        """Nothing."""
-
-    def interrupted(self, members: Sequence[Member], done: int) -> None:
-        """Nothing."""
-
-    def warned(self, message: str) -> None:
-        """Nothing."""
 
 
 class Warnings(Silent):
-    """Progress that shows only what should be known, as warnings of Python's, for scripts."""
+    """Progress that shows only warnings, as Python's, for scripts."""
 
     def warned(self, message: str) -> None:
-        """A warning at the line that called `start` or `resume`."""
+        """Warn at the line that called `start` or `resume`."""
         warnings.warn(message, RunWarning, stacklevel=3)
 
 
@@ -75,7 +63,7 @@ class NotebookLine:
     """One line below the cell that changes while it trains.
 
     Args:
-        display: IPython's, which returns a handle where it is given an id.
+        display: IPython's function, which returns a handle if it is given an id.
     """
 
     def __init__(self, display: Any) -> None:
@@ -105,13 +93,13 @@ class NotebookLine:
         )
 
     def interrupted(self, members: Sequence[Member], done: int) -> None:
-        """Say that training was interrupted, what is saved, and how to go on."""
+        """Show that training was interrupted, what is saved, and how to go on."""
         path = str(members[0].directory.path)
         saved = f"saved at epoch {done:,}" if done else "nothing was trained yet"
         self._show(f"{self._title}: interrupted, {saved}; go on with miiii.resume({path!r})")
 
     def warned(self, message: str) -> None:
-        """Show a warning, in a line of its own."""
+        """Show a warning in a separate line."""
         self._display({"text/plain": f"warning: {message}"}, raw=True)
 
     def _show(self, text: str) -> None:

@@ -1,8 +1,8 @@
-"""Between chunks: a batch's history, snapshots, checkpoints and status, run by run, on the disk.
+"""Writes history, snapshots, checkpoints and status of a batch's runs, between chunks.
 
-The order of every save is history, checkpoint, status. Whatever moment a process is killed at, the
-newest checkpoint has all the history up to its epoch, and what lies beyond is dropped on resuming
-and made again, the same.
+The order of every save is history, checkpoint, status. Whenever a process is killed, the history
+reaches at least to the newest checkpoint. Resuming drops what lies beyond it, and computes the same
+again.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -19,11 +19,7 @@ from miiii.experiment.members import Member, identity, run_status, stored_config
 from miiii.experiment.program import Program, examples_per_epoch, numerics, state_template
 from miiii.runs.atomic import write_atomically
 from miiii.runs.counts import with_accuracies
-from miiii.runs.errors import (
-    CheckpointNotFoundError,
-    DamagedFileError,
-    RunError,
-)
+from miiii.runs.errors import CheckpointNotFoundError, DamagedFileError, RunError
 from miiii.runs.listing import STOPPED_KEY
 from miiii.runs.thresholds import SOLVED, reached
 from miiii.training.chunk import ChunkRecord, first_not_finite, history_rows
@@ -31,11 +27,11 @@ from miiii.training.state import expected_arrays, from_arrays, model_arrays, to_
 
 
 class Recorder:
-    """Writes what a batch's runs leave behind.
+    """Writes the files of a batch's runs.
 
     Args:
-        members: the runs; those not present are passed over.
-        warn: takes one line that the user should see.
+        members: the runs; those not present are skipped.
+        warn: receives warnings, one line each.
     """
 
     def __init__(self, members: Sequence[Member], warn: Callable[[str], None]) -> None:
@@ -52,16 +48,20 @@ class Recorder:
 
     @property
     def alive(self) -> bool:
-        """Whether any run is left to train."""
-        return any(member.recorded for member in self.members)
+        """Whether any run still trains."""
+        return bool(self._recorded)
+
+    @property
+    def _recorded(self) -> list[Member]:
+        return [member for member in self.members if member.recorded]
 
     @property
     def ends(self) -> tuple[int | None, ...]:
-        """Of each path the epoch at which its stopping rule ended it; None where none did."""
+        """For each path the epoch at which its stopping rule ended it; None where it did not."""
         return tuple(member.ended for member in self.members if member.present)
 
     def refuse_shrinking(self, epochs: int) -> None:
-        """Epochs may grow, never shrink."""
+        """Refuse a number of epochs that is smaller than a run's."""
         for member in self.members:
             if member.present and epochs < member.config.training.epochs:
                 raise ValueError(
@@ -70,14 +70,12 @@ class Recorder:
                 )
 
     def load(self, batch: Batch, epochs: int) -> tuple[int, Any]:
-        """The newest state that every run of the batch has, and its epoch.
-
-        What lies beyond it in history and snapshots is dropped.
+        """The newest state that every run of the batch has. Drops later history and snapshots.
 
         Returns:
-            The epochs done, and the states (None: from the beginning).
+            The epochs done, and the states; None: no epoch was saved, or none is left to train.
         """
-        present = [member for member in self.members if member.recorded]
+        present = self._recorded
         if any(not member.present for member in self.members):
             self._warn("some runs of this batch are gone or failed; the others go on without them")
         with numerics(batch.setting):
@@ -93,13 +91,11 @@ class Recorder:
                 ]
                 break
             except (CheckpointNotFoundError, DamagedFileError) as error:
-                earlier = [
-                    epoch for epoch in present[0].directory.checkpoint_epochs() if epoch < done
-                ]
-                if not earlier:
+                saved = present[0].directory.checkpoint_epochs()
+                if not (earlier := [epoch for epoch in saved if epoch < done]):
                     raise
-                self._warn(f"{error}; going back to epoch {earlier[-1]}")
                 done = earlier[-1]
+                self._warn(f"{error}; going back to epoch {done}")
         if done >= epochs:
             return done, None
         begun, done = done >= 0, max(done, 0)
@@ -110,14 +106,14 @@ class Recorder:
             member.directory.remove_snapshots_after(done)
         if not begun:
             return 0, None
-        # Places of runs that are gone are filled with the first one's state; nobody reads them.
+        # The place of a run that is gone holds the first run's state, which is never read.
         states = iter(loaded)
         rows = [next(states) if member.recorded else loaded[0] for member in self.members]
         stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         return done, from_arrays(template, stacked)
 
     def _newest(self, member: Member, expected: Any) -> int:
-        """The epoch of a run's newest usable checkpoint; −1 when it never had one."""
+        """The epoch of a run's newest usable checkpoint; −1 if it never had one."""
         try:
             found = member.directory.load_checkpoint(None, expected, identity(member.config))
         except CheckpointNotFoundError:
@@ -133,7 +129,7 @@ class Recorder:
         return found.epoch
 
     def _set_aside_damaged(self, member: Member, done: int, expected: Any) -> None:
-        """Set unusable checkpoints aside, so that they do not count as one of the newest two."""
+        """Set damaged checkpoints aside, so that they do not count among the newest two."""
         for epoch in member.directory.checkpoint_epochs():
             if epoch > done:
                 try:
@@ -142,7 +138,7 @@ class Recorder:
                     member.directory.set_aside(member.directory.checkpoint_path(epoch))
 
     def grow(self, epochs: int) -> list[Member]:
-        """Give every run a larger number of epochs, and write what is new of its configuration."""
+        """Give every run a larger number of epochs, and write configurations that changed."""
         for index, member in enumerate(self.members):
             config = replace_fields(member.config, epochs=epochs)
             if member.recorded and config != stored_config(member.directory):
@@ -152,25 +148,23 @@ class Recorder:
 
     def announce(self, done: int) -> None:
         """Record that training goes on from an epoch."""
-        for member in self.members:
-            if member.recorded:
-                before = dict(member.directory.status) if done else {}
-                before.pop(STOPPED_KEY, None)
-                status = run_status("running", done, member.config, {})
-                member.directory.write_status({**before, **status})
+        for member in self._recorded:
+            before = dict(member.directory.status) if done else {}
+            before.pop(STOPPED_KEY, None)
+            status = run_status("running", done, member.config, {})
+            member.directory.write_status({**before, **status})
 
     def add(
         self, record: ChunkRecord, done: int, count: int, program: Program
     ) -> tuple[dict[str, np.ndarray], ...]:
-        """Take in a chunk; a run that met a number that is not finite is left as it was saved."""
+        """Take in a chunk. A run with a number that is not finite fails, and stays as saved."""
         record = jax.tree.map(np.asarray, record)
         batch, rows = program.batch, []
+        every, examples = batch.setting.training.validate_every, examples_per_epoch(batch)
         for index, member in enumerate(self.members):
-            every = batch.setting.training.validate_every
-            # Rows at the place of a run that has ended belong to no run.
+            # A run that has ended gets no rows: its place in the batch trains on unsaved.
             made = 0 if member.ended is not None else count
-            counts = history_rows(record, index, done, made, every, program.examples)
-            run_rows = with_accuracies(counts)
+            run_rows = with_accuracies(history_rows(record, index, done, made, every, examples))
             rows.append(run_rows)
             if not member.recorded:
                 continue
@@ -211,7 +205,7 @@ class Recorder:
         Args:
             states: of the whole batch.
             done: the epoch.
-            since: per run's place the epoch from which all its tasks held.
+            since: from a run's index to the epoch since which all its tasks hold.
         """
         for index, arrays in self._finite_arrays(states, done, since):
             member = self.members[index]
@@ -233,7 +227,8 @@ class Recorder:
     ) -> None:
         member = self.members[index]
         if self._pending[index]:
-            rows = _join(self._pending[index])
+            parts = self._pending[index]
+            rows = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
             member.directory.append_history(int(rows["epoch"][0]), done, rows)
             self._pending[index] = []
         member.directory.save_checkpoint(done, arrays, {"identity": identity(member.config)})
@@ -243,10 +238,7 @@ class Recorder:
     def _finite_arrays(
         self, states: Any, epoch: int, places: Collection[int] | None = None
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The arrays of every run, or of those at some places.
-
-        A run with a number that is not finite has failed.
-        """
+        """The arrays of every run, or of those at some indices; runs that are not finite fail."""
         host = jax.tree.map(np.asarray, states)
         for index, member in enumerate(self.members):
             if not member.recorded or (places is not None and index not in places):
@@ -259,37 +251,29 @@ class Recorder:
                 self._fail(index, f"after epoch {epoch} the tensor {bad} is not finite")
 
     def settle(self, batch: Batch, done: int) -> None:
-        """Say "finished" of runs that were killed between their last checkpoint and saying so."""
-        for member in self.members:
-            if not member.recorded or member.directory.status.get("state") == "finished":
+        """Write the status "finished" of runs that were killed between checkpoint and status."""
+        for member in self._recorded:
+            if member.directory.status.get("state") == "finished":
                 continue
             member.directory.count_history(examples_per_epoch(batch))
             summary = _summary(member.directory.history(done), {}, batch.task_names)
             member.directory.write_status(run_status("finished", done, member.config, summary))
 
     def leave(self, state: str, done: int) -> None:
-        """Record that the batch was left before anything new was computed."""
-        for member in self.members:
-            if member.recorded:
-                member.directory.write_status(
-                    {**member.directory.status, **run_status(state, done, member.config, {})}
-                )
-
-
-def _join(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+        """Record a state without new epochs: the batch was left before it computed any."""
+        for member in self._recorded:
+            status = run_status(state, done, member.config, {})
+            member.directory.write_status({**member.directory.status, **status})
 
 
 def _summary(
     rows: dict[str, np.ndarray], before: dict[str, Any], task_names: list[str]
 ) -> dict[str, Any]:
-    """What `status.json` says of accuracy; `before` is the last summary."""
+    """The accuracies in `status.json`; `before` is the last summary."""
     summary = {**before, "train_accuracy": round(float(rows["train_accuracy"][-1].mean()), 6)}
     if len(rows["validation_epoch"]):
         latest = rows["validation_accuracy"][-1]
         summary["validation_accuracy"] = round(float(latest.mean()), 6)
         solved = reached(latest, SOLVED, rows["validation_examples"][-1])
-        summary["solved"] = [
-            int(name) for name, done in zip(task_names, solved, strict=True) if done
-        ]
+        summary["solved"] = [int(task_names[index]) for index in np.flatnonzero(solved)]
     return summary

@@ -1,4 +1,4 @@
-"""A stored run, opened for reading: what analysis, figures and people work with."""
+"""A stored run, opened for reading."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from miiii.tasks.dataset import Dataset, build_dataset
 from miiii.tasks.splits import Split
 
 if TYPE_CHECKING:
-    # JAX is loaded with the weights: a run's settings, state and history are read without it.
+    # Only weights load JAX: a run's settings, status and history are read without it.
     from jaxtyping import Array
 
     from miiii.experiment.weights import StoredWeights
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from miiii.model.parameters import Parameters
 
 _SHOWING = "miiii.results.notebook"
-"""Imported by name when a notebook asks, because it imports what draws."""
+"""Imported by name when a notebook shows a run, because this room may not import it."""
 
 
 class Snapshots(Mapping[int, "Parameters"]):
-    """The weights through training: epoch to parameters, read when asked for."""
+    """The weights through training: from epoch to parameters, read on demand."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -57,17 +57,17 @@ class Snapshots(Mapping[int, "Parameters"]):
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory with its configuration. Everything else is read when asked for."""
+    """A run directory with its configuration. Everything else is read on demand."""
 
     directory: RunDirectory
     config: Config
     raw: bool = False
-    """Whether weights and validation are the raw ones, where the run keeps an average of them."""
+    """Whether to give the raw weights and their validation, where the run keeps an average."""
 
     def with_raw_weights(self) -> Run:
-        """The same run by its raw weights, which its checkpoints hold; it has no snapshots then.
+        """The same run with its raw weights, which its checkpoints hold; it then has no snapshots.
 
-        Of a run without an average its weights are the raw ones, and nothing changes.
+        A run that keeps no average is unchanged: its weights are the raw ones.
         """
         return replace(self, raw=bool(self.config.training.average_weights))
 
@@ -83,13 +83,13 @@ class Run:
 
     @property
     def status(self) -> dict[str, Any]:
-        """State (as it is now: `killed` where nobody trains it any more), epoch and a summary."""
+        """State (`killed` where no process trains an unfinished run), epoch and a summary."""
         status = self.directory.status
         return {**status, "state": live_state(summarize(self.path))} if status else status
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """Versions, device, command and revision that the numbers come from."""
+        """Versions, device, command and revision that produced the numbers."""
         return self.directory.provenance
 
     @cached_property
@@ -97,7 +97,7 @@ class Run:
         """All numbers with their targets, and the split.
 
         Raises:
-            DamagedFileError: the run has a split of its own, which cannot be read.
+            DamagedFileError: the run's own split cannot be read.
         """
         drawn = build_dataset(self.config.task, self.config.seed)
         own = read_split(self.path, drawn.answered)
@@ -105,7 +105,7 @@ class Run:
 
     @cached_property
     def history(self) -> History:
-        """What was measured at every epoch.
+        """The measurements of every epoch.
 
         Raises:
             DamagedFileError: a file of the history cannot be read.
@@ -126,7 +126,7 @@ class Run:
 
         Raises:
             DamagedFileError: neither can be read.
-            RunError: the raw weights are wanted, and went with the checkpoints.
+            RunError: the raw weights were removed with the checkpoints.
         """
         if self.directory.checkpoint_epochs():
             return self.stored_weights.of_newest_checkpoint(raw=self.raw)
@@ -148,11 +148,7 @@ class Run:
 
     @overload
     def activations(
-        self,
-        numbers: NDArray[Any] | None = None,
-        *,
-        epoch: int | None = None,
-        names: Sequence[str],
+        self, numbers: NDArray[Any] | None = None, *, epoch: int | None = None, names: Sequence[str]
     ) -> dict[str, Array]: ...
 
     def activations(
@@ -162,13 +158,13 @@ class Run:
         epoch: int | None = None,
         names: Sequence[str] | None = None,
     ) -> Activations | dict[str, Array]:
-        """What happens inside the model, dropout off.
+        """The activations of the model, dropout off.
 
         Args:
             numbers: [B] in 0 … p² − 1; default: all of them, in order.
             epoch: of a snapshot; default: the latest weights.
-            names: among `model.activations.NAMES`, such as ("mlp_hidden", "logits"): only these
-                are kept, which at a large base is a fraction of the memory.
+            names: activations to keep, among `model.activations.NAMES`, such as
+                ("mlp_hidden", "logits"); at a large base they take a fraction of the memory.
 
         Returns:
             All activations, or by name those of `names`, each [B, …].
@@ -184,8 +180,8 @@ class Run:
         """The logits on all numbers with some activations changed, dropout off.
 
         Args:
-            interventions: applied together, such as `analysis.ablation.remove_heads([2])`; none
-                changes no bit.
+            interventions: applied together, such as `analysis.circuits.ablation.remove_heads([2])`;
+                without any the logits are unchanged to the bit.
             epoch: of a snapshot; default: the latest weights.
 
         Returns:
@@ -203,7 +199,7 @@ class Run:
 
     @cached_property
     def stored_weights(self) -> StoredWeights:
-        """Reads the weights; loads JAX."""
+        """The reader of the weights, which loads JAX."""
         from miiii.experiment.weights import StoredWeights
 
         return StoredWeights(self.directory, self.config)
@@ -214,11 +210,11 @@ def load_run(path: str | Path, runs_dir: str | Path = "runs") -> Run:
 
     Args:
         path: a run directory, or a run's name in `runs_dir`.
-        runs_dir: where names are looked up.
+        runs_dir: the directory in which names are looked up.
 
     Raises:
-        RunNotFoundError: there is none; the nearest name is given.
-        DamagedFileError: its configuration, or labels of its own, cannot be read.
+        RunNotFoundError: no such run; the message gives the nearest name.
+        DamagedFileError: its configuration, labels or split cannot be read.
     """
     directory = RunDirectory.open(Path(runs_dir), path)
     return Run(directory, stored_config(directory))

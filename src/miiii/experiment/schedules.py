@@ -1,4 +1,4 @@
-"""What of a run's settings depends on absolute epochs, and is over when the run is made longer."""
+"""Schedules that depend on absolute epochs, and may be over when a run is made longer."""
 
 import numpy as np
 
@@ -28,13 +28,7 @@ def schedule_end(config: Config) -> int:
 
 
 def longer_notes(config: Config, done: int, epochs: int) -> list[str]:
-    """What a run that is made longer should be known to train with, a line each.
-
-    Args:
-        config: of the run.
-        done: epochs made.
-        epochs: to which it is made longer.
-    """
+    """Notes on learning rate and label smoothing of a run that goes on from `done` to `epochs`."""
     notes = []
     first, last = rate_factor(config, done + 1), rate_factor(config, epochs)
     more = "a new run, or a branch (miiii train --from), with another decay or --restarts has more"

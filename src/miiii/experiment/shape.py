@@ -11,11 +11,11 @@ BATCHED_FIELDS = (
     "filter_strength",
     "dropout",
 )
-"""What runs of one batch may differ in; T_basis and T_miiii may share one as well."""
+"""Fields in which runs of one batch may differ. T_basis and T_miiii may share a batch as well."""
 
 
 def shape(config: Config) -> Config:
-    """What runs of one batch have in common; equal shapes may train together."""
+    """The settings that runs of one batch share; runs of equal shape may train together."""
     plain = Config()
     parts = (plain, plain.task, plain.model, plain.optim, plain.training)
     defaults = {

@@ -1,8 +1,8 @@
-"""A run from configuration to result: the one place that joins tasks, model, training and disk.
+"""Training of runs, from configuration to stored result: joins tasks, model, training and disk.
 
-It reads like the paper's Methods. `start` creates run directories and trains, `resume` goes on;
-both end in `_train`, which alternates between compiled chunks of epochs and everything that Python
-does in between: history, snapshots, checkpoints, progress, and the question whether to stop.
+`start` creates run directories and trains, `resume` goes on. Both end in `_train`, which alternates
+between compiled chunks of epochs and what Python does in between: history, snapshots, checkpoints,
+progress, and the check whether to stop.
 """
 
 import os
@@ -23,7 +23,7 @@ from miiii.experiment.branching import Branching, Origin
 from miiii.experiment.compiled_programs import keep_programs
 from miiii.experiment.conditions import changed_since, record_resumption
 from miiii.experiment.ending import Endings, settle_batch
-from miiii.experiment.interrupts import saving_first
+from miiii.experiment.interrupts import StopCheck, saving_first
 from miiii.experiment.members import (
     NO_STOPPING,
     Member,
@@ -33,7 +33,7 @@ from miiii.experiment.members import (
     set_apart,
 )
 from miiii.experiment.pace import CheckpointClock, Pace
-from miiii.experiment.program import Waiting, compile_program, numerics
+from miiii.experiment.program import compile_program, numerics
 from miiii.experiment.progress import Progress, Report, default_progress
 from miiii.experiment.recorder import Recorder
 from miiii.experiment.schedules import longer_notes
@@ -60,12 +60,11 @@ class Outcome:
     done: int
     """Epochs made and saved."""
     problems: tuple[str, ...] = ()
-    """What went wrong, one line per failed run."""
+    """The problem of each failed run, one line each."""
     stopped: tuple[int | None, ...] = ()
-    """Of each path the epoch at which its stopping rule ended it; None where none did."""
+    """For each path the epoch at which its stopping rule ended it; None where it did not."""
 
     def _repr_html_(self) -> str:
-        """How it ended, and where."""
         rows = [(path,) for path in self.paths] + [(problem,) for problem in self.problems]
         return heading(self.state, f"{self.done:,} epochs") + table(("run",), rows)
 
@@ -79,37 +78,38 @@ def start(
     origin: Origin | None = None,
     command: Sequence[str] = (),
     progress: Progress | None = None,
-    stop: Waiting = lambda: False,
+    stop: StopCheck = lambda: False,
 ) -> Outcome:
     """Create one run per configuration and train them together.
 
-    Branched from a stored run with unchanged settings and its optimiser's state, a run equals the
-    origin gone on with, bit for bit (on a CPU, under the same conditions: `runs.conditions`).
+    A branch with unchanged settings and the origin's optimiser state equals the origin trained on,
+    bit for bit (on a CPU, under the same conditions: `runs.conditions`).
 
     Args:
-        configs: they may differ in seed, task mask, shuffle and in the settings of
-            `shape.BATCHED_FIELDS`; everything else must agree.
+        configs: they may differ in the settings of `shape.BATCHED_FIELDS`, and T_basis and T_miiii
+            may be mixed; everything else must agree.
         names: one per run.
-        runs_dir: where the run directories are made.
+        runs_dir: the directory in which the run directories are made.
         force: move existing runs of these names aside instead of refusing.
-        origin: a stored run whose weights they begin with; default: they begin with weights drawn
-            from their seeds. Epochs are counted on from the origin's; the split stays the
-            origin's where only the seed differs.
-        command: recorded as the origin of the numbers, where a command line starts the runs.
-        progress: shows what happens; default: a line in a notebook, a `RunWarning` elsewhere for
-            what should be known.
-        stop: asked between chunks; once true, the batch is saved and left. Ctrl-C (a notebook's
-            stop button), SIGTERM, SIGHUP, SIGUSR1 and SIGXCPU do the same where nobody handles
-            them yet, and then take effect: a KeyboardInterrupt, or the end of the process.
+        origin: a stored run whose weights they begin with; default: weights drawn from their
+            seeds. Epochs continue the origin's count; the split stays the origin's where only the
+            seed differs.
+        command: recorded in the runs' provenance, where a command line starts them.
+        progress: receives the events of training; default: a line in a notebook, elsewhere a
+            `RunWarning` for every warning.
+        stop: called between chunks; once true, the batch is saved and training ends. Ctrl-C (a
+            notebook's stop button), SIGTERM, SIGHUP, SIGUSR1 and SIGXCPU do the same if they have
+            no handler, and take effect after the save: a KeyboardInterrupt, or the end of the
+            process.
 
     Warns:
-        TaskWarning: what makes the tasks easier, harder or emptier than they look, such as classes
-            without a training number; not where a `command` is given, which says so itself.
+        TaskWarning: properties that make the tasks easier, harder or emptier than they look, such
+            as classes without a training number; not if a `command` is given, which prints them.
 
     Raises:
         ValueError: configurations that cannot share a batch or do not fit the origin, or a name
-            that cannot be one.
-        RunError: a run exists, the origin has no such weights, or the disk refuses.
+            that cannot be a directory's.
+        RunError: a run exists, the origin has no such weights, or the disk cannot be written.
     """
     progress = progress or default_progress()
     branching = None if origin is None else Branching(origin, configs, runs_dir)
@@ -121,7 +121,7 @@ def start(
         _refuse_branches(configs)
     batch = make_batch(configs)
     if not command:
-        # A command line says them itself, before it starts anything.
+        # The command line has printed them before it started anything.
         for note in first_notes(configs[0].task, batch.datasets[0]):
             warnings.warn(note, TaskWarning, stacklevel=2)
     members: list[Member] = []
@@ -140,7 +140,7 @@ def start(
             try:
                 stack.enter_context(member.directory.lock())
             except RunLockedError:
-                members.pop()  # Somebody found it between the two lines, and trains it.
+                members.pop()  # Another process found the new directory first, and trains the run.
                 raise
             if branching is not None:
                 branching.begin(member.directory, config)
@@ -153,7 +153,7 @@ def start(
 
 @contextmanager
 def _kept_only_if_trained(members: Sequence[Member], branching: Branching | None) -> Iterator[None]:
-    """Remove the directories of runs whose start fails before an epoch of theirs is saved."""
+    """Remove the directories of runs whose start fails before an epoch is saved."""
     begun = 0 if branching is None else branching.epoch
     try:
         yield
@@ -161,11 +161,11 @@ def _kept_only_if_trained(members: Sequence[Member], branching: Branching | None
         places = [member.directory for member in members]
         saved = [each.checkpoint_epochs() + each.snapshot_epochs() for each in places]
         if max((epoch for epochs in saved for epoch in epochs), default=0) <= begun:
-            for member in members:
-                # Gone at once, since others may be looking for runs to train.
-                gone = temporary_path(member.directory.path.parent)
+            for place in places:
+                # Renamed first, at once, because other processes may be looking for runs to train.
+                gone = temporary_path(place.path.parent)
                 with suppress(OSError):
-                    os.rename(member.directory.path, gone)
+                    os.rename(place.path, gone)
                 shutil.rmtree(gone, ignore_errors=True)
         raise
 
@@ -176,13 +176,13 @@ def _note_marker(member: Member, progress: Progress) -> None:
 
 
 def _refuse_branches(configs: Sequence[Config]) -> None:
-    """Refuse to begin with drawn weights where a configuration names others."""
+    """Refuse configurations of branches, which name an origin, where none is given."""
     for config in configs:
         if config.training.origin:
             raise ValueError(
-                f"origin is {config.training.origin!r}: these are settings of a branch, so say "
-                "what it begins with (miiii train --from RUN, or origin= of miiii.start), or set "
-                'origin to "" to begin with weights drawn from the seed'
+                f"origin is {config.training.origin!r}: these are settings of a branch, so give "
+                "the run it begins with (miiii train --from RUN, or origin= of miiii.start), or "
+                'set origin to "" to begin with weights drawn from the seed'
             )
 
 
@@ -195,23 +195,23 @@ def resume(
     rule: Mapping[str, float] | None = None,
     command: Sequence[str] = (),
     progress: Progress | None = None,
-    stop: Waiting = lambda: False,
+    stop: StopCheck = lambda: False,
 ) -> Outcome:
-    """Go on with a run, and with those trained together with it, from the newest checkpoint.
+    """Resume a run, and those trained together with it, from the newest checkpoint.
 
     On a CPU the result equals an uninterrupted run bit for bit under the same conditions: versions,
-    number of threads and flags (`runs.conditions`). Where they are others, a warning says so, and
+    number of threads and flags (`runs.conditions`). If they have changed, training warns, and
     provenance lists them under `resumed`.
 
     Args:
         run: a name in `runs_dir`, or a path.
-        runs_dir: where the runs are.
+        runs_dir: the directory of the runs.
         epochs: a larger number of epochs than configured; default: as configured. A run that its
-            stopping rule has ended then goes on without the rule, unless `rule` says otherwise.
-        config: the configuration that the caller believes the run to have; it may differ in
-            `epochs`, upwards, and in the stopping rule, and in nothing else.
-        rule: `stop_when` and `stop_after` from now on; default: as configured.
-        command: recorded as what went on with it.
+            stopping rule has ended then goes on without a rule, unless `rule` is given.
+        config: the configuration that the run should have; only its `epochs` may be larger and its
+            stopping rule another.
+        rule: new values of `stop_when` and `stop_after`; default: as configured.
+        command: recorded in the runs' provenance.
         progress: as in `start`.
         stop: as in `start`.
 
@@ -246,14 +246,15 @@ def resume(
     if ending and target > own.training.epochs and not rule:
         rule = {"stop_when": 0.0}
     members = settle_batch(members, rule)
+    chosen = next(member for member in members if member.chosen)
     with saving_first(stop) as stop, ExitStack() as stack:
         for member in members:
             if member.recorded or member.chosen:
                 stack.enter_context(member.directory.lock())
-        _note_marker(next(member for member in members if member.chosen), progress)
+        _note_marker(chosen, progress)
         recorder = Recorder(members, progress.warned)
         recorder.refuse_shrinking(target)
-        if next(member for member in members if member.chosen).ended is not None:
+        if chosen.ended is not None:
             return _finished(recorder, int(directory.status["epoch"]))
         if ended := _ended_for_good(members):
             if target > ended:
@@ -286,7 +287,7 @@ def resume(
 
 
 def _with_optax(error: DamagedFileError, directory: RunDirectory) -> DamagedFileError:
-    """A refusal of a checkpoint; one of the optimiser's tensors names the versions of optax."""
+    """The error for a damaged checkpoint, with versions of optax if its state does not fit."""
     if "'optimiser." not in error.problem:
         return error
     newest = (directory.checkpoint_epochs() or [0])[-1]
@@ -303,7 +304,7 @@ def _with_optax(error: DamagedFileError, directory: RunDirectory) -> DamagedFile
 
 
 def _ended_for_good(members: Sequence[Member]) -> int:
-    """The last epoch of finished runs that have no checkpoints any more; 0: they can go on."""
+    """The last epoch of a finished run whose checkpoints were removed; 0 if all can go on."""
     for member in members:
         status = member.directory.status if member.recorded else {}
         if status.get("state") == "finished" and not member.directory.checkpoint_epochs():
@@ -312,7 +313,6 @@ def _ended_for_good(members: Sequence[Member]) -> int:
 
 
 def _finished(recorder: Recorder, done: int) -> Outcome:
-    """Nothing is left to do."""
     return Outcome("finished", recorder.paths, done, stopped=recorder.ends)
 
 
@@ -322,10 +322,10 @@ def _train(
     done: int,
     states: Any,
     progress: Progress,
-    stop: Waiting,
+    stop: StopCheck,
     resumed_by: Sequence[str] | None = None,
 ) -> Outcome:
-    """Train from `done` epochs to the end, or until stopped; `resumed_by`: who goes on."""
+    """Train from `done` epochs to the end, or until stopped; `resumed_by`: the resuming command."""
     training = batch.configs[0].training
     epochs = training.epochs
     keep_programs()
@@ -372,7 +372,7 @@ def _train(
             if clock.is_due(time.monotonic()) and done < epochs:
                 recorder.save(states, done, "running")
                 clock.saved(time.monotonic())
-        # What its rule has ended is saved, and left out here.
+        # Runs that a stopping rule has ended are saved already, and skipped here.
         state = "finished" if done >= epochs or not recorder.alive else "interrupted"
         recorder.save(states, done, state)
         if state == "interrupted":

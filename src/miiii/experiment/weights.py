@@ -1,4 +1,4 @@
-"""A stored run's weights, and what the model computes with them: with JAX, unlike `run`."""
+"""A stored run's weights, and the model's computations with them. It loads JAX; `run` does not."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -24,12 +24,7 @@ from miiii.training.step import Setting
 
 
 class StoredWeights:
-    """Reads weights of one run, and passes numbers through them; `Run` documents both.
-
-    Args:
-        directory: of the run.
-        config: the run's.
-    """
+    """Reads the weights of one run, and computes the model with them, as `Run` documents."""
 
     def __init__(self, directory: RunDirectory, config: Config) -> None:
         self._directory, self._config = directory, config
@@ -48,7 +43,7 @@ class StoredWeights:
         return expected_arrays(self._template)
 
     def snapshot_arrays(self, epoch: int) -> dict[str, NDArray[Any]]:
-        """The weights of a snapshot by name, their shapes and dtypes checked."""
+        """The weights of a snapshot by name; their shapes and dtypes are checked."""
         return self._directory.load_snapshot(epoch, self._expected, identity(self._config))[0]
 
     def of_snapshot(self, epoch: int) -> Parameters:
@@ -57,7 +52,7 @@ class StoredWeights:
 
     def of_newest_checkpoint(self, *, raw: bool) -> Parameters:
         """The weights of the newest checkpoint that can be read: the average, or the raw ones."""
-        # The optimiser's state is passed over, so that nobody needs the optimiser to look.
+        # The optimiser's state is not checked, so that reading needs no optimiser.
         loaded = self._directory.load_checkpoint(None, None, identity(self._config))
         arrays = model_arrays(loaded.arrays, raw=raw)
         check_expected(self._directory.checkpoint_path(loaded.epoch), arrays, self._expected)
@@ -70,7 +65,7 @@ class StoredWeights:
         numbers: NDArray[Any] | None,
         names: Sequence[str] | None,
     ) -> Activations | dict[str, Array]:
-        """As `Run.activations`, of given weights."""
+        """As `Run.activations`, for given weights."""
         wanted = (names,) if isinstance(names, str) else names
         check_names(wanted or ())
         chosen = chosen_numbers(numbers, len(dataset.digits))
@@ -84,6 +79,6 @@ class StoredWeights:
     def ablate(
         self, weights: Parameters, dataset: Dataset, interventions: Sequence[Intervention]
     ) -> Array:
-        """As `Run.ablate`, of given weights."""
+        """As `Run.ablate`, for given weights."""
         with numerics(self._setting):
             return intervene(weights, dataset.digits, *interventions)[0]

@@ -227,7 +227,7 @@ def _run_rows(
     rows = []
     for planned in study.plan.runs:
         run, wanted = there.get(planned.name), planned.config.training.epochs
-        what = EXPERIMENTS[planned.experiment].what if planned.experiment in EXPERIMENTS else ""
+        what = EXPERIMENTS[planned.experiment].label if planned.experiment in EXPERIMENTS else ""
         if run is None:
             rows.append([planned.name, what, "not obtained", ""])
             continue

@@ -1,1 +1,1 @@
-"""Many runs: the paper's set of experiments, seeds, and searches over settings."""
+"""Studies: the paper's experiments with several seeds, trained as one set of runs."""

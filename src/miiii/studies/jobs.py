@@ -1,4 +1,4 @@
-"""What is left to do in a study, cut into jobs: runs that train together in one process."""
+"""The untrained rest of a study, cut into jobs: runs that one process trains as a batch."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ class Job:
 
     runs: tuple[PlannedRun, ...]
     begun: bool = False
-    """Whether they are on disk already, to be resumed."""
+    """Whether they exist already and are resumed."""
     done: int = 0
     """Epochs that are saved."""
 
@@ -34,16 +34,15 @@ class Job:
 
     @property
     def epochs(self) -> int:
-        """That every one of its runs trains for."""
+        """Epochs of each of its runs."""
         return self.runs[0].config.training.epochs
 
 
 @dataclass(frozen=True)
 class Survey:
-    """How a study stands, or some of its experiments."""
+    """The states of planned runs, in order."""
 
     states: tuple[tuple[PlannedRun, State], ...]
-    """Planned runs, in order."""
 
     def runs(self, *states: State) -> list[PlannedRun]:
         """The runs that are in one of these states."""
@@ -51,11 +50,7 @@ class Survey:
 
 
 def survey(study: Study, experiments: Collection[str] | None = None) -> Survey:
-    """Look at the runs of a study.
-
-    Args:
-        study: the study.
-        experiments: whose runs to look at; default: all.
+    """Read the states of a study's runs, of some experiments or of all.
 
     Raises:
         StudyDiffersError: a directory holds a run of other settings.
@@ -67,36 +62,33 @@ def survey(study: Study, experiments: Collection[str] | None = None) -> Survey:
 
 
 def make_jobs(study: Study, found: Survey, batch: int = 1) -> list[Job]:
-    """Everything that is left to do.
+    """The jobs that are left in a study.
 
-    Runs that were begun together go on together. Those that are missing are batched with others of
-    one shape, at most `batch` of them. Runs that failed would fail again and are left alone.
+    Runs that were begun together go on together. Missing runs of one shape are put into batches.
+    Failed runs would fail again, and get no job.
 
     Args:
         study: the study.
-        found: how it stands.
-        batch: runs per job. 1: a run's arithmetic does not depend on what else there is to do, so
-            that one that is deleted is remade bit for bit (on a CPU, with
-            the same versions).
+        found: the states of its runs.
+        batch: the most runs of a new job. With 1 a run's arithmetic does not depend on the other
+            jobs, so that a deleted run is remade bit for bit (on a CPU, with the same versions).
     """
-    missing = found.runs("missing")
     shapes: dict[Config, list[PlannedRun]] = {}
-    for run in missing:
+    for run in found.runs("missing"):
         shapes.setdefault(shape(run.config), []).append(run)
-    parts = [part for runs in shapes.values() for part in _cut(runs, batch)]
-    fresh = [Job(tuple(part)) for part in parts]
-    return [*_begun(study, found.runs("unfinished")), *fresh]
+    new = [Job(tuple(part)) for runs in shapes.values() for part in _cut(runs, batch)]
+    return [*_begun(study, found.runs("unfinished")), *new]
 
 
 def _cut(runs: Sequence[PlannedRun], size: int) -> list[Sequence[PlannedRun]]:
-    """Parts of at most `size`, as even as can be: a program is compiled for each length."""
+    """Parts of at most `size`, as equal as possible, because every length needs its own program."""
     count = -(-len(runs) // size)
     ends = [len(runs) * index // count for index in range(count + 1)]
     return [runs[first:last] for first, last in pairwise(ends)]
 
 
 def _begun(study: Study, unfinished: Sequence[PlannedRun]) -> list[Job]:
-    """Runs that were interrupted, with those that trained together with each."""
+    """Jobs of interrupted runs, each with the runs that trained together."""
     groups: dict[tuple[str, ...], Job] = {}
     for run in unfinished:
         path = study.run_path(run)
@@ -104,6 +96,6 @@ def _begun(study: Study, unfinished: Sequence[PlannedRun]) -> list[Job]:
         names = tuple(str(name) for name in batch.get("names", [run.name]))
         done = summarize(path).epoch or 0
         job = groups.get(names, Job((), begun=True, done=done))
-        # All go back to the newest state that every one of them has.
+        # Resuming goes back to the newest state that every run of the batch has.
         groups[names] = replace(job, runs=(*job.runs, run), done=min(job.done, done))
     return list(groups.values())

@@ -1,17 +1,15 @@
-"""What a study trains: experiments as configurations, and which claims and questions need which.
+"""The experiments of a study as configurations, and which claims and questions need which.
 
-The paper's own experiments are planned unless told otherwise; those of its further work
-only where they are asked for.
+A plan has the paper's experiments by default, and those of its further work on request.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from miiii.claims.rules.further_work import QUESTIONS
 from miiii.claims.rules.paper import CLAIMS, FIRST_FOUR, LEAST_SEEDS
 from miiii.config.config import Config, replace_fields
-from miiii.config.further_work import VARIATIONS
+from miiii.config.further_work import VARIATIONS, Settings, changed
 from miiii.config.presets import PRESETS, get_preset
 from miiii.refusals import unknown_name
 
@@ -30,30 +28,23 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 """Which experiments each claim or question needs, as its rule says."""
 
-Settings = Callable[[Config], Config | None]
-
 
 @dataclass(frozen=True)
 class Experiment:
-    """One setting, made from T_miiii's."""
+    """One configuration, made from T_miiii's."""
 
     key: str
-    what: str
+    label: str
     """A few words for a table."""
     settings: Settings
-    """T_miiii's configuration in, this one's out; None where the base has no such setting."""
     share: float = 1.0
-    """Of the epochs. The schedule is not compressed: it is the beginning of a longer run."""
-    why: str = ""
+    """Share of T_miiii's epochs. The schedule is not compressed: the run is its beginning."""
+    share_reason: str = ""
     """Why that share is enough."""
     seeds: int | None = None
-    """How many, whatever the caller says; None: as many as the caller says."""
+    """A fixed number of seeds; None: as many as the caller asks for."""
     beyond: bool = False
-    """Whether it belongs to the further work, planned only where it is asked for."""
-
-
-def _changed(**changes: Any) -> Settings:
-    return lambda miiii: replace_fields(miiii, **changes)
+    """Whether it belongs to the further work, which is planned only on request."""
 
 
 def _nanda(miiii: Config) -> Config:
@@ -64,9 +55,9 @@ def _nanda(miiii: Config) -> Config:
         moduli=(),
         target="remainder",
         dropout=like.training.dropout,
-        # With T_miiii's weight decay of a third it memorises and stays there.
+        # With T_miiii's weight decay of a third the model memorises and does not generalise.
         weight_decay=like.optim.weight_decay,
-        # At the paper's 3e-4 nobody has seen addition generalise.
+        # At the paper's 3e-4 no run of addition has generalised.
         learning_rate=max(like.optim.learning_rate, miiii.optim.learning_rate),
     )
 
@@ -78,45 +69,45 @@ def _masked(miiii: Config) -> Config | None:
 
 
 def _unfiltered(times: float) -> Settings:
-    """λ = 0 as a strength of the same filter: g + 0·e is g, and the program stays the same."""
+    """λ = 0 as a strength of the same filter, so that the compiled program is the same."""
     return lambda miiii: replace_fields(
         miiii, filter_strength=0.0, learning_rate=times * miiii.optim.learning_rate
     )
 
 
 def _waves(miiii: Config) -> Config:
-    """A function of its own kind, small enough to be seen whole: settings of its own."""
     return replace_fields(get_preset("waves"), base=miiii.task.base)
 
 
 _ALL = (
-    Experiment("miiii", f"T_miiii, λ = {LAMBDA}", _changed()),
+    Experiment("miiii", f"T_miiii, λ = {LAMBDA}", changed()),
     Experiment(
         "nanda",
         "T_nanda: addition",
         _nanda,
         share=0.5,
-        why="one task generalises within a quarter of the epochs (368 at p = 41)",
+        share_reason="one task generalises within a quarter of the epochs (368 at p = 41)",
     ),
     Experiment(
         "basis",
         "T_basis: shuffled labels",
-        _changed(task="basis"),
+        changed(task="basis"),
         share=0.5,
-        why="there are only labels to learn: nine tenths after an eighth, little more after half",
+        share_reason="shuffled labels are only memorised: nine tenths of them after an eighth of "
+        "the epochs, little more after half",
     ),
-    Experiment("no-dropout", "dropout 0", _changed(dropout=0.0)),
+    Experiment("no-dropout", "dropout 0", changed(dropout=0.0)),
     Experiment("lambda-0", "λ = 0", _unfiltered(1.0)),
-    Experiment("lambda-2", "λ = 2", _changed(filter_strength=2.0)),
+    Experiment("lambda-2", "λ = 2", changed(filter_strength=2.0)),
     Experiment("matched-half", "λ = 0, learning rate × 1.5", _unfiltered(1 + LAMBDA)),
     Experiment("matched-2", "λ = 0, learning rate × 3", _unfiltered(1 + 2.0)),
     Experiment("masked", "tasks 2, 3, 5, 7 masked", _masked),
     Experiment("waves", "cos(a) + sin(b), Appendix D", _waves, seeds=1),
-    *(Experiment(one.key, one.what, one.settings, beyond=True) for one in VARIATIONS.values()),
+    *(Experiment(one.key, one.label, one.settings, beyond=True) for one in VARIATIONS.values()),
 )
 
 EXPERIMENTS: dict[str, Experiment] = {experiment.key: experiment for experiment in _ALL}
-"""What there is to train. What claims compare with T_miiii trains for as many epochs."""
+"""All experiments, by key. Those that claims compare with T_miiii train for as many epochs."""
 
 
 @dataclass(frozen=True)
@@ -131,16 +122,16 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs that belong together."""
+    """The runs of a study."""
 
     scale: str
     preset: str
     base: Config
-    """T_miiii's settings, which the others are made from; seed 0."""
+    """T_miiii's settings, from which the others are made; seed 0."""
     configs: Mapping[str, Config]
-    """Per experiment its settings, with seed 0."""
+    """The settings of each experiment, with seed 0."""
     seeds: Mapping[str, tuple[int, ...]]
-    """Per experiment its seeds, ascending."""
+    """The seeds of each experiment, ascending."""
 
     @property
     def runs(self) -> tuple[PlannedRun, ...]:
@@ -153,7 +144,7 @@ class Plan:
 
 
 def run_name(experiment: str, seed: int) -> str:
-    """What a study calls a run."""
+    """The name of a study's run."""
     return f"{experiment}-seed{seed}"
 
 
@@ -164,20 +155,20 @@ def plan(
     only: Sequence[str] = (),
     beyond: bool = False,
 ) -> Plan:
-    """Plan the paper's experiments at one scale, and those of its further work where asked.
+    """Plan the paper's experiments at one scale, and those of its further work on request.
 
     Args:
         scale: a key of `SCALES`.
-        preset: what T_miiii is; default: the scale's first.
-        seeds: how many seeds each experiment gets, from 0 on; default: as many as a claim needs
-            to be decided. What no claim needs has one.
+        preset: gives T_miiii's settings; default: the scale's first.
+        seeds: seeds of each experiment, from 0 on; default: as many as a claim needs to be decided.
+            An experiment with a number of its own (waves: 1) keeps it.
         only: claims (C4), questions (B1) or experiments (lambda-0) to plan for; default: all of the
             paper's.
         beyond: add every experiment that the questions of the further work need.
 
     Raises:
         ValueError: an unknown scale, preset, claim or experiment (the nearest is given), fewer than
-            one seed, or an experiment that the preset's base has no room for.
+            one seed, or an experiment that needs more tasks than the preset's base has.
     """
     if scale not in SCALES:
         raise ValueError(unknown_name("scale", scale, list(SCALES)))
@@ -190,9 +181,11 @@ def plan(
     for key, experiment in EXPERIMENTS.items():
         if key not in wanted:
             continue
-        config = _configure(experiment, base)
+        config = experiment.settings(base)
         if config is not None:
-            configs[key] = config
+            epochs = round(experiment.share * config.training.epochs)
+            epochs = max(config.training.validate_every, epochs)
+            configs[key] = replace_fields(config, epochs=epochs)
         elif only and not beyond:
             raise ValueError(
                 f"experiment {key!r} does not exist at base {base.task.base}: "
@@ -203,7 +196,7 @@ def plan(
 
 
 def _base(scale: str, preset: str) -> Config:
-    """T_miiii at the settings of a preset, and the paper's λ."""
+    """T_miiii at the settings of a preset, with the paper's λ."""
     allowed = SCALES[scale]
     if preset not in allowed:
         raise ValueError(
@@ -220,7 +213,7 @@ def _base(scale: str, preset: str) -> Config:
 
 
 def _wanted(only: Sequence[str], beyond: bool) -> set[str]:
-    """The experiments that claims, questions or experiments name."""
+    """The keys of the experiments that `only` and `beyond` ask for."""
     wanted: set[str] = set()
     if beyond:
         wanted.update(key for question in QUESTIONS for key in NEEDS[question])
@@ -234,12 +227,3 @@ def _wanted(only: Sequence[str], beyond: bool) -> set[str]:
         else:
             raise ValueError(unknown_name("claim or experiment", name, [*NEEDS, *EXPERIMENTS]))
     return wanted
-
-
-def _configure(experiment: Experiment, base: Config) -> Config | None:
-    config = experiment.settings(base)
-    if config is None:
-        return None
-    training = config.training
-    epochs = max(training.validate_every, round(experiment.share * training.epochs))
-    return replace_fields(config, epochs=epochs)

@@ -1,4 +1,4 @@
-"""Worker processes with one core each: started, heard, asked to save, waited for."""
+"""Starts worker processes with one core each, reads their messages, and waits for their end."""
 
 import os
 import subprocess
@@ -10,21 +10,19 @@ from contextlib import suppress
 from pathlib import Path
 
 import miiii
+from miiii.experiment.interrupts import StopCheck
 from miiii.runs.errors import RunError
 from miiii.runs.locking import HOLDER_NAME, read_holder
 
-Waiting = Callable[[], bool]
-"""Asked again and again; true means stop."""
-
 CLOSING_SECONDS = 60.0
-"""How long a worker may take to save before it is ended by force."""
+"""The longest time that a worker may take to save before it is killed."""
 POLL_SECONDS = 0.05
 WORKER = ("-P", "-m", "miiii.studies.worker")
-"""What Python is called with; a worker's order follows."""
+"""Python's arguments for a worker; the worker's own follow."""
 
 ONE_CORE = {
-    # Read by XLA when it makes its pool of threads. How many threads there are changes in which
-    # order it adds, so that runs made with one each are the same on any number of cores.
+    # Read by XLA when it makes its pool of threads. The number of threads changes the order of its
+    # sums, so that runs made with one thread are the same on any number of cores.
     "PJRT_NPROC": "1",
     "NPROC": "1",
     "JAX_PLATFORMS": "cpu",
@@ -37,53 +35,53 @@ of 4 kB (`experiment.pace`). Read when a process starts; other C libraries pass 
 
 
 def run_workers(
-    orders: Sequence[Sequence[str]],
-    stop: Waiting,
+    calls: Sequence[Sequence[str]],
+    stop: StopCheck,
     warned: Callable[[str], None] = lambda line: None,
-    look: Callable[[], None] = lambda: None,
+    poll: Callable[[], None] = lambda: None,
     runs_dir: Path | None = None,
 ) -> list[str]:
-    """Start a worker per order and wait until all have ended.
+    """Start a worker per call and wait until all have ended.
 
     Args:
-        orders: arguments of `studies.worker`.
-        stop: once true, the workers save and leave.
-        warned: takes each warning of a worker, from a thread that listens to it.
-        look: called again and again while they work.
-        runs_dir: where the runs are that they train, to name those of a worker that died.
+        calls: arguments of `studies.worker`.
+        stop: once true, the workers save and end.
+        warned: receives each warning of a worker, in a thread that reads its standard error.
+        poll: called repeatedly while they work.
+        runs_dir: the directory of their runs, to name those of a killed worker.
 
     Returns:
-        What each wrote to its standard output.
+        The standard output of each.
 
     Raises:
-        RunError: one failed or died; the others saved first.
+        RunError: a worker failed or was killed; the others saved first.
     """
     workers: list[_Worker] = []
     try:
-        for words in orders:
-            workers.append(_Worker(words, warned))
+        for arguments in calls:
+            workers.append(_Worker(arguments, warned))
         while any(worker.works for worker in workers):
             if stop() or any(worker.failed for worker in workers):
                 break
-            look()
+            poll()
             time.sleep(POLL_SECONDS)
     finally:
         for worker in workers:
             worker.save_and_leave()
-        answers = [worker.end() for worker in workers]
+        outputs = [worker.end() for worker in workers]
     for worker in workers:
         if worker.failed:
             raise RunError(worker.problem(runs_dir))
-    return answers
+    return outputs
 
 
 class _Worker:
-    """One process; its standard input says, by its end, to save and leave."""
+    """One process. It saves and ends when its standard input is closed."""
 
-    def __init__(self, words: Sequence[str], warned: Callable[[str], None]) -> None:
+    def __init__(self, arguments: Sequence[str], warned: Callable[[str], None]) -> None:
         self._error = ""
         self._process = subprocess.Popen(
-            [sys.executable, *WORKER, *words],
+            [sys.executable, *WORKER, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -91,10 +89,10 @@ class _Worker:
             encoding="utf-8",
             env=_environment(),
         )
-        self._listener = threading.Thread(target=self._listen, args=(warned,), daemon=True)
-        self._listener.start()
+        self._reader = threading.Thread(target=self._read_errors, args=(warned,), daemon=True)
+        self._reader.start()
 
-    def _listen(self, warned: Callable[[str], None]) -> None:
+    def _read_errors(self, warned: Callable[[str], None]) -> None:
         assert self._process.stderr is not None
         with self._process.stderr as lines:
             for line in lines:
@@ -113,49 +111,49 @@ class _Worker:
 
     @property
     def failed(self) -> bool:
-        """Whether it ended otherwise than by doing what it was told."""
+        """Whether it has ended with an exit code other than 0."""
         return bool(self._process.poll())
 
     def problem(self, runs_dir: Path | None) -> str:
-        """Why it failed: what it said, else its exit code and the runs that it held."""
+        """The error that it printed, else its exit code and the runs that it held."""
         if self._error:
             return self._error
-        # What a killed process held still has its number.
+        # The runs that a killed process held still have its process number.
         held = [] if runs_dir is None else sorted(runs_dir.glob(f"*/{HOLDER_NAME}"))
         runs = [file.parent for file in held]
         names = [run.name for run in runs if read_holder(run) == self._process.pid]
-        return died(names, self._process.returncode)
+        return ended_text(names, self._process.returncode)
 
     def save_and_leave(self) -> None:
-        """Ask for it; does not wait."""
+        """Ask the process to save and end; does not wait."""
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()
 
     def end(self) -> str:
-        """Wait until it has ended, by force if need be; returns what it answered."""
+        """Wait until it has ended, killing it after `CLOSING_SECONDS`; returns its output."""
         try:
             self._process.wait(CLOSING_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._listener.join()
+        self._reader.join()
         assert self._process.stdout is not None
-        with self._process.stdout as answer:
-            return answer.read()
+        with self._process.stdout as output:
+            return output.read()
 
 
-def died(names: Sequence[str], code: int) -> str:
-    """What is said of a worker that died, and of the runs that it had."""
-    what = f" ({', '.join(names)})" if names else ""
+def ended_text(names: Sequence[str], code: int) -> str:
+    """The error for a worker that ended unexpectedly, with the runs that it held."""
+    runs = f" ({', '.join(names)})" if names else ""
     return (
-        f"a worker{what} ended with code {code}: what was saved is intact, so call again to go on "
+        f"a worker{runs} ended with code {code}: what was saved is intact, so call again to go on "
         "(with fewer workers if memory ran out)"
     )
 
 
 def _environment() -> dict[str, str]:
-    """This process's, with one core; whatever this package was imported from is imported again."""
+    """This process's environment with one core, and with the place of this package on the path."""
     home = str(Path(miiii.__file__).parents[1])
     paths = os.pathsep.join(path for path in (home, os.environ.get("PYTHONPATH", "")) if path)
     return {"GLIBC_TUNABLES": HUGE_PAGES, **os.environ, **ONE_CORE, "PYTHONPATH": paths}

@@ -1,4 +1,4 @@
-"""How far a study is, as its runs on the disk say."""
+"""The progress of a study, read from the status files of its runs."""
 
 import heapq
 import time
@@ -14,12 +14,12 @@ from miiii.studies.jobs import Job
 Stage = Literal["waiting", "starting", "training", "finished", "failed", "interrupted"]
 
 LOOK_SECONDS = 0.5
-"""Between two looks at the disk."""
+"""Seconds between two looks at the disk."""
 
 
 @dataclass
 class JobState:
-    """How one job stands; it changes as the job goes on."""
+    """The progress of one job; it changes as the job goes on."""
 
     job: Job
     expected: float
@@ -32,15 +32,15 @@ class JobState:
     solved: float | None = None
     """Tasks at or above `thresholds.SOLVED`, mean over runs."""
     before: Sequence[Any] = ()
-    """What its runs said of themselves before it was taken."""
+    """Status records of its runs from before a worker took it."""
     first: tuple[int, float] | None = None
-    """Epochs and time of the first sight of training."""
+    """Epochs and time when it was first seen training."""
     last: tuple[int, float] | None = None
-    """Those of the last."""
+    """Epochs and time when it was last seen training."""
 
     @property
     def ended(self) -> bool:
-        """Whether it needs nothing any more."""
+        """Whether it has finished or failed."""
         return self.stage in ("finished", "failed")
 
     @property
@@ -49,7 +49,7 @@ class JobState:
         return 0.0 if self.ended else (self.job.epochs - self.done) * self.expected
 
     def look(self, found: Sequence[RunSummary]) -> bool:
-        """Take in how its runs stand, those that are there; returns whether anything changed."""
+        """Update it from the summaries of its existing runs; returns whether anything changed."""
         was, epochs = (self.stage, self.done, self.accuracy), self.job.epochs
         alive = [one for one in found if not (one.state == "failed" or one.is_over(epochs))]
         self.stage = self._stage(found, alive)
@@ -83,18 +83,14 @@ class Tally:
     """Follows the jobs of a study.
 
     Args:
-        runs_dir: where their runs are.
-        jobs: with the seconds that an epoch of each takes.
+        runs_dir: the directory of their runs.
+        jobs: each with its seconds per epoch.
         workers: jobs at once.
-        done_before: runs of the study that needed nothing any more.
+        done_before: runs of the study that had finished or failed before.
     """
 
     def __init__(
-        self,
-        runs_dir: Path,
-        jobs: Sequence[tuple[Job, float]],
-        workers: int,
-        done_before: int = 0,
+        self, runs_dir: Path, jobs: Sequence[tuple[Job, float]], workers: int, done_before: int = 0
     ) -> None:
         self.states = [JobState(job, seconds, job.done) for job, seconds in jobs]
         self.workers = workers
@@ -105,10 +101,10 @@ class Tally:
             state.before = [one.status for one in self._summaries(state.job)]
 
     def look(self, now: bool = False) -> list[JobState]:
-        """Read how the jobs stand; returns those that changed.
+        """Read the progress of the jobs from the disk; returns those that changed.
 
         Args:
-            now: even if that was read a moment ago.
+            now: read even if the last look was less than `LOOK_SECONDS` ago.
         """
         if not now and time.monotonic() < self._next:
             return []
@@ -118,7 +114,7 @@ class Tally:
         return changed
 
     def _summaries(self, job: Job) -> list[RunSummary]:
-        """How those of its runs stand that are there."""
+        """Summaries of a job's runs that exist."""
         paths = [self._runs_dir / name for name in job.names]
         return [summarize(path) for path in paths if is_run(path)]
 
@@ -129,19 +125,19 @@ class Tally:
 
     @property
     def ended(self) -> int:
-        """Runs that need nothing any more."""
+        """Runs that have finished or failed."""
         over = [state for state in self.states if state.ended]
         return self._done_before + sum(len(state.job.runs) for state in over)
 
     @property
     def share(self) -> float:
-        """Of this call's work that is done, from 0 to 1, by expected time."""
+        """Share of this call's work that is done, from 0 to 1, by expected time."""
         left = sum(state.expected_left for state in self.states)
         return 1 - left / self._total if self._total > 0 else 1.0
 
     @property
     def pace(self) -> float:
-        """How many times as long as expected an epoch takes, over all that was seen training."""
+        """Measured time of an epoch relative to the expected one, over all training seen."""
         took = expected = 0.0
         for state in self.states:
             if state.first and state.last:
@@ -151,7 +147,7 @@ class Tally:
 
     @property
     def seconds_left(self) -> float:
-        """Until the last job ends, compilation not counted."""
+        """Seconds until the last job ends, without compilation."""
         waiting = [state for state in self.states if state.stage == "waiting"]
         left = [state.expected_left * self.pace for state in (*self.at_work, *waiting)]
         # Other processes may be at work on the same study.
@@ -164,12 +160,7 @@ class Tally:
 
 
 def makespan(seconds: Sequence[float], workers: int) -> float:
-    """When the last of some jobs ends, each begun, in order, by the first worker that is free.
-
-    Args:
-        seconds: of each job.
-        workers: at least 1.
-    """
+    """Seconds until the last job ends, if each in order goes to the first of the free workers."""
     free = [0.0] * workers
     for each in seconds:
         heapq.heappush(free, heapq.heappop(free) + each)

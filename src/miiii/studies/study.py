@@ -32,18 +32,18 @@ if TYPE_CHECKING:
 FILE_NAME = "study.toml"
 RUNS_NAME = "runs"
 LOCKED_SECONDS = 10.0
-"""How long a study's file that another process changes is waited for."""
+"""How long to wait for a study's file while another process changes it."""
 
 State = Literal["missing", "unfinished", "finished", "failed"]
-"""Of a planned run. failed: it met a number that is not finite, which it would meet again."""
+"""The state of a planned run. A run fails at a number that is not finite, and would fail again."""
 
 
 class StudyDiffersError(RunError, ValueError):
-    """What is there was made with other settings than what is asked for."""
+    """A study or run exists with other settings than those asked for."""
 
 
 class StudyNotFoundError(RunNotFoundError):
-    """No study has this name or path; the arguments are those of the base."""
+    """No study has this name or path; arguments as for the base class."""
 
     def __str__(self) -> str:
         hint = "make one with: miiii reproduce"
@@ -54,16 +54,16 @@ class StudyNotFoundError(RunNotFoundError):
 
 @dataclass(frozen=True)
 class Study:
-    """A study; it holds what its file says and no more. What the runs hold is read when asked."""
+    """The content of a study's file. Its runs are read on demand."""
 
     path: Path
     plan: Plan
     version: str = __version__
-    """Of the package that first wrote the file."""
+    """Version of the package that first wrote the file."""
 
     @property
     def name(self) -> str:
-        """That of its directory."""
+        """The name of its directory."""
         return self.path.absolute().name
 
     @property
@@ -72,11 +72,11 @@ class Study:
         return self.path / RUNS_NAME
 
     def run_path(self, run: PlannedRun) -> Path:
-        """The directory of a run, whether or not it is there."""
+        """The directory of a planned run, which need not exist."""
         return self.runs_dir / run.name
 
     def state(self, run: PlannedRun) -> State:
-        """How a planned run stands.
+        """The state of a planned run.
 
         Raises:
             StudyDiffersError: its directory holds a run of other settings.
@@ -85,7 +85,10 @@ class Study:
         path = self.run_path(run)
         if not is_run(path):
             return "missing"
-        self._check(run)
+        if listed := _differences(written_config(RunDirectory(path)), run.config):
+            raise StudyDiffersError(
+                f"{path} is not the run that the study means: {listed}; move it away or delete it"
+            )
         summary = summarize(path)
         if summary.state == DAMAGED:
             raise DamagedFileError(path, f"is damaged ({summary.problem}): delete it to remake it")
@@ -94,14 +97,14 @@ class Study:
         return "finished" if summary.is_over(run.config.training.epochs) else "unfinished"
 
     def missing(self) -> list[PlannedRun]:
-        """The planned runs that are not there at all."""
+        """The planned runs without a directory."""
         return [run for run in self.plan.runs if not is_run(self.run_path(run))]
 
     def runs(self) -> "dict[str, list[Run]]":
-        """The runs that are there, by experiment, seeds ascending.
+        """The runs with a saved epoch, by experiment, seeds ascending.
 
-        Those without a saved epoch are left out, and so are experiments without runs. A run that is
-        not finished is among them; `run.status` says how far it is.
+        Experiments without such runs are left out. Unfinished runs are included; `run.status` has
+        their epoch.
 
         Raises:
             StudyDiffersError: a directory holds a run of other settings.
@@ -118,12 +121,12 @@ class Study:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the study's file for this process only, while it is changed.
+        """Lock the study's file while it is changed, and make its directory if it is missing.
 
-        Its directory is made where it is missing. Training holds the runs, not the study.
+        Training locks the runs, not the study.
 
         Raises:
-            RunLockedError: another process does not leave it: perhaps an earlier version trains it.
+            RunLockedError: another process keeps the lock, perhaps an earlier version that trains.
             StorageError: the directory cannot be made.
         """
         make_directory(self.runs_dir)
@@ -134,20 +137,11 @@ class Study:
         """Write the study's file.
 
         Raises:
-            StorageError: the disk refuses; the file that was there is intact.
+            StorageError: the disk cannot be written; an earlier file is intact.
         """
         make_directory(self.runs_dir)
         text = plan_to_toml(self.plan, self.version)
         write_atomically(self.path / FILE_NAME, text.encode())
-
-    def _check(self, run: PlannedRun) -> None:
-        """A run directory must hold the run that the study means."""
-        found = written_config(RunDirectory(self.run_path(run)))
-        if listed := _differences(found, run.config):
-            raise StudyDiffersError(
-                f"{self.run_path(run)} is not the run that the study means: {listed}; "
-                "move it away or delete it"
-            )
 
 
 def open_study(path: str | Path, studies_dir: str | Path = "studies") -> Study:
@@ -155,11 +149,11 @@ def open_study(path: str | Path, studies_dir: str | Path = "studies") -> Study:
 
     Args:
         path: a study's name in `studies_dir`, or its directory.
-        studies_dir: where names are looked up.
+        studies_dir: the directory in which names are looked up.
 
     Raises:
-        RunNotFoundError: there is none; the nearest name is given.
-        DamagedFileError: its file cannot be read; the message says what is wrong with it.
+        RunNotFoundError: no such study; the message gives the nearest name.
+        DamagedFileError: its file cannot be read; the message gives the problem.
     """
     studies_dir = Path(studies_dir)
     if str(path):
@@ -175,18 +169,18 @@ def study_names(studies_dir: str | Path = "studies") -> list[str]:
 
 
 def default_name(plan: Plan) -> str:
-    """The scale for the first preset of small and medium, else both: paper-reference."""
-    own = plan.scale != "paper" and plan.preset == SCALES[plan.scale][0]
-    return plan.scale if own else f"{plan.scale}-{plan.preset}"
+    """The scale if it is small or medium with its first preset, else both: paper-reference."""
+    first = plan.scale != "paper" and plan.preset == SCALES[plan.scale][0]
+    return plan.scale if first else f"{plan.scale}-{plan.preset}"
 
 
 def join_study(plan: Plan, name: str = "", studies_dir: str | Path = "studies") -> Study:
-    """A study with the experiments and seeds of a plan added to those that it has. Writes nothing.
+    """A study with the experiments and seeds of a plan added to its own. Writes nothing.
 
     Args:
-        plan: experiments and seeds that should be among the study's.
-        name: default: as `default_name` says.
-        studies_dir: where studies are.
+        plan: experiments and seeds to add.
+        name: of the study; default: `default_name`.
+        studies_dir: the directory of the studies.
 
     Raises:
         RunNameError: the name cannot be a directory's.
@@ -204,18 +198,24 @@ def join_study(plan: Plan, name: str = "", studies_dir: str | Path = "studies") 
 def _joined(study: Study, plan: Plan) -> Plan:
     """The study's plan and the new one as one plan. Settings that both have must be equal."""
     old = study.plan
-    for word, one, other in (
-        ("scale", old.scale, plan.scale),
-        ("preset", old.preset, plan.preset),
-    ):
-        if one != other:
-            raise StudyDiffersError(_refusal(study, f"it has {word} {one}, not {other}"))
+    found = [
+        f"it has {field} {getattr(old, field)}, not {getattr(plan, field)}"
+        for field in ("scale", "preset")
+        if getattr(old, field) != getattr(plan, field)
+    ]
     pairs = {"T_miiii": (old.base, plan.base)}
     both = [key for key in old.configs if key in plan.configs]
     pairs |= {key: (old.configs[key], plan.configs[key]) for key in both}
-    for key, (one, other) in pairs.items():
-        if listed := _differences(one, other):
-            raise StudyDiffersError(_refusal(study, f"in its {key}, {listed}"))
+    found += [
+        f"in its {key}, {listed}"
+        for key, (one, other) in pairs.items()
+        if (listed := _differences(one, other))
+    ]
+    if found:
+        raise StudyDiffersError(
+            f"study {study.path} was made with other settings: {found[0]}; choose another --name "
+            "or move it away"
+        )
     configs = {**old.configs, **plan.configs}
     keys = [key for key in dict.fromkeys([*EXPERIMENTS, *configs]) if key in configs]
     seeds = {key: {*old.seeds.get(key, ()), *plan.seeds.get(key, ())} for key in keys}
@@ -224,10 +224,6 @@ def _joined(study: Study, plan: Plan) -> Plan:
         configs={key: configs[key] for key in keys},
         seeds={key: tuple(sorted(numbers)) for key, numbers in seeds.items()},
     )
-
-
-def _refusal(study: Study, what: str) -> str:
-    return f"study {study.path} was made otherwise: {what}; choose another --name or move it away"
 
 
 def _differences(found: Config, wanted: Config) -> str:

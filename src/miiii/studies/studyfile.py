@@ -1,4 +1,4 @@
-"""A plan as TOML text: T_miiii's settings in full, then what each experiment changes."""
+"""The file of a study: T_miiii's settings in full, and the changes of each experiment, as TOML."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,12 +25,7 @@ _EXPERIMENT_KEYS = ("seeds", "runs", "changes")
 
 
 def plan_to_toml(plan: Plan, version: str) -> str:
-    """The text of a study's file.
-
-    Args:
-        plan: what the study consists of.
-        version: of the package that made the study.
-    """
+    """The text of a study's file; `version` is that of the package that made the study."""
     settings = to_table(plan.base)
     settings.pop("seed")
     record = {
@@ -52,7 +47,7 @@ def plan_to_toml(plan: Plan, version: str) -> str:
 
 
 def _changes(base: Config, config: Config) -> dict[str, dict[str, Any]]:
-    """The fields in which an experiment differs, by section."""
+    """The fields in which an experiment differs from T_miiii, by section."""
     sections = field_sections()
     found: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for name, (_, value) in differences(base, config).items():

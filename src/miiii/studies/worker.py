@@ -1,15 +1,15 @@
-"""A worker of a study: trains what is left and nobody holds, one run or batch after the other.
+"""A worker of a study: trains the free runs that are left, one run or batch after the other.
 
-The lock of a run's directory is the claim (`experiment.claiming`), so that workers do not talk to
-each other. As a process of its own a worker hears one thing: when its standard input ends, for
-whatever reason, it saves and leaves. Nothing trains on when the process that started it is gone.
+The lock of a run's directory is the claim (`experiment.claiming`), so that workers need no other
+communication. A worker process saves and ends when its standard input is closed, and so also when
+the process that started it has ended for any reason.
 
 ::
 
     python -m miiii.studies.worker train STUDY COMMAND RUN …     COMMAND: a list in JSON
-    python -m miiii.studies.worker time SECONDS CONFIG …         CONFIG: TOML; answers in JSON
+    python -m miiii.studies.worker time SECONDS CONFIG …         CONFIG: TOML; prints JSON
 
-On stderr it says `warning: …` of its runs, and at last `error: …` if it fails.
+On stderr it prints `warning: …` for its runs, and last `error: …` if it fails.
 """
 
 import json
@@ -22,17 +22,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from miiii.config.config import Config, from_toml
-from miiii.experiment.interrupts import ignore_stop_signals
+from miiii.experiment.interrupts import StopCheck, ignore_stop_signals
 from miiii.experiment.progress import Progress, Report, Silent
 from miiii.runs.errors import RunError, RunLockedError
 from miiii.studies.jobs import Survey, make_jobs
-from miiii.studies.pool import Waiting, died
+from miiii.studies.pool import ended_text
 from miiii.studies.study import Study, open_study
 
 LOCKED_SECONDS = 20.0
-"""How long runs that others hold are waited for: a process that was killed saves first."""
+"""How long to wait for runs that others hold, which may need the time to save before they end."""
 BROKEN = 70
-"""Exit code after an error that nobody foresaw; its traceback is on stderr."""
+"""Exit code after an unexpected error (BSD's EX_SOFTWARE); its traceback is on stderr."""
 
 
 def work(
@@ -42,20 +42,20 @@ def work(
     batch: int = 1,
     command: Sequence[str] = (),
     progress: Callable[[Sequence[str]], Progress],
-    stop: Waiting,
+    stop: StopCheck,
 ) -> None:
-    """Train what is left of some runs, until nothing is, or others hold the rest.
+    """Train the runs that are left, until none is, or other processes hold the rest.
 
     Args:
-        study: whose runs.
-        names: of the runs, in the order in which they are to be trained.
-        batch: how many runs of one shape that nobody began train together.
-        command: recorded as the origin of the numbers.
-        progress: given names, what shows the training of those runs.
-        stop: once true, what was computed is saved and left.
+        study: the study of the runs.
+        names: of the runs, in the order of training.
+        batch: the most new runs of one shape that train together.
+        command: recorded in the runs' provenance.
+        progress: from the names of runs to the progress that shows their training.
+        stop: once true, training saves and ends.
 
     Raises:
-        RunError, ValueError: what `experiment` refuses.
+        RunError, ValueError: as `experiment.training`.
     """
     from miiii.experiment.claiming import Group, train_first_free
 
@@ -66,7 +66,7 @@ def work(
 
     def left() -> list[Group]:
         found = Survey(tuple((run, study.state(run)) for run in runs))
-        runs[:] = found.runs("missing", "unfinished")  # What has ended is not asked again.
+        runs[:] = found.runs("missing", "unfinished")  # Ended runs are not looked at again.
         jobs = make_jobs(study, found, batch)
         jobs.sort(key=lambda job: place[job.names[0]])
         return [(job.names, job.configs) for job in jobs]
@@ -82,20 +82,20 @@ def work(
                 stop=stop,
             )
         except RunLockedError:
-            return  # Those who hold the rest train it.
+            return  # The processes that hold the rest train it.
         if outcome is None:
             return
-        # Whatever their files say: nothing is tried twice.
+        # No run is tried twice, whatever its state.
         tried = {path.name for path in outcome.paths}
         runs[:] = [run for run in runs if run.name not in tried]
 
 
-class Telling(Silent):
-    """Hands warnings on; how far the runs are is read from the disk.
+class WorkerProgress(Silent):
+    """Passes warnings on. The progress of runs is read from the disk.
 
     Args:
         names: of the runs that train.
-        warned: takes a line for the user.
+        warned: receives warnings for the user.
         look: called after every chunk of epochs.
     """
 
@@ -112,17 +112,14 @@ class Telling(Silent):
         self._look()
 
     def warned(self, message: str) -> None:
-        """Something that the user should know."""
+        """Pass a warning on, with the name of the first run."""
         self._warned(f"{self._names[0]}: {message}")
 
 
 def time_batches(
-    batches: Sequence[Sequence[Config]], seconds: float, stop: Waiting
+    batches: Sequence[Sequence[Config]], seconds: float, stop: StopCheck
 ) -> list[tuple[float, int]]:
-    """Seconds per epoch and bytes of some batches, each timed for so many seconds.
-
-    One that was stopped, and those after it, are left out.
-    """
+    """Seconds per epoch and bytes of each batch, timed for `seconds`, until one is stopped."""
     from miiii.experiment.estimating import estimate
 
     found = [estimate(configs, stop, seconds=seconds) for configs in batches]
@@ -130,12 +127,12 @@ def time_batches(
 
 
 def main() -> None:
-    """Do what the arguments say."""
-    # Whoever started this process hears the signals and says what follows from them.
+    """Train or time, as the command line's arguments say."""
+    # The process that started this one handles the signals, and closes the standard input.
     ignore_stop_signals()
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation")
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    # What a library prints is no answer.
+    output = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # Text that a library prints must not mix with the output.
     os.dup2(2, 1)
     stopping, at_work, code = threading.Event(), [], 0
 
@@ -143,9 +140,9 @@ def main() -> None:
         sys.stdin.read()
         stopping.set()
 
-    def telling(names: Sequence[str]) -> Telling:
+    def progress(names: Sequence[str]) -> WorkerProgress:
         at_work[:] = names
-        return Telling(names, lambda line: _say(f"warning: {line}"))
+        return WorkerProgress(names, lambda line: _print_error(f"warning: {line}"))
 
     threading.Thread(target=wait_for_the_end, daemon=True).start()
     kind, first, *rest = sys.argv[1:]
@@ -153,23 +150,23 @@ def main() -> None:
         if kind == "time":
             batches = [[from_toml(text)] for text in rest]
             timed = time_batches(batches, float(first), stopping.is_set)
-            print(json.dumps(timed), file=answer, flush=True)
+            print(json.dumps(timed), file=output, flush=True)
         else:
             study, (command, *names) = open_study(first, Path()), rest
-            work(study, names, command=json.loads(command), progress=telling, stop=stopping.is_set)
+            work(study, names, command=json.loads(command), progress=progress, stop=stopping.is_set)
     except (RunError, ValueError) as error:
         code = 1
-        _say(f"error: {error}")
+        _print_error(f"error: {error}")
     except BaseException:
         code = BROKEN
         traceback.print_exc()
-        _say(f"error: {died(at_work, code)}")
+        _print_error(f"error: {ended_text(at_work, code)}")
     sys.stderr.flush()
-    # A compiler thread may still be at work, and cannot be waited for.
+    # Not sys.exit, which would wait for a compilation in another thread.
     os._exit(code)
 
 
-def _say(line: str) -> None:
+def _print_error(line: str) -> None:
     print(" ".join(line.split()), file=sys.stderr, flush=True)
 
 

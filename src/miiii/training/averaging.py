@@ -1,15 +1,15 @@
-"""An average of the weights, kept beside those that an update changes.
+"""An exponential moving average of the weights, kept beside the trained weights.
 
-Where noise of the gradients, or a high learning rate, makes the weights circle round a place, their
-average lies nearer to it (Polyak and Juditsky 1992, "Acceleration of stochastic approximation by
-averaging"; of the exponential kind, Tarvainen and Valpola 2017, "Mean teachers are better role
-models", Eq. 3). After update t, with the decay d,
+With noisy gradients or a high learning rate the weights move around a point, and their average lies
+nearer to it (Polyak and Juditsky 1992, "Acceleration of stochastic approximation by averaging";
+exponential: Tarvainen and Valpola 2017, "Mean teachers are better role models", Eq. 3). After
+update t, with the decay d,
 
     average_t = Σ_{i = 1 … t} (1 − d) d^(t − i) weights_i / (1 − d^t)
 
-whose coefficients add up to 1: the division corrects the bias that a plain recursion has at its
-start, as Adam's does (Kingma and Ba 2015, §3). So the initial weights have no part in it, and after
-the first update the average is the weights.
+The coefficients add up to 1: the division corrects the bias of a plain recursion at its start, as
+in Adam (Kingma and Ba 2015, §3). The initial weights have no part in the average, and after the
+first update it equals the weights.
 """
 
 import jax
@@ -25,7 +25,7 @@ def move_average(
     """The average after an update.
 
     Args:
-        average: before it; before the first update it counts for nothing.
+        average: before the update; ignored at the first update.
         weights: after the update.
         decay: d, 0 < d < 1.
         update: t, the update's number, from 1.
@@ -42,8 +42,9 @@ def move_average(
 
 
 def share(decay: float, update: Int[Array, ""], dtype: jnp.dtype) -> Float[Array, ""]:
-    """What the newest weights have of the average: (1 − d) / (1 − d^t); 1 at the first update."""
+    """The coefficient of the newest weights: (1 − d) / (1 − d^t); 1 at the first update."""
     updates = jnp.asarray(update).astype(dtype)
-    # By expm1, because d^t is near 1 for a slow average at its start.
+    # 1 − d^t by expm1: with d near 1 and small t, subtracting d^t from 1 would lose digits.
     kept = -jnp.expm1(updates * jnp.log(jnp.asarray(decay, dtype)))
+    # The quotient at t = 1 may be rounded; the average must be exactly the weights there.
     return jnp.where(updates == 1, 1, (1 - jnp.asarray(decay, dtype)) / kept)

@@ -1,7 +1,7 @@
 """A chunk of epochs in one dispatch, for a batch of runs at once.
 
-The number of epochs is an argument, not a constant, of the compiled program: however a run is cut
-into chunks, each epoch is computed by the same instructions, so the cut changes no bit.
+The number of epochs is an argument, not a constant, of the compiled program. Each epoch is then
+computed by the same instructions however a run is cut into chunks, so that the cut changes no bit.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from miiii.training.state import RunInputs, TrainState
 from miiii.training.step import EpochRecord, Measured, Setting, evaluate, train_epoch
@@ -20,15 +20,15 @@ from miiii.training.step import EpochRecord, Measured, Setting, evaluate, train_
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class ChunkRecord:
-    """What a chunk measured; row i is its i-th epoch, rows past the chunk's end are meaningless."""
+    """Measurements of a chunk; row i is its i-th epoch, and rows past its end have no meaning."""
 
     train: EpochRecord
     """Leaves [E, R, …]: epochs, runs."""
     validation: Measured
-    """Leaves [E, R, N] after the epoch's update; NaN, and −1 answers, where none validates. Of the
-    averaged weights where the runs keep an average."""
+    """Leaves [E, R, N] after the epoch's updates, of the averaged weights where the runs keep an
+    average. In an epoch without a validation: loss NaN and −1 right answers."""
     raw_validation: Measured | None = None
-    """The same of the raw weights of runs that keep an average."""
+    """The same for the raw weights, where the runs keep an average."""
 
 
 Count = Int[Array, ""] | int
@@ -43,9 +43,9 @@ def make_chunk(setting: Setting, capacity: int) -> Chunk:
         capacity: E, the most epochs that one call can make.
 
     Returns:
-        chunk(states, done, count, inputs): every leaf of `states` and `inputs` has a leading axis R
-        of runs; `done` epochs have been made before; `count` ≤ capacity are made now. To be jitted;
-        the states may be donated.
+        chunk(states, done, count, inputs), to be jitted: every leaf of `states` and `inputs` has a
+        leading axis R of runs; `done` epochs were made before; `count` ≤ capacity are made now. The
+        states may be donated.
     """
     every = setting.training.validate_every
 
@@ -55,16 +55,14 @@ def make_chunk(setting: Setting, capacity: int) -> Chunk:
         return train_epoch(setting, states, epoch, inputs)
 
     def validate(states: TrainState, inputs: RunInputs) -> tuple[Measured, ...]:
-        judged = (
-            [states.parameters] if states.average is None else [states.model, states.parameters]
-        )
-        return tuple(evaluate(setting, weights, inputs.validation) for weights in judged)
+        models = [states.model] if states.average is None else [states.model, states.parameters]
+        return tuple(evaluate(setting, weights, inputs.validation) for weights in models)
 
     def chunk(
         states: TrainState, done: Count, count: Count, inputs: RunInputs
     ) -> tuple[TrainState, ChunkRecord]:
-        # A single run goes without vmap, and without its axis inside the loop: batched matrix
-        # products are slower, and XLA copies reshaped states at every epoch.
+        # A single run is computed without vmap, and its axis is removed outside the loop: batched
+        # matrix products are slower, and in the loop XLA would copy reshaped states at every epoch.
         single = jax.tree.leaves(states)[0].shape[0] == 1
         if single:
             states, inputs = jax.tree.map(lambda leaf: leaf[0], (states, inputs))
@@ -94,11 +92,11 @@ def make_chunk(setting: Setting, capacity: int) -> Chunk:
             return row + 1, states, record
 
         epoch_type = jax.ShapeDtypeStruct((), jnp.int32)
-        learnt = jax.eval_shape(one_epoch, states, epoch_type, inputs)[1]
+        _, trained = jax.eval_shape(one_epoch, states, epoch_type, inputs)
         measured = jax.eval_shape(measure_all, states, inputs)
         record = jax.tree.map(
             lambda leaf: jnp.zeros((capacity, *leaf.shape), leaf.dtype),
-            ChunkRecord(learnt, *measured),
+            ChunkRecord(trained, *measured),
         )
         start = (jnp.zeros([], jnp.int32), states, record)
         _, states, record = jax.lax.while_loop(lambda carry: carry[0] < count, body, start)
@@ -113,15 +111,15 @@ def make_chunk(setting: Setting, capacity: int) -> Chunk:
 def history_rows(
     record: ChunkRecord, run: int, done: int, count: int, every: int, examples: Mapping[str, int]
 ) -> dict[str, np.ndarray]:
-    """One run's part of a chunk as named arrays, without the rows that were not computed.
+    """The measurements of one run in a chunk as named arrays, without rows past the chunk's end.
 
     Args:
         record: of the chunk.
-        run: the run's place in the batch.
+        run: the run's index in the batch.
         done: epochs made before the chunk.
         count: epochs made in it.
         every: epochs between two validations.
-        examples: how many numbers an epoch asks: of train, of validation.
+        examples: how many numbers an epoch counts answers of, in train and in validation.
 
     Returns:
         epoch [E], train_loss and train_correct (right answers) [E, N], train_examples [E],
@@ -156,22 +154,23 @@ def history_rows(
 def first_not_finite(
     rows: dict[str, np.ndarray], task_names: list[str], weight_names: list[str]
 ) -> tuple[int, str] | None:
-    """The first epoch with a loss or gradient that is not finite, and what it is of."""
-    columns = [("train_loss", "loss of task {}", task_names)]
-    columns.append(("gradient_norm", "gradient of {}", weight_names))
-    worst: tuple[int, str] | None = None
-    for key, text, names in columns:
+    """The first epoch with a loss or gradient that is not finite, and the name of that number."""
+    first: tuple[int, str] | None = None
+    for key, text, names in (
+        ("train_loss", "loss of task {}", task_names),
+        ("gradient_norm", "gradient of {}", weight_names),
+    ):
         bad = np.argwhere(~np.isfinite(rows[key]))
-        if len(bad) and (worst is None or rows["epoch"][bad[0, 0]] < worst[0]):
-            worst = (int(rows["epoch"][bad[0, 0]]), text.format(names[bad[0, 1]]))
-    return worst
+        if len(bad) and (first is None or rows["epoch"][bad[0, 0]] < first[0]):
+            first = (int(rows["epoch"][bad[0, 0]]), text.format(names[bad[0, 1]]))
+    return first
 
 
 def snapshot_epochs(epochs: int, count: int) -> list[int]:
-    """Epochs to keep the weights at: 0, then up to `count` spaced evenly in log epoch, the last.
+    """Epochs whose weights are kept: 0, the last, and up to `count` spaced evenly in log epoch.
 
-    The spacing is that of 65,536 epochs and `count` points, continued, so that a run that grows
-    keeps the same grid.
+    The spacing is that of `count` points over 65,536 epochs, whatever the number of epochs, so that
+    a run that is made longer keeps its grid.
     """
     if count == 0:
         return []
@@ -185,6 +184,6 @@ def snapshot_epochs(epochs: int, count: int) -> list[int]:
     return sorted(grid)
 
 
-def total_size(tree: Any) -> Float[Array, ""] | int:
-    """Bytes of all leaves (arrays or shapes)."""
-    return sum(int(np.prod(leaf.shape)) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+def total_size(tree: Any) -> int:
+    """Bytes of all leaves (arrays, or their shapes and dtypes)."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

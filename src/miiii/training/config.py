@@ -1,4 +1,4 @@
-"""How a run is trained and measured."""
+"""Settings of training and of its measurements."""
 
 import math
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ GENERATOR = "threefry2x32"
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Full-batch training (paper §3.4), unless minibatches says otherwise.
+    """Full-batch training (paper §3.4), or in minibatches.
 
     Raises:
         ValueError: a field is out of its limits; the message names field, value and limits.
     """
 
     epochs: int = 65536
-    """Passes over the training numbers; each is one update, unless minibatches says otherwise."""
+    """Passes over the training numbers, each with as many updates as minibatches."""
     minibatches: int = 1
-    """Updates per epoch, each on an equal share of the training numbers, in an order drawn anew
-    every epoch (1: full batch, the paper's). Numbers left over by equal shares sit that epoch
-    out."""
+    """Updates per epoch, each on an equal share of the training numbers, whose order is drawn for
+    every epoch (1: full batch, the paper's). Numbers left over by equal shares are not used in that
+    epoch."""
     dropout: float = 0.1
     """Share of the residual stream dropped after attention and after the MLP (0 ≤ dropout < 1;
     0: none)."""
@@ -46,25 +46,25 @@ class TrainingConfig:
     large_task_power: float = 0.0
     """Weigh a task of more than large_task_classes classes in the training loss by its size: by
     (classes / large_task_classes) to this power, all weights then divided by their mean (≥ 0; 0:
-    all tasks alike, the paper's). Large tasks generalise last, which the loss does not show."""
+    equal weights, the paper's). Large tasks generalise last, which the loss does not show."""
     large_task_classes: int = 29
-    """Classes up to which tasks weigh alike under large_task_power (≥ 1)."""
+    """The most classes of a task that large_task_power does not weigh by its size (≥ 1)."""
     large_task_epoch: int = 1
-    """First epoch that large_task_power counts in (≥ 1); before it all tasks weigh alike."""
+    """First epoch with large_task_power (≥ 1); before it all tasks have equal weights."""
     normaliser: Normaliser = "softmax"
     """How logits become probabilities in the loss, of training and of validation: softmax, or
-    stablemax (Prieto et al. 2025), whose numerators grow linearly, so that a certain answer goes on
-    to be learnt from. Accuracies do not depend on it."""
+    stablemax (Prieto et al. 2025), whose numerators grow linearly, so that a certain answer still
+    has a gradient. Accuracies do not depend on it."""
     label_smoothing: float = 0.0
-    """The share of the wanted probability that all classes of a task have alike, the right one
-    having the rest (Szegedy et al. 2016; 0 ≤ label_smoothing < 1; 0: none). Of the training loss
-    only; needs the softmax, and classes."""
+    """The share of the target probability that is spread evenly over all classes of a task; the
+    right class gets the rest (Szegedy et al. 2016; 0 ≤ label_smoothing < 1; 0: none). For the
+    training loss only; needs the softmax, and classes."""
     label_smoothing_epochs: int = 0
     """Epochs over which label_smoothing falls in a straight line to 0 (0: it does not fall)."""
     average_weights: float = 0.0
     """Decay per update of an exponential average of the weights, free of bias at its start (Polyak
-    averaging; 0 ≤ average_weights < 1; 0: none). The averaged model is what is validated, kept in
-    snapshots and analysed; the raw weights are what is trained, and have a validation beside it."""
+    averaging; 0 ≤ average_weights < 1; 0: none). The averaged model is validated, kept in snapshots
+    and analysed; the raw weights are trained, and validated as well."""
     precision: Precision = "float32"
     """Of weights, activations and loss."""
     matrix_products: MatrixProducts = "float32"
@@ -88,7 +88,7 @@ class TrainingConfig:
 
     @property
     def average_text(self) -> str:
-        """What the model is, of a run that keeps an average of its weights; empty elsewhere."""
+        """The kind of average that the model is, as text; empty where the run keeps none."""
         decay = self.average_weights
         return f"exponential average of the weights, decay {decay:g} per update" if decay else ""
 
@@ -102,40 +102,24 @@ class TrainingConfig:
             ("matrix_products", get_args(MatrixProducts)),
         ):
             check_choice(field, getattr(self, field), choices)
-        for field in (
-            "epochs",
-            "minibatches",
-            "large_task_classes",
-            "large_task_epoch",
-            "validate_every",
+        for least, names in (
+            (1, ("epochs", "minibatches", "validate_every")),
+            (1, ("large_task_classes", "large_task_epoch")),
+            (0, ("snapshots", "stop_after", "label_smoothing_epochs")),
         ):
-            if getattr(self, field) < 1:
-                raise ValueError(f"{field} is {getattr(self, field)}: it must be at least 1")
+            for field in names:
+                if (value := getattr(self, field)) < least:
+                    raise ValueError(f"{field} is {value}: it must be at least {least}")
+        for field in ("dropout", "average_weights", "label_smoothing"):
+            if not 0 <= (value := getattr(self, field)) < 1:
+                raise ValueError(f"{field} is {value}: it must be at least 0 and below 1")
         if self.epochs >= 2**31:
             raise ValueError(f"epochs is {self.epochs}: it must be below 2³¹")
-        if self.snapshots < 0:
-            raise ValueError(f"snapshots is {self.snapshots}: it must be at least 0")
         if not 0 <= self.stop_when <= 1:
             raise ValueError(f"stop_when is {self.stop_when}: it must be from 0 (off) to 1")
-        if self.stop_after < 0:
-            raise ValueError(f"stop_after is {self.stop_after}: it must be at least 0")
         if not 0 <= self.large_task_power < math.inf:
             raise ValueError(
                 f"large_task_power is {self.large_task_power}: it must be at least 0 and finite"
-            )
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}: it must be at least 0 and below 1")
-        if not 0 <= self.average_weights < 1:
-            raise ValueError(
-                f"average_weights is {self.average_weights}: it must be at least 0 and below 1"
-            )
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(
-                f"label_smoothing is {self.label_smoothing}: it must be at least 0 and below 1"
-            )
-        if self.label_smoothing_epochs < 0:
-            raise ValueError(
-                f"label_smoothing_epochs is {self.label_smoothing_epochs}: it must be at least 0"
             )
         if self.label_smoothing and self.normaliser != "softmax":
             raise ValueError(

@@ -1,4 +1,4 @@
-"""What a run carries from epoch to epoch, and what it is given once."""
+"""The state that an epoch changes, and the inputs that stay the same through training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ class TrainState:
     """Everything that an update changes. The epoch number and the run's key complete it."""
 
     parameters: Parameters
-    """The raw weights, which the optimiser moves."""
+    """The raw weights, which the optimiser updates."""
     optimiser: optax.OptState
     average: Parameters | None = None
-    """Of the weights, where the run keeps one (`training.averaging`)."""
+    """The average of the weights, where the run keeps one (`training.averaging`)."""
 
     @property
     def model(self) -> Parameters:
-        """The weights that the run is judged by: the average where there is one."""
+        """The weights that are validated and kept: the average where there is one."""
         return self.parameters if self.average is None else self.average
 
 
@@ -38,13 +38,13 @@ class Samples:
 
     digits: Int[Array, "B 2"]
     targets: Int[Array, "N B"] | Float[Array, "1 B"]
-    """Task-major, as the loss reads them."""
+    """Task-major, the order in which the loss reads them."""
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Hyperparameters:
-    """Settings that do not shape the computation, so runs that differ in them share a batch."""
+    """Settings that the compiled program takes as inputs, so that runs of a batch may differ."""
 
     learning_rate: Float[Array, ""]
     weight_decay: Float[Array, ""]
@@ -56,7 +56,7 @@ class Hyperparameters:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class RunInputs:
-    """What one run is given. The randomness of epoch e is `fold_in(key, e)`."""
+    """The inputs of one run. The random key of epoch e is `fold_in(key, e)`."""
 
     key: Key[Array, ""]
     train: Samples
@@ -77,15 +77,15 @@ def from_arrays(template: Tree, arrays: Mapping[str, np.ndarray]) -> Tree:
 
 
 RAW, AVERAGE = "parameters.", "average."
-"""Before the names of the weights among a state's arrays."""
+"""Prefixes of the names of raw and averaged weights among a state's arrays."""
 
 
 def model_arrays(arrays: Mapping[str, np.ndarray], *, raw: bool = False) -> dict[str, np.ndarray]:
-    """The weights among a state's arrays, by their own names.
+    """The weights among a state's arrays, named without their prefix.
 
     Args:
         arrays: of a state, as `to_arrays` makes them.
-        raw: whether those that the optimiser moves are wanted; else those of `TrainState.model`.
+        raw: whether to give the raw weights; else those of `TrainState.model`.
     """
     averaged = any(name.startswith(AVERAGE) for name in arrays)
     prefix = AVERAGE if averaged and not raw else RAW

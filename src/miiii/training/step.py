@@ -1,4 +1,4 @@
-"""One epoch: the loss with its gradient, the update, and what is measured on the way."""
+"""One epoch: the loss with its gradient, the update, and their measurements."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,7 +33,7 @@ _INITIALISATION_STREAM, _DROPOUT_STREAM = 0, 1
 
 @dataclass(frozen=True)
 class Setting:
-    """What shapes the computation: runs that agree on it train as one batch."""
+    """The settings that shape the compiled program; runs that agree on them train as one batch."""
 
     model: ModelConfig
     optim: OptimConfig
@@ -45,7 +45,7 @@ class Setting:
 
     @property
     def outputs(self) -> int:
-        """V."""
+        """V: logits per number, of all tasks together."""
         return sum(self.class_sizes)
 
     @property
@@ -61,15 +61,15 @@ class Measured:
 
     loss: Float[Array, "N"]
     correct: Int[Array, "N"]
-    """A count, because no share is exact here (`training.loss`)."""
+    """A count, because XLA's division would round a share (`training.loss`)."""
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class EpochRecord:
-    """What an update saw: the loss it descended, with dropout on, and the gradient's norms.
+    """Training loss, with dropout, and gradient norms of an epoch, at the weights before an update.
 
-    Of an epoch of several updates: losses and norms are means over them, right answers their sum.
+    With several updates in an epoch losses and norms are means over them, right answers their sum.
     """
 
     train: Measured
@@ -78,12 +78,12 @@ class EpochRecord:
 
 
 def run_key(seed: int) -> Key[Array, ""]:
-    """The key that all randomness of a run's training is folded from."""
+    """The key from which the random keys of all epochs of a run are folded."""
     return jax.random.fold_in(_root(seed), _DROPOUT_STREAM)
 
 
 def _root(seed: int | Int[Array, ""]) -> Key[Array, ""]:
-    """The key of a seed below 2³², whatever offset JAX is told to add to seeds."""
+    """The key of a seed below 2³², made without the seed offset that JAX can be set to add."""
     words = jnp.stack([jnp.zeros([], jnp.uint32), jnp.asarray(seed).astype(jnp.uint32)])
     return jax.random.wrap_key_data(words, impl=GENERATOR)
 
@@ -92,25 +92,20 @@ def initial_parameters(setting: Setting, seed: int) -> Parameters:
     """The weights of epoch 0."""
     key = jax.random.fold_in(_root(seed), _INITIALISATION_STREAM)
     return initialise(
-        key,
-        setting.model,
-        setting.base,
-        setting.outputs,
-        len(setting.class_sizes),
-        setting.dtype,
+        key, setting.model, setting.base, setting.outputs, len(setting.class_sizes), setting.dtype
     )
 
 
 def initial_state(setting: Setting, seed: int) -> TrainState:
-    """Epoch 0: initial weights and an optimiser that has seen nothing."""
+    """The state of epoch 0: initial weights and a new optimiser state."""
     return fresh_state(setting, initial_parameters(setting, seed))
 
 
 def fresh_state(setting: Setting, parameters: Parameters) -> TrainState:
-    """Weights, and an optimiser that has seen nothing."""
+    """Given weights with a new optimiser state."""
     weights: Any = parameters
     optimiser = build_optimiser(setting.optim).init(weights)
-    # A copy, because states are donated and a buffer can be donated once.
+    # A copy, because states are donated, and a buffer can be donated only once.
     average = jax.tree.map(jnp.copy, parameters) if setting.training.average_weights else None
     return TrainState(parameters, optimiser, average)
 
@@ -123,8 +118,7 @@ def measure(
 ) -> Measured:
     """Loss and right answers per task (paper Eqs. 4 and 10), with the setting's normaliser.
 
-    Labels are smoothed where an update is made and never where a model is judged, so that
-    validation losses of all runs can be compared.
+    Labels are smoothed in updates only, so that validation losses of all runs can be compared.
     """
     of_tasks: Any
     if setting.regression:
@@ -151,13 +145,13 @@ def train_epoch(
     """One pass over the training numbers: one full-batch update, or one per minibatch.
 
     Args:
-        setting: what shapes the computation.
+        setting: shapes the computation.
         state: after epoch − 1 passes.
         epoch: this pass's number, from 1.
         inputs: data, key and hyperparameters.
 
     Returns:
-        The state after the pass, and what its updates saw, each before it was made.
+        The state after the pass, and measurements at the weights before each update.
     """
     key = jax.random.fold_in(inputs.key, epoch)
     count = setting.training.minibatches
@@ -180,27 +174,24 @@ def train_epoch(
 
 
 def _with_average(
-    setting: Setting,
-    state: TrainState,
-    epoch: Int[Array, ""],
-    index: Int[Array, ""] | int = 0,
+    setting: Setting, state: TrainState, epoch: Int[Array, ""], index: Int[Array, ""] | int = 0
 ) -> TrainState:
-    """The state after the update of an epoch with that index, its average moved on."""
+    """The state after the update of an epoch with that index, with its average updated."""
     if state.average is None:
         return state
     training = setting.training
-    # Not in int32, which the updates of many epochs would pass.
+    # As a float, because epochs × minibatches may exceed int32.
     update = (epoch - 1).astype(setting.dtype) * training.minibatches + index + 1
     average = move_average(state.average, state.parameters, training.average_weights, update)
     return replace(state, average=average)
 
 
 def minibatch_indices(key: Key[Array, ""], samples: int, count: int) -> Int[Array, "K M"]:
-    """Equal shares of the training numbers in random order; fewer than `count` are left over.
+    """Equal shares of the training numbers in random order; fewer than `count` are left out.
 
     Args:
-        key: the epoch's; update i draws its dropout from `fold_in(key, i)`, the order comes from
-            `fold_in(key, count)`.
+        key: the epoch's. Update i < count draws its dropout from `fold_in(key, i)`, and the order
+            is drawn from `fold_in(key, count)`.
         samples: B.
         count: K, at most B.
     """
@@ -209,7 +200,7 @@ def minibatch_indices(key: Key[Array, ""], samples: int, count: int) -> Int[Arra
 
 
 def label_smoothing(setting: Setting, epoch: Int[Array, ""]) -> Float[Array, ""] | None:
-    """The label smoothing of an epoch's updates; none where the run never has any."""
+    """The label smoothing of an epoch's updates; None where the run uses none in any epoch."""
     share, epochs = setting.training.label_smoothing, setting.training.label_smoothing_epochs
     if not share:
         return None
@@ -220,7 +211,7 @@ def label_smoothing(setting: Setting, epoch: Int[Array, ""]) -> Float[Array, ""]
 def weights_in_epoch(
     setting: Setting, weights: Float[Array, "N"], epoch: Int[Array, ""]
 ) -> Float[Array, "N"]:
-    """The tasks' weights, from `large_task_epoch` on times those of their size."""
+    """The tasks' weights, from `large_task_epoch` on multiplied by `size_weights`."""
     training = setting.training
     if not training.large_task_power:
         return weights
@@ -239,7 +230,7 @@ def _update(
     train: Samples,
     hyperparameters: Hyperparameters,
 ) -> tuple[TrainState, EpochRecord]:
-    """One update on some numbers, and what it saw before it."""
+    """The state after one update on some numbers, and measurements at the weights before it."""
     masks = None
     if setting.use_dropout:
         per_step = setting.training.dropout_mask == "per_step"
@@ -270,7 +261,7 @@ def _update(
         weight_decay=hyperparameters.weight_decay,
         filter_strength=hyperparameters.filter_strength,
     )
-    # optax's own types know arrays and containers, not registered dataclasses.
+    # Any, because optax's types do not include registered dataclasses.
     weights: Any = state.parameters
     updates, optimiser_state = optimiser.update(gradients, state.optimiser, weights)
     parameters: Any = optax.apply_updates(weights, updates)

@@ -1,4 +1,4 @@
-"""`miiii certify`."""
+"""`miiii certify`: certificates of the tasks that a run answers right on every number."""
 
 import shlex
 from dataclasses import dataclass, field
@@ -10,13 +10,11 @@ import tyro
 from miiii.cli import machine
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.checks import check_epoch
-from miiii.cli.console import print_out, seldom
-from miiii.cli.tables import text_table
+from miiii.cli.console import at_intervals
+from miiii.cli.tables import print_table
 from miiii.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from miiii.analysis.certificate.certify import Certificate, TaskCertificate
 
 
@@ -24,9 +22,9 @@ if TYPE_CHECKING:
 class CertifyArguments:
     """Prove which tasks a run answers right on every number n < p², and list where it does not.
 
-    Every head's margin (right logit minus the largest other one) is set against a rigorous bound on
-    the rounding error of the logits. Writes certificate.json, the weights as certificate.npz, and
-    check_certificate.py, which verifies both with NumPy only.
+    Each task's margin (right logit minus the largest other one) is compared with a rigorous bound
+    on the rounding error of the logits. Writes certificate.json, the weights as certificate.npz,
+    and check_certificate.py, which verifies both with NumPy only.
 
     Exit code: 0 every task is certified; 1 some task is not; 2 refused.
     """
@@ -38,14 +36,14 @@ class CertifyArguments:
     runs_dir: Path = Path("runs")
     """The directory that holds the runs."""
     output_dir: Path | None = None
-    """Where the files go; default: the run's own analysis directory, and in it epoch-E for a
+    """The directory of the files; default: the run's analysis directory, and in it epoch-E for a
     snapshot."""
     json: bool = False
     """Print the certificate as JSON on stdout, as it is written."""
 
 
 def certify_command(words: list[str]) -> int:
-    """`miiii certify`."""
+    """Run `miiii certify`; returns the exit code."""
     arguments = parse(CertifyArguments, words, "miiii certify")
     directory = RunDirectory.open(arguments.runs_dir, arguments.run)
     from miiii.experiment.members import written_config
@@ -61,11 +59,11 @@ def certify_command(words: list[str]) -> int:
     from miiii.results.certificates import certify_run, no_structure, write_certificate
 
     run = load_run(arguments.run, arguments.runs_dir)
-    tell = seldom()
+    show = at_intervals()
     certificate = certify_run(
         run,
         arguments.epoch,
-        lambda what, done, count: tell(f"certifying: {done} of {count} {what}"),
+        lambda items, done, count: show(f"certifying: {done} of {count} {items}"),
     )
     target = arguments.output_dir
     if target is None:
@@ -76,7 +74,7 @@ def certify_command(words: list[str]) -> int:
     if arguments.json:
         print(written.certificate.read_text(encoding="utf-8"), end="")
     else:
-        print_out(certificate_table(certificate))
+        _print_tasks(certificate)
         print(f"\n{summary(certificate)}")
         if reason := no_structure(run):
             print(f"no structural form: {reason}")
@@ -85,8 +83,7 @@ def certify_command(words: list[str]) -> int:
     return 0 if certificate.certified else 1
 
 
-def certificate_table(certificate: "Certificate") -> "Table":
-    """One row per task."""
+def _print_tasks(certificate: "Certificate") -> None:
     head = ["task", "wrong", "smallest margin", "at n", "bound", "bound, float32", "verdict"]
     if any(task.structure is not None for task in certificate.tasks):
         head.append("decided by n mod q")
@@ -106,21 +103,20 @@ def certificate_table(certificate: "Certificate") -> "Table":
             whole = "all" if task.structure.certified else f"{decided:,}"
             cells.append(f"{whole} of {len(task.margin):,}")
         rows.append(cells)
-    return text_table(head, rows, whole=head)
+    print_table(head, rows, whole=head)
 
 
 def verdict(task: "TaskCertificate") -> str:
-    """What is known of a task, in a few words."""
+    """The result for a task in a few words."""
     if task.certified():
         return "certified, float32 too" if task.certified(1) else "certified"
     if len(task.wrong):
-        proved = int(task.proved_wrong.sum())
-        return "wrong" if proved else "wrong within rounding"
+        return "wrong" if task.proved_wrong.any() else "wrong within rounding"
     return "undecided: margin within rounding"
 
 
 def summary(certificate: "Certificate") -> str:
-    """The line under the table."""
+    """The line below the table."""
     tasks = certificate.tasks
     return (
         f"{sum(task.certified() for task in tasks)} of {len(tasks)} tasks certified on all "

@@ -1,9 +1,8 @@
-"""`miiii circuits`."""
+"""`miiii circuits`: pictures and numbers of the neurons that serve each task."""
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
 import tyro
 
@@ -19,30 +18,28 @@ from miiii.runs.directory import RunDirectory
 
 @dataclass(frozen=True)
 class CircuitsArguments:
-    """Say which neurons serve which tasks, and prove it by taking them away.
+    """Find which neurons serve which tasks, and prove it by removing them.
 
-    Draws the spectrum on the number line, the neuron × task table, what every task loses without
-    each task's neurons, harmonics, embedding frequencies and without each head, each beside as much
-    removed at random, and through training the sharing index, each task's power and its progress
-    measures; last the certificate's margins. Writes the numbers as JSON and CSV. Of a T_nanda run
-    there are the certificate and the measures of addition.
+    Draws the spectrum on the number line; the neuron × task table; the accuracy that every task
+    loses without each task's neurons, harmonics and embedding frequencies and without each head,
+    beside as many removed at random; the sharing index, each task's power and its progress measures
+    through training; and the certificate's margins. Writes the numbers as JSON and CSV. For a
+    T_nanda run there are the certificate and the measures of addition.
     """
 
-    run: Annotated[str | None, tyro.conf.Positional] = field(
-        default=None, metadata={"option": None}
-    )
+    run: tyro.conf.Positional[str | None] = field(default=None, metadata={"option": None})
     """Name of the run, or its path."""
     only: str = ""
     """Pictures to draw, separated by commas, for example N2,N3; default: all (`miiii circuits
     --list` names them)."""
     list: bool = False
-    """Name the pictures and leave."""
+    """Name the pictures and end."""
     epoch: int | None = None
-    """The snapshot whose weights are taken apart, in epochs; default: the latest weights."""
+    """The snapshot whose weights are analysed, in epochs; default: the latest weights."""
     draws: int = 20
-    """Control draws beside every removal."""
+    """Random control draws for every removal."""
     snapshots: int = 16
-    """At most how many snapshots the curves through training follow, log-spaced; 0: all."""
+    """The most snapshots in the curves through training, log-spaced; 0: all."""
     format: str = "svg,png"
     """File formats, separated by commas: svg, pdf, png."""
     dark: bool = False
@@ -50,13 +47,13 @@ class CircuitsArguments:
     runs_dir: Path = Path("runs")
     """The directory that holds the runs."""
     output_dir: Path | None = None
-    """Where the pictures go; default: the run's own circuits directory."""
+    """The directory of the pictures; default: circuits in the run's directory."""
     json: bool = False
     """Print the numbers as JSON on stdout."""
 
 
 def circuits_command(words: list[str]) -> int:
-    """`miiii circuits`."""
+    """Run `miiii circuits`; returns the exit code."""
     arguments = parse(CircuitsArguments, words, "miiii circuits")
     formats = picture_formats(arguments.format)
     check_range(arguments, "draws", 1)
@@ -64,7 +61,7 @@ def circuits_command(words: list[str]) -> int:
     if not arguments.list:
         if arguments.run is None:
             raise UsageError("which run? Give its name; `miiii list` lists them")
-        RunDirectory.open(arguments.runs_dir, arguments.run)  # refuses before JAX is imported
+        RunDirectory.open(arguments.runs_dir, arguments.run)  # A bad name fails before JAX loads.
 
     machine.prepare_jax()
     from miiii.report.pictures.catalogue import CIRCUITS, choose
@@ -106,24 +103,24 @@ def circuits_command(words: list[str]) -> int:
         write_atomically(directory / "neurons.csv", neuron_rows(circuits).encode())
     if arguments.json:
         print(json.dumps(record, indent=2))
-        return 1 if written.missing and arguments.only else 0
-    for line in summary(record):
-        print(line)
-    for label, why in written.missing:
-        print(f"not drawn: {label} {why}")
-    print(f"{len(written.files)} files in {directory}; the numbers are in its circuits.json")
-    print(f"gallery: {written.gallery}")
+    else:
+        for line in summary(record):
+            print(line)
+        for label, reason in written.missing:
+            print(f"not drawn: {label} {reason}")
+        print(f"{len(written.files)} files in {directory}; the numbers are in its circuits.json")
+        print(f"gallery: {written.gallery}")
     return 1 if written.missing and arguments.only else 0
 
 
 def summary(record: dict) -> list[str]:
-    """What was found, a line each."""
+    """The main numbers, a line each."""
     lines = []
     if "mlp" in record:
         shares = record["mlp"]
         x0, x1 = shares["share_of_x0_and_x1"]
         lines.append(
-            f"hidden neurons' variance: x0 alone {_three(x0)}, x1 alone {_three(x1)}; with all "
+            f"hidden neurons' variance: x0 only {_three(x0)}, x1 only {_three(x1)}; with all "
             f"tasks' harmonics {_three(shares['explained_with_digits'])}"
         )
     if "neurons" in record:

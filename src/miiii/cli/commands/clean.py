@@ -1,4 +1,4 @@
-"""`miiii clean`."""
+"""`miiii clean`: lists and deletes files that are not needed."""
 
 import json
 import os
@@ -13,8 +13,7 @@ from miiii.cleaning.kinds import KINDS, Kind, chosen_kinds
 from miiii.cleaning.removal import remove
 from miiii.cli.arguments import parse
 from miiii.cli.checks import only_one
-from miiii.cli.console import print_out
-from miiii.cli.tables import text_table
+from miiii.cli.tables import print_table
 from miiii.cli.text import counted, listed
 from miiii.experiment.compiled_programs import cache_directory
 from miiii.runs.locking import lock_state, unsure_text
@@ -22,12 +21,12 @@ from miiii.runs.locking import lock_state, unsure_text
 
 @dataclass(frozen=True)
 class CleanArguments:
-    """List what could go from the disk and how large it is; delete it where that is confirmed.
+    """List files that can be deleted, with their sizes, and delete them if you confirm.
 
-    Without --only, what a command can make again goes: temporary, figures, analysis, compiled (the
-    compiled programs of every project, so not with another --runs-dir or --studies-dir).
-    What cannot be made again goes only if it is named: checkpoints, damaged, failed, replaced.
-    A run that a live process holds is left alone. Without a terminal nothing goes without --yes.
+    Without --only it deletes what a command can make again: temporary, figures, analysis, compiled
+    (the compiled programs of every project, and so not with another --runs-dir or --studies-dir).
+    What cannot be made again must be named: checkpoints, damaged, failed, replaced. A run that a
+    live process holds is never touched. Without a terminal it deletes only with --yes.
     """
 
     only: str = ""
@@ -35,31 +34,31 @@ class CleanArguments:
     yes: bool = False
     """Delete without asking, for scripts."""
     dry_run: bool = False
-    """List, and neither ask nor delete."""
+    """List only: do not ask and do not delete."""
     every: bool = False
-    """List every run by itself, instead of adding up those of one directory."""
+    """List every run separately, instead of adding up those of one directory."""
     runs_dir: Path = Path("runs")
     """The directory that holds the runs."""
     studies_dir: Path = Path("studies")
     """The directory that holds the studies."""
     json: bool = False
-    """Print what was found, and what went, as JSON on stdout; asks nothing."""
+    """Print what was found, and what was deleted, as JSON on stdout, without asking."""
 
 
 def clean_command(words: list[str]) -> int:
-    """`miiii clean`."""
+    """Run `miiii clean`; returns the exit code."""
     arguments = parse(CleanArguments, words, "miiii clean")
     only_one(arguments, "yes", "dry-run")
     names = listed(arguments.only)
     kinds = chosen_kinds(names)
-    # Compiled programs belong to every project: another directory of runs says nothing of them.
+    # All projects share the compiled programs: cleaning another directory of runs keeps them.
     elsewhere = (arguments.runs_dir, arguments.studies_dir) != (Path("runs"), Path("studies"))
     kept = "compiled" if elsewhere else ""
     going = {kind.name for kind in kinds if names or (kind.remade and kind.name != kept)}
     found = find(
         arguments.runs_dir,
         arguments.studies_dir,
-        # Without a home nothing is kept, and nothing found in a directory that is not there.
+        # Without a home directory there is no cache: nothing is found in a path that cannot exist.
         cache_directory() or Path(os.devnull) / "none",
         [kind.name for kind in kinds],
     )
@@ -72,8 +71,7 @@ def clean_command(words: list[str]) -> int:
     if not doomed or arguments.dry_run:
         print("nothing was deleted", file=sys.stderr)
         return 0
-    what = f"{_count(doomed)}, {size_text(sum(one.size for one in doomed))}"
-    if not arguments.yes and not _confirmed(what):
+    if not arguments.yes and not _confirmed(f"{_count(doomed)}, {_total(doomed)}"):
         return 0
     removed = remove(doomed)
     print(f"deleted {_count(removed.candidates)}, {size_text(removed.size)}")
@@ -82,12 +80,12 @@ def clean_command(words: list[str]) -> int:
     return 0
 
 
-def _confirmed(what: str) -> bool:
-    """Ask; False, with the reason on stderr, where nothing may go."""
+def _confirmed(described: str) -> bool:
+    """Ask whether to delete; False, with the reason on stderr, where nothing may be deleted."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         print("nothing was deleted: no terminal to ask at; give --yes to delete", file=sys.stderr)
         return False
-    print(f"\ndelete {what}? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"\ndelete {described}? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() in ("y", "yes"):
         return True
     print("nothing was deleted", file=sys.stderr)
@@ -99,31 +97,29 @@ def _list(found: Found, kinds: Iterable[Kind], going: set[str], every: bool) -> 
     for kind in kinds:
         own = [one for one in found.candidates if one.kind == kind.name]
         for where, several in _grouped(own, every).items():
-            size = size_text(sum(one.size for one in several))
-            rows.append([kind.name, str(where), _inside(several), size])
+            rows.append([kind.name, str(where), _inside(several), _total(several)])
         if own:
             named = "" if kind.name in going else f" (only with --only {kind.name})"
-            size = size_text(sum(one.size for one in own))
-            totals.append([kind.name, size, kind.description, kind.afterwards + named])
+            totals.append([kind.name, _total(own), kind.description, kind.afterwards + named])
     if not found.candidates:
         print("there is nothing to clean")
     else:
-        print_out(text_table(("kind", "where", "what", "size"), rows, whole=("kind", "size")))
+        print_table(("kind", "where", "what", "size"), rows, whole=("kind", "size"))
         print()
-        print_out(text_table(("kind", "size", "what it is", "afterwards"), totals))
+        print_table(("kind", "size", "what it is", "afterwards"), totals)
     for path in found.in_use:
-        told = "in use by a process"
+        state = "in use by a process"
         if lock_state(path) == "unknown":
-            told = f"may be in use ({unsure_text(path)})"
-        print(f"{told}, left alone: {path}")
+            state = f"may be in use ({unsure_text(path)})"
+        print(f"{state}, left alone: {path}")
 
 
 def _grouped(candidates: Iterable[Candidate], every: bool) -> dict[Path, list[Candidate]]:
-    """By place: what a run has in it counts for the directory of runs; a whole run for itself."""
+    """Candidates by place: a whole run's directory; for files in a run the directory of runs."""
     groups: dict[Path, list[Candidate]] = {}
     for one in candidates:
-        alone = every or one.run is None or one.paths == (one.owner,)
-        groups.setdefault(one.owner if alone else one.owner.parent, []).append(one)
+        separate = every or one.run is None or one.paths == (one.owner,)
+        groups.setdefault(one.owner if separate else one.owner.parent, []).append(one)
     return groups
 
 
@@ -145,8 +141,12 @@ def _count(candidates: Iterable[Candidate]) -> str:
     return " and ".join(parts)
 
 
+def _total(candidates: Iterable[Candidate]) -> str:
+    return size_text(sum(one.size for one in candidates))
+
+
 def size_text(size: int) -> str:
-    """Bytes as people read them: 12 kB, 3.4 MB."""
+    """Bytes with a unit: 12 kB, 3.4 MB."""
     value, unit = float(size), "bytes"
     for larger in ("kB", "MB", "GB", "TB"):
         if value < 999.5:

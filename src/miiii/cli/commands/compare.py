@@ -1,4 +1,4 @@
-"""`miiii compare`."""
+"""`miiii compare`: tables and curves of runs side by side."""
 
 import dataclasses
 import math
@@ -13,11 +13,11 @@ import tyro
 from miiii.analysis.parts.curves import Curves, SeedCurves
 from miiii.cli import machine
 from miiii.cli.arguments import UsageError, parse
-from miiii.cli.console import print_out
-from miiii.cli.tables import text_table
+from miiii.cli.checks import FORMATS
+from miiii.cli.tables import print_table
 from miiii.cli.text import shown
 from miiii.config.config import Config
-from miiii.results.comparison import Comparison, check_comparable, compare
+from miiii.results.comparison import Comparison, TaskRow, check_comparable, compare
 from miiii.results.seeds import seed_groups, summary
 from miiii.runs.atomic import make_directory
 from miiii.runs.conditions import batch_size
@@ -25,22 +25,21 @@ from miiii.runs.directory import RunDirectory
 from miiii.runs.jsonfiles import encode_json
 from miiii.runs.text import percent
 
-FORMATS = (".svg", ".pdf", ".png")
 NAMED = 3
-"""Runs that the default name of the figure spells out."""
+"""The most runs that the default name of the figure lists."""
 
 
 @dataclass(frozen=True)
 class CompareArguments:
-    """Compare runs: settings that differ, when each task was learnt, how they ended, and curves."""
+    """Compare runs: different settings, the epoch that learnt each task, final values, curves."""
 
     runs: tyro.conf.Positional[tuple[str, ...]] = field(default=(), metadata={"option": None})
     """Names of the runs, or their paths; at least two."""
     output: Path | None = None
     """The figure's file, .svg, .pdf or .png; default: figures/compare-….svg."""
     spread: bool = False
-    """Put runs together that differ only in their seed: one line for their mean, with the range
-    from the lowest to the highest shaded, and in the tables the median with the range."""
+    """Group runs that differ only in their seed: one line for their mean, with the range from the
+    lowest to the highest shaded, and in the tables the median with the range."""
     dark: bool = False
     """Draw light on dark instead of dark on light."""
     runs_dir: Path = Path("runs")
@@ -50,12 +49,13 @@ class CompareArguments:
 
 
 def compare_command(words: list[str]) -> int:
-    """`miiii compare`."""
+    """Run `miiii compare`; returns the exit code."""
     arguments = parse(CompareArguments, words, "miiii compare")
     found, spread = _open(arguments), arguments.spread
     output = arguments.output or Path("figures") / f"compare-{_joined(list(found))}.svg"
-    if output.suffix not in FORMATS:
-        raise UsageError(f"--output is {str(output)!r}: it must end in {', '.join(FORMATS)}")
+    endings = [f".{name}" for name in FORMATS]
+    if output.suffix not in endings:
+        raise UsageError(f"--output is {str(output)!r}: it must end in {', '.join(endings)}")
     if output.is_dir():
         raise UsageError(f"--output is {str(output)!r}: it must be a file, and is a directory")
     check_comparable(list(found), [config for _, config in found.values()])
@@ -76,13 +76,14 @@ def compare_command(words: list[str]) -> int:
         record = _record(comparison, found, output) | ({"seeds": groups} if spread else {})
         print(encode_json(record).decode(), end="")
         return 0
-    _print(comparison, _batches(found), groups)
+    batches = [str(batch_size(directory.provenance)) for directory, _ in found.values()]
+    _print(comparison, batches, groups)
     print(f"\nfigure: {output}")
     return 0
 
 
 def _open(arguments: CompareArguments) -> dict[str, tuple[RunDirectory, Config]]:
-    """The runs under names that differ: a run's own, or its path where two have the same."""
+    """The runs by unique names: a run's name, or its path where two have the same name."""
     if len(arguments.runs) < 2:
         given = f"only {arguments.runs[0]!r} was given" if arguments.runs else "none was given"
         raise UsageError(f"which runs? Give at least two, {given}; `miiii list` lists them")
@@ -91,22 +92,21 @@ def _open(arguments: CompareArguments) -> dict[str, tuple[RunDirectory, Config]]
     opened = [RunDirectory.open(arguments.runs_dir, name) for name in arguments.runs]
     names = [directory.name for directory in opened]
     found: dict[str, tuple[RunDirectory, Config]] = {}
-    seen: dict[Path, str] = {}
+    seen: set[Path] = set()
     for directory, name in zip(opened, names, strict=True):
         place = directory.path.resolve()
         if place in seen:
             raise UsageError(f"run {name} was given twice: give runs that differ")
-        seen[place] = name
+        seen.add(place)
         shown = name if names.count(name) == 1 else str(directory.path)
         found[shown] = (directory, written_config(directory))
     return found
 
 
 def _joined(names: Sequence[str]) -> str:
-    words = [Path(name).name for name in names]
-    if len(words) <= NAMED:
-        return "-".join(words)[:150]
-    return f"{words[0]}-and-{len(words) - 1}-more"[:150]
+    runs = [Path(name).name for name in names]
+    text = "-".join(runs) if len(runs) <= NAMED else f"{runs[0]}-and-{len(runs) - 1}-more"
+    return text[:150]
 
 
 def _draw(
@@ -138,48 +138,40 @@ def _record(
     def by_run(values: Sequence[Any]) -> dict[str, Any]:
         return dict(zip(comparison.names, values, strict=True))
 
-    tasks = []
-    for row in comparison.tasks:
-        fields = {item.name: getattr(row, item.name) for item in dataclasses.fields(row)}
-        task = fields.pop("task")
-        tasks.append({"task": task, **{name: by_run(each) for name, each in fields.items()}})
-    paths = [directory.path for directory, _ in found.values()]
+    directories = [directory for directory, _ in found.values()]
+    measures = [item.name for item in dataclasses.fields(TaskRow) if item.name != "task"]
     return {
         "runs": by_run(
             [
-                {"path": path, "epochs": epochs, "batch": batch}
-                for path, epochs, batch in zip(
-                    paths, comparison.epochs, _batches(found).values(), strict=True
-                )
+                {"path": one.path, "epochs": epochs, "batch": batch_size(one.provenance)}
+                for one, epochs in zip(directories, comparison.epochs, strict=True)
             ]
         ),
         "settings": {name: by_run(values) for name, values in comparison.settings.items()},
-        "tasks": tasks,
+        "tasks": [
+            {"task": row.task, **{name: by_run(getattr(row, name)) for name in measures}}
+            for row in comparison.tasks
+        ],
         "figure": output,
     }
 
 
-def _batches(found: dict[str, tuple[RunDirectory, Config]]) -> dict[str, int]:
-    """How many runs each trained together with, itself included."""
-    return {name: batch_size(directory.provenance) for name, (directory, _) in found.items()}
-
-
 def _print(
-    comparison: Comparison, batches: dict[str, int], groups: Mapping[str, Sequence[str]]
+    comparison: Comparison, batches: Sequence[str], groups: Mapping[str, Sequence[str]]
 ) -> None:
     from miiii.report.page.settings import value_text
 
     names = comparison.names
 
     def each(texts: Iterable[str]) -> list[str]:
-        """Of every group the texts of its runs, each once."""
+        """The texts of each group's runs, without repetition."""
         of = dict(zip(names, texts, strict=True))
         return [", ".join(dict.fromkeys(of[run] for run in runs)) for runs in groups.values()]
 
     print("settings that differ" + ("" if comparison.settings else ": none") + "\n")
     if comparison.settings:
         rows = [[name, *each(map(value_text, row))] for name, row in comparison.settings.items()]
-        _table(["setting", *groups], rows)
+        _print_table(["setting", *groups], rows)
         print()
     if len({curves.labels for curves in comparison.curves.values()}) > 1:
         print(
@@ -196,15 +188,14 @@ def _print(
         (f"training loss at the end, {unit}", "train_loss", loss),
     ]
     ends = [f"{epoch:,}" for epoch in comparison.epochs]
-    together = [str(batches[name]) for name in names]
-    rows = [["epochs trained", *each(ends)], ["runs in its batch", *each(together)]]
-    _table(["", *groups], rows)
-    if len(set(together)) > 1:
+    rows = [["epochs trained", *each(ends)], ["runs in its batch", *each(batches)]]
+    _print_table(["", *groups], rows)
+    if len(set(batches)) > 1:
         print(
-            "note: a run alone and the same run in a batch differ from the last bits on: batched "
-            "products are added up in another order"
+            "note: a run by itself and the same run in a batch differ, first in the last bits: "
+            "batched products are added up in another order"
         )
-    for title, name, written in measures:
+    for title, name, text_of in measures:
         if regression and name in ("held_from", "validation_accuracy", "train_accuracy"):
             continue
         over = len(groups) < len(names)
@@ -212,25 +203,25 @@ def _print(
         rows = []
         for row in comparison.tasks:
             values = dict(zip(names, getattr(row, name), strict=True))
-            cells = [_cell([values[run] for run in runs], written) for runs in groups.values()]
+            cells = [_cell([values[run] for run in runs], text_of) for runs in groups.values()]
             rows.append([row.task, *cells])
-        _table(["task" if regression else "modulus", *groups], rows)
+        _print_table(["task" if regression else "modulus", *groups], rows)
 
 
-def _cell(values: Sequence[Any], written: Callable[[Any], str]) -> str:
+def _cell(values: Sequence[Any], text_of: Callable[[Any], str]) -> str:
     """One run's value, or the median and the range of several."""
     if len(values) == 1:
-        return written(values[0])
+        return text_of(values[0])
     found = summary(values)
     if found is None:
-        return written(None)
+        return text_of(None)
     whole = all(isinstance(value, int) for value in values if value is not None)
     texts = []
     for value in found:
         number = int(value) if whole and value.is_integer() else value
-        texts.append(written(None if math.isinf(value) else number))
+        texts.append(text_of(None if math.isinf(value) else number))
     return f"{texts[0]} ({texts[1]} to {texts[2]})"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    print_out(text_table(head, rows, whole=head[:1], words=["task"]))
+def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    print_table(head, rows, whole=head[:1], words=["task"])

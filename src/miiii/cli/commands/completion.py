@@ -1,12 +1,11 @@
-"""`miiii completion`: a script that lets the shell finish commands, options, presets and names.
+"""`miiii completion`: a script by which a shell completes commands, options, presets and names.
 
-Names of runs and studies are looked up by the script itself when they are asked for, since starting
-Python would be felt. Only names that a run can have are offered: a shell may execute a word that is
-not one.
+The script looks up the names of runs and studies itself, because starting Python would be slow. It
+offers only names that a run can have: a shell may execute parts of other words.
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Literal
 
 import tyro
 
@@ -21,14 +20,12 @@ class CompletionArguments:
     ~/.zshrc. fish: miiii completion fish > ~/.config/fish/completions/miiii.fish
     """
 
-    shell: Annotated[Literal["bash", "zsh", "fish"], tyro.conf.Positional] = field(
-        metadata={"option": None}
-    )
-    """For which shell."""
+    shell: tyro.conf.Positional[Literal["bash", "zsh", "fish"]] = field(metadata={"option": None})
+    """The shell."""
 
 
 def completion_command(words: list[str]) -> int:
-    """`miiii completion`."""
+    """Run `miiii completion`; returns the exit code."""
     arguments = parse(CompletionArguments, words, "miiii completion")
     from miiii.cli.completion_scripts import bash_script, fish_script, zsh_script
     from miiii.cli.words import known_words

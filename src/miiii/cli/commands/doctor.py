@@ -1,4 +1,4 @@
-"""`miiii doctor`: is this machine fit, and what will it run on?"""
+"""`miiii doctor`: checks of this machine."""
 
 import json
 import os
@@ -18,13 +18,13 @@ class DoctorArguments:
     """Check this machine: device, versions, precision, speed, memory, write access."""
 
     runs_dir: Path = Path("runs")
-    """The directory that is to hold runs."""
+    """The directory that will hold runs."""
     json: bool = False
     """Print JSON on stdout."""
 
 
 def doctor_command(words: list[str]) -> int:
-    """`miiii doctor`: exit 0 where everything that a run needs is there, else 1."""
+    """Run `miiii doctor`; returns 0 if everything that a run needs is there, else 1."""
     arguments = parse(DoctorArguments, words, "miiii doctor")
     from miiii.experiment.compiled_programs import cache_directory
 
@@ -56,7 +56,7 @@ def doctor_command(words: list[str]) -> int:
     devices = jax.local_devices()
     kinds = ", ".join(sorted({f"{device.platform} ({device.device_kind})" for device in devices}))
     check("devices", True, f"{len(devices)}: {kinds}; {os.cpu_count()} CPU cores")
-    check("float64", _float64_works(), "1 + 1e-12 is told from 1")
+    check("float64", _float64_works(), "1 + 1e-12 differs from 1")
     speed = _matrix_speed()
     check("speed", True, f"{speed:,.0f} GFLOP/s in float32 matrix products of the paper's shapes")
     check("memory", True, _memory())
@@ -65,9 +65,9 @@ def doctor_command(words: list[str]) -> int:
     if kept is None:
         check("compiled cache", True, "none: no home directory (set MIIII_CACHE to have one)")
     else:
-        # Nothing that a run needs: without it every program is compiled anew.
+        # A run does not need the cache: without it every program is compiled again.
         name, writable, text = _write_access("compiled cache", kept)
-        check(name, True, text if writable else f"none, compiles anew each time: {text}")
+        check(name, True, text if writable else f"none, compiles each time: {text}")
     if arguments.json:
         print(json.dumps(checks, indent=2))
     return 0 if all(item["ok"] for item in checks) else 1
@@ -82,7 +82,7 @@ def _float64_works() -> bool:
 
 
 def _matrix_speed() -> float:
-    """GFLOP/s of [3830, 256] × [256, 1024], the best of several."""
+    """GFLOP/s of the product [3830, 256] × [256, 1024], the fastest of ten."""
     import jax
     import jax.numpy as jnp
 

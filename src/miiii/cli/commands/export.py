@@ -1,4 +1,4 @@
-"""`miiii export`."""
+"""`miiii export`: a run in the format of another tool."""
 
 import json
 from collections.abc import Iterable
@@ -29,7 +29,9 @@ DEFAULT_NAMES = {
     "csv": "history.csv",
     "parquet": "history.parquet",
 }
-"""Below the run's own `exports` directory."""
+"""Default names in the run's `exports` directory."""
+FOLDER_FILES = {"transformer-lens": TRANSFORMER_LENS_FILES, "hf-folder": MODEL_FOLDER_FILES}
+"""The file names of the formats that write a folder; the others write a file."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,16 @@ class ExportArguments:
     epoch: int | None = None
     """The snapshot whose weights are written, in epochs; default: the latest weights."""
     weights: Literal["average", "raw"] | None = None
-    """Of a run that keeps an average of its weights (average_weights): the average, or the raw
+    """For a run that keeps an average of its weights (average_weights): the average, or the raw
     weights of its newest checkpoint; default: the average where there is one."""
     all_snapshots: bool = False
     """Write the weights of every snapshot: a folder (numpy: a file) per epoch, epoch-000000040 and
     so on, which miiii import reads back as one run."""
     output: Path | None = None
-    """The file or folder to write; default: in the run's own exports directory."""
+    """The file or folder to write; default: in exports in the run's directory."""
     model_index: bool = False
-    """With hf-folder: accuracies in the card's front matter too, as the hub's model-index."""
+    """With hf-folder: write accuracies into the card's front matter too, as the hub's
+    model-index."""
     force: bool = False
     """Replace an earlier export at the same place."""
     runs_dir: Path = Path("runs")
@@ -66,7 +69,7 @@ class ExportArguments:
 
 
 def export_command(words: list[str]) -> int:
-    """`miiii export`."""
+    """Run `miiii export`; returns the exit code."""
     arguments = parse(ExportArguments, words, "miiii export")
     directory = RunDirectory.open(arguments.runs_dir, arguments.run)
     from miiii.experiment.members import written_config
@@ -78,8 +81,8 @@ def export_command(words: list[str]) -> int:
     if is_history and arguments.epoch is not None:
         raise UsageError(f"--epoch is {arguments.epoch}: {arguments.to} has the whole history")
     if arguments.all_snapshots and (is_history or arguments.epoch is not None):
-        what = f"--to {arguments.to}, the whole history" if is_history else "--epoch, a single one"
-        raise UsageError(f"--all-snapshots does not go with {what}: leave one out")
+        other = f"--to {arguments.to}, the whole history" if is_history else "--epoch, a single one"
+        raise UsageError(f"--all-snapshots does not go with {other}: leave one out")
     epochs = directory.snapshot_epochs()
     if arguments.all_snapshots and not epochs:
         raise UsageError(f"run {directory.name} has no snapshots: nothing to write")
@@ -101,7 +104,7 @@ def export_command(words: list[str]) -> int:
     suffix = ".npz" if arguments.to == "numpy" else ""
     places = {epoch: output / f"{epoch_name(epoch)}{suffix}" for epoch in epochs}
     for place in places.values() if arguments.all_snapshots else [output]:
-        check_place(place, arguments.force, _folder_names(arguments.to))
+        check_place(place, arguments.force, FOLDER_FILES.get(arguments.to, ()))
     if arguments.all_snapshots:
         written = _write_weights(arguments, places.items())
     elif is_history:
@@ -133,11 +136,6 @@ def _check_weights(
         raise UsageError(f"--weights is {weights}: run {directory.name} {problem}")
 
 
-def _folder_names(to: str) -> tuple[str, ...]:
-    """The names in the folder that a format writes; none: it writes a file."""
-    return {"transformer-lens": TRANSFORMER_LENS_FILES, "hf-folder": MODEL_FOLDER_FILES}.get(to, ())
-
-
 def _write_history(directory: RunDirectory, config: Config, to: str, output: Path) -> list[Path]:
     from miiii.interchange.exports.history_table import history_table, to_csv, to_parquet
 
@@ -150,7 +148,7 @@ def _write_history(directory: RunDirectory, config: Config, to: str, output: Pat
 def _write_weights(
     arguments: ExportArguments, outputs: Iterable[tuple[int | None, Path]]
 ) -> list[Path]:
-    """Write one export per epoch (None: the latest weights)."""
+    """Write one export per epoch (None: the latest weights); returns the files."""
     machine.prepare_jax()
     from miiii.experiment.model_at import ModelAt
     from miiii.experiment.run import load_run

@@ -1,18 +1,18 @@
-"""`miiii figures`."""
+"""`miiii figures`: the paper's figures and tables from stored runs."""
 
 import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import tyro
 
 from miiii.cli import machine
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.checks import check_epoch, check_range, picture_formats
-from miiii.cli.console import seldom, timed
+from miiii.cli.console import at_intervals, timed
 from miiii.cli.text import listed
 from miiii.runs.atomic import make_directory
 from miiii.runs.directory import RunDirectory
@@ -22,12 +22,10 @@ from miiii.runs.directory import RunDirectory
 class FiguresArguments:
     """Draw the paper's figures and tables from your own runs, with captions and a gallery.
 
-    A figure that needs a run which was not given is named, and the others are drawn.
+    It names the figures that need a run which was not given, and draws the others.
     """
 
-    run: Annotated[str | None, tyro.conf.Positional] = field(
-        default=None, metadata={"option": None}
-    )
+    run: tyro.conf.Positional[str | None] = field(default=None, metadata={"option": None})
     """Name of the run, or its path; not needed with --model-free."""
     compare: str | None = None
     """A run of T_nanda to compare with (Figures 10 to 14)."""
@@ -41,35 +39,35 @@ class FiguresArguments:
     waves: str | None = None
     """A run of T_waves, the cosine model (Figures 20 to 23)."""
     model_free: bool = False
-    """Only the figures that need no run: 1, 2, 3, 19 and the tables."""
+    """Draw only what needs no run: Figures 1, 2, 3, 19 and the tables."""
     only: str = ""
     """Figures and tables to draw, separated by commas, for example 4,6,16,T2 (4P and 8P: a run
     at p = 113 beside the published Figures 4 and 8); default: all of the paper's."""
     epoch: int | None = None
-    """The snapshot whose weights are taken apart, in epochs; default: the latest weights."""
+    """The snapshot whose weights are analysed, in epochs; default: the latest weights."""
     format: str = "svg,png"
     """File formats, separated by commas: svg, pdf, png."""
     corner: int = 37
-    """How many digits of each axis the pictures of neurons show; 0: all."""
+    """Digits on each axis of the pictures of neurons; 0: all."""
     dark: bool = False
     """Light on dark instead of dark on light."""
     runs_dir: Path = Path("runs")
     """The directory that holds the runs."""
     output_dir: Path | None = None
-    """Where the pictures go; default: the run's own figures directory, or ./figures."""
+    """The directory of the pictures; default: figures in the run's directory, or ./figures."""
     json: bool = False
     """Print what was written as JSON on stdout."""
 
 
 def figures_command(words: list[str]) -> int:
-    """`miiii figures`."""
+    """Run `miiii figures`; returns the exit code."""
     arguments = parse(FiguresArguments, words, "miiii figures")
     formats = picture_formats(arguments.format)
     if arguments.run is None and not arguments.model_free:
         raise UsageError("which run? Give its name, or --model-free; `miiii list` lists them")
     check_range(arguments, "corner", 0, more=" (0: all digits)")
     runs = _runs(arguments)
-    for _, name in runs:  # refuses before JAX is imported
+    for _, name in runs:  # A bad name fails before JAX loads.
         RunDirectory.open(arguments.runs_dir, name)
 
     machine.prepare_jax()
@@ -98,16 +96,16 @@ def figures_command(words: list[str]) -> int:
         }
         print(json.dumps(record, indent=2))
     else:
-        for label, why in written.missing:
-            print(f"not drawn: {label} {why}")
+        for label, reason in written.missing:
+            print(f"not drawn: {label} {reason}")
         print(f"{len(written.files)} files in {directory}")
         print(f"gallery: {written.gallery}")
-    # Asked for by number and not drawn is a failure; a run that was never given is not.
+    # A figure that was asked for by number and not drawn is a failure; others may lack their run.
     return 1 if written.missing and arguments.only else 0
 
 
 def _runs(arguments: FiguresArguments) -> list[tuple[str, str]]:
-    """(part, name) of every run that was given."""
+    """Part and name of every run that was given."""
     pairs = [("main", arguments.run), ("nanda", arguments.compare), ("basis", arguments.baseline)]
     pairs += [("no_dropout", arguments.no_dropout), ("waves", arguments.waves)]
     pairs += [("filters", name) for name in arguments.filters]
@@ -140,11 +138,11 @@ def _sources(arguments: FiguresArguments, runs: list[tuple[str, str]]) -> Any:
     return Sources(**parts)
 
 
-def track(items: Iterable[Any], what: str, count: int) -> Iterator[Any]:
-    """A line every few seconds about what takes long."""
-    started, tell = time.monotonic(), seldom()
+def track(items: Iterable[Any], label: str, count: int) -> Iterator[Any]:
+    """Yield the items, with a line of progress on stderr every few seconds."""
+    started, show = time.monotonic(), at_intervals()
     for done, item in enumerate(items, start=1):
         yield item
         left = (time.monotonic() - started) / done * (count - done)
         if done < count:
-            tell(f"         {what}: {done} of {count}, {left:.0f} s left")
+            show(f"         {label}: {done} of {count}, {left:.0f} s left")

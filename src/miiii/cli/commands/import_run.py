@@ -1,4 +1,4 @@
-"""`miiii import`."""
+"""`miiii import`: a published model as a run."""
 
 import json
 import sys
@@ -10,13 +10,9 @@ import tyro
 
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.checks import check_range
-from miiii.cli.console import seldom
-from miiii.cli.text import directory_option
-from miiii.interchange.imports.checkpoint_file import (
-    Checkpoint,
-    read_checkpoint,
-    snapshot_files,
-)
+from miiii.cli.console import at_intervals
+from miiii.cli.text import directory_option, shown
+from miiii.interchange.imports.checkpoint_file import Checkpoint, read_checkpoint, snapshot_files
 from miiii.interchange.imports.conversion import Given, convert
 from miiii.interchange.imports.expected_logits import read_expected
 from miiii.interchange.imports.layouts import Layout
@@ -28,7 +24,7 @@ from miiii.tasks.config import Operation
 if TYPE_CHECKING:
     from miiii.interchange.imports.importing import Imported
 
-_LONGEST = 600  # characters of an error, which may hold what a file says
+_LONGEST = 600  # Characters of an error, which may quote a file.
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ class ImportArguments:
 
     The file holds a transformer of TransformerLens, of Nanda et al. 2023 or of Zhong et al. 2023:
     a state dict (.pth, .pt or .safetensors), or a training file with one, with losses and settings.
-    It is read without PyTorch, and nothing in it is run.
+    It is read without PyTorch, and no code in it is run.
     """
 
     file: tyro.conf.Positional[Path] = field(metadata={"option": None})
@@ -45,17 +41,17 @@ class ImportArguments:
     name: str
     """The run's name."""
     layout: Layout | None = None
-    """Which way round the matrices stand: 2022 (the code of Nanda et al. and Zhong et al.) or
-    transformer-lens; default: as their shapes tell."""
+    """The orientation of the matrices: 2022 (the code of Nanda et al. and Zhong et al.) or
+    transformer-lens; default: read from their shapes."""
     base: int | None = None
-    """p; default: as settings or shapes tell."""
+    """p; default: read from settings or shapes."""
     operation: Operation | None = None
-    """What the model was trained on, of the two digits modulo p; default: what its settings say, or
-    else add."""
+    """The operation on the two digits modulo p that the model was trained on; default: as in its
+    settings, or else add."""
     snapshots: int = 64
-    """Of the checkpoints in the file, how many are kept at most, evenly spaced in log epoch."""
+    """The most checkpoints of the file that are kept, evenly spaced in log epoch."""
     train_fraction: float = 0.3
-    """The share of numbers that stands as trained on, where the file does not tell which were."""
+    """The share of numbers that counts as trained on, if the file does not record the split."""
     seed: int = 0
     """Seed of the split that is drawn then."""
     runs_dir: Path = Path("runs")
@@ -67,15 +63,14 @@ class ImportArguments:
 
 
 def import_command(words: list[str]) -> int:
-    """`miiii import`."""
+    """Run `miiii import`; returns the exit code."""
     arguments = parse(ImportArguments, words, "miiii import")
     check_range(arguments, "snapshots", 1)
     if not 0 < arguments.train_fraction < 1:
         raise UsageError(
             f"--train-fraction is {arguments.train_fraction}: it must be strictly between 0 and 1"
         )
-    if not 0 <= arguments.seed < 2**31:
-        raise UsageError(f"--seed is {arguments.seed}: it must be from 0 to 2³¹ − 1")
+    check_range(arguments, "seed", 0, 2**31 - 1)
     check_range(arguments, "base", 3, 4096)
     check_new_runs(arguments.runs_dir, [arguments.name], arguments.force)
     given = Given(arguments.layout, arguments.base)
@@ -89,13 +84,9 @@ def import_command(words: list[str]) -> int:
     from miiii.interchange.imports.importing import Wanted, import_checkpoint
 
     wanted = Wanted(
-        arguments.operation,
-        arguments.snapshots,
-        arguments.train_fraction,
-        arguments.seed,
-        given,
+        arguments.operation, arguments.snapshots, arguments.train_fraction, arguments.seed, given
     )
-    tell = seldom()
+    show = at_intervals()
     try:
         imported = import_checkpoint(
             checkpoint,
@@ -105,7 +96,7 @@ def import_command(words: list[str]) -> int:
             wanted,
             force=arguments.force,
             command=["miiii", "import", *words],
-            show=lambda done, count: tell(f"measuring: {done} of {count} epochs"),
+            show=lambda done, count: show(f"measuring: {done} of {count} epochs"),
             expected=expected,
         )
     except ValueError as error:
@@ -128,7 +119,7 @@ def import_command(words: list[str]) -> int:
 
 
 def _refuse(file: Path, checkpoint: Checkpoint, given: Given) -> None:
-    """Refuse, before JAX is imported, a checkpoint that cannot become a run."""
+    """Refuse a checkpoint that cannot become a run, before JAX is imported."""
     try:
         convert(checkpoint.states[max(checkpoint.states)], checkpoint.config, given)
     except ValueError as error:
@@ -136,7 +127,7 @@ def _refuse(file: Path, checkpoint: Checkpoint, given: Given) -> None:
 
 
 def _score(imported: "Imported") -> str:
-    """The share of all pairs that are answered right, and what tells an unsolved model apart."""
+    """The shares of pairs that are answered right, the losses, and whether the task is unsolved."""
     right = imported.accuracies
     total = imported.answered
     line = f"right: {_percent(right['all'])} of all {total:,} pairs ({imported.right:,})"
@@ -155,7 +146,7 @@ def _score(imported: "Imported") -> str:
 
 
 def _percent(share: float) -> str:
-    """Two decimals, and 100 only for all of them."""
+    """A share in per cent with two decimals; 100.00% only if it is exactly 1."""
     return f"{share:.2%}" if share == 1 else f"{min(share, 0.9999):.2%}"
 
 
@@ -167,8 +158,8 @@ def _notes(imported: "Imported") -> list[str]:
         line = (
             f"the split was drawn again as its authors drew it, seed {chosen.seed} and share "
             f"{chosen.share:g}, {drawn.how}: here {chosen.train:.4g} and {chosen.test:.4g} in "
-            f"training and test, in the file {_loss(imported.losses['train'])} and "
-            f"{_loss(imported.losses['test'])}"
+            f"training and test, in the file {shown(imported.losses['train'], '.4g', 'unknown')} "
+            f"and {shown(imported.losses['test'], '.4g', 'unknown')}"
         )
         if drawn.runner_up is not None:
             second = drawn.runner_up
@@ -180,15 +171,11 @@ def _notes(imported: "Imported") -> list[str]:
     elif not imported.split_known:
         lines.append(
             "the file does not say which numbers trained: the split was drawn here, and only the "
-            "score on all numbers means something"
+            "score on all numbers is meaningful"
         )
     if imported.expected is not None and imported.expected.agree:
         lines.append(str(imported.expected))
     return lines
-
-
-def _loss(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4g}"
 
 
 def _warnings(imported: "Imported") -> list[str]:
@@ -210,8 +197,8 @@ def _warnings(imported: "Imported") -> list[str]:
         )
     else:
         lines.append(
-            f"{found}: a wrong layout looks so, and another --operation or --base, or settings "
-            "that are not known; or the model has not generalised"
+            f"{found}: the layout, --operation or --base may be wrong, the model may have settings "
+            "that are not known, or it has not generalised"
         )
     return lines
 

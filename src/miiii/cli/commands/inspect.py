@@ -10,8 +10,7 @@ from typing import Any
 import tyro
 
 from miiii.cli.arguments import parse
-from miiii.cli.console import print_out
-from miiii.cli.tables import text_table
+from miiii.cli.tables import print_table
 from miiii.cli.text import directory_option, shown
 from miiii.runs.conditions import batch_size, conditions_text, has_changed, resumption_lines
 from miiii.runs.listing import UNSURE, RunSummary, ending_text, list_runs, live_state
@@ -23,7 +22,7 @@ from miiii.runs.thresholds import HELD, SOLVED, dated
 
 @dataclass(frozen=True)
 class ListArguments:
-    """List the runs, with their state and how far they are."""
+    """List the runs with their state and progress."""
 
     runs_dir: Path = Path("runs")
     """The directory that holds the runs."""
@@ -33,7 +32,7 @@ class ListArguments:
 
 @dataclass(frozen=True)
 class ShowArguments:
-    """Show one run: settings, origin, state, and when each task was solved."""
+    """Show one run: settings, origin, state, and the epoch that solved each task."""
 
     run: tyro.conf.Positional[str] = field(metadata={"option": None})
     """Name of the run, or its path."""
@@ -44,7 +43,7 @@ class ShowArguments:
 
 
 def list_command(words: list[str]) -> int:
-    """`miiii list`."""
+    """Run `miiii list`; returns the exit code."""
     arguments = parse(ListArguments, words, "miiii list")
     summaries = list_runs(arguments.runs_dir)
     if arguments.json:
@@ -54,8 +53,8 @@ def list_command(words: list[str]) -> int:
         print(f"no runs in {arguments.runs_dir}; make one with: miiii train", file=sys.stderr)
         return 0
     head = ("run", "state", "task", "p", "seed", "epoch", "validation", "solved", "saved")
-    # A name is what one copies: it is never cut short.
-    print_out(text_table(head, list(map(_cells, summaries)), whole=head, words=["task"]))
+    # Whole columns, because users copy names.
+    print_table(head, list(map(_cells, summaries)), whole=head, words=["task"])
     for summary in summaries:
         if summary.problem:
             print(f"{summary.name}: {summary.problem}", file=sys.stderr)
@@ -87,7 +86,7 @@ def _record(summary: RunSummary) -> dict[str, Any]:
 
 
 def show_command(words: list[str]) -> int:
-    """`miiii show`."""
+    """Run `miiii show`; returns the exit code."""
     arguments = parse(ShowArguments, words, "miiii show")
     from miiii.experiment.run import load_run
     from miiii.experiment.schedules import rate_text
@@ -96,22 +95,24 @@ def show_command(words: list[str]) -> int:
     run = load_run(arguments.run, arguments.runs_dir)
     summary = next(s for s in list_runs(run.path.parent) if s.name == run.name)
     history = run.history
-    solved, nine = history.first_reached(SOLVED), history.first_reached(HELD, held=True)
+    solved, held = history.first_reached(SOLVED), history.first_reached(HELD, held=True)
     averaged = bool(run.config.training.average_weights)
     raw = history.of_raw_weights()
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {
             "modulus": modulus,
             "train_accuracy": _last(history.train_accuracy, column),
             "validation_accuracy": _last(history.validation_accuracy, column),
             "validation_loss": _last(history.validation_loss, column),
             "first_0.99": solved[modulus],
-            "holds_0.9_from": nine[modulus],
+            "holds_0.9_from": held[modulus],
             "first_measured": history.first_measured[modulus],
-            **(_raw_validation(raw, column) if averaged else {}),
         }
         for column, modulus in enumerate(history.moduli)
     ]
+    for column, task in enumerate(tasks if averaged else ()):
+        task["raw_validation_accuracy"] = _last(raw.validation_accuracy, column)
+        task["raw_validation_loss"] = _last(raw.validation_loss, column)
     if arguments.json:
         record = _record(summary) | {"tasks": tasks, "provenance": run.provenance}
         print(json.dumps(record, indent=2))
@@ -119,7 +120,7 @@ def show_command(words: list[str]) -> int:
     origin = run.provenance
     if summary.problem:
         print(f"warning: {summary.problem}", file=sys.stderr)
-    # Of the history, as the table below: a killed run's status may be older.
+    # From the history, as the table below, because a killed run's status may be older.
     epoch = int(history.epoch[-1]) if len(history.epoch) else 0
     print(
         f"{run.name}: {live_state(summary)}, epoch {epoch:,} of "
@@ -166,7 +167,7 @@ def show_command(words: list[str]) -> int:
         ]
         for column, task in enumerate(tasks)
     ]
-    print_out(text_table([*head, "raw weights"] if averaged else head, rows))
+    print_table([*head, "raw weights"] if averaged else head, rows)
     if len(history.validation_epoch):
         print(f"\n{_solved_line(history)}")
         if averaged:
@@ -182,29 +183,24 @@ def show_command(words: list[str]) -> int:
         where = directory_option(arguments.runs_dir, "runs")
         print(f"go on with: miiii resume {arguments.run}{where}")
     if state in UNSURE:
-        print(_unknown_line(summary))
+        print(f"last sign of life: {summary.heartbeat or 'none'}; {unsure_text(summary.path)}")
     return 0
 
 
 def _zero_loss_line(history: Any) -> str:
-    """Since when the training loss of all tasks has been exactly 0; empty where it is not."""
+    """A line on the epoch since which the training loss of all tasks is exactly 0; empty if not."""
     zero = (history.train_loss == 0).all(axis=1)
     if not len(zero) or not zero[-1]:
         return ""
     since = len(zero) - int(zero[::-1].argmin()) if not zero.all() else 0
     return (
-        f"training loss is exactly 0 from epoch {int(history.epoch[since]):,} on: it is below what "
-        "the precision can tell from 0"
+        f"training loss is exactly 0 from epoch {int(history.epoch[since]):,} on: it is too small "
+        "for the precision"
     )
 
 
-def _unknown_line(summary: RunSummary) -> str:
-    """Why it cannot be told whether a run is trained, and what to look at."""
-    return f"last sign of life: {summary.heartbeat or 'none'}; {unsure_text(summary.path)}"
-
-
 def _conditions(origin: Mapping[str, Any]) -> list[str]:
-    """Threads and flags, the batch that it trained in, and when training went on, and how."""
+    """Lines on the threads and flags of a run, its batch, and every resumption."""
     batch = batch_size(origin)
     together = f"trained in one batch of {batch} runs" if batch > 1 else "trained alone"
     described = [part for part in (conditions_text(origin), together) if part]
@@ -214,16 +210,8 @@ def _conditions(origin: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _raw_validation(raw: Any, column: int) -> dict[str, float | None]:
-    """What the raw weights make of the validation numbers, of a run judged by their average."""
-    return {
-        "raw_validation_accuracy": _last(raw.validation_accuracy, column),
-        "raw_validation_loss": _last(raw.validation_loss, column),
-    }
-
-
 def _solved_line(history: Any) -> str:
-    """How many tasks are solved now, the worst, and since when all have been."""
+    """How many tasks are solved now, the worst one, and the first epoch that solved all of them."""
     latest = history.validation_accuracy[-1]
     reached = history.reached(SOLVED)
     together = reached.all(axis=1)

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from miiii.cli import machine
 from miiii.cli.arguments import parse
-from miiii.cli.console import live_console, print_out, say
+from miiii.cli.console import live_console, print_out, to_stderr
 from miiii.cli.tables import chosen_form
 from miiii.studies.study import Study, open_study
 
@@ -29,9 +29,9 @@ COLOURS = {"reproduced": "green", "not reproduced": "red", "undecided": "yellow"
 class LedgerArguments:
     """Judge the paper's nineteen claims on a study: statistic, spread over seeds, verdict, reason.
 
-    Questions of the further work (B1, B2, …) stand below them where the study has runs for them.
-    Each verdict follows a rule that was written down before any run (--markdown prints the rules).
-    What was measured is kept beside each run, so that the next call takes seconds.
+    Questions of the further work (B1, B2, …) come below them if the study has runs for them. Each
+    verdict follows a rule that was written before any run (--markdown prints the rules).
+    Measurements are kept beside each run, so that the next call takes seconds.
     """
 
     study: tyro.conf.Positional[str] = field(metadata={"option": None})
@@ -47,10 +47,10 @@ class LedgerArguments:
 
 
 def ledger_command(words: list[str]) -> int:
-    """`miiii ledger`."""
+    """Run `miiii ledger`; returns the exit code."""
     arguments = parse(LedgerArguments, words, "miiii ledger")
     form = chosen_form(arguments)
-    study = open_study(arguments.study, arguments.studies_dir)  # refuses before JAX is imported
+    study = open_study(arguments.study, arguments.studies_dir)  # A bad name fails before JAX loads.
     machine.prepare_jax()
     ledger = judge_study(study)
     written = {"csv": ledger.to_csv, "markdown": ledger.to_markdown}
@@ -66,16 +66,16 @@ def ledger_command(words: list[str]) -> int:
 
 
 def judge_study(study: Study) -> "Ledger":
-    """Measure what was not measured yet, and judge every claim."""
+    """Measure the runs that have no measurements yet, and judge every claim."""
     from miiii.claims.judge import judge
     from miiii.results.store import measure_runs
 
-    with measuring() as told:
-        return judge(measure_runs(study.runs(), told), study.name)
+    with measuring() as progress:
+        return judge(measure_runs(study.runs(), progress), study.name)
 
 
 def print_summary(ledger: "Ledger") -> None:
-    """How many claims hold, and under what the verdicts stand."""
+    """Print how many claims hold, and the caveats of the verdicts."""
     print(ledger.summary)
     if ledger.standing:
         print(ledger.standing)
@@ -83,19 +83,19 @@ def print_summary(ledger: "Ledger") -> None:
 
 @contextmanager
 def measuring() -> "Iterator[StudyProgress]":
-    """Tell which run is measured: a line on a terminal's stderr, one line per run elsewhere."""
+    """Show which run is measured: one changing line on a terminal, one line per run elsewhere."""
     console, seen = live_console(), set()
     with Status("", console=console) if console else nullcontext() as status:
 
-        def told(run: str, done: int, count: int) -> None:
+        def progress(run: str, done: int, count: int) -> None:
             if status is not None:
                 share = f", snapshot {done} of {count}" if done else ""
                 status.update(f"measuring {run}{share}")
             elif run not in seen:
-                say(f"measuring {run}")
+                to_stderr(f"measuring {run}")
             seen.add(run)
 
-        yield told
+        yield progress
 
 
 def ledger_table(ledger: "Ledger") -> Table:
@@ -103,7 +103,7 @@ def ledger_table(ledger: "Ledger") -> Table:
     table = Table(box=None, pad_edge=False, show_lines=False, padding=(0, 1, 1, 0))
     table.add_column("claim", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("what is claimed, and why the verdict", ratio=4, overflow="fold")
+    table.add_column("claim, and reason for the verdict", ratio=4, overflow="fold")
     table.add_column("statistic", ratio=2, overflow="fold")
     table.add_column("value (spread over seeds)", ratio=2, overflow="fold")
     table.add_column("paper", ratio=2, overflow="fold")
@@ -130,13 +130,13 @@ def _cells(finding: "Finding") -> list[Text]:
             texts = [f"{item.experiment}: {text}" for item, text in pairs]
         return Text("\n".join(texts))
 
-    # A Text takes no markup, so that brackets in a reason stay brackets.
-    what = Text(finding.claim.claim)
-    what.append(f"\n{finding.reason}", style="dim")
+    # Text, not str, because Rich would read brackets in a reason as markup.
+    claim = Text(finding.claim.claim)
+    claim.append(f"\n{finding.reason}", style="dim")
     return [
         Text(finding.id),
         Text(finding.answer, style=COLOURS[finding.verdict]),
-        what,
+        claim,
         Text(shown[0].name),
         lines([value_text(item) for item in shown]),
         lines([item.paper or "–" for item in shown]),

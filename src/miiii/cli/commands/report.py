@@ -1,4 +1,4 @@
-"""`miiii report`."""
+"""`miiii report`: a study's page, or its export."""
 
 import json
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ FILE_NAME = "report.html"
 class ReportArguments:
     """Write a study's report: its claims, curves, figures and settings on one page.
 
-    The page is one file that needs no network. Runs that are missing leave gaps, which it names.
+    The page is one file that needs no network. It names the parts that need a missing run.
     """
 
     study: tyro.conf.Positional[str] = field(metadata={"option": None})
@@ -27,8 +27,8 @@ class ReportArguments:
     output: Path | None = None
     """The page's file; default: report.html in the study's directory."""
     export: Path | None = None
-    """Instead of the page, write a small folder to keep: ledger, per-task epochs, the figures that
-    carry the claims, settings and versions, as Markdown, JSON, CSV and pictures."""
+    """Instead of the page, write a small folder to keep: ledger, per-task epochs, the figures of
+    the claims, settings and versions, as Markdown, JSON, CSV and pictures."""
     studies_dir: Path = Path("studies")
     """The directory that holds the studies."""
     json: bool = False
@@ -36,7 +36,7 @@ class ReportArguments:
 
 
 def report_command(words: list[str]) -> int:
-    """`miiii report`."""
+    """Run `miiii report`; returns the exit code."""
     arguments = parse(ReportArguments, words, "miiii report")
     study = open_study(arguments.study, arguments.studies_dir)
     only_one(arguments, "export", "output")
@@ -51,13 +51,15 @@ def report_command(words: list[str]) -> int:
     from miiii.report.export import export_study
     from miiii.report.page.page import write_report
 
-    done = timed()
+    progress = timed()
     ledger = judge_study(study)
     command = ["miiii", "report", *words]
     if arguments.export is None:
-        write_report(study, ledger, output, progress=done, command=command)
+        write_report(study, ledger, output, progress=progress, command=command)
     else:
-        output = export_study(study, ledger, arguments.export, progress=done, command=command)[0]
+        output = export_study(study, ledger, arguments.export, progress=progress, command=command)[
+            0
+        ]
     if arguments.json:
         print(json.dumps({"report": str(output), "counts": ledger.counts}, indent=2))
     else:

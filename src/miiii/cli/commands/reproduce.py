@@ -1,4 +1,4 @@
-"""`miiii reproduce`: the paper's experiments, trained as one study, and its claims judged."""
+"""`miiii reproduce`: trains the paper's experiments as one study, and judges its claims."""
 
 import shlex
 import time
@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from miiii.cli import machine
-from miiii.cli.arguments import UsageError, parse
-from miiii.cli.checks import check_range
+from miiii.cli.arguments import parse
+from miiii.cli.checks import check_range, writable
 from miiii.cli.commands.ledger import judge_study, print_summary
-from miiii.cli.console import leave, print_out, say
-from miiii.cli.tables import text_table
+from miiii.cli.console import exit_now, to_stderr
+from miiii.cli.tables import print_table
 from miiii.cli.text import listed
 from miiii.experiment.interrupts import StopRequest
 from miiii.runs.text import clock
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 class ReproduceArguments:
     """Train everything that the paper's claims need, judge each of them, and write the report.
 
-    Runs that are done stay as they are, and what was interrupted goes on. Called once more while it
-    trains, on this machine or on another that shares the disk, it joins: every call takes runs that
-    no other holds, and the one that ends last judges.
+    Finished runs stay as they are, and interrupted ones go on. Further calls while it trains, on
+    this machine or on another that shares the disk, share the work: every call takes runs that no
+    other holds, and the last one to end judges.
     """
 
     scale: Literal["small", "medium", "paper"] = "small"
@@ -42,21 +42,21 @@ class ReproduceArguments:
     """Seeds of each experiment, from 0 on; default: as many as the claims' rules ask for."""
     only: str = ""
     """Claims (C4,C16), questions of the further work (B1,B2) or experiments (miiii,waves) to train
-    for, with commas between; default: every claim. What else the study has stays as it is."""
+    for, separated by commas; default: every claim. Other runs of the study stay as they are."""
     beyond: bool = False
-    """Add what the questions of the further work need (docs/beyond.md)."""
+    """Add the experiments for the questions of the further work (docs/beyond.md)."""
     name: str = ""
     """Name of the study; default: small, medium, or paper with its preset."""
     studies_dir: Path = Path("studies")
     """The directory that holds the studies."""
     workers: int | None = None
-    """Runs at once on a CPU, a core each; default: as many as there are cores."""
+    """Runs at once on a CPU, with one core each; default: as many as there are cores."""
     dry_run: bool = False
     """Print what would be trained and how long it would take; write nothing."""
 
 
 def reproduce_command(words: list[str]) -> int:
-    """`miiii reproduce`: returns the exit code."""
+    """Run `miiii reproduce`; returns the exit code."""
     arguments = parse(ReproduceArguments, words, "miiii reproduce")
     for name in ("seeds", "workers"):
         check_range(arguments, name, 1)
@@ -70,24 +70,27 @@ def reproduce_command(words: list[str]) -> int:
 
     study, stop = joined(), StopRequest()
     if not arguments.dry_run:
-        _check_place(study)
+        from miiii.runs.atomic import check_writable
+
+        with writable("--studies-dir", study.path.parent):
+            check_writable(study.path)
     if arguments.seeds is not None and arguments.seeds < LEAST_SEEDS:
-        say(f"note: one seed leaves most claims undecided, their rules ask for {LEAST_SEEDS}")
+        to_stderr(f"note: one seed leaves most claims undecided, their rules ask for {LEAST_SEEDS}")
     with stop.listening():
         if not arguments.dry_run:
             with study.lock():
-                # Whatever another call added in between is kept.
+                # Joined again, to keep what another call has added in between.
                 study = joined()
                 study.save()
-        # Without --only, whatever the study has from other calls goes on, too.
+        # Without --only, the experiments that other calls have added are trained too.
         experiments = [*wanted.configs] if only else None
         state = _train(study, experiments, arguments, ["miiii", "reproduce", *words], stop)
     if state == "interrupted":
         if not arguments.dry_run:
-            say(f"saved; go on with: {shlex.join(['miiii', 'reproduce', *words])}")
-        leave(stop.exit_code)
+            to_stderr(f"saved; go on with: {shlex.join(['miiii', 'reproduce', *words])}")
+        exit_now(stop.exit_code)
     if arguments.dry_run:
-        say("nothing was written (--dry-run)")
+        to_stderr("nothing was written (--dry-run)")
         return 0
     if state == "elsewhere":
         return 0
@@ -99,17 +102,6 @@ def reproduce_command(words: list[str]) -> int:
     return 0
 
 
-def _check_place(study: Study) -> None:
-    """A directory that cannot be written is the user's to choose again, before any compute."""
-    from miiii.runs.atomic import check_writable
-    from miiii.runs.errors import StorageError
-
-    try:
-        check_writable(study.path)
-    except StorageError as error:
-        raise UsageError(f"--studies-dir is {str(study.path.parent)!r}: {error}") from error
-
-
 def _train(
     study: Study,
     experiments: list[str] | None,
@@ -117,13 +109,10 @@ def _train(
     command: list[str],
     stop: StopRequest,
 ) -> str:
-    """Say what there is to do and, unless this is only a rehearsal, do it.
-
-    Returns:
-        As `StudyOutcome.state`.
-    """
+    """Print the jobs and, without --dry-run, train them; returns `StudyOutcome.state`."""
     machine.prepare_jax()
-    from miiii.cli.progress.study import study_progress
+    from miiii.cli.progress.screen import on_screen
+    from miiii.cli.progress.study import StudyProgress
     from miiii.studies.train import choose_workers, make_agenda, train_study
 
     began = time.monotonic()
@@ -136,14 +125,14 @@ def _train(
     )
     workers = choose_workers(arguments.workers)
     agenda = make_agenda(
-        study, workers, stop, lambda: say("compiling, and timing a few epochs …"), experiments
+        study, workers, stop, lambda: to_stderr("compiling, and timing a few epochs …"), experiments
     )
     if agenda is None:
         return "interrupted"
-    _show(study, agenda)
+    _print_agenda(study, agenda)
     if arguments.dry_run or not agenda.jobs:
         return "finished"
-    with study_progress() as progress:
+    with on_screen(StudyProgress) as progress:
         stop.notify = progress.stopping
         outcome = train_study(
             study,
@@ -154,9 +143,9 @@ def _train(
             stop=stop,
         )
     for problem in outcome.problems:
-        say(f"warning: {problem}")
+        to_stderr(f"warning: {problem}")
     if outcome.changed:
-        say(
+        to_stderr(
             f"note: {outcome.changed} of the study's runs went on under other versions, threads or "
             "flags than they began under, and are not bit for bit what they would have been "
             "(miiii show RUN)"
@@ -168,8 +157,8 @@ def _train(
     return outcome.state
 
 
-def _show(study: Study, agenda: "Agenda") -> None:
-    """The runs that this call is about: what is done, what is left, how long it will take."""
+def _print_agenda(study: Study, agenda: "Agenda") -> None:
+    """Print the runs of this call: finished ones, those to train, and the time that takes."""
     head, rows = ("experiment", "what", "seeds", "epochs", "state", "time"), []
     seconds = dict.fromkeys(study.plan.configs, 0.0)
     for job, each in zip(agenda.jobs, agenda.job_seconds, strict=True):
@@ -184,14 +173,14 @@ def _show(study: Study, agenda: "Agenda") -> None:
         rows.append(
             [
                 key,
-                EXPERIMENTS[key].what if key in EXPERIMENTS else "",
+                EXPERIMENTS[key].label if key in EXPERIMENTS else "",
                 ", ".join(str(seed) for seed in study.plan.seeds[key]),
                 f"{config.training.epochs:,}",
                 ", ".join(f"{count} {words.get(state, state)}" for state, count in counts.items()),
                 clock(seconds[key]) if seconds[key] else "",
             ]
         )
-    print_out(text_table(head, rows, whole=head))
+    print_table(head, rows, whole=head)
     if others:
         print(f"not among --only, left as they are: {others} runs of the study")
     if agenda.jobs:
@@ -206,7 +195,7 @@ def _show(study: Study, agenda: "Agenda") -> None:
 
 
 def judge_claims(study: Study) -> "Ledger":
-    """Measure every run, judge every claim, and keep the ledger beside the runs."""
+    """Measure every run, judge every claim, and write the ledger into the study's directory."""
     from miiii.runs.atomic import write_atomically
 
     ledger = judge_study(study)
@@ -222,4 +211,4 @@ def write_page(study: Study, ledger: "Ledger", command: list[str]) -> Path:
     from miiii.report.page.page import write_report
 
     page = study.path / FILE_NAME
-    return write_report(study, ledger, page, progress=say, command=command)
+    return write_report(study, ledger, page, progress=to_stderr, command=command)

@@ -1,4 +1,4 @@
-"""`miiii sweep`: searching settings. Each action is a function in the module of its name."""
+"""`miiii sweep`: search of settings. Each action is a function in the module of its name."""
 
 from importlib import import_module
 from types import ModuleType
@@ -7,7 +7,7 @@ from miiii.cli.arguments import UsageError
 from miiii.refusals import unknown_name
 
 ACTIONS = {
-    "new": "make a sweep: what is searched, how, for what, with how many trials",
+    "new": "make a sweep: its space, sampler, objectives and number of trials",
     "worker": "take trials and train them until none are left; run as many as you like",
     "launch": "start workers on this machine or through SLURM",
     "status": "how many trials wait, run and are done, and the best so far",
@@ -19,12 +19,12 @@ ACTIONS = {
 
 
 def action_module(action: str) -> ModuleType:
-    """The module of an action; nothing is imported for the others."""
+    """The module of an action, imported on demand."""
     return import_module(f"miiii.cli.sweep.{action}")
 
 
 def sweep_command(words: list[str]) -> int:
-    """`miiii sweep`: returns the exit code."""
+    """Run an action of `miiii sweep`; returns the exit code."""
     if not words or words[0] in ("-h", "--help"):
         lines = [f"  {name:7} {purpose}" for name, purpose in ACTIONS.items()]
         print("usage: miiii sweep ACTION NAME [OPTIONS]\n\nactions:", *lines, sep="\n")

@@ -1,4 +1,4 @@
-"""`miiii track`."""
+"""`miiii track`: hands a stored run's numbers to another tool."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ from miiii.tracking.loading import load_trackers
 
 @dataclass(frozen=True)
 class TrackArguments:
-    """Hand a stored run's numbers to another tool; epochs that it has are not handed over again."""
+    """Hand a stored run's numbers to another tool, without the epochs that the tool has already."""
 
     run: tyro.conf.Positional[str] = field(metadata={"option": None})
     """Name of the run, or its path."""
@@ -30,7 +30,7 @@ class TrackArguments:
 
 
 def track_command(words: list[str]) -> int:
-    """`miiii track`."""
+    """Run `miiii track`; returns the exit code."""
     arguments = parse(TrackArguments, words, "miiii track")
     directory = RunDirectory.open(arguments.runs_dir, arguments.run)
     factories = load_trackers(arguments.to, "--to")
@@ -44,7 +44,8 @@ def track_command(words: list[str]) -> int:
     run = load_run(directory.path.absolute())
     problems: list[str] = []
     with ExitStack() as stack:
-        # A process that trains the run may be tracking it. Where nothing can be written, none does.
+        # Locked, because a process that trains the run may track it. On a disk that cannot be
+        # written no process trains, and there is no lock to take.
         with suppress(StorageError):
             stack.enter_context(directory.lock())
         counts = [track_stored(run, make, problems.append) for make in factories]

@@ -1,6 +1,7 @@
 """`miiii train` and `miiii resume`."""
 
 import dataclasses
+import itertools
 import json
 import sys
 import time
@@ -13,9 +14,9 @@ import tyro
 
 from miiii.cli import machine
 from miiii.cli.arguments import UsageError, option_names, parse, peek
-from miiii.cli.checks import check_range
-from miiii.cli.config_file import read_config
-from miiii.cli.console import leave, say
+from miiii.cli.checks import check_range, writable
+from miiii.cli.config_file import ConfigFile, read_config
+from miiii.cli.console import exit_now, to_stderr
 from miiii.cli.text import directory_option
 from miiii.config.config import Config, replace_fields
 from miiii.config.presets import PRESETS, get_preset
@@ -30,36 +31,34 @@ class TrainArguments:
     """Train one configuration, with one seed or several at once."""
 
     preset: str = "small"
-    """Where every field starts from: tiny, mini, small, fast, fast3000, brief, paper, reference,
-    reference32, nanda, waves, or mini-… for the experiments of the further work."""
-    config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE")] = field(
-        default=None, metadata={"option": "--config"}
-    )
-    """A TOML file of fields, whole or in part, laid over the preset (any run's config.toml)."""
+    """The preset that gives every field: tiny, mini, small, fast, fast3000, brief, paper,
+    reference, reference32, nanda, waves, or mini-… for the experiments of the further work."""
+    config_file: ConfigFile = field(default=None, metadata={"option": "--config"})
+    """A TOML file of some or all fields, such as a run's config.toml, that replace the preset's."""
     from_run: Annotated[str, tyro.conf.arg(name="from", metavar="RUN")] = field(
         default="", metadata={"option": "--from"}
     )
-    """Branch a stored run: begin with its weights and its settings, and change any but those of
-    its model and tasks. Epochs are counted on from the origin's."""
+    """Branch a stored run: begin with its weights and its settings. All settings but those of its
+    model and tasks can be changed. Epochs continue its count."""
     from_epoch: int | None = None
-    """The epoch to branch at, of a snapshot or a checkpoint; default: the newest weights."""
+    """The epoch at which to branch, of a snapshot or a checkpoint; default: the newest weights."""
     from_optimiser: bool = False
     """Take the optimiser's state as well, which only checkpoints have; default: a new one."""
     name: str = ""
-    """Name of the run's directory; default: the preset's name, numbered (of a branch: its
-    origin's and the epoch). With several seeds, -seed0, -seed1, … is added."""
+    """Name of the run's directory; default: the preset's name, numbered (for a branch: its
+    origin's name and the epoch). With several seeds, -seed0, -seed1, … is added."""
     runs_dir: Path = Path("runs")
     """The directory that holds the runs."""
     seeds: int = 1
-    """How many seeds to train together, from --seed on; each is stored as a run of its own. In a
-    batch a seed's numbers differ from those of the same seed alone, in the last bits at first."""
+    """How many seeds to train together, from --seed on; each is stored as a separate run. In a
+    batch a seed's numbers differ from those of the same seed by itself, first in the last bits."""
     force: bool = False
     """Move an existing run of the same name aside instead of refusing."""
     dry_run: bool = False
     """Print parameters, memory and time, measured over a few seconds; write nothing."""
     track: str = ""
-    """Other tools to hand the run's numbers to, separated by commas: tensorboard, or module:Class
-    for one of your own."""
+    """Other tools that receive the run's numbers, separated by commas: tensorboard, or module:Class
+    for a class that you write."""
     json: bool = False
     """Print the result as JSON on stdout."""
     config: tyro.conf.OmitArgPrefixes[Config] = field(default_factory=Config)
@@ -67,7 +66,7 @@ class TrainArguments:
 
 @dataclass(frozen=True)
 class ResumeArguments:
-    """Go on with a run from its newest checkpoint, with those that trained together with it."""
+    """Resume a run from its newest checkpoint, with those that trained together with it."""
 
     run: tyro.conf.Positional[str] = field(metadata={"option": None})
     """Name of the run, or its path."""
@@ -76,24 +75,22 @@ class ResumeArguments:
     epochs: int | None = None
     """A larger number of epochs than the run was started with; default: unchanged."""
     stop_when: float | None = None
-    """End the run early at this validation accuracy from now on, as miiii train does (0: train all
-    epochs, also after the rule has ended it); default: as it was started."""
+    """From now on, end the run early at this validation accuracy, as miiii train does (0: train all
+    epochs, even after the rule has ended the run); default: unchanged."""
     stop_after: int | None = None
-    """Epochs for which --stop-when must have held, from now on; default: as it was started."""
-    config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE")] = field(
-        default=None, metadata={"option": "--config"}
-    )
-    """A TOML file that the run's configuration must agree with; only epochs may be
-    larger, and the stopping rule may be another."""
+    """From now on, epochs for which --stop-when must have held; default: unchanged."""
+    config_file: ConfigFile = field(default=None, metadata={"option": "--config"})
+    """A TOML file that the run's configuration must agree with. Only its epochs may be larger, and
+    its stopping rule another."""
     track: str = ""
-    """Other tools to hand the run's numbers to, separated by commas: tensorboard, or module:Class
-    for one of your own."""
+    """Other tools that receive the run's numbers, separated by commas: tensorboard, or module:Class
+    for a class that you write."""
     json: bool = False
     """Print the result as JSON on stdout."""
 
 
 def train_command(words: list[str]) -> int:
-    """`miiii train`: returns the exit code."""
+    """Run `miiii train`; returns the exit code."""
     arguments = parse_train(words)
     check_range(arguments, "seeds", 1)
     trackers = load_trackers(arguments.track)
@@ -104,8 +101,12 @@ def train_command(words: list[str]) -> int:
         raise UsageError("--from-epoch and --from-optimiser need a run to branch: give --from RUN")
     if arguments.dry_run:
         return _dry_run(configs, arguments)
-    names = _names(arguments, list(seeds))
-    _check_place(arguments.runs_dir, names, arguments.force)
+    name = arguments.name or _free_name(arguments)
+    names = [name] if len(seeds) == 1 else [f"{name}-seed{seed}" for seed in seeds]
+    from miiii.runs.creation import check_new_runs
+
+    with writable("--runs-dir", arguments.runs_dir):
+        check_new_runs(arguments.runs_dir, names, arguments.force)
     _note_tasks(configs[0])
     command = ["miiii", "train", *words]
 
@@ -127,7 +128,7 @@ def train_command(words: list[str]) -> int:
 
 
 def resume_command(words: list[str]) -> int:
-    """`miiii resume`: returns the exit code."""
+    """Run `miiii resume`; returns the exit code."""
     _refuse_other_settings(words)
     arguments = parse(ResumeArguments, words, "miiii resume")
     from miiii.runs.directory import RunDirectory
@@ -160,11 +161,7 @@ def resume_command(words: list[str]) -> int:
 
 
 def _refuse_other_settings(words: Sequence[str]) -> None:
-    """Refuse settings of a run that is resumed, with what takes them.
-
-    Raises:
-        UsageError: an option is one of `miiii train`'s settings.
-    """
+    """Refuse options of `miiii resume` that are settings, which only `miiii train` takes."""
     settings = set(option_names(Config)) - set(option_names(ResumeArguments))
     for word in words:
         name = word.split("=")[0].replace("_", "-")
@@ -176,9 +173,9 @@ def _refuse_other_settings(words: Sequence[str]) -> None:
 
 
 def parse_train(words: list[str]) -> TrainArguments:
-    """What the words after `miiii train` say, `command_line.train_words` the other way round.
+    """Parse the words after `miiii train`, the inverse of `command_line.train_words`.
 
-    Two passes: the preset and the file decide what the other fields' defaults are.
+    In two passes, because preset, file and origin give the defaults of other fields.
 
     Raises:
         UsageError: a word is not understood, or two contradict each other.
@@ -192,7 +189,10 @@ def parse_train(words: list[str]) -> TrainArguments:
                 f"--preset is {preset!r} and --from {origin!r}: both say where the settings begin, "
                 "so leave one out"
             )
-        config = _settings_of(origin, Path(peek(words, "--runs-dir") or TrainArguments.runs_dir))
+        from miiii.runs.directory import RunDirectory
+
+        runs_dir = Path(peek(words, "--runs-dir") or TrainArguments.runs_dir)
+        config = read_config(RunDirectory.open(runs_dir, origin).path / "config.toml", Config())
     if file is not None:
         config = read_config(Path(file), config)
     default = TrainArguments(preset=preset or TrainArguments.preset, config=config)
@@ -206,14 +206,6 @@ def parse_train(words: list[str]) -> TrainArguments:
     )
 
 
-def _settings_of(run: str, runs_dir: Path) -> Config:
-    """A stored run's configuration."""
-    from miiii.runs.directory import RunDirectory
-
-    directory = RunDirectory.open(runs_dir, run)
-    return read_config(directory.path / "config.toml", Config())
-
-
 def _origin(arguments: TrainArguments) -> Any:
     if not arguments.from_run:
         return None
@@ -222,27 +214,23 @@ def _origin(arguments: TrainArguments) -> Any:
     return Origin(arguments.from_run, arguments.from_epoch, arguments.from_optimiser)
 
 
-def _names(arguments: TrainArguments, seeds: list[int]) -> list[str]:
-    name = arguments.name or _free_name(arguments)
-    return [name] if len(seeds) == 1 else [f"{name}-seed{seed}" for seed in seeds]
-
-
 def _free_name(arguments: TrainArguments) -> str:
-    """The preset's name, or with the first number that no run has."""
+    """The preset's name (for a branch the origin's), with the first number that makes it new."""
     taken = {path.name for path in arguments.runs_dir.glob("*")}
-    stem, number = arguments.preset, 1
+    stem = arguments.preset
     if arguments.from_run:
         at = "" if arguments.from_epoch is None else f"-{arguments.from_epoch}"
         stem = f"{Path(arguments.from_run).name}-branch{at}"
-    while True:
-        name = stem if number == 1 else f"{stem}-{number}"
-        if name not in taken and not any(other.startswith(f"{name}-seed") for other in taken):
-            return name
-        number += 1
+    names = (stem if number == 1 else f"{stem}-{number}" for number in itertools.count(1))
+    return next(
+        name
+        for name in names
+        if name not in taken and not any(other.startswith(f"{name}-seed") for other in taken)
+    )
 
 
 def _note_tasks(config: Config) -> None:
-    """Say what makes the tasks easier, harder or emptier than they look."""
+    """Print properties that make the tasks easier, harder or emptier than they look."""
     from miiii.tasks.dataset import build_dataset
     from miiii.tasks.notes import first_notes
 
@@ -250,30 +238,20 @@ def _note_tasks(config: Config) -> None:
         print(f"note: {note}", file=sys.stderr)
 
 
-def _check_place(runs_dir: Path, names: list[str], force: bool) -> None:
-    """A directory that cannot be written is the user's to choose again, before any compute."""
-    from miiii.runs.creation import check_new_runs
-    from miiii.runs.errors import StorageError
-
-    try:
-        check_new_runs(runs_dir, names, force)
-    except StorageError as error:
-        raise UsageError(f"--runs-dir is {str(runs_dir)!r}: {error}") from error
-
-
 def _supervise(
     run, name: str, runs_dir: Path, as_json: bool, trackers: Sequence[Factory] = ()
 ) -> int:
-    """Train with progress on the screen and signals heard; say how it ended."""
+    """Train with progress on the screen and signals handled, and print how it ended."""
     from miiii.experiment.interrupts import StopRequest
     from miiii.runs.directory import RunDirectory
 
     stop, began = StopRequest(), time.monotonic()
     with stop.listening():
         machine.prepare_jax()
-        from miiii.cli.progress.run import run_progress
+        from miiii.cli.progress.run import RunProgress
+        from miiii.cli.progress.screen import on_screen
 
-        with run_progress() as progress:
+        with on_screen(RunProgress) as progress:
             stop.notify = progress.stopping
             outcome = _tracked(run, progress, stop, trackers)
     if as_json:
@@ -286,8 +264,8 @@ def _supervise(
         return 1
     where = directory_option(runs_dir, "runs")
     if outcome.state != "finished":
-        say(f"saved at epoch {outcome.done:,}; go on with: miiii resume {name}{where}")
-        leave(stop.exit_code)
+        to_stderr(f"saved at epoch {outcome.done:,}; go on with: miiii resume {name}{where}")
+        exit_now(stop.exit_code)
     if not as_json:
         took = clock(time.monotonic() - began)
         for path, ended in zip(outcome.paths, outcome.stopped, strict=True):
@@ -301,7 +279,7 @@ def _supervise(
 
 
 def _tracked(run, progress, stop, trackers: Sequence[Factory]) -> Any:
-    """Train, with the numbers handed to trackers on their way to the screen."""
+    """Train, and pass the numbers to trackers as well as to the screen."""
     if not trackers:
         return run(progress, stop)
     from miiii.tracking.following import TrackedProgress
@@ -326,16 +304,16 @@ def _dry_run(configs: list[Config], arguments: TrainArguments) -> int:
         if origin := _origin(arguments):
             from miiii.experiment.branching import Branching
 
-            # Reads the weights, and refuses what no branch can be, as the start would.
+            # Reads the weights and checks the settings, as the start would.
             branching = Branching(origin, configs, arguments.runs_dir)
             configs, done = branching.configs, branching.epoch
             begins = [("origin", f"{branching.run.name} after epoch {done:,}")]
             for message in branching.warnings(configs[0]):
                 print(f"warning: {message}", file=sys.stderr)
-        say("compiling, and timing a few epochs …")
+        to_stderr("compiling, and timing a few epochs …")
         found = estimate(configs, stop, done=done)
     if found is None:
-        leave(stop.exit_code)
+        exit_now(stop.exit_code)
     if arguments.json:
         print(json.dumps(dataclasses.asdict(found)))
         return 0

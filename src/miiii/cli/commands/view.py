@@ -1,14 +1,15 @@
-"""`miiii view`."""
+"""`miiii view`: runs and studies as live pages in the browser."""
 
 import signal
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import tyro
 
 from miiii.cli.arguments import UsageError, parse
+from miiii.cli.checks import check_range
 from miiii.cli.text import listed
 from miiii.refusals import unknown_name
 from miiii.runs.listing import is_run, list_runs
@@ -20,9 +21,9 @@ PORT = 8059
 
 @dataclass(frozen=True)
 class ViewArguments:
-    """Show runs and studies in the browser, live: the page follows a run that goes on.
+    """Show runs and studies in the browser, live: the page follows a run that trains.
 
-    It can be reached from this machine only, and only read. Ctrl-C ends it.
+    The pages can be reached from this machine only, and change nothing. Ctrl-C ends the server.
     """
 
     name: Annotated[str | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|STUDY")] = field(
@@ -30,12 +31,12 @@ class ViewArguments:
     )
     """Name of a run or a study, or its path; default: an index of all."""
     port: int = PORT
-    """Where to listen on 127.0.0.1; 0: any port that is free."""
+    """Port on 127.0.0.1; 0: any free port."""
     host: str = ""
-    """Names, separated by commas, by which a proxy asks for the pages; without it only localhost
-    is answered, whatever the port: ssh -L 9000:localhost:8059 needs none."""
+    """Host names, separated by commas, under which a proxy requests the pages. By default only
+    requests to localhost are answered, at any port: ssh -L 9000:localhost:8059 needs no name."""
     prefix: str = ""
-    """What a proxy leaves before every path, such as /user/me/proxy/8059."""
+    """The prefix that a proxy leaves before every path, such as /user/me/proxy/8059."""
     runs_dir: Path = Path("runs")
     """The directory that holds the runs."""
     studies_dir: Path = Path("studies")
@@ -43,10 +44,9 @@ class ViewArguments:
 
 
 def view_command(words: list[str]) -> int:
-    """`miiii view`."""
+    """Run `miiii view`; returns the exit code."""
     arguments = parse(ViewArguments, words, "miiii view")
-    if not 0 <= arguments.port <= 65535:
-        raise UsageError(f"--port is {arguments.port}: it must be from 0 to 65535")
+    check_range(arguments, "port", 0, 65535)
     if arguments.prefix and not arguments.prefix.startswith("/"):
         raise UsageError(f"--prefix is {arguments.prefix!r}: it must begin with a slash")
     hosts = list(listed(arguments.host))
@@ -58,9 +58,9 @@ def view_command(words: list[str]) -> int:
         pages = Pages(roots, Path(folder))
         with ViewServer(pages, arguments.port, hosts, arguments.prefix) as server:
             try:
-                # SIGINT, too: a shell starts what runs in the background with it ignored.
+                # SIGINT too, because a shell starts background processes with it ignored.
                 for number in (signal.SIGINT, signal.SIGTERM):
-                    signal.signal(number, _end)
+                    signal.signal(number, signal.default_int_handler)
                 print(f"{server.address}{first} (Ctrl-C ends it)", flush=True)
                 if other:
                     print(f"the study of that name: {server.address}{other}", flush=True)
@@ -72,13 +72,8 @@ def view_command(words: list[str]) -> int:
     return 0
 
 
-def _end(number: int, frame: object) -> NoReturn:
-    del number, frame
-    raise KeyboardInterrupt
-
-
 def _places(arguments: ViewArguments) -> tuple[Roots, str, str]:
-    """What may be read, the first page's path, and that of a study that has the run's name."""
+    """The readable directories, the first page's path, and that of a study with the run's name."""
     roots, name = Roots(arguments.runs_dir, arguments.studies_dir), arguments.name
     if name is None:
         return roots, "", ""

@@ -1,1 +1,1 @@
-"""Progress on the screen, of a run and of a study."""
+"""Display of progress in a terminal: of a run and of a study."""

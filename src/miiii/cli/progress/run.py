@@ -1,60 +1,48 @@
-"""How a run, or a batch of them, is shown while it trains."""
+"""Display of a training batch: speed, remaining time, mean accuracies and every task."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from miiii.cli.progress.screen import Lines, View, bar, open_screen
+from miiii.cli.progress.screen import Lines, View, bar
 from miiii.cli.progress.standing import Standing
 from miiii.experiment.members import Member
 from miiii.experiment.progress import Report
 from miiii.runs.text import clock, percent
 
 MOST_TASKS = 30
-"""Tasks that a plain line names."""
+"""Most tasks that a plain line names."""
 
 
 class RunProgress:
-    """Speed, ETA, means, and every task, on a screen.
-
-    Args:
-        screen: lines or a panel.
-    """
+    """Shows a training batch on a screen of lines or on a panel."""
 
     def __init__(self, screen: Lines) -> None:
         self._screen = screen
         self.stopping, self.warned = screen.stopping, screen.warned
 
     def started(self, members: Sequence[Member], done: int, epochs: int) -> None:
-        """Say what is about to train."""
+        """Show the runs and epochs that are about to train."""
         self._standing = standing = Standing(members, done, epochs)
         self._view = view_of(standing)
         where = f"from epoch {done:,} " if done else ""
         self._screen.begin(self._view, f"{_title(standing)}: {where}to {epochs:,}; compiling")
 
     def advanced(self, report: Report) -> None:
-        """Show how far it is, when that is due."""
+        """Show the progress, if the display is due."""
         self._standing.advance(report)
         self._screen.show(self._view)
 
     def interrupted(self, members: Sequence[Member], done: int) -> None:
-        """Nothing: the command says how to go on."""
-
-
-@contextmanager
-def run_progress() -> Iterator[RunProgress]:
-    """Progress of a run on stderr."""
-    with open_screen() as screen:
-        yield RunProgress(screen)
+        """Do nothing: the command prints how to go on."""
 
 
 def view_of(standing: Standing) -> View:
-    """A batch as a line and as a panel."""
+    """The line and the panel of a batch."""
     return View(
         lambda: _line(standing), lambda: _title(standing), lambda width: _parts(standing, width)
     )
@@ -72,7 +60,7 @@ def _line(standing: Standing) -> str:
 
 
 def _plain_tasks(labels: Sequence[str], accuracy: np.ndarray) -> str:
-    """Every task's accuracy; of many tasks the lowest, in the tasks' order."""
+    """Every task's accuracy; of many tasks the lowest ones, in the order of the tasks."""
     chosen = np.sort(np.argsort(accuracy, kind="stable")[:MOST_TASKS])
     named = " ".join(f"{labels[place]}:{percent(float(accuracy[place]))[:-2]}" for place in chosen)
     if len(labels) <= MOST_TASKS:
@@ -82,13 +70,12 @@ def _plain_tasks(labels: Sequence[str], accuracy: np.ndarray) -> str:
 
 def _parts(standing: Standing, width: int) -> list[RenderableType]:
     head = Table.grid(padding=(0, 2))
-    running = standing.epochs_per_second > 0
-    elapsed = clock(time.monotonic() - standing.began)
+    speed = standing.epochs_per_second
     head.add_row(
         f"epoch {standing.done:,} / {standing.epochs:,}",
-        f"{standing.epochs_per_second:.1f} epochs/s" if running else "compiling …",
+        f"{speed:.1f} epochs/s" if speed > 0 else "compiling …",
         f"ETA {clock(standing.seconds_left)}",
-        f"elapsed {elapsed}",
+        f"elapsed {clock(time.monotonic() - standing.began)}",
     )
     means = Table.grid(padding=(0, 2))
     means.add_row(
@@ -99,11 +86,11 @@ def _parts(standing: Standing, width: int) -> list[RenderableType]:
     )
     share = standing.done / standing.epochs
     parts: list[RenderableType] = [head, bar(share, width), means, _tasks(standing, width)]
-    return [*parts, _runs(standing, width)] if len(standing.names) > 1 else parts
+    return [*parts, _runs(standing)] if len(standing.names) > 1 else parts
 
 
 def _tasks(standing: Standing, width: int) -> Table:
-    """Every task: modulus, bar, accuracy (mean over runs), and when it was first solved."""
+    """Every task: modulus, bar, accuracy (mean over runs), and the epoch that first solved it."""
     columns = max(1, min(4, (width - 6) // 32))
     cells = []
     for column, label in enumerate(standing.labels):
@@ -127,11 +114,11 @@ def _tasks(standing: Standing, width: int) -> Table:
     grid = Table.grid(padding=(0, 1))
     rows = -(-len(cells) // columns)
     for row in range(rows):
-        grid.add_row(*(cells[index] for index in range(row, len(cells), rows)))
+        grid.add_row(*cells[row::rows])
     return grid
 
 
-def _runs(standing: Standing, width: int) -> Text:
+def _runs(standing: Standing) -> Text:
     parts = [
         f"{name} {percent(value)}"
         for name, value in zip(standing.names, standing.validation.mean(axis=1), strict=True)

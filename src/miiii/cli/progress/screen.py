@@ -1,9 +1,10 @@
-"""Progress on stderr: a panel that is drawn again in a terminal, a line now and then elsewhere."""
+"""Progress on stderr: a panel that is redrawn in a terminal, a line at intervals elsewhere."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -12,29 +13,27 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from miiii.cli.console import live_console, say
+from miiii.cli.console import live_console, to_stderr
+
+Progress = TypeVar("Progress")
 
 LINE_SECONDS, DRAW_SECONDS = 10.0, 0.25
-"""At least so long between two lines, and between two drawings of a panel."""
+"""Shortest time between two lines, and between two drawings of a panel."""
 STOPPING = "stopping: saving first (once more: quit at once)"
 
 
 @dataclass(frozen=True)
 class View:
-    """What there is to see, made when it is shown."""
+    """The contents of a line and of a panel, computed when they are shown."""
 
     line: Callable[[], str]
     title: Callable[[], str]
     parts: Callable[[int], list[RenderableType]]
-    """Inside the panel, from above, for a terminal of so many columns."""
+    """From the terminal's width to the rows of the panel, from top to bottom."""
 
 
 class Lines:
-    """One line per interval, for logs and pipes; the last state at the end.
-
-    Args:
-        seconds: of the interval.
-    """
+    """One line per interval of `seconds`, for logs and pipes, and the last state at the end."""
 
     def __init__(self, seconds: float = LINE_SECONDS) -> None:
         self._seconds, self._next = seconds, 0.0
@@ -44,48 +43,44 @@ class Lines:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        """Show what was not shown yet."""
+        """Show the last state if it was not shown yet."""
         if self._pending is not None:
             self._draw(self._pending)
 
     def begin(self, view: View, line: str = "") -> None:
-        """Say what is about to happen; without a line the first one waits for its time."""
+        """Print the first line; without one the interval begins now."""
         if line:
-            say(line)
+            to_stderr(line)
         else:
             self._next = time.monotonic() + self._seconds
 
     def show(self, view: View) -> None:
-        """Show it if the interval is over."""
+        """Show a state if the interval is over."""
         self._pending = view
         if time.monotonic() >= self._next:
             self._draw(view)
             self._next = time.monotonic() + self._seconds
 
     def ended(self, view: View, line: str, whole: str) -> None:
-        """Say that a part ended; `whole`: how all of it stands, which a panel shows anyway."""
-        say(f"{line}; {whole}")
+        """Print that a part ended, and the state of the whole, which a panel shows anyway."""
+        to_stderr(f"{line}; {whole}")
         self._pending = None
 
     def stopping(self) -> None:
-        """Say that a signal was heard."""
-        say(STOPPING)
+        """Print that a signal has asked to stop."""
+        to_stderr(STOPPING)
 
     def warned(self, message: str) -> None:
         """Print a warning."""
-        say(f"warning: {message}")
+        to_stderr(f"warning: {message}")
 
     def _draw(self, view: View) -> None:
-        say(view.line())
+        to_stderr(view.line())
         self._pending = None
 
 
 class LivePanel(Lines):
-    """A panel that changes in place, with what must be read above it.
-
-    Args:
-        console: a terminal.
-    """
+    """A panel on a terminal that is redrawn in place, with warnings above it."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(DRAW_SECONDS)
@@ -97,7 +92,7 @@ class LivePanel(Lines):
         return self
 
     def __exit__(self, *error: Any) -> None:
-        """Leave the terminal as it was, with the last state on it."""
+        """Show the last state, and restore the terminal."""
         super().__exit__()
         self._live.stop()
 
@@ -106,12 +101,12 @@ class LivePanel(Lines):
         self._draw(view)
 
     def ended(self, view: View, line: str, whole: str) -> None:
-        """Leave a line, and redraw."""
+        """Print a line above the panel, and redraw."""
         self._console.print(Text(line))
         self._draw(view)
 
     def stopping(self) -> None:
-        """Say that a signal was heard, when next drawn (a handler must not draw)."""
+        """Show with the next drawing that a signal came, whose handler must not draw itself."""
         self._stopping = True
 
     def warned(self, message: str) -> None:
@@ -125,10 +120,7 @@ class LivePanel(Lines):
 
 
 def framed(view: View, width: int, *, stopping: bool = False) -> Panel:
-    """The panel as it stands.
-
-    That it stops comes first: a terminal shows the head of what is too long for it.
-    """
+    """The panel of a view, with the note that it stops on top, where a small terminal shows it."""
     head = [Text(STOPPING, style="yellow")] if stopping else []
     parts = Group(*head, *view.parts(width))
     return Panel(parts, title=view.title(), title_align="left", padding=(0, 1))
@@ -136,12 +128,14 @@ def framed(view: View, width: int, *, stopping: bool = False) -> Panel:
 
 def bar(share: float, width: int) -> Table:
     """A bar across a panel."""
-    grid = Table.grid()  # a bar without a table ends without a line break
+    grid = Table.grid()  # Rich ends a bar outside a table without a line break.
     grid.add_row(ProgressBar(total=1.0, completed=share, width=max(20, width - 4)))
     return grid
 
 
-def open_screen() -> Lines:
-    """The panel where stderr is a terminal, lines elsewhere."""
+@contextmanager
+def on_screen(kind: Callable[[Lines], Progress]) -> Iterator[Progress]:
+    """Show progress of some kind on stderr: on a panel if it is a terminal, as lines elsewhere."""
     console = live_console()
-    return Lines() if console is None else LivePanel(console)
+    with Lines() if console is None else LivePanel(console) as screen:
+        yield kind(screen)

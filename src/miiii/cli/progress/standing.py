@@ -1,4 +1,4 @@
-"""A training batch as the screen shows it: accuracies, and when each task was first solved."""
+"""The state of a training batch: accuracies, and the epoch that first solved each task."""
 
 import time
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from miiii.runs.thresholds import SOLVED, reached
 
 
 class Standing:
-    """Follows accuracies and the epoch at which each task was first solved.
+    """Follows accuracies, and the epoch that first solved each task.
 
     Args:
-        members: the runs; what they have on disk from before counts.
+        members: the runs; their stored history up to `done` counts.
         done: epochs made before.
         epochs: epochs to make.
     """
@@ -25,7 +25,7 @@ class Standing:
         task = members[0].config.task
         self.base, self.moduli, self.task = task.base, task.task_moduli, task.task
         self.labels = [task.task] if task.is_regression else [str(q) for q in task.task_moduli]
-        self.asked = task.split_sizes[1]
+        self.validation_size = task.split_sizes[1]
         self.done, self.epochs = done, epochs
         self.epochs_per_second = 0.0
         self.began = time.monotonic()
@@ -52,15 +52,15 @@ class Standing:
         if not len(accuracy):
             return
         self.validation[run] = accuracy[-1]
-        asked = examples_of(rows, "validation", self.asked)
-        solved = reached(accuracy, SOLVED, asked[:, None])
+        examples = examples_of(rows, "validation", self.validation_size)
+        solved = reached(accuracy, SOLVED, examples[:, None])
         first = rows["validation_epoch"][solved.argmax(axis=0)]
         new = solved.any(axis=0) & (self.solved[run] == 0)
         self.solved[run] = np.where(new, first, self.solved[run])
 
     @property
     def seconds_left(self) -> float | None:
-        """Until the last epoch, at the speed of the last chunks."""
+        """Seconds until the last epoch, at the speed of the last chunks."""
         if not self.epochs_per_second:
             return None
         return (self.epochs - self.done) / self.epochs_per_second
@@ -68,9 +68,10 @@ class Standing:
     @property
     def solved_now(self) -> float:
         """Tasks at or above the threshold now, on average over runs."""
-        return float(reached(self.validation, SOLVED, self.asked).sum(axis=1).mean())
+        solved = reached(self.validation, SOLVED, self.validation_size)
+        return float(solved.sum(axis=1).mean())
 
     def is_solved(self, column: int) -> bool:
-        """Whether a task is at or above the threshold now, all runs taken together."""
+        """Whether a task's accuracy over all runs together is at or above the threshold now."""
         accuracy = self.validation[:, column]
-        return bool(reached(accuracy.mean(), SOLVED, self.asked * len(accuracy)))
+        return bool(reached(accuracy.mean(), SOLVED, self.validation_size * len(accuracy)))

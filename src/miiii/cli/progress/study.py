@@ -1,44 +1,30 @@
-"""How a study is shown while its runs train."""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
+"""Display of a study while its runs train."""
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from miiii.cli.progress.screen import Lines, View, bar, open_screen
+from miiii.cli.progress.screen import Lines, View, bar
 from miiii.runs.text import clock, percent
 from miiii.studies.progress import JobState, Tally
 
 
 class StudyProgress:
-    """The whole study and the runs at work, on a screen.
-
-    Args:
-        screen: lines or a panel.
-    """
+    """Shows a study and its training runs on a screen of lines or on a panel."""
 
     def __init__(self, screen: Lines) -> None:
         self._screen = screen
         self.stopping, self.warned = screen.stopping, screen.warned
 
     def changed(self, tally: Tally, state: JobState | None) -> None:
-        """Say that a run ended; else show how the study stands, when that is due."""
+        """Print that a run ended; otherwise show the study, if the display is due."""
         view = _view(tally)
-        if state is None:  # What is to be done was said before.
+        if state is None:  # The command has printed the jobs.
             self._screen.begin(view)
         elif state.stage in ("finished", "failed", "interrupted"):
             self._screen.ended(view, run_line(state), _whole(tally))
         else:
             self._screen.show(view)
-
-
-@contextmanager
-def study_progress() -> Iterator[StudyProgress]:
-    """Progress of a study on stderr."""
-    with open_screen() as screen:
-        yield StudyProgress(screen)
 
 
 def _view(tally: Tally) -> View:
@@ -59,7 +45,7 @@ def _view(tally: Tally) -> View:
 
 
 def run_line(state: JobState) -> str:
-    """A job in one line: which runs, how far, how well."""
+    """A job in one line: its runs, epochs and accuracy."""
     name = state.job.names[0]
     if len(state.job.names) > 1:
         name += f" and {len(state.job.names) - 1} more"
@@ -67,7 +53,7 @@ def run_line(state: JobState) -> str:
 
 
 def _parts(state: JobState) -> list[str]:
-    """Epochs, accuracy and tasks solved, or what it does instead of training."""
+    """Epochs, accuracy and solved tasks, with the stage if it does not train."""
     job = state.job
     epochs = f"{state.done:,}/{job.epochs:,}"
     if state.stage == "starting":

@@ -1,8 +1,9 @@
-"""`miiii sweep best`."""
+"""`miiii sweep best`: the best run, its neighbours, and the importance of settings."""
 
 import json
 import shlex
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,17 +35,19 @@ if TYPE_CHECKING:
 
 
 _SPREAD = """
-share: of how much more its values among the best differ from those among all than
-chance explains; by chance: what one in a hundred random choices of runs passes.
-What matters only together with another setting is not seen."""
+share: how much more a setting's values among the best runs differ from those among all runs
+than chance explains, as a share of the sum over all settings; by chance: the divergence that
+one in a hundred random choices of runs exceeds. Effects of several settings together are not
+measured."""
 _FOLLOWED = """
-share of variance: what the setting alone makes of the objective's variance over the whole
-space, read off all runs (functional ANOVA, main effects). among the best: how much more its
-values among the best differ from those among all than chance explains.
-The sampler followed the results and gathers its runs where earlier ones were good: a setting
-that it has settled hardly differs among the best, however much it matters. Trust the first
-column. What matters only together with another setting is not seen."""
-"""Below the importances, of runs spread over the space and of runs that followed results."""
+share of variance: the share of the objective's variance over the whole space that the setting
+explains by itself, estimated from all runs (functional ANOVA, main effects). among the best:
+how much more its values among the best runs differ from those among all runs than chance
+explains. The sampler followed the results and placed its runs where earlier ones were good: a
+setting that it has narrowed down hardly differs among the best, however much it matters. Trust
+the first column. Effects of several settings together are not measured."""
+"""Notes below the importances: for runs spread over the space, and for a sampler that follows
+results."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +55,14 @@ class BestArguments(SweepArguments):
     """The best run: its settings as a command, its neighbours, and which settings matter."""
 
     objective: str = ""
-    """By which of the sweep's objectives; default: the only one, or for several all the runs that
-    none beats."""
+    """The sweep's objective to judge by; default: the only one, or with several all runs that no
+    other beats in all of them."""
     json: bool = False
     """Print it as JSON on stdout."""
 
 
 def best(words: list[str]) -> int:
-    """`miiii sweep best`: returns the exit code."""
+    """Run `miiii sweep best`; returns the exit code."""
     arguments = parse(BestArguments, words, "miiii sweep best")
     sweep, results = open_results(arguments)
     from miiii.sweeps.outcome.ranking import choose_objective, neighbours, pareto_front, ranked
@@ -101,17 +104,13 @@ def best(words: list[str]) -> int:
         _print_importance(one)
     if found:
         print(_FOLLOWED if found[0].followed else _SPREAD)
-    for why in refused:
-        print(f"\n{why}")
+    for reason in refused:
+        print(f"\n{reason}")
     return 0
 
 
 def check_done(results: "SweepResults") -> None:
-    """Refuse where there is no best yet.
-
-    Raises:
-        ValueError: no run is done; says what there is.
-    """
+    """Refuse results in which no run is done, with the counts of the other states."""
     if not results.done:
         counts = ", ".join(f"{count} {state}" for state, count in results.counts.items() if count)
         raise ValueError(
@@ -123,7 +122,7 @@ def check_done(results: "SweepResults") -> None:
 def _importances(
     results: "SweepResults", places: Sequence[int]
 ) -> "tuple[list[Importances], list[str]]":
-    """Of each objective, and why not."""
+    """The importances for each objective, and the reasons for those that cannot be computed."""
     from miiii.sweeps.outcome.importance import importances
 
     found, refused = [], []
@@ -154,12 +153,11 @@ def _print_command(best: Mapping[str, Any], absent: Collection[str]) -> None:
     print(f"\nthe run: {best['path']}{away}")
     if best["command"] is not None:
         print(f"train it again: {best['command']}")
-        batch = _batch_of(Path(best["path"]))
-        if batch > 1:
-            print(
-                f"(it trained in a batch of {batch}: alone its numbers differ, in the last bits at "
-                "first)"
-            )
+        with suppress(DamagedFileError):  # Its directory may be on another machine.
+            batch = batch_size(RunDirectory(Path(best["path"])).provenance)
+            if batch > 1:
+                differs = "by itself its numbers differ, first in the last bits"
+                print(f"(it trained in a batch of {batch}: {differs})")
 
 
 def _print_neighbours(
@@ -188,7 +186,7 @@ def _print_neighbours(
     if not grid:
         print("\ndistance: in the other settings, from 0 to 1 (root mean square over their ranges)")
     print(
-        "\nOne seed each: differences as small as those between seeds say nothing (the command "
+        "\nOne seed each: differences as small as those between seeds mean nothing (the command "
         "above\nwith --seeds 5 shows how large those are)."
     )
 
@@ -203,16 +201,8 @@ def _neighbour_heading(near: "list[Neighbour]") -> str:
     )
 
 
-def _batch_of(path: Path) -> int:
-    """How many runs a run trained together with; 1 where its directory is not here."""
-    try:
-        return batch_size(RunDirectory(path).provenance)
-    except DamagedFileError:
-        return 1
-
-
 def _train_words(sweep: "Sweep", run: "RunRecord") -> list[str] | None:
-    """None where the study whose run it is cannot be read here."""
+    """The words that train a run; None if it belongs to a study that cannot be read here."""
     from miiii.runs.errors import RunError
     from miiii.studies.study import open_study
 
@@ -229,15 +219,12 @@ def _print_front(results: "SweepResults", front: Sequence[Mapping[str, Any]]) ->
     described = ", ".join(f"{name} ({direction_text(name)})" for name in names)
     print(f"best of {results.name} by {described}:")
     print(
-        f"{len(front)} of {len(results.done):,} runs that none beats in all objectives at once "
-        "(--objective takes one\nof them, with neighbours)\n"
+        f"{len(front)} of {len(results.done):,} runs that no other beats in all objectives "
+        "(--objective\nchooses one objective, with neighbours)\n"
     )
     rows = [
-        [
-            run["run"],
-            *map(four_digits, run["values"].values()),
-            *map(setting_text, run["params"].values()),
-        ]
+        [run["run"], *map(four_digits, run["values"].values())]
+        + [setting_text(value) for value in run["params"].values()]
         for run in front
     ]
     print_table(["run", *names, *results.settings], rows)
@@ -284,11 +271,8 @@ def _run_record(sweep: "Sweep", results: "SweepResults", run: "RunRecord") -> di
         "run": run.run,
         "params": {name: run.params[name] for name in results.settings},
         "values": named(results, run.values),
-        "epochs": run.epochs,
-        "seconds": run.seconds,
-        "attempts": run.attempts,
-        "accuracy": run.accuracy,
-        "solved": run.solved,
+        **{name: getattr(run, name) for name in ("epochs", "seconds", "attempts")},
+        **{name: getattr(run, name) for name in ("accuracy", "solved")},
         "path": str(sweep.runs_dir / run.run),
         "command": None if words is None else shlex.join(words),
     }

@@ -1,4 +1,4 @@
-"""`miiii sweep launch`: workers as jobs, on this machine or in SLURM's queue."""
+"""`miiii sweep launch`: starts workers as jobs, on this machine or in SLURM's queue."""
 
 import math
 import os
@@ -8,55 +8,52 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import tyro
-
 from miiii.cli.arguments import UsageError, parse
 from miiii.cli.checks import check_range
-from miiii.cli.console import say
-from miiii.cli.text import counted, directory_option
+from miiii.cli.console import to_stderr
+from miiii.cli.sweep.text import SweepArguments, where_option
+from miiii.cli.text import counted
 from miiii.experiment.interrupts import StopRequest
 from miiii.sweeps.jobs.launch import Resources, divide_cores, divide_gpus, visible_gpus
 from miiii.sweeps.jobs.worker_job import WorkerJob
 
 MOST_WORKERS = 10_000
 LINE_SECONDS = 30.0
-"""With --wait: at least this often a line, and at once when a worker ends."""
+"""With --wait: the longest time between two lines; a worker's end prints one at once."""
 LOOK_SECONDS = 0.5
 JOBS_NAME = "jobs"
-DEFAULT_DIRECTORY = Path("sweeps")
 
 
 @dataclass(frozen=True)
-class LaunchArguments:
+class LaunchArguments(SweepArguments):
     """Start workers of a sweep, and return. They train until no trial is left.
 
-    A worker that must end (preemption, a time limit) saves, gives its trials back, and its job is
-    put into the queue again. Logs are in the sweep's directory, under jobs/.
+    A worker that must end (preemption, a time limit) saves and releases its trials, and its job is
+    queued again. Logs are in the sweep's directory, under jobs/. Under SLURM every node must see
+    the directory of the sweeps.
     """
 
-    name: tyro.conf.Positional[str] = field(metadata={"option": None})
-    """Name of the sweep."""
     workers: int = 1
-    """How many."""
+    """The number of workers."""
     on: Literal["local", "slurm"] = "local"
-    """local (this machine; they outlive this command) or slurm (one job array)."""
+    """local (this machine; they go on after this command) or slurm (one job array)."""
     cpus: int = 1
     """Processor cores of each worker."""
     gpus: int = 0
     """GPUs of each worker; with 0 it trains on the CPU."""
     time: str | None = None
     """slurm: time limit of each job, in minutes or as [days-]hours:minutes:seconds; default:
-    24:00:00. A job that reaches it goes on where it was, as often as need be."""
+    24:00:00. A job that reaches it is queued again and goes on."""
     memory: float | None = None
     """slurm: GB for each worker; default: the cluster's."""
     partition: str | None = None
     """slurm: the partition; default: the cluster's."""
     account: str | None = None
-    """slurm: who pays."""
+    """slurm: the account that is charged."""
     qos: str | None = None
     """slurm: quality of service."""
     constraint: str | None = None
@@ -70,20 +67,16 @@ class LaunchArguments:
     dry_run: bool = False
     """Print the script that would be submitted, or the commands that would be started."""
     wait: bool = False
-    """local: stay until all workers have ended; Ctrl-C lets them save and ends them."""
+    """local: stay until all workers have ended; Ctrl-C lets them save and end."""
     batch: int | None = None
-    """Passed on: trials of one shape that a worker trains together."""
+    """For the workers: trials of one shape that a worker trains together."""
     patience: float | None = None
-    """Passed on: seconds without a sign of life after which a trial is taken over."""
+    """For the workers: seconds without a sign of life after which a trial is taken over."""
     take_over: bool = True
-    """--no-take-over: workers leave when nothing waits, instead of staying to take over from
-    others (passed on as --no-wait)."""
+    """--no-take-over: workers end when no trial waits, instead of staying to take over from others
+    (their --no-wait)."""
     any_version: bool = False
-    """Passed on: work on a sweep that another version of miiii made."""
-    storage: str = ""
-    """Where the trials are kept; default: what the sweep's directory says."""
-    sweeps_dir: Path = DEFAULT_DIRECTORY
-    """The directory that holds the sweeps; under SLURM every node must see it."""
+    """For the workers: work on a sweep that another version of miiii made."""
 
 
 ONLY_SLURM = (
@@ -93,7 +86,7 @@ ONLY_SLURM = (
 
 
 def launch(words: list[str]) -> int:
-    """`miiii sweep launch`: returns the exit code."""
+    """Run `miiii sweep launch`; returns the exit code."""
     arguments = parse(LaunchArguments, words, "miiii sweep launch")
     resources = _checked(arguments)
     folder = (arguments.sweeps_dir / arguments.name / JOBS_NAME).absolute()
@@ -101,7 +94,7 @@ def launch(words: list[str]) -> int:
     if not arguments.dry_run:
         from miiii.sweeps.queue.sweep import check_version, open_sweep
 
-        # What would make every worker fail is better said once, and here.
+        # Checked here, because it would make every worker fail.
         opened = open_sweep(arguments.name, arguments.sweeps_dir, arguments.storage)
         if not arguments.any_version:
             check_version(opened)
@@ -111,7 +104,7 @@ def launch(words: list[str]) -> int:
 
 
 def _checked(arguments: LaunchArguments) -> Resources:
-    """What each worker gets; refuses what cannot be."""
+    """The resources of each worker; refuses bad options."""
     for name, least, most in (
         ("workers", 1, MOST_WORKERS),
         ("cpus", 1, 4096),
@@ -136,29 +129,19 @@ def _checked(arguments: LaunchArguments) -> Resources:
             raise UsageError(f"--sbatch has {entry!r}: expected NAME=VALUE, such as nodelist=n7")
         more[key] = value
     minutes = 24 * 60 if arguments.time is None else parse_minutes(arguments.time)
-    return Resources(
-        arguments.cpus,
-        arguments.gpus,
-        minutes,
-        arguments.memory,
-        arguments.partition,
-        arguments.account,
-        arguments.qos,
-        arguments.constraint,
-        arguments.throttle,
-        arguments.setup,
-        more,
-    )
+    names = ("cpus", "gpus", "memory", "partition", "account", "qos", "constraint", "throttle")
+    given = {name: getattr(arguments, name) for name in (*names, "setup")}
+    return Resources(minutes=minutes, more=more, **given)
 
 
 def parse_minutes(text: str) -> int:
-    """A time limit as SLURM has them: minutes, [days-]hours:minutes:seconds, or days-hours.
+    """A time limit in SLURM's forms: minutes, [days-]hours:minutes:seconds, or days-hours.
 
     Returns:
-        Whole minutes, rounded up, from 1.
+        Whole minutes, rounded up, at least 1.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: it has none of these forms.
     """
     form = r"(?:(?P<days>\d+)-)?(?P<rest>\d+(?::\d+){0,2})"
     match = re.fullmatch(form, text.strip())
@@ -181,7 +164,7 @@ def parse_minutes(text: str) -> int:
 
 
 def _jobs(arguments: LaunchArguments) -> list[WorkerJob]:
-    """One per worker."""
+    """The job of each worker."""
     words = [sys.executable, "-P", "-m", "miiii", "sweep", "worker", arguments.name]
     for name in ("batch", "patience"):
         value = getattr(arguments, name)
@@ -190,7 +173,7 @@ def _jobs(arguments: LaunchArguments) -> list[WorkerJob]:
     words += ["--any-version"] if arguments.any_version else []
     words += ["--threads", "all"] if arguments.cpus > 1 else []
     words += ["--storage", arguments.storage] if arguments.storage else []
-    if arguments.sweeps_dir != DEFAULT_DIRECTORY:
+    if arguments.sweeps_dir != SweepArguments.sweeps_dir:
         words += ["--sweeps-dir", str(arguments.sweeps_dir)]
     count, here = arguments.workers, arguments.on == "local"
     on_cpu = {"JAX_PLATFORMS": "cpu"} if not arguments.gpus else {}
@@ -204,7 +187,7 @@ def _jobs(arguments: LaunchArguments) -> list[WorkerJob]:
             number,
             tuple(words),
             os.getcwd(),
-            # SLURM says itself which GPUs a job has.
+            # SLURM sets the GPUs of a job itself.
             {**on_cpu, **({"CUDA_VISIBLE_DEVICES": gpus[number]} if here else {})},
             cores[number],
         )
@@ -226,7 +209,8 @@ def _on_slurm(
     part = "" if len(jobs) == 1 else "_<worker>"
     print(f"submitted job {number} to SLURM: {_described(arguments)}{array}")
     print(f"logs:  {shown(folder)}/{number}{part}_0_log.err")
-    print(f"watch: {_status(arguments)}; squeue --job {number}")
+    status = f"miiii sweep status {arguments.name}{where_option(arguments)}"
+    print(f"watch: {status}; squeue --job {number}")
     print(f"stop:  scancel {number} (they save first)")
     return 0
 
@@ -242,7 +226,7 @@ def _here(arguments: LaunchArguments, jobs: Sequence[WorkerJob], folder: Path) -
 
     machine = os.cpu_count() or 1
     if arguments.workers * arguments.cpus > machine and not arguments.gpus:
-        say(
+        to_stderr(
             f"note: {arguments.workers * arguments.cpus} cores are asked for and this machine has "
             f"{machine}: workers will share them"
         )
@@ -252,48 +236,48 @@ def _here(arguments: LaunchArguments, jobs: Sequence[WorkerJob], folder: Path) -
         listed = " ".join(map(str, pids))
         print(f"started on this machine: {_described(arguments)}")
         print(f"logs:  {shown(folder)}/<process>_0_log.err, processes {listed}")
-        print(f"watch: {_status(arguments)}")
+        print(f"watch: miiii sweep status {arguments.name}{where_option(arguments)}")
         print(f"stop:  kill {listed} (they save first)", flush=True)
         return _wait(pids, folder, stop) if arguments.wait else stop.exit_code
 
 
 def _wait(pids: Sequence[int], folder: Path, stop: StopRequest) -> int:
-    """Stay until all have ended, with a line when something changes and now and then."""
+    """Wait until all workers have ended, with a line at every change and every `LINE_SECONDS`."""
     from miiii.sweeps.jobs.local_jobs import log_of, state_of
     from miiii.sweeps.jobs.local_jobs import stop as end
 
-    told, before, spoken = False, Counter(), -math.inf
+    stopped, before, printed = False, Counter(), -math.inf
     while True:
         states = {pid: state_of(folder, pid) for pid in pids}
         now = Counter(states.values())
-        if now != before or time.monotonic() - spoken > LINE_SECONDS:
+        if now != before or time.monotonic() - printed > LINE_SECONDS:
             counts = ", ".join(f"{count} {state}" for state, count in sorted(now.items()))
-            say(f"{time.strftime('%H:%M:%S')} {len(pids)} workers: {counts}")
-            before, spoken = now, time.monotonic()
+            to_stderr(f"{time.strftime('%H:%M:%S')} {len(pids)} workers: {counts}")
+            before, printed = now, time.monotonic()
         if not now["running"]:
             break
-        if stop() and not told:
-            told = True
-            say("workers were told to save and end; a second Ctrl-C leaves without waiting")
+        if stop() and not stopped:
+            stopped = True
+            to_stderr("workers were told to save and end; a second Ctrl-C leaves without waiting")
             end(pid for pid, state in states.items() if state == "running")
         time.sleep(LOOK_SECONDS)
     for pid, state in states.items():
         if state in ("failed", "vanished"):
             log = log_of(folder, pid)
-            say(f"error: worker {pid} {state}: {_last_words(log)}; its log: {shown(log)}")
+            to_stderr(f"error: worker {pid} {state}: {_reason_in(log)}; its log: {shown(log)}")
     if stop():
         return stop.exit_code
     return 1 if now["failed"] + now["vanished"] else 0
 
 
-def _last_words(log: Path) -> str:
-    """Why a job failed, from its log; submitit writes the exception last."""
+def _reason_in(log: Path) -> str:
+    """The reason of a failure, from a job's log; submitit writes the exception last."""
     try:
         lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
     except OSError:
         return "it left no log"
-    said = [line for line in lines if line.startswith("error:")]
-    return (said or [line for line in lines if line] or ["it said nothing"])[-1]
+    errors = [line for line in lines if line.startswith("error:")]
+    return (errors or [line for line in lines if line] or ["its log is empty"])[-1]
 
 
 def _described(arguments: LaunchArguments) -> str:
@@ -302,13 +286,8 @@ def _described(arguments: LaunchArguments) -> str:
     return f"{counted(arguments.workers, 'worker')} of sweep {arguments.name} ({each} each)"
 
 
-def _status(arguments: LaunchArguments) -> str:
-    where = directory_option(arguments.sweeps_dir, "sweeps")
-    return f"miiii sweep status {arguments.name}{where}"
-
-
 def shown(path: Path) -> str:
-    """A path as short as it can be said here."""
+    """A path relative to the working directory, if it is inside it."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:

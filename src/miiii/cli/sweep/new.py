@@ -1,16 +1,16 @@
-"""`miiii sweep new`: makes a search of settings."""
+"""`miiii sweep new`: makes a sweep, a search of settings."""
 
 from collections.abc import Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import tyro
 
 from miiii.cli.arguments import UsageError, option_names, parse, peek
-from miiii.cli.config_file import read_config
-from miiii.cli.console import say, seldom
+from miiii.cli.config_file import ConfigFile, read_config
+from miiii.cli.console import at_intervals, to_stderr
 from miiii.cli.text import directory_option, listed
 from miiii.config.config import Config
 from miiii.config.presets import get_preset
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NewArguments:
-    """Make a sweep. The same words again finish making it; more --trials give it more."""
+    """Make a sweep. The same words again finish an interrupted one; more --trials extend it."""
 
     name: tyro.conf.Positional[str] = field(metadata={"option": None})
     """Name of the sweep, and of its directory."""
     space: str = ""
-    """What is searched: table1 (the paper's, 384 points), or a TOML file with lines such as
+    """The search space: table1 (the paper's, 384 points), or a TOML file with lines such as
     width = [128, 256] and learning_rate = { low = 1e-4, high = 1e-2, log = true }."""
     from_sweep: str = ""
-    """An earlier sweep (of --sweeps-dir) to widen: its finished runs whose settings all stand in
-    this one come first, and are taken over with their results instead of being trained."""
+    """An earlier sweep (of --sweeps-dir) to widen: its finished runs that are points of this one
+    come first, and are taken over with their results instead of being trained."""
     enqueue: Path | None = None
     """A TOML file of points that come first, a table [[points]] with every searched setting for
     each."""
@@ -44,53 +44,46 @@ class NewArguments:
     sampler: Sampler = "tpe"
     """tpe (each trial chosen from the results so far), grid (every point once), or random."""
     trials: int | None = None
-    """How many; default: the whole grid, or as many runs as the study has, else 100."""
+    """The number of trials; default: the whole grid, or as many runs as the study has, else 100."""
     objective: str = "validation_loss"
-    """What is looked for, with commas between several (then the best are those that none beats in
-    all): validation_loss, solved_epoch (first epoch from which all tasks hold 0.9), area (mean
-    accuracy over log epoch)."""
+    """One objective, or several separated by commas (the best runs are then those that no other
+    beats in all): validation_loss, solved_epoch (first epoch from which all tasks hold 0.9), area
+    (mean accuracy over log epoch)."""
     prune: Prune = "none"
-    """none, or stuck: give up a run whose training loss, after a quarter of its epochs, has come
-    down by less than a tenth. Nothing is ever given up for its validation loss, which stands still
-    before grokking."""
+    """none, or stuck: give up a run whose training loss, after a quarter of its epochs, has fallen
+    by less than a tenth. No run is given up for its validation loss, which does not change before
+    grokking."""
     keep: Keep = "all"
-    """What stays of a finished run: all, or weights (without the checkpoints to go on from, which
-    are most of its bytes)."""
+    """What is kept of a finished run: all, or weights (without the checkpoints to resume from,
+    which are most of its bytes)."""
     sampler_seed: int = 0
     """Seed of the sampler."""
     storage: str = ""
-    """Where the trials are kept: a path, or a URL as SQLAlchemy has them
+    """The storage of the trials: a path, or a URL in SQLAlchemy's form
     (postgresql://user@host/database); default: a journal file in the sweep's directory."""
     sweeps_dir: Path = Path("sweeps")
     """The directory that holds the sweeps."""
     preset: str = "small"
-    """Where the settings that are not searched start from."""
-    config_file: Annotated[Path | None, tyro.conf.arg(name="config", metavar="FILE")] = field(
-        default=None, metadata={"option": "--config"}
-    )
-    """A TOML file of fields, whole or in part, laid over the preset."""
+    """The preset that gives the settings that are not searched."""
+    config_file: ConfigFile = field(default=None, metadata={"option": "--config"})
+    """A TOML file of some or all fields that replace the preset's."""
     config: tyro.conf.OmitArgPrefixes[Config] = field(default_factory=Config)
 
 
 def new(words: list[str]) -> int:
-    """`miiii sweep new`: returns the exit code."""
-    preset, file = peek(words, "--preset"), peek(words, "--config")
-    config = get_preset(preset or NewArguments.preset)
+    """Run `miiii sweep new`; returns the exit code."""
+    preset, file = peek(words, "--preset") or NewArguments.preset, peek(words, "--config")
+    config = get_preset(preset)
     if file is not None:
         config = read_config(Path(file), config)
-    arguments = parse(
-        NewArguments,
-        words,
-        "miiii sweep new",
-        default=NewArguments("", preset=preset or NewArguments.preset, config=config)
-        if "--help" not in words and "-h" not in words
-        else None,
-    )
+    asks_help = "--help" in words or "-h" in words
+    default = None if asks_help else NewArguments("", preset=preset, config=config)
+    arguments = parse(NewArguments, words, "miiii sweep new", default=default)
     given = {word.split("=")[0].replace("_", "-") for word in words if word.startswith("--")}
     definition = _definition(arguments, given)
     from miiii.sweeps.queue.sweep import make_sweep
 
-    tell = seldom()
+    show = at_intervals()
     definition, earlier = _first_points(definition, arguments)
     runs = () if earlier is None else earlier.runs
 
@@ -105,10 +98,10 @@ def new(words: list[str]) -> int:
         definition,
         arguments.sweeps_dir,
         arguments.storage,
-        lambda done, every: tell(f"made {done:,} of {every:,} trials"),
+        lambda done, total: show(f"made {done:,} of {total:,} trials"),
         take,
         None if earlier is None else earlier.record,
-        say,
+        to_stderr,
     )
     definition = made.definition
     where = directory_option(arguments.sweeps_dir, "sweeps")
@@ -146,7 +139,7 @@ def new(words: list[str]) -> int:
 
 
 def _definition(arguments: NewArguments, given: Set[str]) -> Definition:
-    """What is asked for, checked as far as it can be without the storage."""
+    """The definition of the sweep, checked as far as possible without its storage."""
     if bool(arguments.space) == bool(arguments.study):
         raise UsageError("give either --space (table1, or a TOML file) or --study")
     objectives = listed(arguments.objective)
@@ -162,7 +155,7 @@ def _definition(arguments: NewArguments, given: Set[str]) -> Definition:
             raise UsageError(
                 f"{', '.join(sorted(settings))} goes with --space: a study has settings of its own"
             )
-        # Relative to here, as every path on the command line: workers start in the same place.
+        # Relative to the working directory, in which workers are started too.
         study, sampler, trials = str(found.path), "grid", len(found.plan.runs)
     else:
         space = read_space(arguments.space, arguments.config)
@@ -187,7 +180,7 @@ def _definition(arguments: NewArguments, given: Set[str]) -> Definition:
 def _first_points(
     definition: Definition, arguments: NewArguments
 ) -> "tuple[Definition, Earlier | None]":
-    """The definition with the points that come first, and what an earlier sweep has of them."""
+    """The definition with the points that come first, and the runs of an earlier sweep."""
     if not arguments.from_sweep and arguments.enqueue is None:
         return definition, None
     if definition.space is None:
@@ -199,7 +192,7 @@ def _first_points(
     earlier, points = None, ()
     if arguments.from_sweep:
         found = open_sweep(arguments.from_sweep, arguments.sweeps_dir)
-        # The earlier sweep may have grown since: what was settled stays.
+        # A sweep that was made before keeps its first points, even if the earlier one has grown.
         with suppress(SweepNotFoundError):
             made = open_sweep(arguments.name, arguments.sweeps_dir, arguments.storage)
             earlier = recorded(made, found)

@@ -1,4 +1,4 @@
-"""`miiii sweep plot`."""
+"""`miiii sweep plot`: pictures of a sweep."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -28,22 +28,22 @@ class PlotArguments(SweepArguments):
     """Draw the sweep: progress, parallel coordinates, slices, importance, trade-offs."""
 
     only: str = ""
-    """Pictures to draw, with commas between: progress, parallel, slices, importance, pareto;
+    """Pictures to draw, separated by commas: progress, parallel, slices, importance, pareto;
     default: all that this sweep has."""
     objective: str = ""
-    """Which of several objectives decides what is best in parallel coordinates."""
+    """The one of several objectives by which parallel coordinates mark the best runs."""
     format: str = "svg,png"
-    """File formats, with commas between: svg, pdf, png."""
+    """File formats, separated by commas: svg, pdf, png."""
     dark: bool = False
     """Light on dark instead of dark on light."""
     output_dir: Path | None = None
-    """Where the pictures go; default: figures in the sweep's directory."""
+    """The directory of the pictures; default: figures in the sweep's directory."""
     json: bool = False
     """Print what was written as JSON on stdout."""
 
 
 def plot(words: list[str]) -> int:
-    """`miiii sweep plot`: returns the exit code."""
+    """Run `miiii sweep plot`; returns the exit code."""
     arguments = parse(PlotArguments, words, "miiii sweep plot")
     formats = picture_formats(arguments.format)
     sweep, results = open_results(arguments)
@@ -80,16 +80,16 @@ def plot(words: list[str]) -> int:
         }
         print(json.dumps(record, indent=2))
     else:
-        for name, why in written.missing:
-            print(f"not drawn: {name}, {why}")
+        for name, reason in written.missing:
+            print(f"not drawn: {name}, {reason}")
         files = counted(len(written.files), "file")
         print(f"{files} in {directory}, captions in {written.captions.name}")
-    # Asked for by name and not drawn is a failure.
+    # A picture that was asked for by name and not drawn is a failure.
     return 1 if written.missing and names else 0
 
 
 def _origins(sweep: "Sweep", results: "SweepResults") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Name and provenance of the done runs that are in the sweep's directory."""
+    """Name and provenance of the finished runs in the sweep's directory."""
     for run in results.done:
         with suppress(RunError):
             yield run.run, RunDirectory.open(sweep.runs_dir, run.run).provenance

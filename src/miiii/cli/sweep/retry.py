@@ -1,21 +1,21 @@
-"""`miiii sweep retry`."""
+"""`miiii sweep retry`: queues failed runs again."""
 
 from dataclasses import dataclass, field
 
 import tyro
 
 from miiii.cli.arguments import parse
-from miiii.cli.console import say
+from miiii.cli.console import to_stderr
 from miiii.cli.sweep.text import SweepArguments, where_option
 from miiii.refusals import unknown_name
 
 
 @dataclass(frozen=True)
 class RetryArguments(SweepArguments):
-    """Let failed runs be tried again, each from its checkpoint where it has one.
+    """Queue failed runs again, each from its checkpoint if it has one.
 
-    Without names all that failed, but for those whose loss was not finite: settings decide that,
-    and a name tries them, too.
+    Without names: all failed runs but those with a loss that was not finite, which depends on their
+    settings and would happen again. Name such a run to try it all the same.
     """
 
     runs: tyro.conf.Positional[tuple[str, ...]] = field(default=(), metadata={"option": None})
@@ -23,21 +23,21 @@ class RetryArguments(SweepArguments):
 
 
 def retry(words: list[str]) -> int:
-    """`miiii sweep retry`: returns the exit code."""
+    """Run `miiii sweep retry`; returns the exit code."""
     arguments = parse(RetryArguments, words, "miiii sweep retry")
     from miiii.sweeps.outcome.results import read_results
     from miiii.sweeps.queue.sweep import open_sweep
 
     sweep = open_sweep(arguments.name, arguments.sweeps_dir, arguments.storage)
-    sweep.storage.notify = say
+    sweep.storage.notify = to_stderr
     results = read_results(sweep)
-    failed = {run.run: run for run in results.runs if run.state == "failed"}
-    every = {run.run: run for run in results.runs}
+    known = {run.run: run for run in results.runs}
+    failed = {name: run for name, run in known.items() if run.state == "failed"}
     for name in arguments.runs:
-        if name not in every:
-            raise ValueError(unknown_name("run", name, list(every)))
+        if name not in known:
+            raise ValueError(unknown_name("run", name, list(known)))
         if name not in failed:
-            raise ValueError(f"run {name} is {every[name].state}: only failed runs are tried again")
+            raise ValueError(f"run {name} is {known[name].state}: only failed runs are tried again")
     chosen = arguments.runs or tuple(
         name for name, run in failed.items() if "is not finite" not in run.problem
     )

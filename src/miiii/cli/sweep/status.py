@@ -1,4 +1,4 @@
-"""`miiii sweep status`."""
+"""`miiii sweep status`: counts, workers and best run of a sweep."""
 
 import dataclasses
 import json
@@ -33,20 +33,20 @@ SHOWN_PROBLEMS = 5
 
 @dataclass(frozen=True)
 class StatusArguments(SweepArguments):
-    """How many runs wait, are trained and are done, who trains them, and the best so far."""
+    """Show how many runs wait, train and are done, the workers, and the best run so far."""
 
     watch: bool = False
-    """Go on showing it until every run has ended; Ctrl-C leaves, and stops nothing else."""
+    """Show it again and again until every run has ended; Ctrl-C ends this command only."""
     interval: float = 5.0
     """Seconds between looks with --watch."""
     exit_code: bool = False
-    """End with exit code 3 while any run waits or is trained, for scripts that wait."""
+    """End with exit code 3 while any run waits or trains, for scripts that wait."""
     json: bool = False
     """Print it as JSON on stdout; with --watch one line each time."""
 
 
 def status(words: list[str]) -> int:
-    """`miiii sweep status`: returns the exit code."""
+    """Run `miiii sweep status`; returns the exit code."""
     arguments = parse(StatusArguments, words, "miiii sweep status")
     check_range(arguments, "interval", 0.2, 86400, " s")
     sweep, results = open_results(arguments)
@@ -77,12 +77,12 @@ def status(words: list[str]) -> int:
 
 
 def _lines(results: "SweepResults", where: str) -> list[str]:
-    """Everything, for people."""
+    """The whole status as text."""
     definition, counts = results.definition, results.counts
     made, total = len(results.runs), max(definition.trials, len(results.runs))
-    what = f"the runs of study {definition.study}" if definition.study else definition.sampler
+    source = f"the runs of study {definition.study}" if definition.study else definition.sampler
     lines = [
-        f"sweep {results.name}: {total:,} runs ({what}), for {', '.join(definition.objectives)}",
+        f"sweep {results.name}: {total:,} runs ({source}), for {', '.join(definition.objectives)}",
         "  ".join(f"{state} {count:,}" for state, count in counts.items())
         + f"  ({percent(1 - results.unfinished / total)} ended)",
     ]
@@ -94,15 +94,20 @@ def _lines(results: "SweepResults", where: str) -> list[str]:
     again = sum(run.attempts > 1 for run in results.runs)
     if again:
         lines.append(f"{counted(again, 'run')} went on after a worker left or vanished")
-    lines += _best_lines(results)
+    several = len(definition.objectives) > 1
+    lines += [
+        f"best{f' by {name}' if several else ''}: {values_text(results, run.values or ())} "
+        f"({run.run})"
+        for name, run in _best(results)
+    ] or ["no run is done yet"]
     workers = results.workers
     if workers:
-        lines.append(f"at work: {counted(len(workers), 'worker')}")
+        lines.append(f"running: {counted(len(workers), 'worker')}")
         lines += [f"  {_worker_text(results, worker)}" for worker in workers[:SHOWN_WORKERS]]
         if len(workers) > SHOWN_WORKERS:
             lines.append(f"  and {len(workers) - SHOWN_WORKERS:,} more (--json lists all)")
     elif results.unfinished:
-        lines.append(f"nobody is at work: miiii sweep worker {results.name}{where}")
+        lines.append(f"no worker is running: miiii sweep worker {results.name}{where}")
     alive = not all(_is_gone(worker.worker) for worker in workers)
     if results.seconds_left is not None and alive:
         lines.append(f"about {clock(results.seconds_left)} left with these workers")
@@ -116,7 +121,7 @@ def _lines(results: "SweepResults", where: str) -> list[str]:
 
 
 def _best(results: "SweepResults") -> "list[tuple[str, RunRecord]]":
-    """(objective, its best run); empty where none is done."""
+    """Each objective with its best run; empty if no run is done."""
     from miiii.sweeps.outcome.ranking import ranked
 
     if not results.done:
@@ -125,22 +130,13 @@ def _best(results: "SweepResults") -> "list[tuple[str, RunRecord]]":
     return [(name, ranked(results, place)[0]) for place, name in enumerate(names)]
 
 
-def _best_lines(results: "SweepResults") -> list[str]:
-    several = len(results.definition.objectives) > 1
-    return [
-        f"best{f' by {name}' if several else ''}: {values_text(results, run.values or ())} "
-        f"({run.run})"
-        for name, run in _best(results)
-    ] or ["no run is done yet"]
-
-
 def _worker_text(results: "SweepResults", worker: "WorkerRecord") -> str:
     budgets = {run.run: run.budget for run in results.runs}
     shown = worker.runs[0] if len(worker.runs) == 1 else f"{worker.runs[0]} … {worker.runs[-1]}"
     least, most = min(worker.epochs), max(worker.epochs)
     epochs = f"{least:,}" if least == most else f"{least:,} to {most:,}"
     text = (
-        f"{worker.worker or 'not heard of yet'}: {counted(len(worker.runs), 'run')} ({shown}), "
+        f"{worker.worker or 'no name yet'}: {counted(len(worker.runs), 'run')} ({shown}), "
         f"epoch {epochs} of {max(budgets[run] for run in worker.runs):,}"
     )
     if _is_gone(worker.worker):
@@ -149,14 +145,14 @@ def _worker_text(results: "SweepResults", worker: "WorkerRecord") -> str:
 
 
 def _is_gone(worker: str) -> bool:
-    """Whether a worker was a process of this machine and is no more."""
+    """Whether a worker was a process of this machine that has ended."""
     host, _, process = worker.rpartition(":")
     here = host == socket.gethostname() and process.isdigit()
     return here and not is_alive(int(process))
 
 
 def _line(results: "SweepResults") -> str:
-    """Everything on one line, for logs."""
+    """The status on one line, for logs."""
     counts = results.counts
     total = max(results.definition.trials, len(results.runs))
     parts = [f"{state} {count:,}" for state, count in counts.items() if count or state == "done"]
@@ -176,10 +172,7 @@ def _record(results: "SweepResults") -> dict[str, Any]:
         "sweep": results.name,
         "sampler": definition.sampler,
         "study": definition.study or None,
-        "objectives": {
-            name: direction
-            for name, direction in zip(definition.objectives, definition.directions, strict=True)
-        },
+        "objectives": dict(zip(definition.objectives, definition.directions, strict=True)),
         "trials": definition.trials,
         "made": len(results.runs),
         "counts": results.counts,

@@ -1,4 +1,4 @@
-"""`miiii sweep table`."""
+"""`miiii sweep table`: all runs of a sweep, or the paper's Tables 1 and 2 filled in."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,22 +28,23 @@ if TYPE_CHECKING:
     from miiii.sweeps.outcome.results import RunRecord, SweepResults
 
 MARK = "*"
-"""Beside a value that the sweep did not try."""
+"""Marks a value that the sweep did not try."""
 KINDS = ("best", "median")
-"""What Table 1 has of every objective."""
+"""Statistics of every objective in Table 1."""
 
 
 @dataclass(frozen=True)
 class TableArguments(SweepArguments):
-    """Every run with its settings, values, state, epochs, seconds and attempts."""
+    """List every run with its settings, values, state, epochs, seconds and attempts."""
 
     paper: bool = False
-    """Instead the paper's tables filled in: per setting and value how many runs there are and how
-    good (Table 1), and the best settings beside the paper's (Table 2)."""
+    """Instead print the paper's tables filled in: per setting and value the number of runs and
+    their results (Table 1), and the best settings beside the paper's (Table 2)."""
     sort: str = ""
-    """A column; default: the first objective, best first. What has no value comes last."""
+    """The column to sort by; default: the first objective, best first. Runs without a value come
+    last."""
     descending: bool = False
-    """Largest first."""
+    """Sort the largest first."""
     csv: bool = False
     """Print comma-separated values on stdout."""
     markdown: bool = False
@@ -53,7 +54,7 @@ class TableArguments(SweepArguments):
 
 
 def table(words: list[str]) -> int:
-    """`miiii sweep table`: returns the exit code."""
+    """Run `miiii sweep table`; returns the exit code."""
     arguments = parse(TableArguments, words, "miiii sweep table")
     form = chosen_form(arguments)
     if arguments.paper and (arguments.sort or arguments.descending):
@@ -73,9 +74,6 @@ def table(words: list[str]) -> int:
                 f"{sweep.runs_dir}: they were trained elsewhere"
             )
     return 0
-
-
-# Every run
 
 
 def _print_runs(results: "SweepResults", form: str, sort: str, descending: bool) -> None:
@@ -106,7 +104,7 @@ def _columns(results: "SweepResults") -> list[Column]:
 
 
 def _row(results: "SweepResults", run: "RunRecord") -> dict[str, Any]:
-    """A run by column; None where there is nothing."""
+    """The cells of a run by column; None for a missing value."""
     objectives = results.definition.objectives
     return {
         "run": run.run,
@@ -144,13 +142,10 @@ def _sorted(results: "SweepResults", sort: str, descending: bool) -> "list[RunRe
 
     def key(run: "RunRecord") -> Any:
         value = cells[run.run]
-        # Words after numbers, where a setting has both.
+        # Texts after numbers, where a setting has both.
         return (isinstance(value, str), value)
 
     return [*sorted(full, key=key, reverse=descending), *empty]
-
-
-# Tables 1 and 2
 
 
 def _print_paper(results: "SweepResults", form: str) -> None:
@@ -192,14 +187,14 @@ def _print_paper(results: "SweepResults", form: str) -> None:
 
 
 def _followed(results: "SweepResults") -> str:
-    """Of a sampler that followed results: how its counts of runs are to be read, else nothing."""
+    """A note on the counts of runs, if the sampler followed results; else empty."""
     from miiii.sweeps.outcome.importance import LEAST_RUNS, follows_results, importances
 
     if not results.done or not follows_results(results):
         return ""
     note = (
-        "The sampler followed the results and gathers its runs where earlier ones were good: how "
-        "many runs have a value says little of what it is worth."
+        "The sampler followed the results and placed its runs where earlier ones were good: the "
+        "number of runs with a value says little about its merit."
     )
     for place, objective in enumerate(results.definition.objectives):
         try:
@@ -240,7 +235,7 @@ def _value_text(row: Mapping[str, Any]) -> str:
 
 
 def _best_and_median(results: "SweepResults", row: Mapping[str, Any]) -> list[float | None]:
-    """Both of every objective; None where no run is done."""
+    """Best and median of every objective; None if no run is done."""
     names = results.definition.objectives
     return [row[kind] and row[kind][name] for name in names for kind in KINDS]
 
@@ -250,7 +245,7 @@ def _texts(values: Iterable[float | None]) -> list[str]:
 
 
 def _paper_csv(results: "SweepResults", record: Mapping[str, Any]) -> str:
-    """Both tables in one, a line per value, so that nothing is lost."""
+    """Both tables as one, with a line per value."""
     objectives = results.definition.objectives
     symbols = {row["setting"]: row["symbol"] for row in record["table_1"]}
     head = ["table", "row", "setting", "symbol", "value", "low", "high", "in_search_space", "runs"]

@@ -1,4 +1,4 @@
-"""What the commands that look at a sweep share: opening it, and its values as text."""
+"""Shared parts of the commands that read a sweep: opening it, and its values as text."""
 
 import sys
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SweepArguments:
-    """A sweep, and where it is."""
+    """A sweep's name and place."""
 
     name: tyro.conf.Positional[str] = field(metadata={"option": None})
     """Name of the sweep."""
     storage: str = ""
-    """Where the trials are kept; default: what the sweep's directory says."""
+    """The storage of the trials; default: as the sweep's directory records."""
     sweeps_dir: Path = Path("sweeps")
     """The directory that holds the sweeps."""
 
 
 def open_results(arguments: SweepArguments) -> "tuple[Sweep, SweepResults]":
-    """The sweep, and its runs as they are now."""
+    """The sweep, and its runs in their present state."""
     from miiii.sweeps.outcome.results import read_results
     from miiii.sweeps.queue.sweep import open_sweep
 
@@ -41,7 +41,7 @@ def open_results(arguments: SweepArguments) -> "tuple[Sweep, SweepResults]":
 
 
 def shared_line(sweep: "Sweep") -> str:
-    """Of a copied sweep, that it shares its trials with the original; else nothing."""
+    """A warning that a copied sweep shares its trials with the original; else empty."""
     original = sweep.shared_with
     if original is None:
         return ""
@@ -52,7 +52,7 @@ def shared_line(sweep: "Sweep") -> str:
 
 
 def missing_line(results: "SweepResults", where: str = "") -> str:
-    """How many points have no result, where some will have none unless something is done."""
+    """How many points have no result, if some of them get none without a further command."""
     counts, total = results.counts, max(results.definition.trials, len(results.runs))
     unmade = total - len(results.runs)
     parts = [f"{counts['failed']:,} failed"] if counts["failed"] else []
@@ -68,7 +68,7 @@ def missing_line(results: "SweepResults", where: str = "") -> str:
 
 
 def absent_runs(sweep: "Sweep", results: "SweepResults") -> list[str]:
-    """Done runs that are not in the sweep's directory, or did not end there."""
+    """Finished runs that are not in the sweep's directory, or did not finish there."""
     from miiii.runs.listing import summarize
 
     absent = []
@@ -80,12 +80,12 @@ def absent_runs(sweep: "Sweep", results: "SweepResults") -> list[str]:
 
 
 def where_option(arguments: SweepArguments) -> str:
-    """The options by which the sweep is found again, with a space before."""
+    """The option that a next command needs to find the sweep, with a space before it, or ""."""
     return directory_option(arguments.sweeps_dir, "sweeps")
 
 
 def setting_text(value: Any) -> str:
-    """A setting's value as the paper prints numbers: 1/2, 256, 3e-4; at most four digits of it."""
+    """A setting's value in the paper's style: 1/2, 256, 3e-4; at most four digits."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -94,22 +94,22 @@ def setting_text(value: Any) -> str:
 
 
 def values_text(results: "SweepResults", values: Sequence[float]) -> str:
-    """Every objective with its value."""
+    """Every objective with its value, as text."""
     names = results.definition.objectives
     return ", ".join(f"{name} {value:.4g}" for name, value in zip(names, values, strict=True))
 
 
 def direction_text(objective: str) -> str:
-    """Which values are good."""
+    """Whether smaller or larger values of an objective are better, as text."""
     smaller = OBJECTIVES[objective].direction == "minimize"
     return "smaller is better" if smaller else "larger is better"
 
 
 def named(results: "SweepResults", values: Sequence[float] | None) -> dict[str, float] | None:
-    """Values by objective; None where there are none."""
+    """Values by objective; None if there are none."""
     names = results.definition.objectives
     return None if values is None else dict(zip(names, values, strict=True))
 
 
 four_digits = "{:.4g}".format
-"""A value of an objective for people."""
+"""A value of an objective as text."""

@@ -5,48 +5,44 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from miiii.cli import machine
 from miiii.cli.arguments import parse
 from miiii.cli.checks import check_range
-from miiii.cli.console import leave, say
+from miiii.cli.console import exit_now, to_stderr
 from miiii.cli.sweep.text import SweepArguments, shared_line, where_option
 from miiii.cli.text import counted
+from miiii.experiment.interrupts import SAVED, StopRequest
 from miiii.runs.text import clock
 
 if TYPE_CHECKING:
-    from miiii.experiment.interrupts import StopRequest
     from miiii.sweeps.queue.sweep import Sweep
-
-AGAIN = 75
-"""Exit code: what was trained is saved, and the same command goes on."""
 
 
 @dataclass(frozen=True)
 class WorkerArguments(SweepArguments):
-    """Take trials and train them until none are left. Any number may run at once, anywhere."""
+    """Take trials and train them until none are left. Any number of workers may run at once."""
 
     batch: int = 1
     """Trials of one shape to train together as one program."""
     patience: float = 120.0
     """Seconds without a sign of life after which another worker's trial is taken over."""
     wait: bool = True
-    """Stay while others train, to take over from them (--no-wait: leave when nothing waits)."""
+    """Stay while others train, to take over from them (--no-wait: end when no trial waits)."""
     threads: Literal["one", "all"] = "one"
-    """Processor cores of this worker on a CPU: start as many workers as there are cores, or give
-    all to one."""
+    """Processor cores of this worker on a CPU: start as many workers with one core as there are
+    cores, or one worker with all."""
     any_version: bool = False
     """Work on a sweep that another version of miiii made."""
 
 
 def worker(words: list[str]) -> int:
-    """`miiii sweep worker`: returns the exit code."""
+    """Run `miiii sweep worker`; returns the exit code."""
     arguments = parse(WorkerArguments, words, "miiii sweep worker")
     check_range(arguments, "batch", 1)
     check_range(arguments, "patience", 1, 86400, " s")
-    from miiii.experiment.interrupts import StopRequest
-
     stop = StopRequest()
     with stop.listening():
         from miiii.sweeps.queue.sweep import check_version, open_sweep
@@ -57,24 +53,25 @@ def worker(words: list[str]) -> int:
         if arguments.threads == "one":
             from miiii.studies.pool import ONE_CORE
 
-            # Read when JAX makes its pool of threads; a GPU is used all the same.
+            # JAX reads them when it makes its pool of threads; a GPU is still used.
             os.environ.update({key: ONE_CORE[key] for key in ("PJRT_NPROC", "NPROC")})
         machine.prepare_jax()
         return _work(opened, arguments, ["miiii", "sweep", "worker", *words], stop)
 
 
 def _work(
-    opened: "Sweep", arguments: WorkerArguments, command: Sequence[str], stop: "StopRequest"
+    opened: "Sweep", arguments: WorkerArguments, command: Sequence[str], stop: StopRequest
 ) -> int:
-    from miiii.cli.progress.run import run_progress
+    from miiii.cli.progress.run import RunProgress
+    from miiii.cli.progress.screen import on_screen
     from miiii.sweeps.queue.storage import StorageAwayError
     from miiii.sweeps.queue.worker import Worker
 
     began = time.monotonic()
     if shared := shared_line(opened):
-        say(shared)
+        to_stderr(shared)
     if opened.made < opened.definition.trials:
-        say(
+        to_stderr(
             f"warning: only {opened.made:,} of {opened.definition.trials:,} trials were made: "
             "call `miiii sweep new` with the same words again"
         )
@@ -83,19 +80,19 @@ def _work(
         batch=arguments.batch,
         patience=arguments.patience,
         wait=arguments.wait,
-        progress=run_progress,
-        tell=say,
+        progress=partial(on_screen, RunProgress),
+        tell=to_stderr,
         stop=stop,
         command=command,
     )
     try:
         tally = one.work()
     except StorageAwayError as error:
-        say(f"error: {error}; what was trained is saved, start a worker again to go on")
-        leave(stop.exit_code or AGAIN)
+        to_stderr(f"error: {error}; what was trained is saved, start a worker again to go on")
+        exit_now(stop.exit_code or SAVED)
     done = ", ".join(
-        f"{count:,} {what}"
-        for what, count in dataclasses.asdict(tally).items()
+        f"{count:,} {name}"
+        for name, count in dataclasses.asdict(tally).items()
         if type(count) is int and count
     )
     print(
@@ -104,15 +101,15 @@ def _work(
         flush=True,
     )
     if stop():
-        say(f"go on with: miiii sweep worker {opened.name}{where_option(arguments)}")
-        leave(stop.exit_code)
+        to_stderr(f"go on with: miiii sweep worker {opened.name}{where_option(arguments)}")
+        exit_now(stop.exit_code)
     if tally.gave_up:
-        say(
+        to_stderr(
             f"error: {len(tally.accidents)} runs failed and none was completed: this worker leaves "
-            "the others as they are; see why above"
+            "the others as they are; the reasons are above"
         )
     if tally.accidents:
-        say(
+        to_stderr(
             f"failed: {', '.join(tally.accidents)}; once the reason is gone: "
             f"miiii sweep retry {opened.name}"
         )
@@ -120,7 +117,7 @@ def _work(
 
 
 def _nothing(opened: "Sweep", stopped: bool) -> str:
-    """Why a worker trained nothing: it was stopped, or what was left had failed."""
+    """Why a worker trained no run: it was stopped, or all runs that were left had failed."""
     if stopped:
         return "nothing was trained"
     from miiii.sweeps.outcome.results import read_results
@@ -128,5 +125,5 @@ def _nothing(opened: "Sweep", stopped: bool) -> str:
     failed = read_results(opened).counts["failed"]
     if not failed:
         return "nothing was left"
-    why = f"miiii sweep status {opened.name} says why"
-    return f"nothing was left but {counted(failed, 'run')} that failed ({why})"
+    hint = f"miiii sweep status {opened.name} gives the reasons"
+    return f"nothing was left but {counted(failed, 'run')} that failed ({hint})"

@@ -181,7 +181,7 @@ def _view(key: str, results: Results) -> View:
     inside = key in SEEN_INSIDE
     moving = through_time(results, pictures=inside)
     axis, drawn = charts(results.curves)
-    what = EXPERIMENTS[key].what if key in EXPERIMENTS else key
+    what = EXPERIMENTS[key].label if key in EXPERIMENTS else key
     note = ""
     if not inside:
         note = "The report does not draw the model of this run."

@@ -146,7 +146,7 @@ def _experiment(wanted: Plan, key: str) -> ExperimentRow:
         (name.replace("_", " "), value_text(one), value_text(other))
         for name, (one, other) in pairs.items()
     )
-    return ExperimentRow(key, EXPERIMENTS[key].what if key in EXPERIMENTS else "", changes)
+    return ExperimentRow(key, EXPERIMENTS[key].label if key in EXPERIMENTS else "", changes)
 
 
 def _run_row(key: str, run: "Run") -> RunRow:

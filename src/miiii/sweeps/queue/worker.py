@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from miiii.config.config import Config
 from miiii.experiment.claiming import train_first_free
-from miiii.experiment.interrupts import saving_first
+from miiii.experiment.interrupts import StopCheck, saving_first
 from miiii.experiment.members import Member
 from miiii.experiment.progress import Progress, Report
 from miiii.experiment.run import load_run
@@ -86,7 +86,7 @@ class Worker:
         wait: bool = True,
         progress: Callable[[], AbstractContextManager[Progress]],
         tell: Callable[[str], None],
-        stop: Callable[[], bool],
+        stop: StopCheck,
         command: Sequence[str] = (),
     ) -> None:
         self.tally = Tally()
