@@ -77,8 +77,8 @@ def test_labels_that_are_none_are_refused_on_one_line(labels, said):
     ("fields", "said"),
     [
         ({"task": "custom"}, "miiii.with_labels"),
-        ({"labels": "0" * 16}, "task custom miiii"),
-        ({"task": "custom", "labels": "0" * 16, "moduli": (5,)}, "classes"),
+        ({"labels": "0" * 16}, "labels classes unanswered custom miiii"),
+        ({"task": "custom", "labels": "0" * 16, "moduli": (5,)}, "classes () 2 (5,)"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(fields, said):

@@ -145,7 +145,7 @@ def test_a_file_is_replaced_when_all_is_well(tmp_path):
     ("name", "options", "message"),
     [
         ("a.jpg", {}, "path '.svg','.pdf','.png','.gif','.mp4' '.jpg'"),
-        ("a", {}, "path '.svg'"),
+        ("a", {}, "path '.svg' ''"),
         ("a.png", {"dpi": -1}, "dpi 0 -1"),
         ("a.gif", {}, "path .gif axis t none"),
     ],

@@ -85,7 +85,7 @@ def test_refusals_name_the_axis_in_one_line(pattern, shape, message):
     ("array", "message"),
     [
         (np.ones((2, 2), dtype=complex), "real numbers complex128"),
-        ([["a", "b"]], "real numbers"),
+        ([["a", "b"]], "real numbers <U1"),
         ([[1, 2], [3]], "lengths axis"),
     ],
 )

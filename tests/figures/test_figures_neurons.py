@@ -134,5 +134,5 @@ def test_refusals():
         concentration({"a": measured}, {"b": need})
     with pytest.raises(ValueError, match=naming("runs (count,permuted) shares")):
         concentration({"a": measured, "b": other}, {"a": need, "b": need})
-    with pytest.raises(ValueError, match=naming("periodicities at least one")):
+    with pytest.raises(ValueError, match=naming("needs periodicities [],")):
         concentration({}, {})

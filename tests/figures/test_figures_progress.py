@@ -191,7 +191,7 @@ def test_a_panel_marks_when_power_and_answer_arrive():
 def test_refusals():
     powers = power()
     found = power_appearance(powers, dict.fromkeys(powers.moduli))
-    with pytest.raises(ValueError, match=naming("progress 40 10")):
+    with pytest.raises(ValueError, match=naming("progress 40 10 39")):
         power_strip(powers, progress(epochs=EPOCHS[:-1]))
     with pytest.raises(ValueError, match=naming("40 4")):
         power_panels(powers, progress(11), found)

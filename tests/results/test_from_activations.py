@@ -335,7 +335,7 @@ CYCLE = np.eye(5)[[1, 2, 3, 4, 0]]
         ({"labels": np.full(25, 0.5)}, "labels type float64 numbers"),
         ({"labels": np.zeros((25, 2), int), "classes": (3, 3)}, "logits' 5 columns"),
         ({"classes": (5,)}, "classes (5,) labels"),
-        ({"train": [25]}, "train 25"),
+        ({"train": [25]}, "train 25 each"),
         ({"train": np.zeros(25, bool)}, "train row"),
         ({"train": np.zeros(24, bool)}, "train shape (24,)"),
         ({"order": "a_major"}, "order 'a_major' 'a-major'"),

@@ -195,7 +195,7 @@ EXAMPLE = {"weights": ((2, 3), "float32"), "count": ((), "int64"), "mask": ((3,)
     [
         ({"bias": ((3,), "float32")}, "lacks tensor 'bias'"),
         ({"mask": None}, "'mask' expected"),
-        ({"mask": None, "count": None}, "'count' 1"),
+        ({"mask": None, "count": None}, "'count' 1 more"),
         ({"weights": ((3, 2), "float32")}, "'weights' (2,3) (3,2)"),
         ({"count": ((1,), "int64")}, "'count' () (1,)"),
         ({"weights": ((2, 3), "float64")}, "'weights' dtype float32 float64"),

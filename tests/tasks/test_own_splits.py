@@ -101,7 +101,7 @@ def test_pairs_of_own_labels():
     [
         ([], "train 0 numbers"),
         ([1, 1], "train 1 twice"),
-        ([49], "train 49 0"),
+        ([49], "train 49 48"),
         ([0.5], "train float64"),
         (np.ones(48, bool), "train shape (48,)"),
         ("drawn", "train 'drawn'"),
@@ -110,7 +110,7 @@ def test_pairs_of_own_labels():
 def test_splits_that_are_none(given, message):
     with pytest.raises(ValueError, match=naming(message)):
         with_split(SMALL, given)
-    with pytest.raises(ValueError, match=naming("train validation")):
+    with pytest.raises(ValueError, match=naming("number 2 train validation")):
         with_split(SMALL, [1, 2], [2])
 
 

@@ -244,7 +244,7 @@ WAVES = build_dataset(TaskConfig(task="waves", base=BASE), 0)
         (lambda: neuron_removal(MODEL, DATASET, [[1], [6]]), "neuron outside 0 5"),
         (lambda: harmonic_removal(MODEL, DATASET, draws=0), "draws 0 1"),
         (lambda: harmonic_removal(MODEL, DATASET, numbers=[25]), "numbers 25"),
-        (lambda: harmonic_removal(MODEL, DATASET, numbers=[]), "numbers"),
+        (lambda: harmonic_removal(MODEL, DATASET, numbers=[]), "numbers list"),
         (lambda: head_removal(MODEL, WAVES), "real output"),
         (lambda: score_tasks(np.ones((3, 5)), np.ones((3, 2), int), (2, 2)), "(3,4)"),
         (

@@ -66,9 +66,9 @@ def test_renamed_digits_seldom_have_an_active_wave():
     [
         (np.ones((BASE, 3)), (3,), "embedding row"),
         (np.zeros((2, 3)), (3,), "embedding (2,3) [p,D]"),
-        (planted(7, [1]), (), "embedding modulus"),
+        (planted(7, [1]), (), "embedding (31,12) 0 moduli"),
         (planted(7, [1]) * np.nan, (3,), "finite"),
-        (planted(7, [1]), (1,), "1"),
+        (planted(7, [1]), (1,), "modulus 1 960"),
     ],
 )
 def test_what_cannot_be_is_refused(table, moduli, said):

@@ -200,7 +200,7 @@ SUBTRACTION = build_dataset(TaskConfig(task="nanda", base=BASE, operation="subtr
     [
         (
             lambda: trigonometric_of_logits(np.zeros((169, 13)), SUBTRACTION, (1,)),
-            "x0 + x1 mod p T_nanda add",
+            "x0 + x1 mod p T_nanda add 13",
         ),
         (
             lambda: clock_or_pizza(
@@ -214,7 +214,7 @@ SUBTRACTION = build_dataset(TaskConfig(task="nanda", base=BASE, operation="subtr
             "frequencies (1,7) 1 p // 2 6",
         ),
         (lambda: trigonometric_of_logits(np.zeros((169, 12)), DATASET, (1,)), "[p²,p] (169,13)"),
-        (lambda: distance_irrelevance(np.zeros((5, 4))), "[p²,p]"),
+        (lambda: distance_irrelevance(np.zeros((5, 4))), "(5,4) [p²,p]"),
         (lambda: key_frequencies(clock_model(5, (1,)), 1.5), "threshold 1.5"),
         (lambda: gradient_cosines(clock_model(5, (1,)), triples=1), "triples 1"),
         (lambda: stack_addition([]), "measures stack"),

@@ -173,11 +173,11 @@ def test_a_product_of_harmonics_lies_at_the_product_of_the_moduli():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: task_harmonics(5, 1), "modulus 1 2 p² 24"),
+        (lambda: task_harmonics(5, 1), "modulus 1: 2 p² 24"),
         (lambda: task_harmonics(5, 25), "modulus 25 2 p² 24"),
         (lambda: harmonic_dictionary(5, ()), "moduli ()"),
-        (lambda: harmonic_dictionary(5, (3, 3)), "none twice"),
-        (lambda: pair_harmonics(5, 3, 3), "moduli 3 twice"),
+        (lambda: harmonic_dictionary(5, (3, 3)), "(3,3) none twice"),
+        (lambda: pair_harmonics(5, 3, 3), "pair moduli 3 twice"),
         (lambda: pair_harmonics(5, 7, 4), "7 4 28 p² 25"),
         (lambda: task_harmonics(5, 3).project(np.ones(24)), "(24,) p² 25 rows"),
         (lambda: task_harmonics(5, 3).project(np.full(25, np.nan)), "values finite"),

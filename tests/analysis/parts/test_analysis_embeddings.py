@@ -126,7 +126,7 @@ def test_strongest_frequency_counts_the_mean_as_no_frequency():
         (lambda: positional_embeddings(np.ones((3, 4))), "x0 constant"),
         (lambda: singular_spectrum(np.zeros((5, 3))), "embedding zero"),
         (lambda: singular_spectrum(np.eye(5)).components_for(0), "share 0"),
-        (lambda: strongest_frequency(np.zeros((1, 4))), "zero"),
+        (lambda: strongest_frequency(np.zeros((1, 4))), "vectors zero"),
         (lambda: strongest_frequency(np.ones((3, 1))), "points 2"),
     ],
 )
