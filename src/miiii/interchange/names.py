@@ -54,10 +54,10 @@ def to_hooked(weights: Arrays) -> dict[str, NDArray[Any]]:
         weights: by the names of `model.parameters.weight_names`.
     """
     found: dict[str, NDArray[Any]] = {}
-    theirs = HOOKED | HOOKED_BIASES
+    hooked = HOOKED | HOOKED_BIASES
     for name, weight in weights.items():
         prefix, _, last = name.rpartition(".")
-        found[".".join(filter(None, (prefix, theirs[last])))] = weight
+        found[".".join(filter(None, (prefix, hooked[last])))] = weight
     dtype = weights["token_embedding"].dtype
     for block in range(depth_of(weights)):
         heads, width, head_width = weights[f"blocks.{block}.query"].shape

@@ -14,21 +14,19 @@
 """
 
 import io
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from miiii.config.config import to_toml
 from miiii.experiment.model_at import ModelAt
 
 
-def numpy_arrays(exported: ModelAt) -> dict[str, NDArray[Any]]:
-    """The file's arrays by key."""
+def to_npz(exported: ModelAt) -> bytes:
+    """The file's bytes."""
     run = exported.run
     dataset = run.dataset
     kind = {"weights_kind": np.array("raw" if run.raw else "average")}
-    return {
+    arrays = {
         **{f"weights.{name}": weight for name, weight in exported.weights.items()},
         "digits": dataset.digits,
         "targets": dataset.targets,
@@ -41,10 +39,6 @@ def numpy_arrays(exported: ModelAt) -> dict[str, NDArray[Any]]:
         "name": np.array(run.name),
         "config": np.array(to_toml(run.config)),
     }
-
-
-def to_npz(exported: ModelAt) -> bytes:
-    """The file's bytes."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **numpy_arrays(exported))  # pyright: ignore[reportArgumentType]
+    np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()

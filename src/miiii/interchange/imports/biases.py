@@ -52,7 +52,12 @@ def treat_biases(
         if name.endswith("b_K"):
             notes.append(f"{name} adds the same to every score of a query and was left out")
         elif name == "unembed.b_U":
-            _leave_out_unembedding(name, bias, notes)
+            if np.ptp(bias) != 0:
+                raise ValueError(
+                    f"{name} differs among classes (up to {np.abs(bias).max():.3g}): this "
+                    "transformer has no unembedding bias"
+                )
+            notes.append(f"{name} is the same for all classes and was left out")
         elif name.endswith("b_Q"):
             if depth > 1 or not answer_token:
                 raise ValueError(
@@ -68,15 +73,6 @@ def treat_biases(
         weights[f"blocks.{block}.mlp_in_bias"] = inner.astype(dtype)
         weights[f"blocks.{block}.mlp_out_bias"] = outer.astype(dtype)
     return True
-
-
-def _leave_out_unembedding(name: str, bias: NDArray[Any], notes: list[str]) -> None:
-    if np.ptp(bias) != 0:
-        raise ValueError(
-            f"{name} differs among classes (up to {np.abs(bias).max():.3g}): this transformer has "
-            "no unembedding bias"
-        )
-    notes.append(f"{name} is the same for all classes and was left out")
 
 
 def _mlp_biases(

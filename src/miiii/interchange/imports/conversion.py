@@ -123,19 +123,19 @@ def _heads(settings: ForeignSettings) -> int:
 
 def _collect(state: State) -> dict[str, NDArray[Any]]:
     """The weights by this package's names; refuses missing and unknown ones."""
-    ours = {theirs: name for name, theirs in HOOKED.items()}
+    names = {hooked: name for name, hooked in HOOKED.items()}
     found: dict[str, NDArray[Any]] = {}
     norms, unknown, unfit = [], [], []
     for name, array in state.items():
         block, _, rest = name.removeprefix("blocks.").partition(".")
         inside = name.startswith("blocks.") and block.isdecimal() and len(block) < 4
         suffix = rest if inside else name
-        if suffix in ours:
+        if suffix in names:
             dtype = np.float64 if array.dtype == np.float64 else np.float32
             if array.dtype.kind != "f" or not np.isfinite(array).all():
                 unfit.append(name)
                 continue
-            key = f"blocks.{block}.{ours[suffix]}" if inside else ours[suffix]
+            key = f"blocks.{block}.{names[suffix]}" if inside else names[suffix]
             found[key] = np.array(array, dtype)
         elif not is_bias(name):
             (norms if ".ln" in f".{suffix}" else unknown).append(name)
@@ -170,8 +170,8 @@ def _check_complete(found: Mapping[str, NDArray[Any]]) -> None:
     ):
         if key not in found:
             prefix, _, last = key.rpartition(".")
-            theirs = ".".join(filter(None, (prefix, HOOKED[last])))
-            raise ValueError(f"{theirs} is missing: expected a transformer with attention and MLP")
+            hooked = ".".join(filter(None, (prefix, HOOKED[last])))
+            raise ValueError(f"{hooked} is missing: expected a transformer with attention and MLP")
 
 
 def _model(

@@ -182,8 +182,8 @@ def _weighed(
         return None
     train, test = float(pair_losses[order[:cut]].mean()), float(pair_losses[order[cut:]].mean())
     errors = [
-        abs(math.log(mean / theirs)) if mean > 0 and theirs > 0 else math.inf
-        for mean, theirs in zip((train, test), last, strict=True)
-        if theirs is not None
+        abs(math.log(mean / given)) if mean > 0 and given > 0 else math.inf
+        for mean, given in zip((train, test), last, strict=True)
+        if given is not None
     ]
     return Candidate(seed, share, train, test, max(errors, default=math.nan))

@@ -90,19 +90,19 @@ def compare(
         ValueError: tokens or logits have wrong shapes, or tokens are no digits.
     """
     name, arrays = expected
-    tokens, theirs = arrays["tokens"], arrays["logits"]
+    tokens, stored = arrays["tokens"], arrays["logits"]
     fitting = tokens.ndim == 2 and tokens.dtype.kind in "iu" and tokens.shape[1] > 1
-    if not fitting or not len(tokens) or theirs.shape[:1] != tokens.shape[:1] or theirs.ndim != 2:
+    if not fitting or not len(tokens) or stored.shape[:1] != tokens.shape[:1] or stored.ndim != 2:
         raise ValueError(
-            f"{name} has tokens {list(tokens.shape)} and logits {list(theirs.shape)}: expected "
+            f"{name} has tokens {list(tokens.shape)} and logits {list(stored.shape)}: expected "
             "[inputs, tokens] and [inputs, classes]"
         )
     first, second = (tokens[:, place].astype(np.int64) for place in (0, 1))
     second = second - base if separate_tokens else second
     if min(first.min(), second.min()) < 0 or max(first.max(), second.max()) >= base:
         raise ValueError(f"{name} has tokens that are no digits of p = {base}")
-    if theirs.shape[1] not in (base, logits.shape[1]):
-        raise ValueError(f"{name} has {theirs.shape[1]} classes: expected {logits.shape[1]}")
-    ours = logits[first + base * second][:, : theirs.shape[1]]
-    largest = float(np.abs(theirs).max()) or 1.0
-    return Agreement(name, len(tokens), float(np.abs(ours - theirs).max()) / largest)
+    if stored.shape[1] not in (base, logits.shape[1]):
+        raise ValueError(f"{name} has {stored.shape[1]} classes: expected {logits.shape[1]}")
+    computed = logits[first + base * second][:, : stored.shape[1]]
+    largest = float(np.abs(stored).max()) or 1.0
+    return Agreement(name, len(tokens), float(np.abs(computed - stored).max()) / largest)

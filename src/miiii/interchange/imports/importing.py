@@ -159,6 +159,8 @@ def import_checkpoint(
         "validation": float(rows["validation_accuracy"][-1, 0]),
         "all": float(right.mean()),
     }
+    separate = last.model["digit_tokens"] == "separate"
+    agreement = expected and compare(expected, whole, last.base, separate_tokens=separate)
     imported = Imported(
         path=runs_dir / name,
         epochs=tuple(sorted(models)),
@@ -169,7 +171,7 @@ def import_checkpoint(
         split=kind,
         drawn=drawn,
         losses=losses,
-        expected=_compared(expected, whole, last),
+        expected=agreement,
         notes=(*checkpoint.notes, *last.notes, *_extra_answers(whole, last)),
     )
     history = with_losses(rows, checkpoint.losses, test_before_update=last.layout == "2022")
@@ -202,7 +204,15 @@ def _write(
             directory.append_history(1, last, history)
             for epoch, weights in parameters.items():
                 directory.save_snapshot(epoch, weights, {"identity": identity(config)})
-            summary = _summary(config, imported.accuracies, last, len(split.validation))
+            latest = imported.accuracies["validation"]
+            is_solved = reached(latest, SOLVED, len(split.validation))
+            summary = {
+                "state": "finished",
+                "epoch": last,
+                "train_accuracy": round(imported.accuracies["training"], 6),
+                "validation_accuracy": round(latest, 6),
+                "solved": [config.task.base] if is_solved else [],
+            }
             directory.write_status({**directory.status, **summary})
     except BaseException:
         shutil.rmtree(directory.path, ignore_errors=True)
@@ -273,17 +283,6 @@ def _training_places(
         return None, "drawn here", None
     chosen = drawn.chosen
     return training_places(base, chosen.seed, chosen.share), "drawn again", drawn
-
-
-def _compared(
-    expected: tuple[str, Mapping[str, NDArray[Any]]] | None,
-    logits: NDArray[np.float64],
-    model: Converted,
-) -> Agreement | None:
-    if expected is None:
-        return None
-    separate = model.model["digit_tokens"] == "separate"
-    return compare(expected, logits, model.base, separate_tokens=separate)
 
 
 def _extra_answers(logits: NDArray[np.float64], model: Converted) -> list[str]:
@@ -370,16 +369,3 @@ def _weights(model: Converted, last: Converted) -> Weights:
         raise ValueError("the checkpoints in the file have different shapes: expected one model")
     dtype = last.weights["unembedding"].dtype
     return {key: array.astype(dtype) for key, array in ordered(weights).items()}
-
-
-def _summary(
-    config: Config, accuracies: Mapping[str, float], epoch: int, asked: int
-) -> dict[str, Any]:
-    latest = accuracies["validation"]
-    return {
-        "state": "finished",
-        "epoch": epoch,
-        "train_accuracy": round(accuracies["training"], 6),
-        "validation_accuracy": round(latest, 6),
-        "solved": [config.task.base] if reached(latest, SOLVED, asked) else [],
-    }

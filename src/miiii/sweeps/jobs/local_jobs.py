@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from miiii.sweeps.jobs.launch import LaunchError, import_submitit
 from miiii.sweeps.jobs.worker_job import WorkerJob
@@ -96,16 +96,14 @@ def _help(folder: Path, answer: Path) -> None:
     """Start the jobs on standard input as processes, and write their ids to `answer`."""
     from submitit import LocalExecutor
 
-    jobs = [_from_record(record) for record in json.load(sys.stdin)]
+    jobs = [
+        WorkerJob(**{**each, "command": tuple(each["command"]), "cores": tuple(each["cores"])})
+        for each in json.load(sys.stdin)
+    ]
     executor = LocalExecutor(folder)
     executor.update_parameters(timeout_min=MINUTES)
     pids = [int(job.job_id) for job in executor.submit_array(jobs)]
     answer.write_text(json.dumps(pids))
-
-
-def _from_record(record: dict[str, Any]) -> WorkerJob:
-    command, cores = tuple(record.pop("command")), tuple(record.pop("cores"))
-    return WorkerJob(command=command, cores=cores, **record)
 
 
 if __name__ == "__main__":

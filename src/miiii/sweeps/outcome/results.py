@@ -158,32 +158,19 @@ def read_results(sweep: "Sweep") -> SweepResults:
         StorageAwayError: the storage does not answer for too long.
     """
     definition = sweep.definition
-    trials = sweep.storage.get_all_trials(sweep.study_id, deepcopy=False)
+    budget = definition.base.training.epochs
     budgets: dict[str, int] = {}
     if definition.study:
         with suppress(ValueError, RunError):  # The study may be on another machine only.
             plan = open_study(definition.study, Path()).plan
             budgets = {run.name: run.config.training.epochs for run in plan.runs}
-    records = run_records(trials, definition.base.training.epochs, budgets)
-    return SweepResults(definition, tuple(records))
-
-
-def run_records(
-    trials: Sequence[FrozenTrial], budget: int, budgets: Mapping[str, int] = MappingProxyType({})
-) -> list[RunRecord]:
-    """A record for each run, in the order in which they were made.
-
-    Args:
-        trials: all trials of a sweep.
-        budget: epochs of a run, unless they are searched.
-        budgets: epochs of single runs, by name.
-    """
     attempts: dict[str, list[FrozenTrial]] = {}
-    for trial in trials:
+    for trial in sweep.storage.get_all_trials(sweep.study_id, deepcopy=False):
         # A second successor never trained, so it is no attempt.
         if trial.user_attrs.get(REASON) != DUPLICATE:
             attempts.setdefault(run_of(trial), []).append(trial)
-    return [_record(run, own, budgets.get(run, budget)) for run, own in attempts.items()]
+    records = [_record(run, own, budgets.get(run, budget)) for run, own in attempts.items()]
+    return SweepResults(definition, tuple(records))
 
 
 def _record(run: str, trials: Sequence[FrozenTrial], budget: int) -> RunRecord:

@@ -360,14 +360,6 @@ class Queue:
 
     # Looking
 
-    def counts(self) -> dict[str, int]:
-        """Number of trials by state: waiting, running, complete, pruned, fail."""
-        trials = self._trials()
-        return {
-            state.name.lower(): sum(trial.state == state for trial in trials)
-            for state in TrialState
-        }
-
     @property
     def is_busy(self) -> bool:
         """Whether a trial is waiting or running, or a successor is missing."""

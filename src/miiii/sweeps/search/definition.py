@@ -172,19 +172,14 @@ def list_differences(one: Definition, other: Definition) -> list[str]:
             found.append(f"first points (--from-sweep, --enqueue): {counts}, not the same")
         else:
             found.append(f"{item.name}: {_shown(pair[0])}, not {_shown(pair[1])}")
-    spaces = [_space_entries(each.space) for each in (one, other)]
+    spaces = [space_to_table(each.space) if each.space else {} for each in (one, other)]
     for name in dict.fromkeys([*spaces[0], *spaces[1]]):
-        pair = tuple(entries.get(name, "not searched") for entries in spaces)
-        if pair[0] != pair[1]:
-            found.append(f"space.{name}: {pair[0]}, not {pair[1]}")
+        old, new = (_shown(entries.get(name, "not searched")) for entries in spaces)
+        if old != new:
+            found.append(f"space.{name}: {old}, not {new}")
     for name, (old, new) in differences(one.base, other.base).items():
         found.append(f"base.{name}: {old!r}, not {new!r}")
     return found
-
-
-def _space_entries(space: SearchSpace | None) -> dict[str, str]:
-    table = {} if space is None else space_to_table(space)
-    return {name: _shown(entry) for name, entry in table.items()}
 
 
 def _shown(value: Any) -> str:
