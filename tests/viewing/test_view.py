@@ -324,7 +324,7 @@ def test_a_port_that_is_taken(server, folder, monkeypatch, capsys):
     ("words", "message"),
     [
         (["plian"], "unknown run study 'plian' 'plain'"),
-        (["--port", "70000"], "--port 70000 0 65535"),
+        (["--port", "70000"], "--port 70000 0 65,535"),
         (["linked"], "linked shown"),
     ],
 )
