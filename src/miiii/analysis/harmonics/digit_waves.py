@@ -24,7 +24,8 @@ def fold(frequency: ArrayLike) -> FloatArray:
 def wave_basis(frequencies: ArrayLike, base: int) -> FloatArray:
     """Two orthonormal functions of the digit for each frequency, without the constant.
 
-    Phases are from the digits' midpoint, where cos is even and sin is odd. So the two are orthogonal.
+    Phases are from the digits' midpoint, where cos is even and sin is odd, so that the two are
+    orthogonal.
 
     Args:
         frequencies: […], cycles per digit.
