@@ -5,6 +5,7 @@ from functools import partial
 
 from benchmarks import (
     batches,
+    blocks,
     circuits,
     dispatch,
     epoch,
@@ -21,6 +22,7 @@ PARTS = {
     "seeds": seeds.report,
     "circuits": circuits.report,
     "batches": batches.report,
+    "blocks": blocks.report,
     "dispatch": dispatch.report,
     "peers": peers.report,
     "shared-mask": shared_mask.report,

@@ -92,19 +92,32 @@ class TorchPeer:
         self._folder.cleanup()
 
 
+def products_per_number(config: Config) -> tuple[int, int]:
+    """Multiplications of the large matrix products of a forward pass: in PyTorch, and here.
+
+    A model of one block. At all T positions: queries, keys, values and W_o take 4 D² together, the
+    MLP 8 D², the unembedding D · V. Here, at the last position only: W_o, MLP and unembedding.
+    """
+    width, outputs = config.model.width, sum(config.task.class_sizes)
+    mlp = 2 * width * config.model.neurons
+    everywhere = config.model.positions * (4 * width**2 + mlp + width * outputs)
+    return everywhere, width**2 + mlp + width * outputs
+
+
 def report(rounds):
     """Measure and print."""
     if not PYTHON.exists():
         print("peers: PyTorch is not there: run `make interop` first", file=sys.stderr)
         return
     threads = int(os.environ.get("NPROC") or os.cpu_count() or 1)
-    for name, goal in (("paper", 5), ("reference", 6.5)):
+    # Epochs per call are as many as training makes of each, see `experiment.pace`.
+    for name, goal, epochs in (("paper", 5, 4), ("reference", 6.5, 2)):
         # PyTorch has nothing to validate with, so that nobody validates.
         config = replace_fields(get_preset(name), validate_every=10**4)
         peer = TorchPeer(config, threads=threads)
-        ours, _ = our_epochs(config, 2)
+        ours, _ = our_epochs(config, epochs)
         contestants = {
-            "ours": (ours, 2),
+            "ours": (ours, epochs),
             "PyTorch": (lambda peer=peer: peer.ask("seconds", 1), 1),
             "plain": (plain_epochs(config, 1), 1),
         }
@@ -112,6 +125,8 @@ def report(rounds):
         peer.close()
         numbers, precision = config.task.split_sizes[0], config.training.precision
         print(f"an epoch of {name}: {numbers:,} numbers, {precision}, {threads} threads")
+        theirs, own = products_per_number(config)
+        print(f"  products per number: PyTorch {theirs:,}, ours {own:,}: {theirs / own:.2f} times")
         for one in seconds:
             print(f"  {one:28}{1e3 * min(seconds[one]):8.1f} ms")
         for one in ("PyTorch", "plain"):

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from optuna.trial import TrialState
+
 from miiii.config.config import replace_fields
 from miiii.config.presets import get_preset
 from miiii.sweeps.search.definition import Definition
@@ -67,7 +69,7 @@ def measure(place: str, workers: int, trials: int) -> str:
         for process in processes:
             process.join()
         ended = Counter(number for numbers, _ in results for number in numbers)
-        complete = sweep.queue(120).counts()["complete"]
+        complete = len(sweep.storage.get_all_trials(sweep.study_id, states=(TrialState.COMPLETE,)))
         sweep.storage.delete_study(sweep.study_id)
     lost, doubled = trials - len(ended), sum(count > 1 for count in ended.values())
     cpu = sum(seconds for _, seconds in results)
