@@ -1,8 +1,8 @@
 """The gradient of an epoch summed over blocks of numbers, against all numbers at once.
 
 The intermediate arrays of a block of 800 numbers fit into a processor's cache, those of 6,384 do
-not. This is a trial: the package takes all numbers at once. With one thread blocks are faster in
-float32; with two threads, or in float64, they are slower, and they change the last bits of a run.
+not. This is a trial: training takes all numbers at once. Blocks change the last bits of a gradient,
+so that a run that was begun without them would not go on as it was (docs/speed.md has figures).
 """
 
 from functools import partial
