@@ -8,7 +8,7 @@
 #   JAX's batch_axis=0 gives what was meant; PyTorch needs each head by itself.
 # Whom it hurts: whoever writes attention with one tensor for all heads, as TransformerLens stores it,
 #   and ports an initialisation between the two: queries and keys are four times smaller in PyTorch,
-#   their products sixteen times, and a run that groks in one may be far later in the other.
+#   and attention scores sixteen times.
 source "$(dirname "$0")/common.bash"
 packages torch==2.13.0 "jax==${JAX_VERSION:-0.10.2}" numpy==2.4.6
 

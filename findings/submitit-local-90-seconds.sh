@@ -4,8 +4,7 @@
 #   signal_delay_s of 30 seconds) and ends with "timed-out and not checkpointable"; the function's
 #   result is lost. With timeout_min=600 the same job finishes.
 # Whom it hurts: whoever tries a training locally with a few epochs, in less than 90 seconds, and then
-#   starts the real one. A finally clause that saves does run; what catches Exception may go on
-#   training, and the job is killed 30 seconds later.
+#   starts the real one.
 # It takes 140 seconds.
 source "$(dirname "$0")/common.bash"
 packages submitit==1.5.4

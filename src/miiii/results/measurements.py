@@ -48,7 +48,7 @@ Progress = Callable[[int, int], None]
 
 OUTPUT_DRAWS, HIDDEN_DRAWS = 19, 5
 """Renamings of the digits for the null of periodicity. The claims judge it after W_out: 19 draws
-allow a p-value of 1/20. After the ReLU there are four times as many neurons, and fewer draws."""
+allow a p-value of 1/20. After the ReLU there are four times as many neurons, so fewer are made."""
 NEED_DRAWS = 3
 """Renamings whose median frequency need is taken; three are enough, since they hardly differ."""
 EMBEDDING_DRAWS, RANDOM_EMBEDDINGS = 199, 20
