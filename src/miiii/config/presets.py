@@ -103,7 +103,7 @@ _FAST3000 = replace_fields(
 
 # It takes a third of FAST3000's epochs (docs/p113.md). The rate is more than twice as high, and
 # falls late. Large tasks weigh more, and earlier: with a power of 1.5 from epoch 600 on the largest
-# is learnt last. Labels are smoothed twice as much, and to the end: where smoothing had gone before,
+# is learnt last. Labels are smoothed twice as much, and to the end: where smoothing ended before,
 # the logits were noisier; with 0.1, one task was short on most seeds. An average of the weights is
 # ahead by at most 112 epochs (docs/averaging.md), and ends alike, so that there is none.
 _FAST = replace_fields(
