@@ -13,6 +13,7 @@ from types import ModuleType
 
 from miiii import __version__
 from miiii.cli.plain_letters import write_plainly
+from miiii.experiment.huge_pages import restart_with_huge_pages
 from miiii.refusals import is_refusal, unknown_name
 
 COMMANDS = {
@@ -39,6 +40,8 @@ COMMANDS = {
 """Name and purpose, in the order of the overview."""
 _SHARED = {"resume": "train", "list": "inspect", "show": "inspect", "import": "import_run"}
 """Commands whose module in `miiii.cli.commands` has another name."""
+_TRAINING = (["train"], ["resume"], ["sweep", "worker"])
+"""Commands that train in their own process."""
 
 FAILED, USAGE = 1, 2
 
@@ -70,6 +73,8 @@ def command_module(name: str) -> ModuleType:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with its code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None and (words[:1] in _TRAINING or words[:2] in _TRAINING):
+        restart_with_huge_pages()
     write_plainly(sys.stdout, sys.stderr)
     sys.exit(run(words))
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import miiii
+from miiii.experiment.huge_pages import with_huge_pages
 from miiii.experiment.interrupts import StopCheck
 from miiii.runs.errors import RunError
 from miiii.runs.locking import HOLDER_NAME, read_holder
@@ -28,10 +29,6 @@ ONE_CORE = {
     "JAX_PLATFORMS": "cpu",
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
-
-HUGE_PAGES = "glibc.malloc.hugetlb=1"
-"""Makes glibc (2.35 or later) ask for pages of 2 MB, of which a dispatch needs 512 times fewer than
-of 4 kB (`experiment.pace`). Read when a process starts; other C libraries pass it over."""
 
 
 def run_workers(
@@ -156,4 +153,4 @@ def _environment() -> dict[str, str]:
     """This process's environment with one core, and with the place of this package on the path."""
     home = str(Path(miiii.__file__).parents[1])
     paths = os.pathsep.join(path for path in (home, os.environ.get("PYTHONPATH", "")) if path)
-    return {"GLIBC_TUNABLES": HUGE_PAGES, **os.environ, **ONE_CORE, "PYTHONPATH": paths}
+    return {**with_huge_pages(os.environ), **ONE_CORE, "PYTHONPATH": paths}
