@@ -5,7 +5,6 @@
 #   structure only.
 # Whom it hurts: whoever loads published weights into a model of their own settings: width 64 becomes
 #   128, float32 becomes float16, and broadcasting can hide it (a bias of shape [1] fits everywhere).
-#   Orbax raises an error for the shape, and converts the type.
 source "$(dirname "$0")/common.bash"
 packages "jax==${JAX_VERSION:-0.10.2}" flax==0.12.8
 

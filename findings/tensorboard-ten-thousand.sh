@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Guess: TensorBoard's EventAccumulator reads back every point that was written, or the latest ones.
 # What happens: of a curve of more than 10,000 points it keeps 10,000, drawn at random, each equally
-#   likely, and the last. No attribute tells how many there were. size_guidance={"scalars": 0} keeps
-#   all. (TensorBoard itself draws 1,000 unless --samples_per_plugin says otherwise.)
+#   likely, and the last. size_guidance={"scalars": 0} keeps all. (TensorBoard itself draws 1,000, as
+#   the help of --samples_per_plugin says.)
 # Whom it hurts: whoever takes numbers of long runs from event files: of 30,000 epochs the first one
 #   above 0.99 is missed two times in three, and so is a spike of one epoch.
 source "$(dirname "$0")/common.bash"

@@ -1,7 +1,7 @@
 """Pages of 2 MB for the intermediate arrays of a dispatch, which need 512 times fewer of them.
 
 Training is faster with them (`experiment.pace` says why; docs/speed.md how much), and no number
-changes. glibc (2.35 or later) asks the kernel for them where a setting says so that it reads when a
+changes. A setting of glibc (2.35 or later) asks the kernel for them. glibc reads it once, when a
 process starts.
 """
 
