@@ -13,7 +13,7 @@ import pytest
 
 from claims.planted_runs import miiii
 from miiii import get_preset, load_run
-from miiii.claims.measurements import Frequencies, Sharing
+from miiii.claims.measurements import Frequencies, LateSharing, Sharing
 from miiii.claims.rules.published import PUBLISHED_FIRST
 from miiii.experiment.members import new_member
 from miiii.report.pictures.catalogue import choose
@@ -90,11 +90,11 @@ def test_every_task_stands_beside_its_published_epoch(planted):
     assert np.size(dots.get_xdata()) == came
 
 
-def measured(run, counts, sharing=None):
+def measured(run, counts, sharing=None, late=None):
     """Measurements that are kept beside a run, planted."""
     epochs = (4_096, 8_000, 10_000, 16_000, 20_000, 26_000)
     found = Frequencies(56, epochs, counts, (1,) * 6, (0.5,) * 6, (3,) * 6)
-    record = dataclasses.replace(miiii(), frequencies=found, sharing=sharing)
+    record = dataclasses.replace(miiii(), frequencies=found, sharing=sharing, late_sharing=late)
     path = run.path / NAME
     path.parent.mkdir()
     content = {"key": dependencies(run), "depth": "training"}
@@ -110,6 +110,13 @@ def test_frequencies_that_rise_and_fall_near_the_papers_epoch_are_said_to(plante
     assert says(table.caption, "46,341 65,536 sharing index 0.000 0.250")
     assert [row["epoch"] for row in table_of(table)][:2] == ["4,096", "8,000"]
     assert [row["above μ + 2σ"] for row in table_of(table)] == ["1", "2", "2", "9", "5", "4"]
+
+
+def test_the_last_epochs_are_told_of_the_tasks_that_hold_where_others_do_not(planted):
+    index = Sharing((46_341, 65_536), (-0.02, 0.13), *[(0.0, 0.25)] * 5)
+    measured(planted, (1, 2, 2, 9, 5, 4), late=LateSharing((2, 3, 5), index))
+    (table,) = drawn(planted, "8P")
+    assert says(table.caption, "46,341 65,536 sharing index 3 tasks hold -0.020 0.130")
 
 
 def test_a_count_that_only_grows_does_not_rise_and_fall(planted):

@@ -264,6 +264,32 @@ def test_sharing_is_that_of_the_snapshots_weights():
     assert len({*found.neurons, found.harmonics[0]}) == 3
 
 
+def test_late_sharing_is_of_the_tasks_that_hold_at_its_first_snapshot():
+    """Two of three tasks, whose index differs from that of all three."""
+    moduli = (3, 5, 7)
+    config = replace_fields(SMALLEST, base=13, moduli=moduli)
+    shared = [((3, 1), (5, 2)), ((7, 3),)]
+    first, second = (
+        circuit_model(13, moduli, list(zip(shared, sizes, strict=True)))[0]
+        for sizes in ((40, 60), (80, 60))
+    )
+    dataset = build_dataset(config.task, 0)
+    snapshots = {38_648: second, 46_000: first, 65_536: second}
+    run = SimpleNamespace(config=config, dataset=dataset, snapshots=snapshots)
+    found = measuring.late_sharing(run, (3, 46_000, None))
+    assert found.moduli == (3, 5)
+    assert found.index.epochs == (46_000, 65_536)
+    numbers = sample_numbers(13, measuring.SHARING_NUMBERS)
+    for at, weights in enumerate((first, second)):
+        matrix = neuron_removal(weights, dataset, draws=measuring.SHARING_DRAWS, numbers=numbers)
+        of_both = sharing_index(matrix, tasks=[True, True, False]).index
+        assert found.index.neurons[at] == of_both.value
+        assert of_both.value != pytest.approx(sharing_index(matrix).index.value, abs=0.01)
+    assert measuring.late_sharing(run, (3, 46_001, None)) is None
+    del snapshots[65_536]
+    assert measuring.late_sharing(run, (3, 5, 7)) is None
+
+
 def test_other_tasks_are_measured_as_far_as_they_go(runs):
     nanda = measure(opened(runs, "nanda"), depth="inside")
     waves = measure(opened(runs, "waves"), depth="outside")

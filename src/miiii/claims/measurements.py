@@ -280,7 +280,7 @@ class Multiples:
 
 @dataclass(frozen=True)
 class Sharing:
-    """Whether tasks share circuits, at snapshots after all of them generalised (C18).
+    """Whether tasks share circuits, at snapshots after they generalised (C18).
 
     The index: the accuracy that other tasks lose when one task's circuit is removed, over the
     accuracy that this task loses. From both the loss by a random removal of the same size is
@@ -305,6 +305,15 @@ class Sharing:
 
 
 @dataclass(frozen=True)
+class LateSharing:
+    """The sharing index in the last epochs of a training as long as the paper's."""
+
+    moduli: tuple[int, ...]
+    """The tasks that hold at the first of the snapshots; the index is over these only."""
+    index: Sharing
+
+
+@dataclass(frozen=True)
 class Measurements:
     """The measurements of one run; records beyond the depth that was asked for are None."""
 
@@ -322,6 +331,8 @@ class Measurements:
     heads: Heads | None = None
     sharing: Sharing | None = None
     """None without a measurement, or where not every task generalised."""
+    late_sharing: LateSharing | None = None
+    """None without a measurement, in a shorter training, and where fewer than two tasks hold."""
 
     def to_json(self) -> str:
         """As JSON text with a version."""

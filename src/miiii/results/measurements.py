@@ -28,12 +28,14 @@ from miiii.claims.measurements import (
     Frequencies,
     Gradients,
     Heads,
+    LateSharing,
     Neurons,
     Origin,
     Performance,
     Sharing,
 )
 from miiii.claims.rules import paper as rules
+from miiii.claims.rules.published import LAST_EPOCHS, PUBLISHED_EPOCHS
 from miiii.experiment.run import Run
 from miiii.model.parameters import Parameters
 from miiii.results.paper import Results
@@ -256,17 +258,44 @@ def sharing(run: Run, held_from: Sequence[int | None]) -> Sharing | None:
     after = sorted(epoch for epoch in run.snapshots if epoch >= max(epochs))
     if not after:
         return None
-    chosen = sorted({after[0], after[-1]})
+    return _sharing_at(run, sorted({after[0], after[-1]}))
+
+
+def late_sharing(run: Run, held_from: Sequence[int | None]) -> LateSharing | None:
+    """The sharing index at the snapshots of the last 20,000 of the paper's 65,536 epochs.
+
+    It is of the tasks that hold at the first of these snapshots, so that all its values are of the
+    same tasks, also in a run in which others never hold.
+
+    Args:
+        run: of any task.
+        held_from: [N]: the epoch from which each task holds; None if never.
+
+    Returns:
+        None for tasks other than T_miiii, with fewer than two such snapshots or tasks.
+    """
+    epochs = sorted(epoch for epoch in run.snapshots if epoch >= PUBLISHED_EPOCHS - LAST_EPOCHS)
+    if run.config.task.task != "miiii" or len(epochs) < 2:
+        return None
+    held = np.array([since is not None and since <= epochs[0] for since in held_from])
+    if held.sum() < 2:
+        return None
+    moduli = tuple(q for q, holds in zip(run.dataset.moduli, held, strict=True) if holds)
+    return LateSharing(moduli, _sharing_at(run, epochs, held))
+
+
+def _sharing_at(run: Run, epochs: Sequence[int], tasks: NDArray[np.bool_] | None = None) -> Sharing:
+    """The sharing index at snapshots, over some tasks [N]; None: all."""
     numbers = sample_numbers(run.config.task.base, SHARING_NUMBERS)
     indices: dict[str, list[tuple[float, float, float]]] = {"neurons": [], "harmonics": []}
-    for epoch in chosen:
+    for epoch in epochs:
         weights = run.snapshots[epoch]
         for kind, removal in (("neurons", neuron_removal), ("harmonics", harmonic_removal)):
             matrix = removal(weights, run.dataset, draws=SHARING_DRAWS, numbers=numbers)
-            index = sharing_index(matrix).index
+            index = sharing_index(matrix, tasks=tasks).index
             indices[kind].append((index.value, index.low, index.high))
     neurons, harmonics = (tuple(map(tuple, np.array(rows).T.tolist())) for rows in indices.values())
-    return Sharing(tuple(chosen), *neurons, *harmonics)
+    return Sharing(tuple(epochs), *neurons, *harmonics)
 
 
 def embeddings(run: Run, parameters: Parameters) -> Embeddings:

@@ -171,7 +171,12 @@ def measure_anew(run: Run, progress: Progress | None, depth: Depth) -> Measureme
     )
     if depth == "inside":
         return measured
-    return replace(measured, sharing=measuring.sharing(run, measured.performance.held_from))
+    held_from = measured.performance.held_from
+    return replace(
+        measured,
+        sharing=measuring.sharing(run, held_from),
+        late_sharing=measuring.late_sharing(run, held_from),
+    )
 
 
 def _read(path: Path, key: dict[str, Any], depth: Depth) -> Measurements | None:

@@ -37,6 +37,9 @@ READING_ERROR = 0.06
 PUBLISHED_EPOCHS = 65_536
 """Epochs of the published run."""
 
+LAST_EPOCHS = 20_000
+"""Last epochs of the paper's training, in which its text expects circuits to merge."""
+
 RISE_AND_FALL_EPOCH = 16_000
 """Near this epoch the published Figure 8 shows its count of significant frequencies rise and fall
 again; read by eye."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from miiii.claims.measurements import Frequencies, Measurements
 from miiii.claims.rules.published import (
+    LAST_EPOCHS,
     PUBLISHED_BASE,
     PUBLISHED_EPOCHS,
     PUBLISHED_LEVEL,
@@ -25,8 +26,6 @@ from miiii.results.store import stored_measurements
 
 NEAR = 2.0**0.5
 """Factor around `RISE_AND_FALL_EPOCH` within which a snapshot counts as near it."""
-LAST_EPOCHS = 20_000
-"""Last epochs of the paper's training, in which its text expects circuits to merge."""
 
 
 def epochs(sources: Sources, look: Look) -> Iterator[Picture]:
@@ -150,14 +149,18 @@ def _rise_and_fall(found: Frequencies) -> str:
 
 def _sharing(measured: Measurements) -> str:
     """The change of the sharing index late in training."""
-    found = measured.sharing
+    late, found, when, whose = measured.late_sharing, measured.sharing, "", ""
+    if late is not None:
+        found, count = late.index, len(late.moduli)
+        whose = f" of the {count} tasks that hold at the first of these"
+    elif found is not None and found.epochs[-1] < PUBLISHED_EPOCHS - LAST_EPOCHS:
+        when = f", before the last {LAST_EPOCHS:,},"
     if found is None or len(found.epochs) < 2:
         return "The sharing index was not measured: not every task has generalised."
-    first, last = found.epochs[0], found.epochs[-1]
-    late = "" if last >= PUBLISHED_EPOCHS - LAST_EPOCHS else ", before the last 20,000"
     return (
-        f"From epoch {first:,} to {last:,}{late} the sharing index moves from "
-        f"{found.neurons[0]:.3f} to {found.neurons[-1]:.3f} (neurons; 95 % "
+        f"From epoch {found.epochs[0]:,} to {found.epochs[-1]:,}{when} the sharing index{whose} "
+        f"moves from {found.neurons[0]:.3f} to {found.neurons[-1]:.3f} (neurons; 95 % "
+        f"{found.neurons_low[0]:.3f} to {found.neurons_high[0]:.3f} and "
         f"{found.neurons_low[-1]:.3f} to {found.neurons_high[-1]:.3f}) and from "
         f"{found.harmonics[0]:.3f} to {found.harmonics[-1]:.3f} (harmonics)."
     )
