@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Guess: a query whose keys are all masked gives the same in every library: NaN (0/0), or 0.
-# What happens: three answers. scaled_dot_product_attention of PyTorch gives 0; so does
-#   MultiheadAttention with need_weights=False, but by default, need_weights=True, it gives NaN;
+# What happens: three answers. scaled_dot_product_attention of PyTorch gives 0. MultiheadAttention with
+#   bias=False gives 0 with need_weights=False, and NaN with need_weights=True, which is the default.
 #   jax.nn.dot_product_attention gives the mean of all the masked values, and a gradient to them.
-# Whom it hurts: whoever masks whole positions or tasks out: in JAX what was to be hidden is read, as
-#   a mean, with finite numbers; in PyTorch asking for the weights turns a working model into NaN.
+# Whom it hurts: whoever masks whole positions or tasks. In JAX the output is the mean of what was to be
+#   hidden, and it is finite. In PyTorch a model that works gives NaN when its weights are asked for.
 source "$(dirname "$0")/common.bash"
 packages torch==2.13.0 "jax==${JAX_VERSION:-0.10.2}" numpy==2.4.6
 

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Guess: in bfloat16 the gradient of an embedding has errors of bfloat16, 1 % or less, as the gradient
 #   of a matrix product with one-hot vectors has, because sums are accumulated in float32.
-# What happens on a CPU, in PyTorch and in JAX: it is a sum in bfloat16, one occurrence after the other.
-#   When the sum is 256 times one occurrence, further ones are rounded away. The answer token "=" of
-#   modular addition occurs once in each of p² = 12,769 rows: its gradient is a 32nd of the true one.
-#   A one-hot product, or a float32 copy of the table before the lookup, gives the true one.
-# Whom it hurts: whoever trains on all pairs at once with weights in bfloat16. The gradients of the
-#   answer token and of a token per task are too small beside those of the numbers, and no message says so.
+# What happens on a CPU, in PyTorch and in JAX: the gradient is a sum in bfloat16, without float32. When
+#   the sum is 256 to 512 times one occurrence, further ones are rounded away. The answer token "=" of
+#   modular addition occurs once in each of p² = 12,769 rows. Its gradient is a 32nd of the true one where
+#   all rows give the same, and a quarter where they differ as in this script. In JAX a one-hot product,
+#   or a float32 copy of the table before the lookup, is right to 1 %.
+# Whom it hurts: whoever trains on all pairs at once with weights in bfloat16: the gradient of a token
+#   that is in every row is too small, and no exception says so.
 source "$(dirname "$0")/common.bash"
 packages torch==2.13.0 "jax==${JAX_VERSION:-0.10.2}" numpy==2.4.6
 

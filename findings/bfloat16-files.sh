@@ -5,8 +5,8 @@
 #   (float8: V1, and which float8 it was is lost). jnp.load reads bfloat16 from a .npy that NumPy wrote
 #   and V2 from a .npz. Zarr refuses the array, and pickle keeps the type. The bytes are right:
 #   array.view(ml_dtypes.bfloat16) gives the numbers.
-# Whom it hurts: whoever saves activations or weights of a bfloat16 model beside float32 ones: nothing
-#   fails before the file is read.
+# Whom it hurts: whoever saves activations or weights of a bfloat16 model beside float32 ones: saving and
+#   loading give no error, and the first conversion fails.
 source "$(dirname "$0")/common.bash"
 packages "jax==${JAX_VERSION:-0.10.2}" numpy==2.4.6 ml_dtypes==0.6.0 h5py==3.16.0 zarr==3.1.6
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Guess: captum's DeepLift works for a model that calls torch.relu as for one with a module nn.ReLU, or
 #   refuses it: its contributions add up to the change of the output.
-# What happens: it sees modules only. With torch.relu in forward the contributions are the input's change
-#   times the gradient, and do not add up to the output's change. No warning says so;
+# What happens: it changes the gradient at modules only. With torch.relu in forward the contributions are
+#   the input's change times the gradient, and do not add up to the output's change. No exception says so;
 #   return_convergence_delta=True shows it.
-# Whom it hurts: whoever attributes the logits of a transformer written by hand: most call functions.
+# Whom it hurts: whoever attributes the logits of a transformer whose code calls torch.relu or another
+#   function in place of a module.
 source "$(dirname "$0")/common.bash"
 packages torch==2.13.0 captum==0.9.0
 

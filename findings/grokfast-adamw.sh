@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Guess: GrokFastAdamW(lr=3e-4, weight_decay=1/3, grokfast_lamb=2) is AdamW with these numbers on
 #   filtered gradients, so that grokfast_lamb=0 against 2 is what the paper on Grokfast compares.
-# What happens: with normalize_lr, which is on, the rate is divided by 1 + lambda: 1e-4, also in
-#   param_groups. AdamW's step does not depend on the gradient's scale, so under a steady gradient
-#   lambda = 2 moves the weights a third as far as lambda = 0. In pytorch_optimizer the decay falls to
-#   a third with the rate. In grokfast-pytorch the decay does not see the rate at all: a weight
-#   loses a third of itself at every step, and with weight_decay=1 everything. Both write the filtered
-#   gradient into .grad: a gradient's norm that is read after the step is up to 1 + lambda times itself.
+# What happens: normalize_lr is on by default. It divides the rate by 1 + lambda: 1e-4, also in
+#   param_groups. AdamW's step does not depend on the gradient's scale. So the first step with
+#   lambda = 2 is, without the decay, a third of that with lambda = 0. In pytorch_optimizer the decay falls
+#   to a third with the rate. In grokfast-pytorch the decay is not multiplied by the rate: the first step
+#   takes a third of the weight, and with weight_decay=1 all of it. Both write the filtered gradient into
+#   .grad: after the first step its norm is 1 + lambda times the true one.
 # Whom it hurts: whoever compares epochs to generalisation with and without the filter, whoever takes
 #   a weight decay from a paper on grokking (often 1), and whoever logs the norm after the step.
 source "$(dirname "$0")/common.bash"

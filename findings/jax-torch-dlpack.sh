@@ -2,7 +2,7 @@
 # Guess: JAX arrays do not change. from_dlpack between JAX and PyTorch copies, or gives a tensor that
 #   cannot be written, as NumPy's from_dlpack does; with copy=True it copies in any case.
 # What happens on a CPU: both share the memory. An in-place operation of PyTorch changes the JAX array,
-#   also one made with jax.numpy.from_dlpack(tensor, copy=True), whose copy=True is not obeyed. torch's
+#   also one made with jax.numpy.from_dlpack(tensor, copy=True), where copy=True has no effect. torch's
 #   from_dlpack(array, copy=True) copies, and so do jnp.array, jnp.asarray and .copy().
 # Whom it hurts: whoever takes snapshots of a PyTorch model's weights for analysis in JAX: after more
 #   training all of them are the last one.

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Guess: Adam of Keras is Adam of PyTorch and Optax, but for its epsilon of 1e-7 in place of 1e-8, and
 #   under a steady gradient it moves by the learning rate.
-# What happens: Keras adds epsilon to the root of the second moment before that is corrected for its start.
-#   In the first steps this is an epsilon 32 times as large. With a gradient of 1e-8 the first step is
-#   0.003 of the learning rate, in PyTorch and Optax 0.5; with epsilon=1e-8 it is 0.03.
-# Whom it hurts: whoever moves a training from one to the other. After memorisation the gradients of a
-#   grokking model are near these epsilons, and whether the weights still move depends on them.
+# What happens: Keras adds epsilon to the root of the second moment before the correction for its start.
+#   In the first step this is an epsilon 32 times as large. With a gradient of 1e-8 the first step is
+#   0.003 of the learning rate in Keras, 0.03 in Keras with epsilon=1e-8, and 0.5 in PyTorch and Optax.
+# Whom it hurts: whoever moves a training with gradients near these epsilons from one to the other, as
+#   they may be after memorisation.
 source "$(dirname "$0")/common.bash"
 packages torch==2.13.0 "jax==${JAX_VERSION:-0.10.2}" optax==0.2.8 keras==3.15.1 numpy==2.4.6
 

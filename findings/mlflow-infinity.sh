@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # Guess: MLflow gives back the infinite loss that was logged, as it gives back NaN.
-# What happens: in its database infinity is 1.7976931348623157e308, the largest float64, and comes back as
-#   that, finite: isfinite is true, and a mean over two seeds is a number. The
-#   documentation of log_metric says that special values may be replaced; NaN is kept.
-# Whom it hurts: whoever counts diverged runs with isfinite, and whoever plots such a curve: its axis
-#   goes to 1e308, and everything else is a line at 0.
+# What happens: its SQL database keeps infinity as 1.7976931348623157e308, the largest float64. What comes
+#   back is finite: isfinite is true, and the mean with another loss is finite. The documentation of
+#   log_metric says that special values may be replaced. NaN comes back as NaN.
+# Whom it hurts: whoever counts diverged runs with isfinite, averages over seeds, or plots the curve.
 source "$(dirname "$0")/common.bash"
 packages mlflow-skinny==3.17.2 SQLAlchemy==2.1.9 alembic==1.20.1
 

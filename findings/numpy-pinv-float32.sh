@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Guess: numpy.linalg.pinv and lstsq of a float32 matrix drop the directions that are rounding errors
-#   in float32, as matrix_rank, SciPy, JAX and PyTorch do.
+#   in float32, as matrix_rank, SciPy, JAX and PyTorch's pinv do.
 # What happens: they drop what is below float64's precision (pinv 1e-15 of the largest singular value,
-#   lstsq max(M, N) * 2.2e-16). A float32 matrix of rank 10 has its other singular values near 1e-7 of
-#   it: they are inverted, and the result is 1e9 times too large, without a message. What mends it is
-#   rcond=1e-5, or in pinv rtol=None: that differs from leaving rtol out.
+#   lstsq max(M, N) * 2.2e-16). A matrix of rank 10 that is rounded to float32 has other singular values,
+#   which are rounding errors. They are inverted, and the largest entry of the result is 1e9 times too
+#   large, without an exception. rcond=1e-5 gives the true result, and so does rtol=None in pinv, which is
+#   not the same as no rtol.
 # Whom it hurts: whoever projects on a few Fourier directions, or inverts an embedding whose rank is
 #   below its width, with weights in the float32 in which they were trained.
 source "$(dirname "$0")/common.bash"
@@ -38,5 +39,5 @@ for name, inverse, right in (
     size = np.abs(inverse).max() / np.abs(true).max()
     print(f"{name:24} {inverse.dtype}, largest entry {size:.3g} times the true one")
     assert inverse.dtype == np.float32
-    assert abs(size - 1) < 1e-3 if right else size > 1e6
+    assert abs(size - 1) < 1e-3 if right else size > 1e8
 PYTHON

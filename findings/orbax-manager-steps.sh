@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Guess: CheckpointManager.latest_step() is the largest step in the folder.
-# What happens: it is the step that this manager saved last, or the largest one when the manager was
-#   made. A manager that watches a folder into which another one saves says None for ever, and one
-#   that saved step 3 after step 20 says 3. all_steps(read=True) and reload() read the folder again. With
-#   save_interval_steps=10 the last of 23 epochs is not saved: save returns False, without a message.
-# Whom it hurts: whoever evaluates checkpoints beside a training, trains a branch from an earlier step in
-#   the same folder, or stops at an epoch that the interval does not divide (force=True saves it).
+# What happens: it is the step that this manager saved last, or after reload() the largest in the folder.
+#   A manager that was made before another one saved into its folder gives None after those saves. One
+#   that saved step 3 (with force=True) after step 20 gives 3. all_steps(read=True) and reload() read the
+#   folder again. With save_interval_steps=10 the last of 23 epochs is not saved: save returns False.
+# Whom it hurts: whoever evaluates checkpoints beside a training, saves an earlier step again in the same
+#   folder, or stops at an epoch that the interval does not divide.
 source "$(dirname "$0")/common.bash"
 packages "jax==${JAX_VERSION:-0.10.2}" orbax-checkpoint==0.12.8 numpy==2.4.6
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Guess: StandardCheckpointer.restore(path, target) refuses a target of another type, as it refuses
 #   one of another shape, or gives the type that was saved.
-# What happens: it converts to the target's type, without a message: float32 weights to bfloat16, 70,000
-#   to infinity in float16, 0.33 to 0 in int32, and an epoch of 300 to 44 in int8. Without a target it gives
-#   what was saved, but float64 comes as float32 where jax_enable_x64 is off.
+# What happens: it converts to the target's type, without an exception: float32 weights to bfloat16,
+#   70,000 to infinity in float16, 0.33 to 0 in int32, and an epoch of 300 to 44 in int8. Without a target
+#   it gives float64 as float32 where jax_enable_x64 is off, and as float64 where it is on.
 # Whom it hurts: whoever resumes with a model that another flag made in bfloat16: the weights lose 16
-#   bits, and the run goes on. A restore without a target shows the types that were saved.
+#   bits, and the run goes on.
 source "$(dirname "$0")/common.bash"
 packages "jax==${JAX_VERSION:-0.10.2}" orbax-checkpoint==0.12.8 numpy==2.4.6
 

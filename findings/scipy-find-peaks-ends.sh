@@ -4,7 +4,7 @@
 #   a table over the remainders modulo 113 the frequency 56 is last: its peak is missed whatever its
 #   height is. Where the constant is cut off first, frequency 1 is missed too. Smaller peaks are found.
 # Whom it hurts: whoever looks for the key frequencies of an embedding: a seed that uses (p - 1) / 2 seems
-#   to have one frequency less. A value of 0 put before and after the spectrum mends it.
+#   to have one frequency less. A 0 in place of the constant and a 0 after the last value give all peaks.
 source "$(dirname "$0")/common.bash"
 packages scipy==1.17.1 numpy==2.4.6
 
@@ -26,5 +26,6 @@ for key in (1, 30, 56):
     assert power.argmax() == key
     assert (key in whole) == (key != 56)
     assert (key in cut) == (key == 30)
+    assert 20 in whole and 20 in cut
     assert padded == sorted([key, 20])
 PYTHON

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Guess: the band of seaborn's lineplot over seeds, a 95 % interval by default, holds the true mean
 #   in 95 % of cases.
-# What happens: it is a bootstrap, and with three seeds it is the range from the lowest to the highest: a
-#   mean of three draws out of three is the lowest one in 1 of 27. It holds the true mean in 74 % of
-#   cases, with two seeds in 47 %, with five in 81 %. Student's interval is 2.6 times as wide with three.
-# Whom it hurts: whoever shows accuracy over epochs of three or five seeds and reads two bands that do
-#   not touch as a difference. errorbar=None with units="seed", estimator=None draws the seeds' own curves.
+# What happens: it is a bootstrap. With three seeds all three draws are the lowest seed in 1 of 27
+#   resamples, which is more than 2.5 %: the band goes from the lowest to the highest seed, exactly or
+#   nearly. For normal numbers it holds the true mean in 75 % of cases, with two seeds in 50 %, with five in
+#   81 %. Student's interval is 2.6 times as wide with three.
+# Whom it hurts: whoever shows accuracy over epochs of three or five seeds, and concludes a difference from
+#   two bands that do not touch. units="seed" with estimator=None draws the seeds' own curves.
 source "$(dirname "$0")/common.bash"
 packages seaborn==0.13.2 matplotlib==3.11.2 pandas==3.1.1 scipy==1.17.1 numpy==2.4.6
 
@@ -18,10 +19,11 @@ from scipy import stats
 
 points = 1000  # Each point of the curve is one experiment; the true mean is 0 everywhere.
 rng = np.random.default_rng(0)
-for seeds, expected in ((2, 0.47), (3, 0.74), (5, 0.81), (10, 0.91)):
+for seeds, expected in ((2, 0.5), (3, 0.75), (5, 0.81), (10, 0.91)):
     drawn = rng.standard_normal((seeds, points))
     table = pd.DataFrame({"epoch": np.tile(np.arange(points), seeds), "value": drawn.ravel()})
     figure, axes = plt.subplots()
+    # With a seed all points share their resamples; without one some bands of three are narrower.
     seaborn.lineplot(table, x="epoch", y="value", ax=axes, seed=0)
     corners = axes.collections[0].get_paths()[0].vertices
     band = pd.DataFrame(corners, columns=["epoch", "value"]).groupby("epoch")["value"].agg(["min", "max"])
@@ -36,6 +38,7 @@ for seeds, expected in ((2, 0.47), (3, 0.74), (5, 0.81), (10, 0.91)):
         f"{seeds} seeds: the band holds the true mean at {held:.0%} of the points; Student's interval is "
         f"{ratio:.1f} times as wide; the band is the range at {is_range.mean():.0%}"
     )
-    assert abs(held - expected) < 0.04
+    assert abs(held - expected) < 0.05
+    assert seeds != 3 or abs(ratio - 2.6) < 0.2
     assert is_range.all() if seeds <= 3 else not is_range.all()
 PYTHON

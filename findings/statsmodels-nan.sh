@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Guess: multipletests leaves a NaN among the p-values NaN and corrects the others, or refuses it.
+# Guess: multipletests keeps a NaN among the p-values as NaN and corrects the others, or refuses it.
 # What happens: it depends on the method. "fdr_bh" gives NaN for all corrected values, beside verdicts
-#   (reject) that are true for some; "hommel" gives NaN and no verdict; "holm" and "bonferroni" correct
-#   the others, and count the NaN as a test. SciPy's false_discovery_control refuses it.
-# Whom it hurts: whoever tests 29 tasks of which one has a constant accuracy, so that its p-value is NaN:
-#   filtered by the corrected values no task is left, filtered by reject some are.
+#   (reject) that are true for some. "hommel" gives NaN and rejects nothing. "holm" and "bonferroni"
+#   correct the others, and count the NaN as a test. SciPy's false_discovery_control refuses it.
+# Whom it hurts: whoever tests 29 tasks, one of which has NaN as its p-value. With "fdr_bh" a filter by the
+#   corrected values leaves no task, and a filter by reject leaves some.
 source "$(dirname "$0")/common.bash"
 packages statsmodels==0.15.0 scipy==1.17.1 numpy==2.4.6 pandas==3.1.1
 

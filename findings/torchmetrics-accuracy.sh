@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Guess: torchmetrics' MulticlassAccuracy is the share of right answers, and the same as
 #   Accuracy(task="multiclass").
-# What happens: the class averages over the classes that occur ("macro"), the factory over the samples
-#   ("micro"). The functions differ in the same way.
-# Whom it hurts: whoever compares accuracies of two programs. The remainders of 113² numbers modulo q
-#   are not equally frequent in a validation set, and while a task is learnt the two differ, most
-#   where one answer is common, as with x0 * x1 modulo p.
+# What happens: MulticlassAccuracy is by default the mean of the accuracies of the classes ("macro").
+#   Accuracy(task="multiclass") is the share of right answers ("micro"). The functions differ in the same
+#   way.
+# Whom it hurts: whoever compares the accuracies of two programs on a task whose answers are not equally
+#   frequent, as with x0 * x1 modulo p.
 source "$(dirname "$0")/common.bash"
 packages torch==2.13.0 torchmetrics==1.9.0 numpy==2.4.6
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Guess: model.W_in is the model's weight, as model.W_E and model.W_U are, so that setting entries of
-#   it to 0 removes neurons.
+# Guess: model.W_in is the model's weight, as model.W_E and model.W_U are, so that setting it to 0 in
+#   place acts on the model.
 # What happens: W_in, W_out, W_Q, W_K, W_V and W_O of a model are copies that stack its layers, also
-#   where it has one layer: the change is lost, without a message. Changes of W_E, W_pos and W_U act,
+#   where it has one layer: the change is lost, without an exception. Changes of W_E, W_pos and W_U act,
 #   and so do those of a layer's weights, model.blocks[0].mlp.W_in.
-# Whom it hurts: whoever ablates neurons or heads by their weights: the loss does not move, which reads
-#   as "these neurons do not matter".
+# Whom it hurts: whoever ablates neurons or heads by their weights: the loss stays the same, and one
+#   concludes that these neurons do not matter.
 source "$(dirname "$0")/common.bash"
 packages torch==2.13.0 transformer-lens==4.3.0
 
@@ -40,7 +40,7 @@ for part, names in (("mlp", ("W_in", "W_out")), ("attn", ("W_Q", "W_K", "W_V", "
     for name in names:
         stacked = moved(lambda model: getattr(model, name))
         layer = moved(lambda model: getattr(getattr(model.blocks[0], part), name))
-        print(f"model.{name}.zero_(): {stacked:.3f}; model.blocks[0].{part}.{name}.zero_(): {layer:.3f}")
+        print(f"model.{name}.zero_(): {stacked:.3f}; model.blocks[0].{part}.{name}.zero_(): {layer:.1e}")
         assert stacked == 0
         assert layer > 1e-4
 PYTHON

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Guess: a truncated normal initialisation with a standard deviation of 0.02 gives weights of 0.02, cut
-#   off at two standard deviations, in PyTorch and JAX alike.
+# Guess: a truncated normal initialisation with a standard deviation of 0.02 gives weights with that
+#   standard deviation, cut off at 0.04, in PyTorch and JAX alike.
 # What happens: PyTorch's trunc_normal_ cuts at the numbers -2 and 2, a hundred standard deviations
 #   away: it is a normal draw. jax.nn.initializers.truncated_normal cuts at two standard deviations,
 #   and its weights have a standard deviation of 0.0176, 12 % less. variance_scaling with
-#   "truncated_normal" cuts there too and is corrected to what was asked.
-# Whom it hurts: whoever moves a model from one to the other: grokking depends on the initial size of
-#   the weights. trunc_normal_(w, std=s, a=-2 * s, b=2 * s) is JAX's.
+#   "truncated_normal" corrects this: the standard deviation is 0.02, and the cut is at 0.0455.
+# Whom it hurts: whoever moves a model from one to the other and compares initial sizes of the weights.
+#   trunc_normal_(w, std=s, a=-2 * s, b=2 * s) gives the distribution of JAX's truncated_normal.
 source "$(dirname "$0")/common.bash"
 packages torch==2.13.0 "jax==${JAX_VERSION:-0.10.2}" numpy==2.4.6
 
