@@ -289,7 +289,7 @@ class Sharing:
     """
 
     epochs: tuple[int, ...]
-    """[S], ascending; the first is the first after generalisation."""
+    """[S], ascending, from the first after these tasks generalised, or a later one."""
     neurons: tuple[float, ...]
     """[S]: the index; a circuit is the neurons attributed to the task."""
     neurons_low: tuple[float, ...]
